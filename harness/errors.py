@@ -1,0 +1,151 @@
+"""The one exception tree of the project.
+
+Foreign errors (paramiko, OSError, pydantic, TensorFlow...) are mapped to one of these at the edge where they
+enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns them into exit codes.
+
+::
+
+    HarnessError
+    ├── UsageError                 exit 2, said before anything is touched
+    │   ├── ConfigError            devices.yaml: file, line and fix
+    │   └── MissingExtraError      an optional dependency ([train]) is not installed
+    ├── DataError                  a data set is not what it should be
+    ├── BuildError                 training, compression or export went wrong
+    ├── ArtifactError              a model file or manifest is missing, damaged or not as recorded
+    ├── BoardError                 one board can't be used; the others go on
+    │   ├── EmulatorError          QEMU or its image
+    │   │   └── EmulatorMissingError   QEMU is not installed
+    │   ├── TransportError         the connection
+    │   │   ├── UnreachableError       nobody answers
+    │   │   ├── HostKeyError           the host key is unknown or changed
+    │   │   ├── AuthenticationError    the board doesn't let us in
+    │   │   ├── ConnectionLostError    an open connection broke
+    │   │   ├── RemoteTimeoutError     a command did not end in time
+    │   │   ├── RemoteCommandError     a command ended badly
+    │   │   ├── OutputLimitError       a board sent more than it may
+    │   │   └── TransferError          a file did not arrive as it was sent
+    │   ├── ProvisionError         no runtime fits this board, or it can't be fetched or unpacked
+    │   └── RunnerError            the runner on the board gave no usable answer
+    ├── StoreError                 results can't be read or written
+    └── ReportError                a report can't be made from these results
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """Base of every error a user may see.
+
+    Args:
+        message: names the thing and the place, in one line.
+        fix: what to do about it, in one line; shown after the message.
+    """
+
+    #: short stable code used in a cell's ``reasons``
+    code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.fix})" if self.fix else self.message
+
+
+class UsageError(HarnessError):
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """devices.yaml is wrong; ``file`` and ``line`` (1-based) say where."""
+
+    code = "config"
+
+    def __init__(self, message: str, *, file: str = "", line: int | None = None, fix: str | None = None) -> None:
+        place = f"{file}:{line}: " if line is not None else (f"{file}: " if file else "")
+        super().__init__(place + message, fix=fix)
+        self.file = file
+        self.line = line
+
+
+class MissingExtraError(UsageError):
+    code = "missing-extra"
+
+
+class DataError(HarnessError):
+    code = "data"
+
+
+class BuildError(HarnessError):
+    code = "build"
+
+
+class ArtifactError(HarnessError):
+    code = "artifact"
+
+
+class BoardError(HarnessError):
+    code = "board"
+
+
+class EmulatorError(BoardError):
+    code = "emulator"
+
+
+class EmulatorMissingError(EmulatorError):
+    code = "emulator-missing"
+
+
+class TransportError(BoardError):
+    code = "transport"
+
+
+class UnreachableError(TransportError):
+    code = "unreachable"
+
+
+class HostKeyError(TransportError):
+    code = "host-key"
+
+
+class AuthenticationError(TransportError):
+    code = "authentication"
+
+
+class ConnectionLostError(TransportError):
+    code = "connection-lost"
+
+
+class RemoteTimeoutError(TransportError):
+    code = "timeout"
+
+
+class RemoteCommandError(TransportError):
+    code = "remote-command"
+
+
+class OutputLimitError(TransportError):
+    code = "output-limit"
+
+
+class TransferError(TransportError):
+    code = "transfer"
+
+
+class ProvisionError(BoardError):
+    code = "provision"
+
+
+class RunnerError(BoardError):
+    code = "runner"
+
+
+class StoreError(HarnessError):
+    code = "store"
+
+
+class ReportError(HarnessError):
+    code = "report"

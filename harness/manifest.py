@@ -1,0 +1,153 @@
+"""``models/<name>/manifest.json``: what the artifacts of one network are and where they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import ArtifactError
+from harness.fsio import write_atomic
+
+Variant = Literal["fp32", "fp16", "dynamic", "int8"]
+Format = Literal["tflite", "onnx"]
+VARIANTS: tuple[Variant, ...] = ("fp32", "fp16", "dynamic", "int8")
+_HEX64 = r"^[0-9a-f]{64}$"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TensorSpec(_Record):
+    """One input or output tensor. ``scale`` and ``zero_point`` are null for float tensors."""
+
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "float16", "int8", "uint8"]
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+class Artifact(_Record):
+    """One file, ``<variant>.<format>`` beside the manifest (it may be absent when it is too big to commit).
+
+    ``accuracy`` is measured with the real runtime (named in ``accuracy_runtime``) on the manifest's test split.
+    ``gzip_bytes`` is the size after gzip -9.
+    """
+
+    variant: Variant
+    format: Format
+    sha256: str = Field(pattern=_HEX64)
+    bytes: int = Field(gt=0)
+    gzip_bytes: int | None = None
+    input: TensorSpec
+    output: TensorSpec
+    quantisation: str
+    accuracy: float = Field(ge=0, le=1)
+    accuracy_runtime: str
+
+    @property
+    def filename(self) -> str:
+        return f"{self.variant}.{self.format}"
+
+
+class Step(_Record):
+    """One step of the chain (trained, pruned, tuned, quantised), with the model's state after it.
+
+    ``accuracy`` is on the test split, ``validation_accuracy`` on the validation split that choices were made with.
+    """
+
+    kind: Literal["trained", "pruned", "tuned", "quantised"]
+    detail: str
+    parameters: int
+    macs: int
+    bytes: int | None = None
+    validation_accuracy: float | None = None
+    accuracy: float | None = None
+    seconds: float | None = None
+
+
+class SplitRecord(_Record):
+    """The data and split a network was trained and judged on."""
+
+    dataset: str
+    dataset_sha256: str = Field(pattern=_HEX64)
+    synthetic: bool
+    scheme: Literal["random", "subject"]
+    seed: int
+    fold: int
+    folds: int
+    n_train: int
+    n_validation: int
+    n_test: int
+    subject_overlap: int | None
+    sha256: str = Field(pattern=_HEX64)
+
+
+class CrossCheck(_Record):
+    """Accuracy of the same network trained under another split scheme (e.g. subject-disjoint), fold by fold."""
+
+    scheme: Literal["random", "subject"]
+    seeds: tuple[int, ...]
+    folds: int
+    accuracies: tuple[float, ...]
+    profile: str
+
+
+class Manifest(_Record):
+    """Everything known about one network's artifacts. ``macs`` are multiply-accumulates for one image.
+
+    ``confusion`` is the uncompressed (fp32) network's confusion matrix on the test split: row = truth.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    title: str
+    citation: str
+    classes: tuple[str, ...]
+    parameters: int
+    macs: int
+    seed: int
+    profile: str
+    split: SplitRecord
+    chain: tuple[Step, ...]
+    artifacts: tuple[Artifact, ...]
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    cross_checks: tuple[CrossCheck, ...] = ()
+    libraries: dict[str, str]
+    created: str
+
+    def artifact(self, variant: str, fmt: str) -> Artifact | None:
+        """The artifact of that variant and format, or None when the network has none."""
+        return next((a for a in self.artifacts if (a.variant, a.format) == (variant, fmt)), None)
+
+
+def load(models: Path, name: str) -> Manifest:
+    """Read and check ``models/<name>/manifest.json``.
+
+    Raises:
+        ArtifactError: it is missing or not a manifest.
+    """
+    path = models / name / "manifest.json"
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path}: not there", fix=f"harness build {name}") from error
+    except (OSError, ValidationError) as error:
+        raise ArtifactError(f"{path}: not a manifest: {error}", fix=f"harness build {name}") from error
+    if manifest.name != name:
+        raise ArtifactError(f"{path}: is the manifest of '{manifest.name}'", fix=f"harness build {name}")
+    return manifest
+
+
+def save(models: Path, manifest: Manifest) -> Path:
+    """Write a manifest atomically where :func:`load` finds it; returns its path."""
+    path = models / manifest.name / "manifest.json"
+    write_atomic(path, manifest.model_dump_json(indent=1) + "\n")
+    return path
+
+
+def names(models: Path) -> list[str]:
+    """Names of all networks that have a manifest under ``models``, sorted."""
+    return sorted(p.parent.name for p in models.glob("*/manifest.json"))

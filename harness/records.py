@@ -1,0 +1,172 @@
+"""The result of one cell: (device, model, variant, runtime, delegate, threads, split) -> one JSON file.
+
+The schema is strict because half of what is in it comes from a board, and a board is not trusted: sizes are limited,
+unknown keys refused, NaN and infinities refused. Statistics are never stored; they are computed from raw samples.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+#: Version of the cell file. Older ones are migrated when read, newer ones refused.
+SCHEMA = 1
+
+#: A run never has more raw samples than this in a cell (64-bit ns each): bounds the controller's memory.
+MAX_SAMPLES = 1_000_000
+
+Status = Literal["VALID", "INVALID", "FAILED"]
+Clock = Literal["wall", "instructions"]
+Text = Annotated[str, StringConstraints(max_length=4096)]
+#: At most an hour for one inference: anything above is a broken clock, not a measurement.
+Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
+
+
+class Record(BaseModel):
+    """Base of everything stored: frozen, nothing unknown, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Reason(Record):
+    """Why a cell is not VALID: a stable ``code`` for scripts and a ``text`` for people."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+    text: Text
+
+
+class DeviceInfo(Record):
+    """The board as the runner saw it.
+
+    ``clock`` says what the ``_ns`` values are: ``wall`` nanoseconds, or, on an emulated board, ``instructions``
+    (QEMU -icount shift=0: one guest instruction advances the guest's clock by 1 ns).
+    """
+
+    name: Text
+    board: Text
+    emulated: bool
+    local: bool = False
+    clock: Clock
+    cpu: Text | None = None
+    cpu_part: Text | None = None
+    cores: int | None = None
+    features: tuple[Text, ...] = ()
+    memory_bytes: int | None = None
+    machine: Text | None = None
+    os: Text | None = None
+    kernel: Text | None = None
+    libc: Text | None = None
+    python: Text | None = None
+    tags: tuple[Text, ...] = ()
+
+
+class ModelInfo(Record):
+    """The artifact that ran. ``parameters`` and ``macs`` come from its manifest, the rest from the file itself."""
+
+    name: Text
+    variant: Text
+    format: Literal["tflite", "onnx"]
+    sha256: Text
+    parameters: int
+    macs: int
+    bytes: int
+    reference_accuracy: float | None = None
+
+
+class SplitInfo(Record):
+    """The test images that were run, in the order of ``predictions``."""
+
+    dataset: Text
+    synthetic: bool
+    scheme: Literal["random", "subject"]
+    seed: int
+    fold: int = 0
+    folds: int = 1
+    n: int
+    sha256: Text
+    subject_overlap: int | None = None
+    classes: tuple[Text, ...]
+    labels: tuple[int, ...]
+
+
+class RuntimeInfo(Record):
+    """What executed the model. ``delegate_verified`` is true only when the board proved which delegate ran."""
+
+    name: Literal["litert", "tflite", "onnxruntime"]
+    version: Text | None = None
+    delegate: Text
+    delegate_applied: Text | None = None
+    delegate_verified: bool
+    nodes_delegated: int | None = None
+    nodes_total: int | None = None
+    threads: int
+
+
+class Cell(Record):
+    """One measured (or failed) cell. Raw samples in order; null where a FAILED cell never got that far."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: Text
+    cell: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
+    status: Status
+    reasons: tuple[Reason, ...] = ()
+    device: DeviceInfo
+    model: ModelInfo
+    split: SplitInfo
+    runtime: RuntimeInfo
+    load_ns: Nanoseconds | None = None
+    first_inference_ns: Nanoseconds | None = None
+    warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)] = ()
+    latency_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)] = ()
+    predictions: Annotated[tuple[int, ...], Field(max_length=MAX_SAMPLES)] = ()
+    accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    peak_rss_bytes: int | None = None
+    energy_j: float | None = None
+    evidence: dict[str, Any] = Field(default_factory=dict)
+    started: Text
+    ended: Text
+    harness: Text
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Cell:
+        """A VALID cell has every number; a cell that is not VALID says why."""
+        if self.status != "VALID" and not self.reasons:
+            raise ValueError(f"{self.status} without a reason")
+        if self.status == "VALID":
+            if not self.latency_ns or self.accuracy is None or not self.runtime.delegate_verified:
+                raise ValueError("VALID without latencies, accuracy or a verified delegate")
+            if len(self.latency_ns) % self.split.n or len(self.predictions) != self.split.n:
+                raise ValueError("VALID with another number of samples than the split has")
+        return self
+
+
+def cell_id(device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str) -> str:
+    """The name of a cell's file, without ``.json``: readable, safe as a file name, unique within a run.
+
+    ``split`` is the scheme and the start of the split's hash. Parts are joined by ``+``, which no part may contain.
+    """
+    parts = (device, model, f"{variant}.{fmt}", runtime, delegate, f"t{threads}", split)
+    return "+".join(re.sub(r"[^A-Za-z0-9._-]", "-", part) for part in parts)
+
+
+class RunInfo(Record):
+    """``results/<run>/run.json``: what was asked for, so that ``--resume`` and a report need nothing else.
+
+    ``skipped`` lists what was left out on purpose, each with its reason (shown in the report).
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: Text
+    started: Text
+    harness: Text
+    devices: tuple[Text, ...]
+    planned: tuple[Text, ...]
+    skipped: tuple[Reason, ...] = ()
+    options: dict[str, Any] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
