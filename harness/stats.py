@@ -1,0 +1,195 @@
+"""Statistics of one series of samples, and of two. SciPy only; knows nothing of cells, files or plots.
+
+Where a number can't be had from the samples at hand, it is refused (:class:`TooFewSamplesError`), never guessed.
+Sources are named where a method is used; docs/statistics.md explains the choices.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, binomtest
+
+from harness.errors import ReportError
+
+Samples: TypeAlias = Sequence[float] | Sequence[int] | NDArray[np.int64] | NDArray[np.float64]
+
+#: Fewest samples for each percentile: below, MLPerf's early stopping has nothing to report at 99 % confidence
+#: (P[Binomial(q, 1 - p) <= 1] < 0.01 does not hold yet). MLPerf Inference Rules, appendix "Early Stopping".
+FLOORS: dict[float, int] = {90.0: 64, 95.0: 130, 97.0: 219, 99.0: 662}
+CONFIDENCE = 0.99
+
+
+class TooFewSamplesError(ReportError):
+    """More samples are needed for the statistic asked for."""
+
+    code = "too-few-samples"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its two-sided confidence interval; ``level`` is e.g. 0.95."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+def median(samples: Samples) -> float:
+    """The median, in the samples' unit.
+
+    Raises:
+        TooFewSamplesError: there are none.
+    """
+    if len(samples) == 0:
+        raise TooFewSamplesError("a median needs at least 1 sample, there are 0")
+    return float(np.median(np.asarray(samples)))
+
+
+def floor(percent: float) -> int:
+    """How many samples a percentile above the median needs at 99 % confidence (p90 64, p95 130, p97 219, p99 662)."""
+    if percent in FLOORS:
+        return FLOORS[percent]
+    if percent <= 50:
+        return 1
+    if not percent < 100:
+        raise ValueError("a percentile lies below 100")
+    return _search_floor(1 - percent / 100)
+
+
+@functools.cache
+def _search_floor(tail: float) -> int:
+    low, high = 1, 2
+    while binom.cdf(1, high, tail) >= 1 - CONFIDENCE:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if binom.cdf(1, middle, tail) < 1 - CONFIDENCE else (middle, high)
+    return high
+
+
+def percentile(samples: Samples, percent: float) -> float:
+    """The empirical percentile (nearest rank: a value that was measured), in the samples' unit.
+
+    Raises:
+        TooFewSamplesError: fewer samples than :func:`floor` asks for.
+    """
+    needed = floor(percent)
+    if len(samples) < needed:
+        raise TooFewSamplesError(f"p{percent:g} needs at least {needed} samples, there are {len(samples)}")
+    return float(np.percentile(np.asarray(samples), percent, method="inverted_cdf"))
+
+
+def early_stopping(samples: Samples, percent: float = 90.0) -> float:
+    """MLPerf's early-stopping estimate of a percentile: a value the true one is below with 99 % confidence.
+
+    With t the largest number so that P[Binomial(q, 1 - p) <= t] < 0.01, the t - 1 highest of the q samples are dropped
+    and the highest left is reported (MLPerf Inference Rules, SingleStream).
+
+    Raises:
+        TooFewSamplesError: fewer samples than :func:`floor` asks for.
+    """
+    count, needed = len(samples), floor(percent)
+    if count < needed:
+        raise TooFewSamplesError(f"p{percent:g} needs at least {needed} samples, there are {count}")
+    tail = 1 - percent / 100
+    return float(np.sort(np.asarray(samples))[count - early_stopping_drop(count, tail) - 1])
+
+
+@functools.lru_cache(maxsize=4096)
+def early_stopping_drop(count: int, tail: float) -> int:
+    """How many of the highest samples early stopping drops: t - 1. ``tail`` is 1 - p, e.g. 0.1 for p90."""
+    t = int(binom.ppf(1 - CONFIDENCE, count, tail))
+    # ppf gives the smallest t with cdf(t) >= 0.01; the largest with cdf(t) < 0.01 is one below
+    while t >= 0 and binom.cdf(t, count, tail) >= 1 - CONFIDENCE:
+        t -= 1
+    return max(t - 1, 0)
+
+
+def median_interval(samples: Samples, level: float = 0.95) -> Interval:
+    """The median with its exact, distribution-free interval from order statistics (Conover 1999, section 3.2).
+
+    Both ends are values that were measured. Fast (no resampling), so tables use it for every cell. It takes samples as
+    independent; :func:`bootstrap_median` and :func:`bootstrap_ratio` are for comparisons.
+
+    Raises:
+        TooFewSamplesError: even the lowest and highest sample don't enclose the median with that confidence (below 6
+            samples at 95 %).
+    """
+    rank = _lower_rank(len(samples), level)
+    if rank < 0:
+        raise TooFewSamplesError(f"a {level:.0%} interval of the median needs more than {len(samples)} samples")
+    ordered = np.sort(np.asarray(samples))
+    return Interval(median(ordered), float(ordered[rank]), float(ordered[len(ordered) - 1 - rank]), level)
+
+
+@functools.lru_cache(maxsize=4096)
+def _lower_rank(count: int, level: float) -> int:
+    """0-based rank of the interval's lower end; negative when there are too few samples."""
+    return int(binom.ppf((1 - level) / 2, count, 0.5)) - 1 if count else -1
+
+
+def bootstrap_median(samples: Samples, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+    """The median with its percentile-bootstrap interval (``scipy.stats.bootstrap``); seeded, so the same each time.
+
+    Raises:
+        TooFewSamplesError: fewer than 6 samples.
+    """
+    data = np.asarray(samples, dtype=np.float64)
+    if len(data) < 6:
+        raise TooFewSamplesError(f"a bootstrap interval needs at least 6 samples, there are {len(data)}")
+    if np.ptp(data) == 0:  # SciPy warns about degenerate data; there is nothing to resample
+        return Interval(float(data[0]), float(data[0]), float(data[0]), level)
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        (data,), np.median, n_resamples=resamples, confidence_level=level, method="percentile", batch=500,
+        vectorized=True, rng=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    return Interval(median(data), float(found.low), float(found.high), level)
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Two classifiers on the same images: ``only_a`` right by a alone, ``only_b`` by b alone; exact two-sided p."""
+
+    only_a: int
+    only_b: int
+    p_value: float
+
+
+def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> McNemar:
+    """McNemar's exact test on paired right/wrong answers (binomial on the discordant pairs; McNemar 1947).
+
+    Args:
+        right_a: shape (n,), whether ``a`` was right on each image; ``right_b`` the same images in the same order.
+    """
+    if right_a.shape != right_b.shape or right_a.ndim != 1:
+        raise ValueError("McNemar's test needs two series over the same images")
+    only_a = int(np.count_nonzero(right_a & ~right_b))
+    only_b = int(np.count_nonzero(~right_a & right_b))
+    p = 1.0 if only_a + only_b == 0 else float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+    return McNemar(only_a, only_b, p)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979); compare each with alpha."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted = [1.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def wilson(right: int, total: int, level: float = 0.95) -> Interval:
+    """A proportion (accuracy, recall) with its Wilson score interval (Wilson 1927); ``total`` above 0."""
+    found = binomtest(right, total).proportion_ci(level, method="wilson")
+    return Interval(right / total, float(found.low), float(found.high), level)

@@ -1,0 +1,239 @@
+"""Results on disk: ``results/<run>/run.json`` and one file per cell, ``results/<run>/cells/<cell-id>.json``.
+
+Nothing here computes: a cell is written whole or not at all, and read back exactly as it was written. What is read is
+not trusted (it may have come from a board, or from another machine): files have a size limit, newer schemas are
+refused, and every problem is a :class:`~harness.errors.StoreError` that names the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from harness.errors import StoreError
+from harness.fsio import write_atomic
+from harness.manifest import Manifest
+from harness.records import SCHEMA, Cell, RunInfo
+
+#: A million samples, warm-ups and predictions with their commas fit; anything above is not one of our cells.
+MAX_CELL_BYTES = 64 << 20
+MAX_RUN_BYTES = 16 << 20
+LATEST = "latest"
+
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+_Model = TypeVar("_Model", bound=BaseModel)
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+#: ``{n: f}``: ``f`` turns the JSON object of a cell of schema ``n`` into one of schema ``n + 1``.
+CELL_MIGRATIONS: dict[int, Migration] = {}
+#: The same for run.json.
+RUN_MIGRATIONS: dict[int, Migration] = {}
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """A file in a results folder that can't be used; ``reason`` is a whole sentence without the path."""
+
+    path: Path
+    reason: str
+
+
+def create_run(results: Path, info: RunInfo) -> Path:
+    """Make ``results/<info.run>/`` with its ``run.json`` and an empty ``cells/``; returns the folder.
+
+    Raises:
+        StoreError: the name can't be a folder's, is ``latest``, or is taken.
+    """
+    if not _RUN_NAME.fullmatch(info.run) or info.run == LATEST:
+        raise StoreError(f"'{info.run}' can't be the name of a run", fix="use letters, digits and . _ + -")
+    folder = results / info.run
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+        (folder / "cells").mkdir()
+    except FileExistsError as error:
+        raise StoreError(f"{folder}: there already", fix=f"--resume {info.run}, or another name") from error
+    except OSError as error:
+        raise StoreError(f"{folder}: can't be made: {error.strerror}") from error
+    write_run(folder, info)
+    return folder
+
+
+def write_run(run_dir: Path, info: RunInfo) -> Path:
+    """Write ``run.json`` atomically (also to add ``skipped`` entries later); returns its path."""
+    path = run_dir / "run.json"
+    write_atomic(path, _dump(info))
+    return path
+
+
+def write_cell(run_dir: Path, cell: Cell) -> Path:
+    """Write one cell atomically, over an earlier result of the same cell; returns its path."""
+    path = run_dir / "cells" / f"{cell.cell}.json"
+    write_atomic(path, _dump(cell))
+    return path
+
+
+def read_cell(path: Path) -> Cell:
+    """One cell.
+
+    Raises:
+        StoreError: no such file, too big, not JSON, a newer schema, or not what the schema says; the path is named.
+    """
+    return _checked_cell(path)
+
+
+def read_cells(run_dir: Path) -> Iterator[Cell]:
+    """The cells of a run, in order of their names.
+
+    Raises:
+        StoreError: at the first file that can't be read; :func:`scan_cells` goes on instead.
+    """
+    for path in cell_paths(run_dir):
+        yield read_cell(path)
+
+
+def scan_cells(run_dir: Path) -> tuple[list[Cell], list[BadFile]]:
+    """All cells of a run that can be read, and all files that can't, each with its reason."""
+    cells: list[Cell] = []
+    bad: list[BadFile] = []
+    for path in cell_paths(run_dir):
+        try:
+            cells.append(read_cell(path))
+        except StoreError as error:
+            bad.append(BadFile(path, str(error).removeprefix(f"{path}: ")))
+    return cells, bad
+
+
+def cell_paths(run_dir: Path) -> list[Path]:
+    """Paths of a run's cell files, sorted; half-written temporary files (their names start with a dot) are left out."""
+    return sorted(p for p in (run_dir / "cells").glob("*.json") if not p.name.startswith("."))
+
+
+def read_run(run_dir: Path) -> RunInfo:
+    """``run.json`` of a run folder.
+
+    Raises:
+        StoreError: missing, damaged or newer than this version.
+    """
+    path = run_dir / "run.json"
+    return _validate(RunInfo, path, _read_object(path, MAX_RUN_BYTES, RUN_MIGRATIONS))
+
+
+def read_manifests(run_dir: Path) -> dict[str, Manifest]:
+    """``{network: manifest}`` from the copies in ``<run>/manifests/``; unreadable ones are left out."""
+    found: dict[str, Manifest] = {}
+    for path in sorted((run_dir / "manifests").glob("*.json")):
+        try:
+            found[path.stem] = _validate(Manifest, path, _parse(path, _read(path, MAX_RUN_BYTES)))
+        except StoreError:
+            continue  # provenance is extra: without it the page says that it isn't there
+    return found
+
+
+def list_runs(results: Path) -> list[Path]:
+    """Folders of all readable runs under ``results``, oldest first (by ``started``, then by name)."""
+    runs: list[tuple[str, str, Path]] = []
+    for path in results.glob("*/run.json"):
+        try:
+            runs.append((read_run(path.parent).started, path.parent.name, path.parent))
+        except StoreError:
+            continue  # not a run; `find_run` by name says what is wrong with it
+    return [folder for _, _, folder in sorted(runs)]
+
+
+def find_run(results: Path, name: str = LATEST) -> Path:
+    """The folder of a run: its name under ``results``, ``latest``, or a path to a run folder kept elsewhere.
+
+    Raises:
+        StoreError: there is no such run; the message names those there are.
+    """
+    if name == LATEST:
+        if runs := list_runs(results):
+            return runs[-1]
+        raise StoreError(f"{results}: no runs", fix="harness run --devices devices.yaml")
+    if _RUN_NAME.fullmatch(name) and (results / name / "run.json").is_file():
+        return results / name
+    elsewhere = Path(name)
+    if len(elsewhere.parts) > 1 and (elsewhere / "run.json").is_file():
+        return elsewhere
+    known = ", ".join(p.name for p in list_runs(results)[-5:]) or "none"
+    raise StoreError(f"{results}: no run '{name}'", fix=f"runs there: {known}")
+
+
+def finished_cells(run_dir: Path) -> set[str]:
+    """Ids of cells that need not run again when a run is resumed: stored, readable, and not FAILED.
+
+    A FAILED cell (board off, disk full...) is worth another try; an INVALID one was measured and stays as evidence.
+    """
+    cells, _ = scan_cells(run_dir)
+    return {cell.cell for cell in cells if cell.status != "FAILED"}
+
+
+def _dump(record: BaseModel) -> str:
+    """JSON with one top-level key a line: short enough to store, still readable and diffable by people."""
+    fields = record.model_dump(mode="json", by_alias=True)
+    lines = (
+        f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'), ensure_ascii=False, allow_nan=False)}"
+        for key, value in fields.items()
+    )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _checked_cell(path: Path) -> Cell:
+    cell = _validate(Cell, path, _read_object(path, MAX_CELL_BYTES, CELL_MIGRATIONS))
+    if path.name != f"{cell.cell}.json":
+        raise StoreError(f"{path}: holds cell '{cell.cell}', another than its name says")
+    return cell
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as handle:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise StoreError(f"{path}: not a plain file")
+            data = handle.read(limit + 1)
+    except OSError as error:
+        raise StoreError(f"{path}: can't be read: {error.strerror}") from error
+    if len(data) > limit:
+        raise StoreError(f"{path}: larger than the {limit >> 20} MiB such a file can have")
+    return data
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        content = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise StoreError(f"{path}: not whole JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path}: not a JSON object")
+    return content
+
+
+def _read_object(path: Path, limit: int, migrations: dict[int, Migration]) -> dict[str, Any]:
+    """The file's JSON object, brought step by step to today's schema."""
+    content = _parse(path, _read(path, limit))
+    version = content.get("schema")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise StoreError(f"{path}: no schema number, so not one of our files")
+    if version > SCHEMA:
+        raise StoreError(f"{path}: schema {version} is newer than {SCHEMA}", fix="use a newer harness")
+    for step in range(version, SCHEMA):
+        content = migrations[step](content)
+    return content
+
+
+def _validate(model: type[_Model], path: Path, content: dict[str, Any]) -> _Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise StoreError(f"{path}: {place}: {first['msg']}") from error
