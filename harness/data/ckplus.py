@@ -1,0 +1,225 @@
+"""CK+ in its three forms: which one a copy is, what is wrong with it, and the data set in it.
+
+CK+ is licensed to each group that asks for it. This project never downloads it and never holds a copy; the
+user names a path. See docs/ckplus.md for the forms and for how to ask.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from harness.data import ckplus_labels as names
+from harness.data.ckplus_csv import read_csv
+from harness.data.ckplus_folders import read_folders
+from harness.data.ckplus_samples import Reading, Sample, compare_counts, without_contradictions
+from harness.data.ckplus_tree import IMAGE_FOLDERS, LABEL_FOLDERS, Mode, read_tree
+from harness.data.dataset import CLASSES, Dataset
+from harness.data.facecrop import SIDE, CropChoice, make_cropper
+from harness.data.faults import Fault, FaultLog, Findings, in_order, printable
+from harness.errors import DataError
+
+Form = Literal["tree", "folders", "csv"]
+
+CSV_NAME = "ckextended.csv"
+
+#: How far below the given path CK+'s own folders may lie (archives unpack into folders of their own).
+_SEARCH_DEPTH = 3
+#: CK+ has 123 folders at most at one level; beyond this a folder is not searched for a form.
+_SEARCH_WIDTH = 2000
+
+_FORMS_TEXT = (
+    "give the folder with Emotion/ and cohn-kanade-images/, the folder with the class folders (anger/...), or "
+    "ckextended.csv; symbolic links to folders are not followed"
+)
+
+
+def detect(path: Path) -> Form:
+    """Which form of CK+ is at ``path``.
+
+    Only names are looked at: ``tree`` has both of CK+'s folders, ``folders`` has at least two folders named
+    after classes, ``csv`` is a ``.csv`` file or a folder with ``ckextended.csv``.
+
+    Raises:
+        DataError: nothing is there, no form is recognised, or more than one is.
+    """
+    return _locate(path)[0]
+
+
+def load_ckplus(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") -> Dataset:
+    """The data set at ``path``; see :func:`load_with_findings`, which also tells what was left out."""
+    return load_with_findings(path, mode=mode, crop=crop)[0]
+
+
+def load_with_findings(
+    path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto"
+) -> tuple[Dataset, Findings]:
+    """Load what is good and tell the rest.
+
+    Args:
+        path: a folder or a CSV file.
+        mode: of the official tree: the labelled peak frame, or the last three frames up to it. Other forms
+            are what they are.
+        crop: of the official tree: how faces are cut out; ``auto`` takes OpenCV's detector where it is
+            installed.
+
+    Returns:
+        Images of shape (N, 48, 48), ordered by subject, sequence and frame (CSV: by row), the same on every
+        machine; and the findings. The name says form, mode and crop (``ckplus-tree-last3-centre``,
+        ``ckplus-981``, ``ckplus-csv``), so every result does too. ``subjects`` and ``sequences`` are None
+        where names don't tell.
+
+    Raises:
+        DataError: no form of CK+, nothing usable in it, or labels that can't be trusted.
+        MissingExtraError: ``opencv`` was asked for and is not installed.
+    """
+    samples, findings = _examine(path, mode, crop)
+    if findings.fatal is not None:
+        fault = findings.fatal
+        place = printable(str(path)) if fault.place == "." else f"{printable(str(path))}: {fault.place}"
+        raise DataError(f"{place}: {fault.text}", fix=fault.fix or None)
+    return _dataset(samples, findings), findings
+
+
+def check(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") -> Findings:
+    """Everything :func:`load_with_findings` would find, as a report even where it would refuse to load.
+
+    Raises:
+        MissingExtraError: ``opencv`` was asked for and is not installed.
+    """
+    try:
+        return _examine(path, mode, crop)[1]
+    except DataError as error:
+        fault = Fault("error", "no-form", ".", None, printable(error.message), error.fix or "", fatal=True)
+        return Findings(str(path), None, faults=(fault,))
+
+
+def _examine(path: Path, mode: Mode, crop: CropChoice) -> tuple[list[Sample], Findings]:
+    form, root = _locate(path)
+    faults = FaultLog()
+    crop_name = "none"
+    if form == "tree":
+        cropper = make_cropper(crop)
+        crop_name = cropper.name
+        reading = read_tree(root, faults, mode, cropper)
+    elif form == "folders":
+        reading = read_folders(root, faults)
+    else:
+        reading = read_csv(root, faults)
+    samples, duplicates = without_contradictions(reading.samples, faults)
+    counts = compare_counts(reading, samples, faults)
+    if not samples and not any(fault.fatal for fault in faults.all):
+        text = "no usable image of the seven classes is in it"
+        faults.error("nothing-usable", ".", text, fix="see the errors in `harness data check`", fatal=True)
+    return samples, _findings(path, form, mode, crop_name, reading, samples, counts, duplicates, faults)
+
+
+def _findings(
+    path: Path,
+    form: Form,
+    mode: Mode,
+    crop: str,
+    reading: Reading,
+    samples: list[Sample],
+    counts: dict[str, int],
+    duplicates: int,
+    faults: FaultLog,
+) -> Findings:
+    subjects = {sample.subject for sample in samples}
+    sequences = {sample.sequence for sample in samples}
+    return Findings(
+        path=str(path),
+        form=form,
+        mode=mode if form == "tree" else None,
+        crop=crop if samples else None,
+        counts=counts,
+        published=dict(reading.published),
+        subjects=None if None in subjects else len(subjects),
+        published_subjects=reading.published_subjects,
+        sequences=None if None in sequences else len(sequences),
+        published_sequences=reading.published_sequences,
+        duplicates=duplicates,
+        left_out=dict(sorted(faults.left_out.items())),
+        usage=reading.usage,
+        faults=in_order(faults.all),
+    )
+
+
+def _dataset(samples: list[Sample], findings: Findings) -> Dataset:
+    subjects = tuple(sample.subject for sample in samples if sample.subject is not None)
+    sequences = tuple(sample.sequence for sample in samples if sample.sequence is not None)
+    if findings.form == "tree":
+        name = f"ckplus-tree-{findings.mode}-{(findings.crop or '').replace(' ', '-')}"
+    else:
+        name = {"folders": "ckplus-981", "csv": "ckplus-csv"}[findings.form or ""]
+    return Dataset(
+        name=name,
+        synthetic=False,
+        images=np.stack([sample.image for sample in samples]).reshape(len(samples), SIDE, SIDE),
+        labels=np.array([sample.label for sample in samples], dtype=np.int64),
+        subjects=subjects if len(subjects) == len(samples) else None,
+        sequences=sequences if len(sequences) == len(samples) else None,
+        classes=CLASSES,
+    )
+
+
+def _locate(path: Path) -> tuple[Form, Path]:
+    """The form, and the folder or file to read it from, free of symbolic links in its own name."""
+    try:
+        root = Path(os.path.realpath(path.expanduser(), strict=True))
+        if root.is_file():
+            if root.suffix.lower() == ".csv":
+                return "csv", root
+            raise DataError(f"{printable(str(path))}: is a file, but no .csv", fix=_FORMS_TEXT)
+        if not root.is_dir():
+            raise DataError(f"{printable(str(path))}: is neither a folder nor a file", fix=_FORMS_TEXT)
+        folders, csv_file = _look(root)
+    except OSError as error:
+        raise DataError(
+            f"{printable(str(path))}: can't be read: {error.strerror}", fix="check the path"
+        ) from error
+    forms: list[tuple[Form, Path]] = []
+    lower = {name.lower() for name in folders}
+    if lower & LABEL_FOLDERS and lower & IMAGE_FOLDERS:
+        forms.append(("tree", root))
+    elif len({names.folder_class(name) for name in folders} - {None}) >= 2:
+        forms.append(("folders", root))
+    if csv_file is not None:
+        forms.append(("csv", csv_file))
+    if not forms:
+        raise DataError(f"{printable(str(path))}: no form of CK+ is recognised", fix=_FORMS_TEXT)
+    if len(forms) > 1:
+        both = " and ".join(form for form, _ in forms)
+        raise DataError(
+            f"{printable(str(path))}: holds more than one form of CK+ ({both})", fix="name one of them"
+        )
+    return forms[0]
+
+
+def _look(root: Path) -> tuple[set[str], Path | None]:
+    """Names of folders (no links) down to a few levels, without what is in CK+'s own two; and
+    ``ckextended.csv``."""
+    folders: set[str] = set()
+    csv_file: Path | None = None
+    level = [root]
+    for _ in range(_SEARCH_DEPTH):
+        below: list[Path] = []
+        for folder in level:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)[:_SEARCH_WIDTH]
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.add(entry.name)
+                    if entry.name.lower() not in IMAGE_FOLDERS | LABEL_FOLDERS:
+                        below.append(Path(entry.path))
+                elif (
+                    entry.name.lower() == CSV_NAME
+                    and entry.is_file(follow_symlinks=False)
+                    and csv_file is None
+                ):
+                    csv_file = Path(entry.path)
+        level = below[:_SEARCH_WIDTH]
+    return folders, csv_file
