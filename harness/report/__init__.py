@@ -1,0 +1,95 @@
+"""Reports from stored results alone: tables (CSV, Markdown), figures (SVG, PNG) and one self-contained HTML page.
+
+The same results give the same bytes: nothing here asks for the time, the machine or the order of a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.fsio import write_atomic
+from harness.manifest import Manifest
+from harness.report import page, tables
+from harness.report.data import gather
+from harness.report.figures import PLOTS
+from harness.report.figures.canvas import Drawing, png, styled, svg
+
+#: File formats a figure can be written in.
+FORMATS = ("svg", "png")
+
+__all__ = ["FORMATS", "PLOTS", "ReportPaths", "render"]
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """What was written. ``index`` is None when only single plots were asked for."""
+
+    index: Path | None
+    tables: tuple[Path, ...]
+    figures: tuple[Path, ...]
+
+
+def render(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    manifests: Mapping[str, Manifest] | None = None,
+    plots: Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> ReportPaths:
+    """Write the report of one or several runs.
+
+    Args:
+        runs: run folders (``results/<run>``); where several hold the same cell, the newest counts.
+        out: folder for ``index.html``, ``tables/`` and ``figures/``; files of the same name are replaced.
+        manifests: provenance by network; None takes the copies in ``<run>/manifests/``.
+        plots: names from ``PLOTS``; only these figures are written then, without tables and page.
+        formats: of ``svg`` and ``png``.
+
+    Raises:
+        UsageError: unknown plot or format.
+        ReportError, StoreError: nothing to report on, or a run that can't be read.
+    """
+    _check(plots or (), PLOTS, "plot")
+    _check(formats, FORMATS, "format")
+    data = gather(runs, manifests)
+    with styled():
+        drawings = [drawing for name in plots or PLOTS for drawing in PLOTS[name](data)]
+        drawn = [(drawing, svg(drawing.figure) if "svg" in formats or not plots else "") for drawing in drawings]
+        figures = _write_figures(drawn, out / "figures", formats)
+    if plots:
+        return ReportPaths(None, (), figures)
+    made = tables.order(tables.build(data))
+    written = _write_tables(made, out / "tables")
+    write_atomic(out / "index.html", page.index(data, made, drawn))
+    return ReportPaths(out / "index.html", written, figures)
+
+
+def _check(asked: Sequence[str], known: Sequence[str] | Mapping[str, object], what: str) -> None:
+    for name in asked:
+        if name not in known:
+            raise UsageError(f"no {what} '{name}'", fix=f"one of: {', '.join(known)}")
+
+
+def _write_figures(drawn: Sequence[tuple[Drawing, str]], folder: Path, formats: Sequence[str]) -> tuple[Path, ...]:
+    paths = []
+    for drawing, vector in drawn:
+        if "svg" in formats:
+            paths.append(folder / f"{drawing.name}.svg")
+            write_atomic(paths[-1], vector)
+        if "png" in formats:
+            paths.append(folder / f"{drawing.name}.png")
+            write_atomic(paths[-1], png(drawing.figure))
+    return tuple(paths)
+
+
+def _write_tables(made: Mapping[str, tables.Table], folder: Path) -> tuple[Path, ...]:
+    paths = []
+    for table in made.values():
+        for suffix, content in (("csv", table.csv()), ("md", table.markdown())):
+            paths.append(folder / f"{table.name}.{suffix}")
+            write_atomic(paths[-1], content)
+    return tuple(paths)

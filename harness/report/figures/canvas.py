@@ -1,0 +1,105 @@
+"""How every figure is made and saved: Agg through the object API, one style, the same bytes from the same numbers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+STYLE = Path(__file__).parents[1] / "style.mplstyle"
+
+#: Okabe & Ito's colours for the colour-blind (2008), without yellow and black, which vanish on a light or dark page.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A63D2", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+INK, MUTED, GRID = "#1f2328", "#6e7781", "#d0d7de"
+#: inches; fits a phone held upright and half a laptop's screen
+WIDTH = 5.6
+
+#: What each variant looks like everywhere: (colour, marker).
+KINDS = {
+    kind: (PALETTE[i], MARKERS[i])
+    for i, kind in enumerate(
+        f"{variant}.{fmt}" for fmt in ("tflite", "onnx") for variant in ("fp32", "int8", "fp16", "dynamic")
+    )
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One finished figure: ``name`` is its file name without suffix, ``alt`` says in words what it shows."""
+
+    name: str
+    plot: str
+    title: str
+    alt: str
+    figure: Figure
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Matplotlib's settings for our figures, and the caller's again afterwards."""
+    with matplotlib.rc_context(fname=STYLE):
+        yield
+
+
+def new(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """A figure of that size in inches with one pair of axes; must be called and saved inside :func:`styled`."""
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    return figure, figure.add_subplot()
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG without a date or anything else that changes from one time to the next."""
+    out = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
+        out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+    )
+    return out.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG on white, without the name of the program."""
+    out = io.BytesIO()
+    figure.set_facecolor("white")
+    figure.dpi = float(matplotlib.rcParams["savefig.dpi"])
+    FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    figure.set_facecolor("none")
+    figure.dpi = float(matplotlib.rcParams["figure.dpi"])
+    return out.getvalue()
+
+
+def kind_style(kind: str) -> tuple[str, str]:
+    """(colour, marker) of a variant.format; grey circles for one nobody knows."""
+    return KINDS.get(kind, (PALETTE[-1], "o"))
+
+
+def log_axis(axes: Axes, low: float, high: float) -> None:
+    """A log x axis over [low, high] with a margin, labelled in plain numbers, enough of them to read it by."""
+    axes.set_xscale("log")
+    margin = (high / low) ** 0.08 if high > low else 1.3
+    margin = max(margin, 1.15)
+    axes.set_xlim(low / margin, high * margin)
+    decades = high * margin / (low / margin)
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if decades < 200 else (1.0,)
+    if decades < 6:
+        subs = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:
+    """The legend under the axes, never on the data."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower left", ncols=columns, handletextpad=0.3, columnspacing=1.2)

@@ -1,0 +1,46 @@
+"""How big the artifacts are: file size, and accuracy against it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.report.data import ReportData
+from harness.report.figures.canvas import Drawing, kind_style, log_axis, new
+from harness.report.figures.latency import ROW
+from harness.report.text import for_figure
+
+
+def sizes(data: ReportData) -> list[Drawing]:
+    """File size of each artifact that was run, all boards alike."""
+    cells = data.cells.drop_duplicates("model_sha256")
+    if cells.empty:
+        return []
+    models = cells.groupby("model").model_bytes.max().sort_values(kind="stable")
+    figure, axes = new(1.2 + ROW * 1.1 * len(models))
+    place = {name: row for row, name in enumerate(models.index)}
+    for row, name in enumerate(models.index):
+        mine = cells[cells.model == name].model_bytes / 1e6
+        axes.plot([mine.min(), mine.max()], [row, row], color="#d0d7de", lw=2, zorder=1)
+    for kind, mine in cells.groupby("kind"):
+        colour, marker = kind_style(str(kind))
+        axes.scatter(
+            mine.model_bytes / 1e6, [place[m] for m in mine.model], c=colour, marker=marker, s=34, lw=0,
+            label=for_figure(kind),
+        )  # fmt: skip
+    axes.set_yticks(np.arange(len(models)), [for_figure(m) for m in models.index])
+    axes.set_ylim(len(models) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    log_axis(axes, float(cells.model_bytes.min()) / 1e6, float(cells.model_bytes.max()) / 1e6)
+    axes.set_xlabel("File size (MB, 10⁶ bytes), log scale")
+    axes.set_title("Model size")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=5, handletextpad=0.3)
+    by_size = cells.sort_values("model_bytes", kind="stable")
+    small, big = by_size.iloc[0], by_size.iloc[-1]
+    return [
+        Drawing(
+            "size", "size", "Model size",
+            f"File sizes of {len(cells)} artifacts of {len(models)} networks in MB. Smallest: {small.model} {small.kind} "
+            f"with {small.model_bytes / 1e6:.3g} MB; biggest: {big.model} {big.kind} with {big.model_bytes / 1e6:.3g} MB.",
+            figure,
+        )
+    ]  # fmt: skip

@@ -1,0 +1,105 @@
+"""What the first screen says: the winner on each board, and whether to believe it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.report.data import Clock, ReportData
+from harness.report.text import clean
+
+#: A network may be this much less accurate than the board's best one and still be its pick (one image in 99).
+PICK_WITHIN = 0.0102
+
+
+@dataclass(frozen=True)
+class Best:
+    """One board's answer. ``unit`` belongs to ``value``; ``note`` says what kind of number that is."""
+
+    board: str
+    emulated: bool
+    pick: str
+    value: float
+    unit: str
+    accuracy: float
+    images: int
+    fastest: str
+    fastest_value: float
+    fastest_accuracy: float
+    accurate: str
+    accurate_value: float
+    accurate_accuracy: float
+    cells: int
+    note: str
+
+
+def winners(data: ReportData) -> list[Best]:
+    """For each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate), the fastest
+    and the most accurate artifact."""
+    found = []
+    for clock in data.clocks:
+        for _, cells in data.of(clock).groupby("device", sort=False):
+            found.append(_best(clock, cells))
+    return found
+
+
+def _best(clock: Clock, cells: pd.DataFrame) -> Best:
+    by_speed = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
+    top = float(cells.accuracy.max())
+    pick = by_speed[by_speed.accuracy >= top - PICK_WITHIN].iloc[0]
+    accurate = by_speed[by_speed.accuracy == top].iloc[0]
+    fastest = by_speed.iloc[0]
+    return Best(
+        board=str(pick.device), emulated=bool(pick.emulated), pick=str(pick.label), value=float(pick.value),
+        unit=clock.unit, accuracy=float(pick.accuracy), images=int(pick.n),
+        fastest=str(fastest.label), fastest_value=float(fastest.value), fastest_accuracy=float(fastest.accuracy),
+        accurate=str(accurate.label), accurate_value=float(accurate.value), accurate_accuracy=float(accurate.accuracy),
+        cells=len(cells), note=clock.note,
+    )  # fmt: skip
+
+
+def verdicts(data: ReportData) -> dict[str, int]:
+    """How many cells are VALID, INVALID, FAILED; files that can't be read are counted as UNREADABLE."""
+    counts = Counter(data.cells.status)
+    found = {status: int(counts.get(status, 0)) for status in ("VALID", "INVALID", "FAILED")}
+    return found | ({"UNREADABLE": len(data.bad_files)} if data.bad_files else {})
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One artifact on several boards: how many images they answer differently, and which."""
+
+    artifact: str
+    boards: tuple[str, ...]
+    images: int
+    differing: tuple[int, ...]
+    detail: str
+
+
+def agreement(data: ReportData) -> list[Agreement]:
+    """For each artifact (same bytes, same split) that ran on several boards: where their predictions differ."""
+    found = []
+    for _, cells in data.valid.groupby(["model_sha256", "split_sha256"], sort=False):
+        if cells.device.nunique() < 2:
+            continue
+        answers = np.stack(list(cells.predictions))
+        differing = np.flatnonzero((answers != answers[0]).any(axis=0))
+        first = cells.iloc[0]
+        classes = [clean(c, 30) for c in first.classes]
+        detail = "; ".join(
+            f"image {image}: " + ", ".join(
+                f"{board} {classes[answer] if 0 <= answer < len(classes) else answer}"
+                for board, answer in zip(cells.board_label, answers[:, image], strict=True)
+            )
+            for image in differing[:5]
+        )  # fmt: skip
+        found.append(
+            Agreement(
+                f"{first.model} {first.kind}", tuple(dict.fromkeys(cells.board_label)), answers.shape[1],
+                tuple(int(i) for i in differing), detail,
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda a: (-len(a.differing), a.artifact))

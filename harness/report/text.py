@@ -1,0 +1,51 @@
+"""Text that came from boards, made harmless for the place it goes to.
+
+HTML is escaped by Jinja2; this module does what Jinja2 can't: control characters, Markdown, CSV formulas, JSON inside a
+script element, and file names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+_SPACES = re.compile(r"\s+")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&])")
+_SLUG = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def clean(text: object, limit: int = 500) -> str:
+    """One line without control, format or private characters: no terminal escapes, no text direction tricks."""
+    line = _SPACES.sub(" ", str(text))
+    safe = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in line).strip()
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def for_figure(text: object, limit: int = 34) -> str:
+    """A label matplotlib's own font can draw: Latin-1 and an ellipsis only."""
+    line = clean(text, 10_000).encode("latin-1", "replace").decode("latin-1")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def markdown(text: object) -> str:
+    """Text for a Markdown table's cell: nothing in it is markup, a link or a column's end."""
+    return _MARKDOWN.sub(r"\\\1", clean(text))
+
+
+def csv_field(text: object) -> str:
+    """Text for a CSV field that a spreadsheet does not run as a formula (OWASP: prefix with an apostrophe)."""
+    line = clean(text)
+    return f"'{line}" if line[:1] in ("=", "+", "-", "@", "'") else line
+
+
+def script_json(value: Any) -> str:
+    """JSON to stand inside ``<script type="application/json">``: it can't end the element or open a comment."""
+    dumped = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def slug(text: str, limit: int = 60) -> str:
+    """A file name part: letters, digits, dots, dashes; never empty or hidden."""
+    return _SLUG.sub("-", text)[:limit].strip(".-") or "x"
