@@ -32,8 +32,8 @@ _SEARCH_DEPTH = 3
 _SEARCH_WIDTH = 2000
 
 _FORMS_TEXT = (
-    "give the folder with Emotion/ and cohn-kanade-images/, the folder with the class folders (anger/...), or "
-    "ckextended.csv; symbolic links to folders are not followed"
+    "give the folder with Emotion/ and cohn-kanade-images/, the folder with the class folders (anger/...), "
+    "or ckextended.csv; symbolic links to folders are not followed"
 )
 
 

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from harness.data import ckplus_labels as names
-from harness.data.ckplus_files import Found, read_grey, walk
+from harness.data.ckplus_files import Found, walk
 from harness.data.ckplus_labels import FrameName
+from harness.data.ckplus_png import read_grey
 from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_sequence_lengths
 from harness.data.dataset import CLASSES
 from harness.data.facecrop import SIDE

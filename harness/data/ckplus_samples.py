@@ -58,8 +58,8 @@ def without_contradictions(samples: list[Sample], faults: FaultLog) -> tuple[lis
     """Leave out images that carry two labels, and report images that occur twice.
 
     An image whose pixels occur under another label too, or whose sequence does, is left out: one of its
-    labels is wrong, and nothing tells which. An exact copy under the same label stays, as a complete copy of CK+ must
-    keep its published counts, but it is reported: it may put the same image into training and test.
+    labels is wrong, and nothing tells which. An exact copy under the same label stays, as a complete copy of
+    CK+ must keep its published counts, but it is reported: it may put the same image into training and test.
 
     Returns:
         The samples that are left, in the same order, and how many of those repeat an earlier one.
@@ -114,7 +114,7 @@ def _report_duplicates(samples: list[Sample], faults: FaultLog) -> int:
                 sample.path,
                 f"has exactly the pixels of {place}; kept",
                 line=sample.line,
-                fix="if one was copied by mistake, remove it: a split may put one into training, one into test",
+                fix="if one was copied by mistake, remove it: a split may separate the two",
             )
     return duplicates
 

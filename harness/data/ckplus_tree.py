@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from harness.data import ckplus_labels as names
-from harness.data.ckplus_files import MAX_TEXT_BYTES, Found, Walk, read_bytes, read_grey, walk
+from harness.data.ckplus_files import MAX_TEXT_BYTES, Found, Walk, read_bytes, walk
 from harness.data.ckplus_labels import FrameName
+from harness.data.ckplus_png import read_grey
 from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_count, report_sequence_lengths
 from harness.data.dataset import CLASSES
 from harness.data.facecrop import SIDE, Cropper
