@@ -1,0 +1,271 @@
+"""Booting one emulated board and waiting until it lets us in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import paramiko
+
+import harness
+from harness.boards import BoardFamily
+from harness.emulate import machine, recipe, store, tools
+from harness.emulate.guard import OFF_SECONDS, tail
+from harness.emulate.image import Image, ensure_image
+from harness.errors import EmulatorError
+from harness.paths import cache_dir
+from harness.records import Clock
+
+Progress = Callable[[str], None]
+
+#: One image check at a time in a process: the first builds, the rest find it built, and progress lines don't mix.
+_IMAGE_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board that is up and lets us in. Close it, or use it as a context manager.
+
+    Attributes:
+        name: as in devices.yaml.
+        family: name of its board family.
+        host, port: where its sshd is reached, loopback only.
+        identity_file: private key that logs in as ``user``.
+        known_hosts: OpenSSH file with the one pinned host key, for ``[host]:port``.
+        host_key: that key, ``ssh-ed25519 AAAA...``.
+        clock: what the board's nanoseconds are.
+        pid, guard_pid: QEMU and the process that ends it.
+        log: the serial console so far; gone with the board.
+        store_is_persistent: false when another live board of this name holds the storage.
+    """
+
+    name: str
+    family: str
+    host: str
+    port: int
+    user: str
+    identity_file: Path
+    known_hosts: Path
+    host_key: str
+    clock: Clock
+    pid: int
+    guard_pid: int
+    log: Path
+    store_is_persistent: bool
+    _guard: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
+
+    def close(self) -> None:
+        """Switch the board off in order, at most some seconds; it is gone when this returns. May be called again."""
+        if self._guard is not None:
+            _end(self._guard, b"close\n")
+
+    def alive(self) -> bool:
+        """Whether QEMU still runs."""
+        return self._guard is not None and self._guard.poll() is None
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def boot(
+    name: str,
+    family: BoardFamily,
+    *,
+    clock: Clock = "instructions",
+    timeout_s: float = 120.0,
+    progress: Progress | None = None,
+) -> Board:
+    """Boot a fresh board and wait until a key login works. Thread-safe.
+
+    Args:
+        name: names its persistent storage, together with the family.
+        family: decides CPU and memory.
+        clock: ``instructions``: the board's clock counts instructions, 1 ns each, the same every time;
+            ``wall``: time as it passes for QEMU, which says nothing about hardware.
+        timeout_s: seconds from starting QEMU to a working login; building the image is not counted.
+        progress: called with one line of plain text per step.
+
+    Raises:
+        EmulatorMissingError: QEMU or a program for the image is not installed.
+        EmulatorError: the image can't be built, QEMU ended early, or the board didn't answer in time.
+    """
+    return launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=None)
+
+
+def launch(
+    name: str,
+    family: BoardFamily,
+    *,
+    clock: Clock,
+    timeout_s: float,
+    progress: Progress | None,
+    state: Path | None,
+) -> Board:
+    """As :func:`boot`; with a ``state`` file the board outlives this process, and the file is removed at its end."""
+    say = progress or (lambda _line: None)
+    tools.need("qemu-system-aarch64", "mke2fs", "e2fsck")
+    with _IMAGE_LOCK:
+        image = ensure_image(progress)
+    started = time.monotonic()
+    guard = _start_guard(name, family, clock, image, state)
+    try:
+        facts = _event(guard, started + timeout_s)
+        if facts["event"] != "started":
+            raise _early_end(name, facts)
+        board = Board(
+            name=name,
+            family=family.name,
+            host="127.0.0.1",
+            port=facts["port"],
+            user=recipe.USER,
+            identity_file=image.identity_file,
+            known_hosts=Path(facts["known_hosts"]),
+            host_key=image.host_key,
+            clock=clock,
+            pid=facts["pid"],
+            guard_pid=facts["guard"],
+            log=Path(facts["log"]),
+            store_is_persistent=facts["persistent"],
+            _guard=guard,
+        )
+        if not board.store_is_persistent:
+            say(f"{name}: another board of this name is up; this one's storage is thrown away afterwards")
+        _wait_for_login(board, guard, started + timeout_s)
+    except BaseException:
+        _end(guard, None)
+        raise
+    say(f"{name}: {family.title} up after {time.monotonic() - started:.1f} s")
+    return board
+
+
+def _start_guard(
+    name: str, family: BoardFamily, clock: Clock, image: Image, state: Path | None
+) -> subprocess.Popen[bytes]:
+    cache = cache_dir()
+    order = {
+        "argv": machine.command(family, clock, image),
+        "live": str(cache / "live"),
+        "store": str(store.store_folder(cache, name, family.name, image.digest)),
+        "host_key": image.host_key,
+        "attached": state is None,
+        "state": str(state) if state else None,
+        "controller": os.getpid(),
+    }
+    # our own package, wherever it was imported from
+    path = os.pathsep.join([str(Path(harness.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    try:
+        guard = subprocess.Popen(
+            [sys.executable, "-m", "harness.emulate.guard"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path, "PATH": os.environ.get("PATH", os.defpath)},
+            # not in the terminal's process group: on Ctrl-C the controller decides in which order things end
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert guard.stdin is not None
+        guard.stdin.write(json.dumps(order).encode() + b"\n")
+    except OSError as error:
+        raise EmulatorError(f"the board's guard process can't be started: {error.strerror}") from error
+    return guard
+
+
+def _event(guard: subprocess.Popen[bytes], deadline: float) -> dict[str, Any]:
+    """The guard's next event; ``exited`` when it is gone without a word.
+
+    Raises:
+        EmulatorError: none came before ``deadline`` (time.monotonic seconds).
+    """
+    assert guard.stdout is not None
+    line = b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([guard.stdout], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise EmulatorError("QEMU did not start in time")
+        more = os.read(guard.stdout.fileno(), 1 << 16)
+        if not more:
+            return {"event": "exited", "tail": ""}
+        line += more
+    event: dict[str, Any] = json.loads(line.splitlines()[0])
+    return event
+
+
+def _early_end(name: str, facts: dict[str, Any]) -> EmulatorError:
+    if facts["event"] == "failed":
+        return EmulatorError(f"{name}: {facts['message']}", fix=facts.get("fix"))
+    return EmulatorError(f"{name}: QEMU ended before the board was up; its console ends with: {facts.get('tail') or '-'}")
+
+
+def _end(guard: subprocess.Popen[bytes], word: bytes | None) -> None:
+    """End a board: in order with ``word``, at once without. Returns when it is gone."""
+    with contextlib.suppress(OSError, ValueError):
+        assert guard.stdin is not None
+        if word:
+            guard.stdin.write(word)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                guard.wait(OFF_SECONDS + 5)
+        guard.stdin.close()
+    try:
+        guard.wait(5)
+    except subprocess.TimeoutExpired:
+        guard.kill()  # QEMU dies with it
+        guard.wait()
+    if guard.stdout is not None:
+        guard.stdout.close()
+
+
+def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: float) -> None:
+    """Return once a key login works.
+
+    Raises:
+        EmulatorError: QEMU ended, or ``deadline`` (time.monotonic seconds) passed.
+    """
+    assert guard.stdout is not None
+    problem = "no answer"
+    while (left := deadline - time.monotonic()) > 0:
+        if select.select([guard.stdout], [], [], 0)[0]:
+            raise _early_end(board.name, _event(guard, deadline))
+        try:
+            with socket.create_connection((board.host, board.port), timeout=min(left, 10.0)) as link:
+                # QEMU accepts before the board listens, so an open connection says nothing; a banner does
+                if link.recv(4, socket.MSG_PEEK) == b"SSH-":
+                    _log_in(link, board, left)
+                    return
+                problem = "sshd is not up"
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            problem = str(error) or type(error).__name__
+        time.sleep(0.1)
+    said = tail(board.log, 600)
+    raise EmulatorError(f"{board.name}: the board did not let us in in time ({problem}); its console ends with: {said}")
+
+
+def _log_in(link: socket.socket, board: Board, timeout_s: float) -> None:
+    """One key login against the pinned host key; raises what paramiko raises."""
+    transport = paramiko.Transport(link)
+    try:
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout_s
+        transport.start_client(timeout=timeout_s)
+        key = transport.get_remote_server_key()
+        if f"{key.get_name()} {key.get_base64()}" != board.host_key:
+            raise EmulatorError(f"{board.name}: another host key than the image's answers on port {board.port}")
+        transport.auth_publickey(board.user, paramiko.Ed25519Key.from_private_key_file(str(board.identity_file)))
+    finally:
+        transport.close()

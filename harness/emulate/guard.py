@@ -1,0 +1,249 @@
+"""The process between a controller and QEMU, whose one duty is that no board outlives its run.
+
+It reads one JSON object on standard input, starts QEMU, reports events as JSON lines on standard output, and then waits
+for the first of: QEMU ends, the word ``close``, SIGTERM, end of input, death of the controller. Whatever comes first, QEMU
+is gone and the board's folder is removed when it ends. Should the guard itself be killed, the kernel kills QEMU
+(PR_SET_PDEATHSIG), and the folder is swept at the next boot.
+
+Run as ``python -m harness.emulate.guard``; not for people.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.emulate.store import Store, open_store
+from harness.errors import HarnessError
+
+_PR_SET_PDEATHSIG = 1
+#: The serial log never grows beyond this; then its newer half is kept.
+LOG_BYTES = 1 << 20
+#: How long a board may take to switch itself off, in seconds, before it is killed.
+OFF_SECONDS = 10.0
+_BIND_TRIES = 8
+
+#: Stand-ins on the command line for what only the guard knows: the port and the disk it found.
+PORT = "@PORT@"
+STORE = "@STORE@"
+
+
+def main() -> int:
+    """Entry point; 0 when QEMU was started and is gone again."""
+    order: dict[str, Any] = json.loads(sys.stdin.buffer.raw.readline())  # type: ignore[attr-defined]
+    # Ctrl-C is for the controller; TERM is turned into a readable byte below
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    live = Path(order["live"])
+    live.mkdir(parents=True, exist_ok=True)
+    sweep(live)
+    folder = Path(tempfile.mkdtemp(prefix="board-", dir=live))
+    state = Path(order["state"]) if order.get("state") else None
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _Guard(order, folder, lock).run()
+    except HarnessError as error:
+        _say(event="failed", message=error.message, fix=error.fix)
+        return 1
+    except OSError as error:
+        _say(event="failed", message=f"QEMU can't be started: {error.strerror or error}", fix=None)
+        return 1
+    finally:
+        if state is not None:
+            with contextlib.suppress(OSError):
+                state.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(live: Path) -> None:
+    """Remove folders of boards whose guard was killed: those whose lock nobody holds."""
+    for folder in live.glob("board-*"):
+        try:
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            # being made at this moment, or never got further; a minute tells
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime > 60:
+                    shutil.rmtree(folder, ignore_errors=True)
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)
+
+
+def _say(**event: Any) -> None:
+    """One event to the controller; nobody may be listening any more."""
+    with contextlib.suppress(OSError, ValueError):
+        print(json.dumps(event), flush=True)
+
+
+def _die_with_parent(parent: int) -> None:
+    """Between fork and exec: have the kernel kill us when the guard is gone, also if it just went."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def escaped(path: Path) -> str:
+    """A file name inside a QEMU option list: commas are doubled."""
+    return str(path).replace(",", ",,")
+
+
+def fill(argv: list[str], *, port: int, store: Path) -> list[str]:
+    """``argv`` with the two stand-ins replaced."""
+    return [word.replace(PORT, str(port)).replace(STORE, escaped(store)) for word in argv]
+
+
+class _Guard:
+    """One board from its first to its last moment."""
+
+    def __init__(self, order: dict[str, Any], folder: Path, lock: int) -> None:
+        self.order = order
+        self.folder = folder
+        self.lock = lock
+        self.log = folder / "serial.log"
+        self.attached: bool = order["attached"]
+        self.wake, wake_writer = socket.socketpair()
+        wake_writer.setblocking(False)
+        self.wake.setblocking(False)
+        signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
+        self._writer = wake_writer
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        self.store: Store = open_store(Path(order["store"]), folder)
+        self.qemu: subprocess.Popen[bytes]
+        self.port = 0
+
+    def run(self) -> int:
+        for _ in range(_BIND_TRIES):
+            self._start()
+            # a port is free when we look and may be taken when QEMU binds it: only QEMU's word counts
+            if not self._bind_failed():
+                break
+        else:
+            _say(event="failed", message="QEMU found no free port on 127.0.0.1", fix=None)
+            return 1
+        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.order['host_key']}\n")
+        _say(
+            event="started",
+            port=self.port,
+            pid=self.qemu.pid,
+            guard=os.getpid(),
+            folder=str(self.folder),
+            log=str(self.log),
+            known_hosts=str(self.folder / "known_hosts"),
+            persistent=self.store.persistent,
+        )
+        try:
+            self._watch()
+        finally:
+            self.qemu.kill()
+            status = self.qemu.wait()
+            _say(event="exited", status=status, tail=tail(self.log))
+        return 0
+
+    def _start(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        argv = fill(self.order["argv"], port=self.port, store=self.store.path)
+        parent = os.getpid()
+        held = [self.lock] if self.store.lock is None else [self.lock, self.store.lock]
+        self.qemu = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # QEMU holds the locks too: they end with the last of the two
+            pass_fds=held,
+            preexec_fn=lambda: _die_with_parent(parent),  # noqa: PLW1509 - no threads here
+            cwd=self.folder,
+        )
+
+    def _bind_failed(self) -> bool:
+        """Wait for QEMU's first output, or a moment; true when it ended because the port was taken."""
+        assert self.qemu.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.qemu.stdout, selectors.EVENT_READ)
+            while selector.select(timeout=0.5):
+                data = os.read(self.qemu.stdout.fileno(), 1 << 16)
+                self._keep(data)
+                if not data:
+                    self.qemu.wait()
+                    return "Could not set up host forwarding" in tail(self.log)
+                if b"host forwarding" not in data:
+                    break
+        return False
+
+    def _keep(self, data: bytes) -> None:
+        """Append to the serial log, within its bound."""
+        with self.log.open("ab") as handle:
+            handle.write(data)
+            size = handle.tell()
+        if size > LOG_BYTES:
+            self.log.write_bytes(self.log.read_bytes()[-LOG_BYTES // 2 :])
+
+    def _watch(self) -> None:
+        """Return when the board has ended or must be killed."""
+        assert self.qemu.stdout is not None
+        selector = selectors.DefaultSelector()
+        selector.register(self.qemu.stdout, selectors.EVENT_READ, "serial")
+        selector.register(self.wake, selectors.EVENT_READ, "term")
+        if self.attached:
+            selector.register(0, selectors.EVENT_READ, "control")
+            # a child forked by the controller may hold our pipe open: watch the controller itself too
+            with contextlib.suppress(OSError):
+                selector.register(os.pidfd_open(self.order["controller"]), selectors.EVENT_READ, "controller")
+        deadline: float | None = None
+        while deadline is None or time.monotonic() < deadline:
+            for key, _ in selector.select(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                if key.data == "serial":
+                    data = os.read(self.qemu.stdout.fileno(), 1 << 16)
+                    if not data:
+                        return
+                    self._keep(data)
+                elif key.data == "term":
+                    self.wake.recv(64)
+                    deadline = deadline or self._switch_off()
+                elif key.data == "control" and os.read(0, 64):
+                    deadline = deadline or self._switch_off()
+                else:
+                    return
+
+    def _switch_off(self) -> float:
+        """Ask the board to go; returns when patience ends (time.monotonic seconds)."""
+        assert self.qemu.stdin is not None
+        with contextlib.suppress(OSError):
+            self.qemu.stdin.write(b"off\n")
+            self.qemu.stdin.flush()
+        return time.monotonic() + OFF_SECONDS
+
+
+def tail(log: Path, limit: int = 2000) -> str:
+    """The end of a serial log as printable text, at most ``limit`` characters."""
+    try:
+        text = log.read_bytes()[-4 * limit :].decode(errors="replace")
+    except OSError:
+        return ""
+    return "".join(c for c in text if c.isprintable() or c == "\n")[-limit:].strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""The board image: kernel, initramfs, root file system and keys, built once and cached by the hash of its recipe."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.emulate import cpio, recipe, rootfs, tools
+from harness.errors import EmulatorError
+from harness.fsio import sync_folder
+from harness.paths import cache_dir
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A finished image; every path is inside ``folder`` and is only ever read.
+
+    Attributes:
+        digest: hash of the recipe that made it.
+        host_key: the boards' public host key, ``ssh-ed25519 AAAA...``.
+        identity_file: private key that logs in as ``bench``; mode 0600.
+        packages: Debian package -> version.
+    """
+
+    digest: str
+    folder: Path
+    kernel: Path
+    initrd: Path
+    root: Path
+    identity_file: Path
+    host_key: str
+    packages: dict[str, str]
+
+
+def ensure_image(progress: Progress | None = None) -> Image:
+    """The image for the present recipe, built first when it is not in the cache.
+
+    Safe to call from several threads and processes at once: one builds, the others wait. An interrupted build leaves
+    nothing behind that a later one would take for an image.
+
+    Args:
+        progress: called with one line of plain text per step.
+
+    Raises:
+        EmulatorMissingError: a program is not installed.
+        EmulatorError: packages can't be had, or the cache can't be written.
+    """
+    say = progress or (lambda _line: None)
+    digest = recipe.recipe_hash()
+    images = cache_dir() / "images"
+    try:
+        if not (images / digest).is_dir():
+            images.mkdir(parents=True, exist_ok=True)
+            with locked(images / f"{digest}.lock", lambda: say("waiting for another process that builds the image")):
+                if not (images / digest).is_dir():
+                    _build(images, digest, say)
+        return _load(images / digest, digest)
+    except OSError as error:
+        raise EmulatorError(
+            f"the board image can't be built in {images}: {error.strerror or error}", fix="free space, or set HARNESS_CACHE"
+        ) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold an exclusive lock on the file ``path``; ``waiting`` is called once if somebody else has it."""
+    with path.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting:
+                waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _load(folder: Path, digest: str) -> Image:
+    facts = json.loads((folder / "image.json").read_text())
+    return Image(
+        digest=digest,
+        folder=folder,
+        kernel=folder / "kernel",
+        initrd=folder / "initrd",
+        root=folder / "root.img",
+        identity_file=folder / "id_ed25519",
+        host_key=facts["host_key"],
+        packages=facts["packages"],
+    )
+
+
+def _build(images: Path, digest: str, say: Progress) -> None:
+    """Build into a temporary folder beside the final one, and rename. Called with the lock held."""
+    tools.need()
+    started = time.monotonic()
+    for left in images.glob(f".{digest}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=images))
+    try:
+        tree, boot = work / "tree", work / "boot"
+        tree.mkdir()
+        boot.mkdir()
+        packages = rootfs.unpack(tree, boot, say)
+        private, public = _key_pair("harness board")
+        client_private, client_public = _key_pair("harness client")
+        rootfs.configure(tree, host_key=private, authorized_key=client_public)
+        rootfs.precompile(tree, say)
+        say("making the board's disk")
+        done = work / "done"
+        done.mkdir(mode=0o755)
+        (boot / "kernel").rename(done / "kernel")
+        (done / "initrd").write_bytes(_initramfs(tree, boot))
+        _file_system(tree, done / "root.img")
+        identity = done / "id_ed25519"
+        identity.touch(mode=0o600)
+        identity.write_text(client_private)
+        facts = {"host_key": public.rsplit(" ", 2)[0], "packages": packages, "suite": recipe.SUITE}
+        (done / "image.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        for path in done.iterdir():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+        done.rename(images / digest)
+        sync_folder(images)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    say(f"board image ready after {time.monotonic() - started:.0f} s")
+
+
+def _key_pair(comment: str) -> tuple[str, str]:
+    """A new Ed25519 key as OpenSSH text: ``(private, public line)``."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return private.decode(), f"{public.decode()} {comment}\n"
+
+
+def _initramfs(tree: Path, boot: Path) -> bytes:
+    """Just enough to find the disks: busybox, the virtio modules, and a script. Not compressed: QEMU is slow at that."""
+    built_in = (boot / "modules/modules.builtin").read_text().splitlines()
+    entries: list[tuple[str, int, bytes]] = [
+        (folder, stat.S_IFDIR | 0o755, b"") for folder in ("bin", "dev", "sys", "root", "modules")
+    ]
+    entries.append(("init", stat.S_IFREG | 0o755, recipe.INITRAMFS_INIT.encode()))
+    entries.append(("bin/busybox", stat.S_IFREG | 0o755, (tree / "usr/bin/busybox").read_bytes()))
+    order: list[str] = []
+    for module in recipe.MODULES:
+        path = boot / "modules" / module
+        if path.is_file():
+            order.append(path.name)
+            entries.append((f"modules/{path.name}", stat.S_IFREG | 0o644, path.read_bytes()))
+        elif f"kernel/{module}" not in built_in:
+            raise EmulatorError(f"the board's kernel has no module {module}", fix="report it: Debian's kernel has changed")
+    entries.append(("modules/order", stat.S_IFREG | 0o644, "".join(f"{name}\n" for name in order).encode()))
+    return cpio.pack(entries)
+
+
+def _file_system(tree: Path, image: Path) -> None:
+    """``tree`` as a sparse ext4 image in which all belongs to root, and the user's home to the user."""
+    with image.open("wb") as handle:
+        handle.truncate(recipe.ROOT_MIB << 20)
+    # no journal: the disk is never written to, every board writes to a layer above it that is thrown away
+    tools.run(
+        ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal,^metadata_csum,^resize_inode", "-m", "0",
+         "-d", str(tree), str(image)]
+    )  # fmt: skip
+    mine = f"/home/{recipe.USER}", *_parents_below_home()
+    orders = [f"sif <{inode}> {kind} 0" for inode in _inodes(image) for kind in ("uid", "gid")]
+    orders += [f"sif {path} {kind} {recipe.UID}" for path in mine for kind in ("uid", "gid")]
+    said = tools.run(["debugfs", "-w", "-f", "-", str(image)], stdin="\n".join(orders) + "\n")
+    if "denied" in said or "not found" in said:
+        raise EmulatorError(f"debugfs could not set the owners: {said[-300:]}")
+
+
+def _parents_below_home() -> list[str]:
+    """Folders between the user's home and the store, the store's own mount point included."""
+    home = Path("/home") / recipe.USER
+    mount = Path(recipe.STORE_MOUNT)
+    return [str(path) for path in (mount, *mount.parents) if path != home and path.is_relative_to(home)]
+
+
+def _inodes(image: Path) -> list[int]:
+    """Numbers of the inodes in use by files: the root (2) and all from 11 on (below 11 is ext4's own)."""
+    head = tools.run(["dumpe2fs", "-h", str(image)])
+    facts = dict(line.split(":", 1) for line in head.splitlines() if ":" in line)
+    total, free = int(facts["Inode count"]), int(facts["Free inodes"])
+    return [2, *range(11, total - free + 1)]

@@ -1,0 +1,234 @@
+"""A Debian arm64 file tree, unpacked from packages without root and without running one ARM program.
+
+mmdebstrap resolves, downloads, verifies and unpacks; it hands us a tar stream, which we write as a tree owned by whoever
+runs this. Owners are set right afterwards, inside the file system image (:mod:`harness.emulate.image`), so nothing here
+needs more rights than writing files.
+"""
+
+from __future__ import annotations
+
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from harness.emulate import recipe, tools
+from harness.errors import EmulatorError
+
+#: Debian's merged /usr: packages still ship /bin/x, a running system has it as /usr/bin/x.
+_MERGED = ("bin", "sbin", "lib")
+
+
+def debian_sources() -> str:
+    """This machine's own apt sources for the board's Debian release as one-line entries; empty when it has none.
+
+    So a configured mirror is used. On another release or on Ubuntu there is none, and mmdebstrap's default serves.
+    """
+    form = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(ORIGIN)\t$(SIGNED_BY)"
+    try:
+        done = subprocess.run(
+            ["apt-get", "indextargets", "--format", form], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    suites = (recipe.SUITE, f"{recipe.SUITE}-updates", f"{recipe.SUITE}-security")
+    lines: dict[str, None] = {}
+    for line in done.stdout.splitlines():
+        kind, uri, suite, component, origin, signed = (line.split("\t") + [""] * 6)[:6]
+        # ORIGIN stays a literal "$(ORIGIN)" while apt has never fetched that source
+        if kind == "Packages" and suite in suites and component == "main" and origin in ("Debian", "$(ORIGIN)"):
+            key = f" [signed-by={signed}]" if signed.startswith("/") else ""
+            lines[f"deb{key} {uri} {suite} main\n"] = None
+    has_release = any(f" {recipe.SUITE} main" in line for line in lines)
+    return "".join(lines) if has_release else ""
+
+
+def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str, str]:
+    """Unpack the board's packages into ``tree``, and kernel and modules into ``boot``.
+
+    Returns:
+        ``{package: version}`` of all that was unpacked.
+
+    Raises:
+        EmulatorMissingError: mmdebstrap is not installed.
+        EmulatorError: packages can't be found, downloaded or verified.
+    """
+    tools.need("mmdebstrap")
+    progress(f"unpacking Debian {recipe.SUITE} {recipe.ARCHITECTURE} packages")
+    # chrootless needs no privileges at all, and is harmless as root too: this variant runs no maintainer scripts
+    argv = [
+        "mmdebstrap",
+        "--mode=chrootless",
+        "--variant=extract",
+        "--format=tar",
+        f"--architectures={recipe.ARCHITECTURE}",
+        f"--include={','.join(recipe.PACKAGES)}",
+        recipe.SUITE,
+        "-",
+    ]
+    sources = debian_sources()
+    environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile("w", suffix=".list") as listed:
+        if sources:
+            listed.write(sources)
+            listed.flush()
+            argv.append(listed.name)
+        try:
+            # its own session: it ends by sending SIGHUP to its whole process group, which would be us
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=environ,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EmulatorError(f"mmdebstrap can't be started: {error.strerror}") from error
+        broken: Exception | None = None
+        with process:
+            try:
+                assert process.stdout is not None
+                _extract(process.stdout, tree, boot)
+                while process.stdout.read(1 << 16):  # tar's padding: closing early would kill the writer
+                    pass
+            except tarfile.TarError as error:
+                broken = error
+            except BaseException:
+                process.terminate()
+                raise
+        if process.returncode or broken:
+            said.seek(0)
+            raise _failure(said.read().decode(errors="replace"), broken)
+    return _packages(tree)
+
+
+def _failure(said: str, broken: Exception | None) -> EmulatorError:
+    """What mmdebstrap's complaint means for the user."""
+    lines = [line for line in said.splitlines() if line.startswith(("E:", "Err:", "W: Failed"))]
+    fix = "check that this machine can download Debian packages (network, proxy, apt sources)"
+    if "public key" in said or "NO_PUBKEY" in said or "not signed" in said:
+        fix = "sudo apt-get install debian-archive-keyring"
+    return EmulatorError(f"the board image can't be built: {broken or ' / '.join(lines)[-600:] or said[-300:]}", fix=fix)
+
+
+def _extract(stream: IO[bytes], tree: Path, boot: Path) -> None:
+    """Write the tar ``stream`` as a merged-/usr tree; owners and device files are not kept, modes are."""
+    for name in _MERGED:
+        (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (tree / name).symlink_to(f"usr/{name}")
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            path = _place(member.name)
+            if path is None:
+                continue
+            wanted = _boot_file(path)
+            if wanted is not None and member.isreg():
+                _write(archive, member, boot, wanted)
+            elif not path.startswith(recipe.LEFT_OUT) and path not in _MERGED:
+                _write(archive, member, tree, path)
+
+
+def _place(name: str) -> str | None:
+    """Where a member goes, relative to the root; None for the root itself or a name that leads outside."""
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        return None
+    return "/".join(("usr", *parts) if parts[0] in _MERGED and len(parts) > 1 else parts)
+
+
+def _boot_file(path: str) -> str | None:
+    """The name under the boot folder of a file that the boot needs, else None."""
+    if path.startswith("boot/vmlinuz-"):
+        return "kernel"
+    if path.startswith("usr/lib/modules/"):
+        tail = path.split("/", 4)[-1].removeprefix("kernel/")
+        if tail in recipe.MODULES or tail == "modules.builtin":
+            return f"modules/{tail}"
+    return None
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path, path: str) -> None:
+    target = root / path
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if member.issym() or member.islnk():
+        target.unlink(missing_ok=True)
+    if member.issym():
+        target.symlink_to(member.linkname)
+    elif member.islnk():
+        source = _place(member.linkname)
+        if source is not None and (root / source).is_file():
+            target.hardlink_to(root / source)
+    elif member.isreg():
+        content = archive.extractfile(member)
+        assert content is not None
+        with content, target.open("wb") as handle:
+            shutil.copyfileobj(content, handle, 1 << 20)
+        target.chmod(member.mode & 0o7777 | 0o600)
+        os.utime(target, (member.mtime, member.mtime))
+
+
+def _packages(tree: Path) -> dict[str, str]:
+    """Name and version of each package, from the dpkg status file that was unpacked."""
+    found: dict[str, str] = {}
+    name = ""
+    for status in (tree / "var/lib/dpkg/status", *sorted((tree / "var/lib/dpkg/updates").glob("*"))):
+        if not status.is_file():
+            continue
+        for line in status.read_text(errors="replace").splitlines():
+            key, _, value = line.partition(": ")
+            if key == "Package":
+                name = value
+            elif key == "Version":
+                found[name] = value
+    return found
+
+
+def configure(tree: Path, *, host_key: str, authorized_key: str) -> None:
+    """Do by hand the little that the packages' own scripts would have done: users, sshd, init, folders."""
+    for folder in recipe.FOLDERS:
+        (tree / folder).mkdir(parents=True, exist_ok=True)
+    files = {
+        **recipe.FILES,
+        "etc/ssh/ssh_host_ed25519_key": (0o600, host_key),
+        "etc/ssh/authorized_keys": (0o644, authorized_key),
+    }
+    for name, (mode, content) in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(content)
+        path.chmod(mode)
+    # sshd refuses keys below a folder that others may write to, and our umask may be anything
+    for folder, _, _ in os.walk(tree):
+        Path(folder).chmod(0o755)
+    for name in ("tmp", "var/tmp"):
+        (tree / name).chmod(0o1777)
+
+
+def precompile(tree: Path, progress: Callable[[str], None]) -> None:
+    """Compile the board's Python library with our Python when it is the same version; else the board does it, slowly.
+
+    The user of a board can't write next to the library, so each start of Python would compile it again.
+    """
+    if sys.version_info[:2] != recipe.PYTHON:
+        return
+    progress("compiling the board's Python library")
+    library = tree / "usr/lib" / f"python{recipe.PYTHON[0]}.{recipe.PYTHON[1]}"
+    for source in sorted(library.rglob("*.py")):
+        if "test" in source.parts or "lib2to3" in source.parts:
+            continue
+        shown = "/" + str(source.relative_to(tree))
+        # unchecked: the files' times go through tar and mke2fs, and nobody edits the library on a board
+        py_compile.compile(
+            str(source), dfile=shown, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+        )

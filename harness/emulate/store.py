@@ -1,0 +1,84 @@
+"""A board's own storage: an ext4 disk that outlives the board, as a real board's SD card does.
+
+What was deployed stays there, so that a second run sends nothing. The rest of the board is new every time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.emulate import recipe, tools
+from harness.errors import EmulatorError
+
+#: Size the board sees, in MiB; the file is sparse.
+STORE_MIB = 2048
+
+
+@dataclass(frozen=True)
+class Store:
+    """A disk ready to be attached. ``lock`` is an open file that keeps other boards away; None for a throw-away disk."""
+
+    path: Path
+    lock: int | None
+
+    @property
+    def persistent(self) -> bool:
+        return self.lock is not None
+
+
+def store_folder(cache: Path, name: str, family: str, digest: str) -> Path:
+    """Where the storage of the board ``name`` is kept. Another image gets another storage: its Python may differ."""
+    return cache / "boards" / re.sub(r"[^A-Za-z0-9._-]", "-", f"{name}-{family}-{digest}")
+
+
+def open_store(folder: Path, spare: Path) -> Store:
+    """Lock and check the storage in ``folder``, made anew where it is missing or damaged.
+
+    When a live board holds it, a throw-away one is made in the folder ``spare`` instead.
+
+    Raises:
+        EmulatorError: the file system can't be made (no space, no mke2fs).
+    """
+    lock: int | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if lock is not None:
+            os.close(lock)
+        return Store(_made(spare / "store.img"), None)
+    except OSError as error:
+        raise EmulatorError(f"the board's storage in {folder} can't be used: {error.strerror}") from error
+    path = folder / "store.img"
+    return Store(path if path.is_file() and _sound(path) else _made(path), lock)
+
+
+def _sound(path: Path) -> bool:
+    """Replay the journal and repair what is safe to repair; false when more than that is wrong."""
+    try:
+        # 1: repaired. A board with an instruction clock dates its writes in the future, which is repaired too.
+        tools.run(["e2fsck", "-p", str(path)], ok=(0, 1))
+    except EmulatorError:
+        return False
+    return True
+
+
+def _made(path: Path) -> Path:
+    """A new empty file system at ``path``, renamed into place so that half of one is never found."""
+    fresh = path.with_suffix(".new")
+    try:
+        with fresh.open("wb") as handle:
+            handle.truncate(STORE_MIB << 20)
+        owner = f"root_owner={recipe.UID}:{recipe.UID}"
+        tools.run(
+            ["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", f"{owner},lazy_itable_init=1,lazy_journal_init=1", str(fresh)]
+        )
+        fresh.replace(path)
+    except OSError as error:
+        raise EmulatorError(f"the board's storage {path} can't be made: {error.strerror}", fix="free space") from error
+    return path

@@ -1,0 +1,67 @@
+"""The programs emulation needs, and running one with its errors turned into ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from harness.errors import EmulatorError, EmulatorMissingError
+
+#: program -> the Debian/Ubuntu package that has it
+PROGRAMS = {
+    "qemu-system-aarch64": "qemu-system-arm",
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "debugfs": "e2fsprogs",
+    "dumpe2fs": "e2fsprogs",
+}
+
+#: e2fsprogs live in sbin, which an ordinary user's PATH often lacks.
+_SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def find(program: str) -> str | None:
+    """Full path of ``program``, looked up in PATH and then in the sbin folders (if PATH isn't empty)."""
+    path = os.environ.get("PATH", "")
+    return shutil.which(program, path=os.pathsep.join([path, *_SBIN]) if path else "")
+
+
+def requirements() -> list[str]:
+    """What is missing to build and boot boards: lines such as ``qemu-system-aarch64 (package qemu-system-arm)``."""
+    return [f"{program} (package {package})" for program, package in PROGRAMS.items() if find(program) is None]
+
+
+def need(*programs: str) -> None:
+    """Check that ``programs`` (default: all) are installed.
+
+    Raises:
+        EmulatorMissingError: names each missing program and the one command that installs them.
+    """
+    missing = [program for program in programs or PROGRAMS if find(program) is None]
+    if missing:
+        packages = " ".join(sorted({PROGRAMS[program] for program in missing}))
+        raise EmulatorMissingError(
+            f"emulated boards need {', '.join(missing)}, not found", fix=f"sudo apt-get install {packages}"
+        )
+
+
+def run(argv: Sequence[str], *, stdin: str | None = None, ok: tuple[int, ...] = (0,)) -> str:
+    """Run a program to its end and return its standard output.
+
+    Raises:
+        EmulatorMissingError: it is not installed.
+        EmulatorError: it ended with a status not in ``ok``; the message has the end of what it said.
+    """
+    need(argv[0])
+    environ = {**os.environ, "LC_ALL": "C", "PATH": os.pathsep.join([os.environ.get("PATH", ""), *_SBIN])}
+    try:
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", env=environ, check=False)
+    except OSError as error:
+        raise EmulatorError(f"{argv[0]} can't be started: {error.strerror}") from error
+    if done.returncode not in ok:
+        said = (done.stderr.strip() or done.stdout.strip())[-500:]
+        raise EmulatorError(f"{argv[0]} ended with status {done.returncode}: {said}")
+    return done.stdout
