@@ -35,9 +35,16 @@ FAMILIES: dict[str, BoardFamily] = {
         BoardFamily("raspberry-pi-4", "Raspberry Pi 4", "Cortex-A72", "0xd08", "cortex-a72"),
         BoardFamily("raspberry-pi-5", "Raspberry Pi 5", "Cortex-A76", "0xd0b", "cortex-a76"),
         BoardFamily(
-            "jetson-nano", "NVIDIA Jetson Nano", "Cortex-A57", "0xd07", "cortex-a57", delegates=("tensorrt", "cuda", "cpu")
+            "jetson-nano",
+            "NVIDIA Jetson Nano",
+            "Cortex-A57",
+            "0xd07",
+            "cortex-a57",
+            delegates=("tensorrt", "cuda", "cpu"),
         ),
         BoardFamily("coral-dev", "Coral Dev Board", "Cortex-A53", "0xd03", "cortex-a53", delegates=("edgetpu", "cpu")),
-        BoardFamily("generic", "Generic Linux machine", None, None, None, delegates=("edgetpu", "tensorrt", "cuda", "cpu")),
+        BoardFamily(
+            "generic", "Generic Linux machine", None, None, None, delegates=("edgetpu", "tensorrt", "cuda", "cpu")
+        ),
     )
 }

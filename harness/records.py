@@ -144,7 +144,9 @@ class Cell(Record):
         return self
 
 
-def cell_id(device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str) -> str:
+def cell_id(
+    device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str
+) -> str:
     """The name of a cell's file, without ``.json``: readable, safe as a file name, unique within a run.
 
     ``split`` is the scheme and the start of the split's hash. Parts are joined by ``+``, which no part may contain.

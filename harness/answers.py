@@ -1,0 +1,105 @@
+"""What a runner may answer: the schema and the limits. All of it comes from a board: hostile until checked."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import RunnerError
+from harness.records import MAX_SAMPLES, Nanoseconds
+from harness.text import plain
+
+#: A result file is refused above this: 1e6 samples of ~10 digits, and evidence.
+RESULT_LIMIT = 32 << 20
+_Short = Annotated[str, Field(max_length=2000)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    schema_version: Literal[1] = Field(alias="schema")
+    cell: str
+    machine: _Short
+    python: _Short
+    cpuinfo: Annotated[tuple[_Short, ...], Field(max_length=64)]
+    clock: dict[str, Any]
+
+
+class RunnerFailure(_Answer):
+    """The runner says why it could not."""
+
+    status: Literal["error"]
+    code: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    text: Annotated[str, Field(max_length=20_000)]
+
+
+class Delegate(BaseModel):
+    """Which delegate or provider the runtime says it used, and for how many nodes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    applied: _Short | None
+    how: _Short
+    nodes_total: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    nodes_delegated: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    nodes_left: Annotated[tuple[_Short, ...], Field(max_length=64)] = ()
+
+
+class _Evidence(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before: Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)]
+    during: Annotated[
+        tuple[Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)], ...],
+        Field(max_length=256),
+    ]
+    after: Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)]
+
+
+class RunnerResult(_Answer):
+    """A finished measurement. ``_ns`` values are the board's clock; predictions are class indices in image order."""
+
+    status: Literal["ok"]
+    load_ns: Nanoseconds
+    first_inference_ns: Nanoseconds
+    warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)]
+    latency_ns: Annotated[
+        tuple[Annotated[int, Field(gt=0, le=3_600_000_000_000)], ...], Field(min_length=1, max_length=MAX_SAMPLES)
+    ]
+    predictions: Annotated[tuple[Annotated[int, Field(ge=0, le=10_000)], ...], Field(max_length=MAX_SAMPLES)]
+    predictions_stable: bool
+    outputs_sha256: _Short
+    model_sha256: _Short
+    inputs_sha256: _Short
+    delegate: Delegate
+    runtime_version: _Short | None
+    numpy_version: _Short
+    import_ns: dict[str, int]
+    peak_rss_bytes: Annotated[int, Field(ge=0, le=1 << 50)]
+    inject_slowdown: float
+    evidence: _Evidence
+
+
+def parse_answer(data: bytes, cell: str) -> RunnerResult | RunnerFailure:
+    """Check the bytes a board sent as a result.
+
+    Raises:
+        RunnerError: too big, not JSON, not the schema, or another cell's.
+    """
+    if len(data) > RESULT_LIMIT:
+        raise RunnerError(f"the result is over {RESULT_LIMIT >> 20} MiB")
+    try:
+        raw = json.loads(data)
+        model = RunnerFailure if isinstance(raw, dict) and raw.get("status") == "error" else RunnerResult
+        answer = model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = plain(".".join(map(str, first["loc"])))[:200]
+        raise RunnerError(f"the result is wrong at '{place}': {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunnerError(f"the result is not JSON: {plain(str(error))[:200]}") from error
+    if answer.cell != cell:
+        raise RunnerError(f"the result is of another cell: '{plain(answer.cell)[:200]}'")
+    return answer

@@ -1,0 +1,229 @@
+"""The command line. The only place that exits; heavy rooms are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness import __version__
+from harness.errors import HarnessError, UsageError
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Edge benchmarking harness: which network, on which board, how fast and how right?",
+)
+emulate_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The QEMU boards by themselves.")
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets.")
+app.add_typer(emulate_app, name="emulate")
+app.add_typer(data_app, name="data")
+
+Devices = Annotated[Path, typer.Option("--devices", help="The device list.", show_default=True)]
+Results = Annotated[Path, typer.Option("--results", help="Where runs are kept.")]
+Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
+Many = Annotated[list[str] | None, typer.Option()]
+
+
+def _split(values: list[str] | None) -> tuple[str, ...]:
+    """Options that repeat may also be comma lists."""
+    return tuple(part.strip() for value in values or [] for part in value.split(",") if part.strip())
+
+
+def _threads(values: list[str] | None) -> tuple[int, ...]:
+    try:
+        found = tuple(int(part) for part in _split(values))
+    except ValueError as error:
+        raise UsageError(f"--threads: {error}", fix="--threads 1,2") from error
+    if any(not 1 <= count <= 256 for count in found):
+        raise UsageError("--threads: from 1 to 256")
+    return found
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if debug:
+        os.environ["HARNESS_DEBUG"] = "1"
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    devices: Devices = Path("devices.yaml"),
+    model: Annotated[list[str] | None, typer.Option(help="Only these networks.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only these devices.")] = None,
+    threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
+    resume: Annotated[str | None, typer.Option(help="Finish this run.")] = None,
+    results: Results = Path("results"),
+    models: Models = Path("models"),
+    reports: Annotated[Path, typer.Option("--reports", help="Where the report goes.")] = Path("reports"),
+    data: Annotated[str, typer.Option(help="'synthetic', or the CK+ copy the models were built with.")] = "synthetic",
+    quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
+) -> None:
+    """Build what is missing, boot emulated boards, deploy, measure, store, report."""
+    from harness.commands import run_command
+    from harness.plan import Options
+
+    options = Options(_split(model), _split(variant), _threads(threads), _split(only), quick, data)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended politely, like Ctrl-C
+    code = run_command(
+        devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str] | None, typer.Argument(help="Runs, or 'latest'.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Where it goes.")] = Path("reports"),
+    results: Results = Path("results"),
+    plot: Annotated[list[str] | None, typer.Option(help="Only these figures.")] = None,
+    formats: Annotated[list[str] | None, typer.Option("--format", help="svg, png.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Make tables, plots and the HTML page again from stored results alone."""
+    from harness.commands import report_command
+
+    print_answer(report_command(runs or ["latest"], results, out, _split(plot), _split(formats)), as_json)
+
+
+@app.command()
+def build(
+    names: Annotated[list[str] | None, typer.Argument(help="Networks; all when none is named.")] = None,
+    data: Annotated[str, typer.Option(help="'synthetic', or the path of a CK+ copy.")] = "synthetic",
+    split: Annotated[str, typer.Option(help="random or subject.")] = "random",
+    profile: Annotated[str, typer.Option(help="quick or full.")] = "full",
+    seed: Annotated[int, typer.Option()] = 0,
+    folds: Annotated[int, typer.Option(help="Folds of a subject-disjoint cross-validation.")] = 10,
+    models: Models = Path("models"),
+) -> None:
+    """Train, compress and export networks. Needs the [train] extra."""
+    from harness.commands import build_command
+
+    build_command(names or [], data=data, split=split, profile=profile, seed=seed, folds=folds, models=models)
+
+
+@app.command()
+def doctor(
+    devices: Devices = Path("devices.yaml"),
+    only: Annotated[list[str] | None, typer.Option(help="Only these devices.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Look for everything that makes a first run fail; each problem with its fix."""
+    from harness.commands import doctor_command
+
+    raise typer.Exit(doctor_command(devices, _split(only), as_json=as_json))
+
+
+@app.command()
+def compare(
+    run_a: str,
+    run_b: str,
+    gate: Annotated[str | None, typer.Option(help="Fail on a significant slowdown above this, e.g. 5%.")] = None,
+    results: Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Compare two runs statistically; exit 1 where a gated slowdown or accuracy loss is significant."""
+    from harness.commands import compare_command
+
+    raise typer.Exit(compare_command(run_a, run_b, gate, results, as_json=as_json))
+
+
+@app.command()
+def export(
+    run_name: Annotated[str, typer.Argument(metavar="RUN")],
+    fmt: Annotated[str, typer.Option("--format", help="csv, parquet or pytest-benchmark.")] = "csv",
+    out: Annotated[Path | None, typer.Option("--out", help="A file instead of stdout.")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Hand a run's results to other tools."""
+    from harness.commands import export_command
+
+    export_command(run_name, fmt, out, results)
+
+
+@emulate_app.command("up")
+def emulate_up(
+    boards: Annotated[list[str] | None, typer.Argument(help="Names from devices.yaml, or board families.")] = None,
+    devices: Devices = Path("devices.yaml"),
+    clock: Annotated[str | None, typer.Option(help="instructions or wall.")] = None,
+) -> None:
+    """Boot boards that stay up until 'emulate down'."""
+    from harness.commands import emulate_up_command
+
+    emulate_up_command(boards or [], devices, clock)
+
+
+@emulate_app.command("down")
+def emulate_down(boards: Annotated[list[str] | None, typer.Argument(help="All when none is named.")] = None) -> None:
+    """Switch boards off."""
+    from harness.commands import emulate_down_command
+
+    emulate_down_command(boards or [])
+
+
+@emulate_app.command("list")
+def emulate_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Show the boards that are up."""
+    from harness.commands import emulate_list_command
+
+    emulate_list_command(as_json=as_json)
+
+
+@emulate_app.command("ssh", context_settings={"ignore_unknown_options": True})
+def emulate_ssh(board: str, command: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Open a shell on a board that is up, or run a command there."""
+    from harness.emulate import ssh_argv
+
+    argv = ssh_argv(board)
+    os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606
+
+
+@data_app.command("check")
+def data_check(path: Path, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Say what a CK+ copy holds, which form it is, and what is wrong with it."""
+    from harness.commands import data_check_command
+
+    raise typer.Exit(data_check_command(path, as_json=as_json))
+
+
+def print_answer(answer: dict[str, Any], as_json: bool) -> None:
+    """One JSON object, or the ``text`` in it."""
+    print(json.dumps(answer) if as_json else answer["text"])
+
+
+def main() -> None:
+    """Entry point: every error becomes one line and an exit code."""
+    try:
+        app()
+    except HarnessError as error:
+        if os.environ.get("HARNESS_DEBUG"):
+            raise
+        from harness.text import plain
+
+        print(plain(f"harness: {error}"), file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

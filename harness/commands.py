@@ -1,0 +1,196 @@
+"""What the commands do, between the command line and the rooms: open, call, print, count the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import config, store
+from harness.errors import ReportError, UsageError
+from harness.fsio import write_atomic
+from harness.plan import Options
+from harness.run import Outcome, Run, Watcher
+
+
+def say(line: str) -> None:
+    """A line for people: stderr, so that stdout stays for data."""
+    from harness.text import plain
+
+    print(plain(line), file=sys.stderr, flush=True)
+
+
+def run_command(
+    devices: Path,
+    options: Options,
+    *,
+    models: Path,
+    results: Path,
+    reports: Path,
+    resume: str | None,
+    as_json: bool,
+) -> int:
+    """``harness run``; returns its exit code."""
+    fleet = config.load(devices)
+    work = Run(fleet, options, models=models, results=results, resume=resume)
+    try:
+        outcome = _execute(work)
+    except KeyboardInterrupt:
+        work.stop()
+        say("interrupted; finished cells are stored. To go on:")
+        say(f"  harness run --devices {devices} --results {results} --resume {work.info.run}")
+        return 130
+    pages = report_command([outcome.run], results, reports, (), ())
+    if as_json:
+        print(json.dumps(_summary(outcome, pages)))
+    else:
+        print(_closing(outcome, pages))
+    return 0 if outcome.all_valid else 1
+
+
+def _execute(work: Run) -> Outcome:
+    from harness.progress import LiveWatcher, PlainWatcher
+
+    if sys.stderr.isatty():
+        with LiveWatcher() as live:
+            return work.execute(live)
+    watcher: Watcher = PlainWatcher()
+    return work.execute(watcher)
+
+
+def _summary(outcome: Outcome, pages: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run": outcome.run,
+        "folder": str(outcome.folder),
+        "cells": outcome.cells,
+        "statuses": dict(Counter(outcome.cells.values())),
+        "sent_bytes": outcome.sent_bytes,
+        "skipped": [reason.model_dump() for reason in outcome.skipped],
+        "report": pages["index"],
+    }
+
+
+def _closing(outcome: Outcome, pages: dict[str, Any]) -> str:
+    counts = Counter(outcome.cells.values())
+    statuses = ", ".join(f"{counts[status]} {status}" for status in ("VALID", "INVALID", "FAILED") if counts[status])
+    sent = sum(outcome.sent_bytes.values())
+    return f"run {outcome.run}: {statuses}\nartifact bytes sent: {sent}\nreport: {pages['index']}"
+
+
+def report_command(
+    runs: Sequence[str], results: Path, out: Path, plots: Sequence[str], formats: Sequence[str]
+) -> dict[str, Any]:
+    """``harness report``; the paths of what was made."""
+    from harness.report import render
+
+    folders = [store.find_run(results, name) for name in runs]
+    made = render(folders, out, plots=plots or None, formats=formats or ("svg", "png"))
+    index = str(made.index or out)
+    return {"text": f"report: {index}", "index": index, "tables": [str(p) for p in made.tables]}
+
+
+def build_command(
+    names: Sequence[str], *, data: str, split: str, profile: str, seed: int, folds: int, models: Path
+) -> None:
+    """``harness build``."""
+    from harness.build import build, ensure_extra
+    from harness.paths import cache_dir
+
+    ensure_extra()
+    made = build(
+        names, data=data, split=split, profile=profile, seed=seed, folds=folds, models=models,
+        cache=cache_dir() / "build", progress=say,
+    )  # fmt: skip
+    for manifest in made:
+        for artifact in manifest.artifacts:
+            print(f"{manifest.name}/{artifact.filename}: accuracy {artifact.accuracy:.2%}, {artifact.bytes} bytes")
+
+
+def doctor_command(devices: Path, only: Sequence[str], *, as_json: bool) -> int:
+    """``harness doctor``; 0 when nothing is wrong."""
+    from harness.checkup import check_fleet, render
+
+    findings = check_fleet(config.load(devices).only(list(only)))
+    print(json.dumps(findings.to_json()) if as_json else render(findings))
+    return 0 if findings.healthy else 1
+
+
+def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, as_json: bool) -> int:
+    """``harness compare``; 1 where the gate trips."""
+    from harness.compare import compare, render_text
+
+    limit = None
+    if gate is not None:
+        try:
+            limit = float(gate.rstrip("%")) / 100
+        except ValueError as error:
+            raise UsageError(f"--gate {gate}: not a percentage", fix="--gate 5%") from error
+        if not 0 <= limit < 10:
+            raise UsageError(f"--gate {gate}: from 0% to 999%")
+    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), gate=limit)
+    print(json.dumps(outcome.to_json()) if as_json else render_text(outcome))
+    return 1 if outcome.tripped else 0
+
+
+def export_command(run_name: str, fmt: str, out: Path | None, results: Path) -> None:
+    """``harness export``."""
+    from harness.exporting import export
+
+    content = export(store.find_run(results, run_name), fmt)
+    if out is not None:
+        write_atomic(out, content)
+        return
+    if fmt == "parquet" and sys.stdout.isatty():
+        raise ReportError("Parquet is not for a terminal", fix="--out FILE")
+    sys.stdout.buffer.write(content)
+
+
+def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) -> None:
+    """``harness emulate up``: names from devices.yaml, or families; all emulated devices when none is named."""
+    from harness.boards import FAMILIES
+    from harness.emulate import up
+
+    known = {d.name: d for d in config.load(devices).devices if d.emulate} if devices.exists() else {}
+    if clock not in (None, "instructions", "wall"):
+        raise UsageError(f"--clock {clock}: 'instructions' or 'wall'")
+    for name in boards or list(known):
+        if name in known:
+            family, wanted = known[name].family, clock or known[name].effective_clock
+        elif name in FAMILIES:
+            family, wanted = FAMILIES[name], clock or "instructions"
+        else:
+            raise UsageError(f"no emulated board '{name}' (there: {', '.join([*known, *FAMILIES])})")
+        board = up(name, family, clock="wall" if wanted == "wall" else "instructions", progress=say)
+        print(f"{board.name}: up, port {board.port}; 'harness emulate ssh {board.name}'")
+
+
+def emulate_down_command(boards: Sequence[str]) -> None:
+    """``harness emulate down``."""
+    from harness.emulate import down
+
+    for name in down(list(boards) or None):
+        print(f"{name}: down")
+
+
+def emulate_list_command(*, as_json: bool) -> None:
+    """``harness emulate list``."""
+    from harness.emulate import list_boards
+
+    boards = list_boards()
+    if as_json:
+        print(json.dumps({"boards": [b.to_json() for b in boards]}))
+        return
+    for board in boards:
+        print(f"{board.name}\t{board.family}\t127.0.0.1:{board.port}\tpid {board.pid}\t{board.clock}")
+
+
+def data_check_command(path: Path, *, as_json: bool) -> int:
+    """``harness data check``; 1 when something is an error."""
+    from harness.data.ckplus import check, render, to_json
+
+    findings = check(path)
+    print(json.dumps(to_json(findings)) if as_json else render(findings))
+    return 1 if findings.errors else 0

@@ -1,0 +1,18 @@
+"""What all cells of one device in one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.config import Device
+from harness.provision.probe import Probe
+
+
+@dataclass(frozen=True)
+class Context:
+    """``probe`` is None while (or because) the board could not be asked what it is."""
+
+    run: str
+    device: Device
+    probe: Probe | None
+    inject_slowdown: float = 0.0

@@ -1,0 +1,223 @@
+"""One cell: hand the runner its job, bound and check what comes back, and judge it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from harness import __version__
+from harness.answers import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
+from harness.context import Context
+from harness.errors import HarnessError, RunnerError
+from harness.plan import Job
+from harness.records import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
+from harness.testset import TestSet
+from harness.text import plain
+from harness.transport.base import Connection
+from harness.verdict import judge
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is on the board for a cell: paths there."""
+
+    runner: str
+    model: str
+    inputs: str
+    pythonpath: str
+    #: the runtime that fits this board; tflite-runtime may stand in for LiteRT
+    runtime: str
+
+
+def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet, context: Context) -> Cell:
+    """Measure one cell on a board.
+
+    Raises:
+        TransportError: the connection failed (the caller may try again on a new one).
+        RunnerError: the runner gave no usable answer.
+    """
+    started = now()
+    folder = f"{connection.root}/results"
+    result = f"{folder}/{job.cell}.json"
+    connection.run(["mkdir", "-p", folder], timeout_s=60).check("making the result folder")
+    connection.run(["rm", "-f", result], timeout_s=60).check("removing an old result")
+    order = json.dumps(_order(job, prepared, test, context)) + "\n"
+    done = connection.run(
+        ["python3", "-B", "-s", prepared.runner, "--job", "-", "--result", result],
+        timeout_s=timeout_s(job, test),
+        stdin=order.encode(),
+        hold_stdin=True,
+        env={"PYTHONPATH": prepared.pythonpath, "PYTHONHASHSEED": "0"},
+        stdout_limit=1 << 16,
+    )
+    stderr = plain(done.stderr.decode("utf-8", "replace"))[-3000:]
+    size = RESULT_LIMIT + 1
+    fetched = connection.run(["head", "-c", str(size), result], timeout_s=120, stdout_limit=size)
+    if fetched.returncode:
+        how = (
+            f"was ended by signal {done.returncode - 128}"
+            if done.returncode > 128
+            else f"ended with status {done.returncode}"
+        )
+        how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else how
+        raise RunnerError(f"the runner {how} and left no result: {stderr.strip()[-800:] or 'nothing said'}")
+    connection.run(["rm", "-f", result], timeout_s=60)
+    answer = parse_answer(fetched.stdout, job.cell)
+    if isinstance(answer, RunnerFailure):
+        return failed(job, test, context, [Reason(code=answer.code, text=_clip(answer.text))], started, stderr=stderr)
+    return _finished(job, answer, test, context, started, stderr)
+
+
+def timeout_s(job: Job, test: TestSet) -> float:
+    """How long a cell may take: two minutes, and 20 ns for each multiply-accumulate that is due. The slowest thing
+    seen, a full VGG19 on an emulated Cortex-A53, takes 5 ns."""
+    runs = max(test.info.n, 50) + 60
+    return 120 + runs * job.shipped.manifest.macs * 20e-9
+
+
+def _order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict[str, Any]:
+    """Wall clock: as LiteRT's benchmark_model does (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in
+    whole passes over the images. Instruction clock: it has no noise, so one pass after three warm-up runs."""
+    if context.device.effective_clock == "wall":
+        warmup = {"min_runs": 5, "min_ns": 500_000_000, "max_runs": 1000}
+        passes = {"min_runs": 50, "min_ns": 1_000_000_000, "max_ns": 150_000_000_000}
+    else:
+        warmup = {"min_runs": 3, "min_ns": 0, "max_runs": 3}
+        passes = {"min_runs": 1, "min_ns": 0, "max_ns": 10**15}
+    return {
+        "cell": job.cell,
+        "model": prepared.model,
+        "model_sha256": job.shipped.artifact.sha256,
+        "inputs": prepared.inputs,
+        "inputs_sha256": test.file_sha256,
+        "runtime": prepared.runtime,
+        "delegate": job.delegate,
+        "threads": job.threads,
+        "warmup": warmup,
+        "passes": {**passes, "inject_slowdown": context.inject_slowdown},
+    }
+
+
+def _finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, started: str, stderr: str) -> Cell:
+    n = test.info.n
+    if len(answer.predictions) != n or len(answer.latency_ns) % n:
+        raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} images")
+    if answer.model_sha256 != job.shipped.artifact.sha256 or answer.inputs_sha256 != test.file_sha256:
+        raise RunnerError("the runner measured other files than it was sent")
+    right = sum(p == label for p, label in zip(answer.predictions, test.info.labels, strict=True))
+    delegate = _delegate_name(job.delegate, answer.delegate.applied)
+    runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
+    status, reasons = judge(job, answer, runtime, context)
+    evidence = answer.evidence.model_dump(mode="json") | {
+        "cpuinfo": list(answer.cpuinfo),
+        "uname_machine": answer.machine,
+        "clock": answer.clock,
+        "delegate": answer.delegate.model_dump(mode="json"),
+        "numpy": answer.numpy_version,
+        "import_ns": answer.import_ns,
+        "outputs_sha256": answer.outputs_sha256,
+        "stderr": stderr,
+    }
+    return _cell(
+        job, test, context, status, reasons, started, runtime,
+        load_ns=answer.load_ns, first_inference_ns=answer.first_inference_ns, warmup_ns=answer.warmup_ns,
+        latency_ns=answer.latency_ns, predictions=answer.predictions, accuracy=right / n,
+        peak_rss_bytes=answer.peak_rss_bytes, evidence=evidence,
+    )  # fmt: skip
+
+
+def failed(job: Job, test: TestSet, context: Context, reasons: list[Reason], started: str, *, stderr: str = "") -> Cell:
+    """The record of a cell that gave no measurement."""
+    evidence = {"stderr": stderr} if stderr else {}
+    return _cell(job, test, context, "FAILED", reasons, started, _runtime(job, None, None, None), evidence=evidence)
+
+
+def reason_of(error: HarnessError) -> Reason:
+    """An error as a cell's reason; its text may quote a board, so it is made plain and cut."""
+    return Reason(code=error.code, text=_clip(str(error)))
+
+
+def now() -> str:
+    """The controller's time, UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _clip(text: str) -> str:
+    return plain(text)[:4000]
+
+
+def _delegate_name(requested: str, applied: str | None) -> str | None:
+    """XNNPACK is how TFLite uses the CPU well; it is no fallback from 'cpu'."""
+    return "cpu" if requested == "cpu" and applied in ("xnnpack", "cpu") else applied
+
+
+def _runtime(job: Job, version: str | None, applied: str | None, detail: Delegate | None) -> RuntimeInfo:
+    return RuntimeInfo(
+        name=job.runtime,
+        version=version,
+        delegate=job.delegate,
+        delegate_applied=detail.applied if detail else None,
+        delegate_verified=applied is not None and applied == job.delegate,
+        nodes_delegated=detail.nodes_delegated if detail else None,
+        nodes_total=detail.nodes_total if detail else None,
+        threads=job.threads,
+    )
+
+
+def _cell(
+    job: Job, test: TestSet, context: Context, status: Any, reasons: list[Reason], started: str,
+    runtime: RuntimeInfo, **measured: Any,
+) -> Cell:  # fmt: skip
+    shipped = job.shipped
+    return Cell(
+        run=context.run,
+        cell=job.cell,
+        status=status,
+        reasons=tuple(reasons),
+        device=device_info(context),
+        model=ModelInfo(
+            name=shipped.manifest.name,
+            variant=shipped.artifact.variant,
+            format=shipped.artifact.format,
+            sha256=shipped.artifact.sha256,
+            parameters=shipped.manifest.parameters,
+            macs=shipped.manifest.macs,
+            bytes=shipped.artifact.bytes,
+            reference_accuracy=shipped.artifact.accuracy,
+        ),
+        split=test.info,
+        runtime=runtime,
+        started=started,
+        ended=now(),
+        harness=__version__,
+        **measured,
+    )
+
+
+def device_info(context: Context) -> DeviceInfo:
+    """The board as devices.yaml names it and as its probe describes it."""
+    device, probe = context.device, context.probe
+    base: dict[str, Any] = {
+        "name": device.name,
+        "board": device.board,
+        "emulated": device.emulate,
+        "local": device.local,
+        "clock": device.effective_clock,
+        "tags": device.tags,
+    }
+    if probe is not None:
+        base |= {
+            "cpu": probe.cpu.model or device.family.cpu,
+            "cpu_part": probe.cpu.part,
+            "cores": probe.cpu.cores,
+            "features": probe.cpu.features,
+            "memory_bytes": probe.memory_bytes,
+            "machine": probe.machine,
+            "os": probe.os,
+            "kernel": probe.kernel,
+            "libc": probe.libc,
+            "python": probe.python,
+        }
+    return DeviceInfo(**base)

@@ -1,0 +1,191 @@
+"""The errand-runner on a board: looks at the machine and keeps the store of files by content hash.
+
+Python 3.6 syntax and standard library alone. The controller passes this text to ``python3 -c``, so nothing has to be
+installed first and no old copy can be left behind. One JSON object goes to stdout; exit 0 means it is complete.
+
+    probe ROOT                 what machine is this
+    have ROOT KIND:SHA...      which of these are in the store, whole
+    receive ROOT KIND:SHA SIZE take SIZE bytes from stdin into the store, verified
+
+KIND is ``object`` (a file) or ``wheel`` (unpacked into a folder that goes on PYTHONPATH).
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+import zipfile
+
+CHUNK = 1 << 16
+
+
+def read(path, limit=1 << 16):
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(limit).decode("utf-8", "replace").strip("\0\n ")
+    except OSError:
+        return None
+
+
+def module_version(name):
+    """Version of a package of the board's own Python, or None. Not imported: that may take seconds, or crash."""
+    try:
+        import pkg_resources  # what Python 3.6 and 3.7 have
+
+        return pkg_resources.get_distribution(name).version
+    except Exception:
+        try:
+            from importlib import metadata
+
+            return metadata.version(name)
+        except Exception:
+            return None
+
+
+def cpu():
+    text = read("/proc/cpuinfo", 1 << 18) or ""
+
+    def first(key):
+        found = re.search(r"^%s\s*:\s*(.+)$" % re.escape(key), text, re.M)
+        return found.group(1).strip() if found else None
+
+    features = (first("Features") or first("flags") or "").split()
+    return {
+        "model": first("model name") or first("Model"),
+        "implementer": first("CPU implementer"),
+        "part": first("CPU part"),
+        "features": features[:512],
+        "cores": os.cpu_count(),
+    }
+
+
+def memory_bytes():
+    found = re.search(r"^MemTotal:\s+(\d+) kB", read("/proc/meminfo") or "", re.M)
+    return int(found.group(1)) * 1024 if found else None
+
+
+def os_name():
+    found = re.search(r'^PRETTY_NAME="?([^"\n]*)', read("/etc/os-release") or "", re.M)
+    return found.group(1) if found else None
+
+
+def libc():
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, AttributeError, OSError):
+        return " ".join(platform.libc_ver())
+
+
+def probe(root):
+    os.makedirs(root, mode=0o700, exist_ok=True)
+    usage = shutil.disk_usage(root)
+    uname = os.uname()
+    return {
+        "machine": uname.machine,
+        "kernel": uname.release,
+        "bits": 64 if sys.maxsize > 2**32 else 32,
+        "os": os_name(),
+        "libc": libc(),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "cpu": cpu(),
+        "board": read("/proc/device-tree/model"),
+        "memory_bytes": memory_bytes(),
+        "disk_free_bytes": usage.free,
+        "time_s": time.time(),
+        "numpy": module_version("numpy"),
+    }
+
+
+def place(root, name):
+    kind, _, digest = name.partition(":")
+    if kind not in ("object", "wheel") or not re.match(r"^[0-9a-f]{64}$", digest):
+        raise ValueError("bad name %r" % name)
+    return kind, digest, os.path.join(root, kind + "s", digest)
+
+
+def digest_of(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        for chunk in iter(lambda: handle.read(CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def have(root, names):
+    """A file counts when its content still has its hash; a folder when it was completed (its rename came last)."""
+    found = []
+    for name in names:
+        kind, digest, path = place(root, name)
+        if kind == "object" and os.path.isfile(path):
+            if digest_of(path) == digest:
+                found.append(name)
+            else:
+                os.remove(path)
+        elif kind == "wheel" and os.path.isdir(path):
+            found.append(name)
+    return {"have": found}
+
+
+def receive(root, name, size):
+    kind, digest, path = place(root, name)
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    part = os.path.join(folder, ".%s.%d" % (digest, os.getpid()))
+    seen = hashlib.sha256()
+    left = size
+    try:
+        with open(part, "wb") as handle:
+            while left:
+                chunk = sys.stdin.buffer.read(min(CHUNK, left))
+                if not chunk:
+                    raise EOFError("%d of %d bytes never came" % (left, size))
+                seen.update(chunk)
+                handle.write(chunk)
+                left -= len(chunk)
+        if seen.hexdigest() != digest:
+            raise ValueError("arrived with SHA-256 %s" % seen.hexdigest())
+        if digest_of(part) != digest:
+            raise ValueError("was not stored as it arrived")
+        if kind == "wheel":
+            unpacked = part + ".d"
+            with zipfile.ZipFile(part) as archive:
+                archive.extractall(unpacked)
+            os.remove(part)
+            os.sync()
+            shutil.rmtree(path, ignore_errors=True)
+            os.rename(unpacked, path)
+        else:
+            os.rename(part, path)
+        os.sync()
+    finally:
+        for left_over in (part, part + ".d"):
+            if os.path.isdir(left_over):
+                shutil.rmtree(left_over, ignore_errors=True)
+            elif os.path.exists(left_over):
+                os.remove(left_over)
+    return {"received": name, "bytes": size}
+
+
+def main(argv):
+    command, root = argv[1], argv[2]
+    try:
+        if command == "probe":
+            answer = probe(root)
+        elif command == "have":
+            answer = have(root, argv[3:])
+        elif command == "receive":
+            answer = receive(root, argv[3], int(argv[4]))
+        else:
+            raise ValueError("unknown command %r" % command)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        answer = {"error": "%s: %s" % (type(error).__name__, error), "errno": getattr(error, "errno", None)}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 1 if "error" in answer else 0
+
+
+sys.exit(main(sys.argv))

@@ -1,0 +1,182 @@
+"""What a run will do: which artifacts there are, and which cells each device gets."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import manifest as manifests
+from harness.config import Device, Fleet
+from harness.errors import ArtifactError, UsageError
+from harness.fsio import sha256_file
+from harness.manifest import Artifact, Manifest
+from harness.records import Reason, cell_id
+
+#: Left out on emulated boards unless asked for by name: minutes for a pass, and nothing new learnt.
+HEAVY_MACS = 500_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for. Empty tuples mean everything."""
+
+    models: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
+    only: tuple[str, ...] = ()
+    quick: bool = False
+    data: str = "synthetic"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """An artifact that is really here, with its manifest."""
+
+    manifest: Manifest
+    artifact: Artifact
+    path: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.manifest.name}/{self.artifact.filename}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell to measure."""
+
+    cell: str
+    device: Device
+    shipped: Shipped
+    runtime: str
+    delegate: str
+    threads: int
+    samples: int | None
+
+
+@dataclass
+class Plan:
+    """Jobs by device name, and what is left out on purpose, with the reason."""
+
+    jobs: dict[str, list[Job]] = field(default_factory=dict)
+    skipped: list[Reason] = field(default_factory=list)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return tuple(job.cell for jobs in self.jobs.values() for job in jobs)
+
+
+def inventory(models: Path, wanted: Sequence[str], variants: Sequence[str]) -> list[Shipped]:
+    """The artifacts that are here and are what their manifests say.
+
+    Raises:
+        UsageError: a model or variant asked for is not here; the fix is the command that builds it.
+        ArtifactError: a file is not the one its manifest names.
+    """
+    known = manifests.names(models)
+    for name in wanted:
+        if name not in known:
+            raise UsageError(
+                f"model '{name}' is not in {models}/ (there: {', '.join(known) or 'none'})", fix=f"harness build {name}"
+            )
+    if not known:
+        raise UsageError(f"no model in {models}/", fix="harness build")
+    found: list[Shipped] = []
+    for name in wanted or known:
+        record = manifests.load(models, name)
+        here = []
+        for artifact in record.artifacts:
+            path = models / name / artifact.filename
+            if not path.is_file() or (variants and artifact.variant not in variants):
+                continue
+            if sha256_file(path) != artifact.sha256:
+                raise ArtifactError(
+                    f"{path}: is not the file its manifest names (SHA-256 differs)", fix=f"harness build {name}"
+                )
+            here.append(Shipped(record, artifact, path))
+        if wanted and not here:
+            raise UsageError(f"model '{name}' is here in no variant asked for", fix=f"harness build {name}")
+        found += here
+    if not found:
+        raise UsageError(f"no artifact in {models}/ fits", fix="harness build")
+    _same_split(found)
+    return found
+
+
+def _same_split(found: Sequence[Shipped]) -> None:
+    """Networks are compared on the same test images or not at all."""
+    first = found[0].manifest
+    for shipped in found:
+        if shipped.manifest.split.sha256 != first.split.sha256:
+            raise UsageError(
+                f"'{shipped.manifest.name}' and '{first.name}' were built with different splits",
+                fix=f"harness build {shipped.manifest.name}, or choose with --model",
+            )
+
+
+def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options) -> Plan:
+    """Cross devices with artifacts, runtimes, delegates and threads; the order on each device is shuffled (seeded),
+    so that a drift over time does not favour one network."""
+    plan = Plan()
+    noted: set[str] = set()
+    for device in fleet.devices:
+        jobs = []
+        for item in shipped:
+            reason = _left_out(device, item, options)
+            if reason:
+                text = f"{device.name}: {reason}"
+                if text not in noted:
+                    noted.add(text)
+                    plan.skipped.append(Reason(code="left-out", text=text))
+                continue
+            jobs += _jobs(device, item, options)
+        random.Random(f"{options.seed}:{device.name}").shuffle(jobs)  # noqa: S311 - an order, not a secret
+        plan.jobs[device.name] = jobs
+    return plan
+
+
+def _left_out(device: Device, item: Shipped, options: Options) -> str | None:
+    name = item.manifest.name
+    if device.models is not None and name not in device.models:
+        return f"{name}: not in the device's 'models'"
+    if (
+        device.emulate
+        and item.manifest.macs > HEAVY_MACS
+        and name not in options.models
+        and name not in (device.models or ())
+    ):
+        return (
+            f"{name}: {item.manifest.macs / 1e6:.0f} M MACs take minutes on an emulated board; "
+            f"ask for it with --model {name}"
+        )
+    return None
+
+
+def _jobs(device: Device, item: Shipped, options: Options) -> list[Job]:
+    """tflite files run on LiteRT, or on tflite-runtime where the board is too old; onnx files on ONNX Runtime."""
+    family = ("litert", "tflite") if item.artifact.format == "tflite" else ("onnxruntime",)
+    runtimes = [r for r in family if r in device.runtimes] if device.runtimes else [family[0]]
+    samples = 20 if options.quick else None
+    if isinstance(device.samples, int):
+        samples = min(device.samples, samples or device.samples)
+    return [
+        Job(
+            cell_id(
+                device.name, item.manifest.name, item.artifact.variant, item.artifact.format, runtime, delegate, threads,
+                f"{item.manifest.split.scheme}-{item.manifest.split.sha256[:8]}" + (f"-n{samples}" if samples else ""),
+            ),
+            device, item, runtime, delegate, threads, samples,
+        )
+        for runtime in runtimes
+        for delegate in device.delegates
+        if _possible(delegate, item.artifact.format)
+        for threads in (options.threads or device.threads)
+    ]  # fmt: skip
+
+
+def _possible(delegate: str, fmt: str) -> bool:
+    """The Edge TPU is TFLite's, CUDA and TensorRT are ONNX Runtime's here; the CPU is everyone's."""
+    return delegate == "cpu" or (delegate == "edgetpu") == (fmt == "tflite")

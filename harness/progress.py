@@ -1,0 +1,136 @@
+"""What a run shows while it works: a live device x model table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from harness.plan import Job, Plan
+from harness.records import Cell
+from harness.text import plain
+
+_MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
+
+
+def figure(cell: Cell) -> str:
+    """A cell's median in its own unit, and its accuracy: for one line of progress."""
+    if not cell.latency_ns:
+        return "; ".join(f"{reason.code}: {reason.text}" for reason in cell.reasons)[:300]
+    ordered = sorted(cell.latency_ns)
+    middle = ordered[len(ordered) // 2] / 1e6
+    unit = "ms" if cell.device.clock == "wall" else "M instructions"
+    accuracy = f", accuracy {cell.accuracy:.2%}" if cell.accuracy is not None else ""
+    return f"median {middle:.3f} {unit}{accuracy}"
+
+
+class PlainWatcher:
+    """One line per event on stderr. Safe to call from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._total = 0
+        self._ended = 0
+        self._started = time.monotonic()
+
+    def planned(self, plan: Plan) -> None:
+        self._total = len(plan.cells)
+        self._say(f"{self._total} cells on {len(plan.jobs)} devices")
+        for reason in plan.skipped:
+            self._say(f"left out: {reason.text}")
+
+    def device(self, name: str, message: str) -> None:
+        self._say(f"{name}: {message}")
+
+    def cell_started(self, job: Job) -> None:
+        pass
+
+    def cell_ended(self, job: Job, cell: Cell) -> None:
+        with self._lock:
+            self._ended += 1
+            ended = self._ended
+        left = eta_s(time.monotonic() - self._started, ended, self._total)
+        label = f"{job.device.name} {job.shipped.label} {job.runtime} t{job.threads}"
+        self._say(f"[{ended}/{self._total}, {left:.0f} s left] {cell.status} {label}: {figure(cell)}")
+
+    def _say(self, line: str) -> None:
+        with self._lock:
+            print(plain(line), file=sys.stderr, flush=True)
+
+
+def eta_s(elapsed_s: float, ended: int, total: int) -> float:
+    """Seconds left if cells go on at the pace so far; the total may shrink once boards are known."""
+    return elapsed_s / ended * max(0, total - ended) if ended else 0.0
+
+
+class LiveWatcher:
+    """A table that is redrawn in place: a row a model, a column a device, and the time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._lock = threading.Lock()
+        self._plan = Plan()
+        self._messages: dict[str, str] = {}
+        self._running: dict[str, str] = {}
+        self._ended: dict[tuple[str, str], Counter[str]] = {}
+        self._started = time.monotonic()
+        self._live = Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=self._table)
+
+    def __enter__(self) -> LiveWatcher:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def planned(self, plan: Plan) -> None:
+        with self._lock:
+            self._plan = plan
+
+    def device(self, name: str, message: str) -> None:
+        with self._lock:
+            self._messages[name] = plain(message)[:120]
+
+    def cell_started(self, job: Job) -> None:
+        with self._lock:
+            self._running[job.device.name] = job.shipped.manifest.name
+            self._messages[job.device.name] = f"measuring {job.shipped.label} on {job.runtime}"
+
+    def cell_ended(self, job: Job, cell: Cell) -> None:
+        with self._lock:
+            self._running.pop(job.device.name, None)
+            key = (job.device.name, job.shipped.manifest.name)
+            self._ended.setdefault(key, Counter())[cell.status] += 1
+
+    def _table(self) -> Any:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        with self._lock:
+            wanted = Counter(
+                (name, job.shipped.manifest.name) for name, jobs in self._plan.jobs.items() for job in jobs
+            )
+            ended = sum(sum(count.values()) for count in self._ended.values())
+            table = Table("model", *self._plan.jobs, box=None, pad_edge=False)
+            for model in sorted({model for _, model in wanted}):
+                table.add_row(model, *(self._entry(name, model, wanted[name, model]) for name in self._plan.jobs))
+            left = eta_s(time.monotonic() - self._started, ended, sum(wanted.values()))
+            foot = f"{ended} of {sum(wanted.values())} cells" + (f", about {left:.0f} s left" if ended else "")
+            notes = [Text(f"{name}: {message}", style="dim") for name, message in self._messages.items()]
+            return Group(table, *notes, Text(foot))
+
+    def _entry(self, device: str, model: str, wanted: int) -> Any:
+        from rich.text import Text
+
+        count = self._ended.get((device, model), Counter())
+        bad = [f"{number} {_MARK[status]}" for status, number in sorted(count.items()) if status != "VALID"]
+        busy = "*" if self._running.get(device) == model else ""
+        if not wanted:
+            return Text("-", style="dim")
+        text = f"{sum(count.values())}/{wanted}{busy} {' '.join(bad)}".rstrip()
+        return Text(text, style="red" if bad else "green" if sum(count.values()) == wanted else "")

@@ -1,0 +1,129 @@
+"""What a board is, asked through the agent: the answer is checked before anyone believes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import ProvisionError, TransferError
+from harness.fsio import sha256_file
+from harness.provision.wheels import Platform, platform_of
+from harness.text import plain
+from harness.transport.base import Connection
+
+Short = Annotated[str, Field(max_length=512)]
+
+
+class _Cpu(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Short | None
+    implementer: Short | None
+    part: Short | None
+    features: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=512)]
+    cores: Annotated[int, Field(ge=1, le=4096)] | None
+
+
+class Probe(BaseModel):
+    """The agent's answer about a board. Sizes in bytes, ``time_s`` is the board's Unix time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    machine: Short
+    kernel: Short
+    bits: int
+    os: Short | None
+    libc: Short
+    python: Annotated[str, Field(pattern=r"^\d{1,2}\.\d{1,3}\.\d{1,3}[\w+.-]{0,40}$")]
+    implementation: Short
+    cpu: _Cpu
+    board: Short | None
+    memory_bytes: Annotated[int, Field(ge=0)] | None
+    disk_free_bytes: Annotated[int, Field(ge=0)]
+    time_s: float
+    numpy: Short | None
+
+    @property
+    def platform(self) -> Platform:
+        return platform_of(self.python, self.machine, self.bits, self.libc, self.numpy)
+
+
+def agent_source() -> str:
+    """The agent's text."""
+    return resources.files("harness.ondevice").joinpath("agent.py").read_text()
+
+
+def ask(
+    connection: Connection, command: str, *args: str, timeout_s: float, stdin: bytes | Path | None = None
+) -> dict[str, Any]:
+    """Run one agent command on the board and return its JSON object.
+
+    Raises:
+        ProvisionError: Python is missing there or too old, the disk is full, or the answer is no answer.
+        TransportError: the connection failed.
+    """
+    done = connection.run(
+        ["python3", "-c", agent_source(), command, connection.root, *args], timeout_s=timeout_s, stdin=stdin
+    )
+    if done.returncode in (126, 127):
+        raise ProvisionError(f"{connection.label}: no python3 on the board", fix="sudo apt install python3")
+    try:
+        answer = json.loads(done.stdout)
+    except (ValueError, RecursionError) as error:
+        said = plain(done.stderr.decode("utf-8", "replace")).strip()[-400:]
+        raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {said or 'nothing said'}") from error
+    if not isinstance(answer, dict):
+        raise ProvisionError(f"{connection.label}: '{command}' answered with no object")
+    if "error" in answer:
+        text = plain(str(answer["error"]))[:400]
+        if answer.get("errno") == 28:
+            raise ProvisionError(
+                f"{connection.label}: the board's disk is full", fix=f"free space under {connection.root}"
+            )
+        kind = TransferError if command == "receive" else ProvisionError
+        raise kind(f"{connection.label}: '{command}' failed: {text}")
+    return answer
+
+
+def probe(connection: Connection) -> Probe:
+    """Ask a board what it is.
+
+    Raises:
+        ProvisionError, TransportError: see :func:`ask`.
+    """
+    answer = ask(connection, "probe", timeout_s=120)
+    try:
+        return Probe.model_validate(answer)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ProvisionError(f"{connection.label}: the probe's answer is wrong at '{place}': {first['msg']}") from error
+
+
+def stored(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Which of ``object:SHA`` and ``wheel:SHA`` the board already has, its files verified there by hash."""
+    answer = ask(connection, "have", *names, timeout_s=600)
+    found = answer.get("have")
+    if not isinstance(found, list):
+        raise ProvisionError(f"{connection.label}: 'have' answered with no list")
+    return {name for name in names if name in found}
+
+
+def send(connection: Connection, name: str, path: Path) -> int:
+    """Send one file into the board's store under ``name``; returns the bytes sent.
+
+    Raises:
+        TransferError: it did not arrive as it was sent. TransportError, ProvisionError as for :func:`ask`.
+    """
+    size = path.stat().st_size
+    if name.partition(":")[2] != sha256_file(path):
+        raise TransferError(f"{path}: changed since it was hashed", fix="run again")
+    answer = ask(connection, "receive", name, str(size), timeout_s=120 + size / 50_000, stdin=path)
+    if answer.get("received") != name:
+        raise TransferError(f"{connection.label}: {name} was not acknowledged")
+    return size

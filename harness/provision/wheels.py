@@ -1,0 +1,191 @@
+"""The runtime table (wheels.json): pick a row for a board, fetch its wheels once, verify every byte."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from harness.errors import ProvisionError
+from harness.fsio import sha256_file
+from harness.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One wheel, pinned. ``size_bytes`` is the file's."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def requirement(self) -> str:
+        name, version = self.file.split("-")[:2]
+        return f"{name}=={version}"
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        return tuple(self.file.removesuffix(".whl").split("-")[4].split("."))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A runtime with what it needs, for one kind of board.
+
+    ``glibc`` is the oldest C library it runs on; ``system`` names packages that the board's own Python must have,
+    because no wheel for this machine is published.
+    """
+
+    runtime: str
+    version: str
+    python: str
+    machine: str
+    glibc: tuple[int, int]
+    wheels: tuple[Wheel, ...]
+    system: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What decides which wheels run on a board: Python ``3.11``, machine ``aarch64``, glibc (2, 36)."""
+
+    python: str
+    machine: str
+    glibc: tuple[int, int] | None
+    numpy: str | None = None
+
+
+@cache
+def table() -> tuple[Bundle, ...]:
+    """All rows of wheels.json."""
+    rows = json.loads(resources.files("harness.provision").joinpath("wheels.json").read_text())["rows"]
+    return tuple(
+        Bundle(
+            row["runtime"],
+            row["version"],
+            row["python"],
+            row["machine"],
+            _version(row["glibc"]),
+            tuple(Wheel(w["file"], w["sha256"], w["bytes"]) for w in row["wheels"]),
+            tuple(row["system"]),
+        )
+        for row in rows
+    )
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)
+
+
+def platform_of(python: str, machine: str, bits: int, libc: str, numpy: str | None) -> Platform:
+    """Read a probe's words. A 32-bit Python on a 64-bit ARM kernel needs 32-bit wheels: what counts is ``bits``."""
+    if machine in ("aarch64", "armv8l") and bits == 32:
+        machine = "armv7l"
+    found = re.match(r"glibc (\d+)\.(\d+)", libc)
+    return Platform(".".join(python.split(".")[:2]), machine, (int(found[1]), int(found[2])) if found else None, numpy)
+
+
+def choose(runtime: str, platform: Platform) -> Bundle:
+    """The row for this runtime on this platform.
+
+    Raises:
+        ProvisionError: there is none; says which runtimes do fit.
+    """
+    for bundle in table():
+        if (bundle.runtime, bundle.python, bundle.machine) != (runtime, platform.python, platform.machine):
+            continue
+        if platform.glibc is None:
+            raise ProvisionError(f"{runtime}: needs glibc, which this board does not have")
+        if platform.glibc < bundle.glibc:
+            needed, found = (".".join(map(str, v)) for v in (bundle.glibc, platform.glibc))
+            raise ProvisionError(f"{runtime} {bundle.version} needs glibc {needed}, the board has {found}")
+        if "numpy" in bundle.system and not platform.numpy:
+            raise ProvisionError(
+                f"{runtime} on {platform.machine} needs numpy on the board", fix="sudo apt install python3-numpy"
+            )
+        return bundle
+    able = [name for name in available(platform) if name != runtime]
+    raise ProvisionError(
+        f"no {runtime} is published for Python {platform.python} on {platform.machine}",
+        fix=f"there is {' and '.join(able)}" if able else "no runtime fits this board",
+    )
+
+
+def available(platform: Platform) -> list[str]:
+    """Runtimes that fit the platform. tflite-runtime is listed only where its successor LiteRT is not to be had."""
+    fits = [
+        b.runtime
+        for b in table()
+        if (b.python, b.machine) == (platform.python, platform.machine)
+        and platform.glibc is not None
+        and platform.glibc >= b.glibc
+        and (not b.system or platform.numpy)
+    ]
+    return [name for name in fits if not (name == "tflite" and "litert" in fits)]
+
+
+def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> list[Path]:
+    """The bundle's wheels as verified local files, downloaded with pip when they are not in the cache.
+
+    pip is used so that the user's own index, proxy and mirror settings count; no address is named here.
+
+    Raises:
+        ProvisionError: a wheel can't be had, or is not the pinned one.
+    """
+    folder = cache_dir() / "wheels"
+    paths = []
+    for wheel in bundle.wheels:
+        path = folder / wheel.sha256 / wheel.file
+        with _locked(folder / f"{wheel.sha256}.lock"):
+            if not path.is_file() or path.stat().st_size != wheel.size_bytes or sha256_file(path) != wheel.sha256:
+                if progress:
+                    progress(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
+                _download(wheel, bundle, path)
+        paths.append(path)
+    return paths
+
+
+def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pip-") as work:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--disable-pip-version-check", "--no-input", "--dest", work, "--python-version", bundle.python]
+        for tag in wheel.platforms:
+            command += ["--platform", tag]
+        pinned = Path(work) / "requirements.txt"
+        pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
+        try:
+            done = subprocess.run(
+                [*command, "--require-hashes", "-r", str(pinned)], capture_output=True, text=True, timeout=900
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise ProvisionError(f"{wheel.file}: pip can't be run: {error}") from error
+        found = Path(work) / wheel.file
+        if done.returncode or not found.is_file():
+            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-1:] or ["no message"]
+            raise ProvisionError(
+                f"{wheel.file}: can't be downloaded: {said[0][:300]}", fix="check this machine's access to PyPI"
+            )
+        if sha256_file(found) != wheel.sha256:
+            raise ProvisionError(f"{wheel.file}: is not the pinned file (SHA-256 differs)")
+        found.replace(path)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One downloader at a time, also across processes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,237 @@
+"""The main job: every device in its own thread, one cell at a time on each, every finished cell stored at once."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from harness import __version__, store
+from harness.config import Device, Fleet
+from harness.context import Context
+from harness.errors import BoardError, ConnectionLostError, UsageError
+from harness.fsio import write_atomic
+from harness.measure import failed, now, reason_of, run_cell
+from harness.plan import Job, Options, Plan, inventory, make
+from harness.records import Cell, Reason, RunInfo, cell_id
+from harness.session import Session, open_session
+from harness.testset import TestSet, prepare
+
+#: A broken connection is tried again this often for one cell; what is not transient is not retried.
+RETRIES = 2
+
+
+class Watcher(Protocol):
+    """Who is told what happens; called from several threads."""
+
+    def planned(self, plan: Plan) -> None: ...
+    def device(self, name: str, message: str) -> None: ...
+    def cell_started(self, job: Job) -> None: ...
+    def cell_ended(self, job: Job, cell: Cell) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """How a run ended. ``sent_bytes``: artifact bytes that had to be sent, by device."""
+
+    run: str
+    folder: Path
+    cells: dict[str, str] = field(default_factory=dict)
+    sent_bytes: dict[str, int] = field(default_factory=dict)
+    skipped: tuple[Reason, ...] = ()
+
+    @property
+    def all_valid(self) -> bool:
+        return bool(self.cells) and all(status == "VALID" for status in self.cells.values())
+
+
+class Run:
+    """One run: plans in the constructor (nothing is touched when that raises), measures in :meth:`execute`.
+
+    Args:
+        inject_slowdown: only for proving that a slowdown is found; such cells are INVALID by name.
+    """
+
+    def __init__(
+        self, fleet: Fleet, options: Options, *, models: Path, results: Path, resume: str | None = None,
+        inject_slowdown: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.fleet = fleet.only(list(options.only))
+        self.options = options
+        self.results = results
+        self.inject_slowdown = inject_slowdown
+        shipped = inventory(models, options.models, options.variants)
+        self.plan = make(self.fleet, shipped, options)
+        if not self.plan.cells:
+            raise UsageError(
+                "nothing to run: every cell is left out", fix="; ".join(r.text for r in self.plan.skipped[:3])
+            )
+        split = shipped[0].manifest.split
+        wanted = {job.samples for jobs in self.plan.jobs.values() for job in jobs}
+        self.tests: dict[int | None, TestSet] = {n: prepare(split, data=options.data, samples=n) for n in wanted}
+        self._manifests = {item.manifest.name: item.manifest for item in shipped}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._done: set[str] = set()
+        self._open(resume)
+
+    def _open(self, resume: str | None) -> None:
+        if resume is None:
+            name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
+            self.info = RunInfo(
+                run=name, started=now(), harness=__version__,
+                devices=tuple(d.name for d in self.fleet.devices), planned=self.plan.cells,
+                skipped=tuple(self.plan.skipped), options=_plain(self.options),
+                config={d.name: d.model_dump(mode="json") for d in self.fleet.devices},
+            )  # fmt: skip
+            self.folder = self.results / name
+            return
+        self.folder = store.find_run(self.results, resume)
+        self.info = store.read_run(self.folder)
+        cells, _ = store.scan_cells(self.folder)
+        self._done = {cell.cell for cell in cells if cell.status == "VALID"}
+
+    def execute(self, watcher: Watcher) -> Outcome:
+        """Measure everything that is not finished yet.
+
+        Raises:
+            StoreError: results can't be written (what was written stays).
+            KeyboardInterrupt: passed on after every board has been let go.
+        """
+        if not self.folder.exists():
+            store.create_run(self.results, self.info)
+        for name, manifest in self._manifests.items():
+            write_atomic(self.folder / "manifests" / f"{name}.json", manifest.model_dump_json(indent=1) + "\n")
+        outcome = Outcome(self.info.run, self.folder)
+        self.outcome = outcome
+        watcher.planned(self.plan)
+        with ThreadPoolExecutor(max_workers=max(1, len(self.fleet.devices))) as pool:
+            futures = [pool.submit(self._devices, group, watcher) for group in _groups(self.fleet.devices)]
+            try:
+                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    future.result()
+            except BaseException:
+                self._stop.set()
+                raise
+        cells, _ = store.scan_cells(self.folder)
+        outcome.cells = {cell.cell: cell.status for cell in cells}
+        outcome.skipped = self.info.skipped
+        return outcome
+
+    def stop(self) -> None:
+        """Ask device threads to end after (or by breaking) the command they wait for."""
+        self._stop.set()
+
+    def _devices(self, group: Sequence[Sequence[Device]], watcher: Watcher) -> None:
+        """Steps one after the other; the devices of one step side by side."""
+        for step in group:
+            with ThreadPoolExecutor(max_workers=len(step)) as pool:
+                for future in [pool.submit(self._device, device, watcher) for device in step]:
+                    future.result()
+
+    def _device(self, device: Device, watcher: Watcher) -> None:
+        jobs = [job for job in self.plan.jobs[device.name] if job.cell not in self._done]
+        if not jobs or self._stop.is_set():
+            return
+        context = Context(self.info.run, device, None, self.inject_slowdown)
+        left = jobs
+        try:
+            watcher.device(device.name, "starting")
+            with open_session(device, lambda message: watcher.device(device.name, message)) as session:
+                context = replace(context, probe=session.probe)
+                left = self._named_for(session, *session.resolve(jobs))
+                session.deploy(left, self.tests)
+                with self._lock:
+                    self.outcome.sent_bytes[device.name] = sum(session.sent.values())
+                watcher.device(device.name, f"ready, {sum(session.sent.values())} artifact bytes sent")
+                for job in list(left):
+                    if self._stop.is_set():
+                        return
+                    watcher.cell_started(job)
+                    self._keep(watcher, job, self._cell(session, job, context))
+                    left = left[1:]
+        except BoardError as error:
+            watcher.device(device.name, str(error))
+            for job in left:
+                if not self._stop.is_set():
+                    self._keep(watcher, job, failed(job, self.tests[job.samples], context, [reason_of(error)], now()))
+        finally:
+            watcher.device(device.name, "done")
+
+    def _cell(self, session: Session, job: Job, context: Context) -> Cell:
+        """Measure, and once more on a new connection if the old one broke; a dead board ends the device."""
+        test, started = self.tests[job.samples], now()
+        for attempt in range(RETRIES + 1):
+            try:
+                return run_cell(session.connection, job, session.prepared(job, test), test, context)
+            except ConnectionLostError:
+                if attempt == RETRIES or self._stop.is_set():
+                    raise
+                session.reconnect()
+            except BoardError as error:
+                return failed(job, test, context, [reason_of(error)], started)
+        raise AssertionError("unreachable")
+
+    def _keep(self, watcher: Watcher, job: Job, cell: Cell) -> None:
+        store.write_cell(self.folder, cell)
+        watcher.cell_ended(job, cell)
+
+    def _named_for(self, session: Session, jobs: list[Job], dropped: list[Reason]) -> list[Job]:
+        """Once the board is known: cells carry the runtime that really runs, and run.json what is left out."""
+        renamed = [self._renamed(session, job) for job in jobs]
+        names = {old.cell: new.cell for old, new in zip(jobs, renamed, strict=True)}
+        mine = {job.cell for job in self.plan.jobs[session.device.name]}
+        with self._lock:
+            planned = [
+                names.get(cell, cell)
+                for cell in self.info.planned
+                if cell not in mine or cell in names or cell in self._done
+            ]
+            known = {reason.text for reason in self.info.skipped}
+            skipped = [*self.info.skipped, *(reason for reason in dropped if reason.text not in known)]
+            self.info = self.info.model_copy(update={"planned": tuple(planned), "skipped": tuple(skipped)})
+            store.write_run(self.folder, self.info)
+            for old, new in names.items():
+                if old != new:
+                    (self.folder / "cells" / f"{old}.json").unlink(missing_ok=True)
+        return [job for job in renamed if job.cell not in self._done]
+
+    def _renamed(self, session: Session, job: Job) -> Job:
+        runtime = session.runtime_for(job)
+        if runtime == job.runtime:
+            return job
+        artifact = job.shipped.artifact
+        split = job.cell.rsplit("+", 1)[1]
+        name = cell_id(
+            job.device.name,
+            job.shipped.manifest.name,
+            artifact.variant,
+            artifact.format,
+            runtime,
+            job.delegate,
+            job.threads,
+            split,
+        )
+        return replace(job, cell=name, runtime=runtime)
+
+
+def _groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
+    """What may run side by side without one disturbing the other's clock.
+
+    Boards on the network are independent. Emulated boards take this machine's processors, so a local device, whose
+    wall clock would feel that, is measured first, each by itself, and the emulated ones after it.
+    """
+    groups: list[list[list[Device]]] = [[[device]] for device in devices if device.host]
+    local = [[device] for device in devices if device.local]
+    emulated = [device for device in devices if device.emulate]
+    here = [*local, *([emulated] if emulated else [])]
+    return [*groups, here] if here else groups
+
+
+def _plain(options: Options) -> dict[str, object]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(options).items()}

@@ -1,0 +1,178 @@
+"""A device made ready: reached (or booted), probed, and given the runner, a runtime and the files it needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from harness.config import Device
+from harness.errors import ProvisionError
+from harness.fsio import sha256_bytes, write_atomic
+from harness.measure import Prepared
+from harness.paths import cache_dir
+from harness.plan import Job
+from harness.provision import wheels
+from harness.provision.probe import Probe, probe, send, stored
+from harness.records import Reason
+from harness.testset import TestSet
+from harness.transport.base import Connection
+from harness.transport.local import LocalConnection
+from harness.transport.ssh import SshConnection, SshTarget
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Session:
+    """An open device. ``connect`` opens a fresh connection to the same board (after one broke).
+
+    ``sent`` counts bytes of artifacts (models, images, wheels, runner) sent in this session.
+    """
+
+    device: Device
+    connection: Connection
+    connect: Callable[[], Connection]
+    probe: Probe
+    say: Say
+    sent: dict[str, int] = field(default_factory=dict)
+    _bundles: dict[str, str] = field(default_factory=dict)
+
+    def reconnect(self) -> None:
+        """Replace a broken connection."""
+        self.connection.close()
+        self.connection = self.connect()
+
+    def resolve(self, jobs: list[Job]) -> tuple[list[Job], list[Reason]]:
+        """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason."""
+        fits = wheels.available(self.probe.platform)
+        kept, dropped = [], {}
+        for job in jobs:
+            if self.device.runtimes is None and self.runtime_for(job) not in fits:
+                try:
+                    wheels.choose(job.runtime, self.probe.platform)
+                except ProvisionError as error:
+                    dropped[job.runtime] = Reason(code="no-runtime", text=f"{self.device.name}: {error}")
+                continue
+            kept.append(job)
+        if jobs and not kept:
+            raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
+        return kept, list(dropped.values())
+
+    def runtime_for(self, job: Job) -> str:
+        """The runtime that will run a job here: tflite-runtime stands in where LiteRT is not published."""
+        if job.runtime == "litert" and self.device.runtimes is None:
+            fits = wheels.available(self.probe.platform)
+            if "litert" not in fits and "tflite" in fits:
+                return "tflite"
+        return job.runtime
+
+    def deploy(self, jobs: list[Job], tests: dict[int | None, TestSet]) -> None:
+        """Put everything these jobs need on the board; what is there already (by content hash) is not sent again.
+
+        Raises:
+            ProvisionError, TransportError: see :mod:`harness.provision`.
+        """
+        files: dict[str, Path] = {f"object:{runner_sha256()}": runner_file()}
+        for job in jobs:
+            files[f"object:{job.shipped.artifact.sha256}"] = job.shipped.path
+            test = tests[job.samples]
+            files[f"object:{test.file_sha256}"] = test.file
+        for runtime in sorted({self.runtime_for(job) for job in jobs}):
+            bundle = wheels.choose(runtime, self.probe.platform)
+            for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=self.say), strict=True):
+                files[f"wheel:{wheel.sha256}"] = path
+            folders = [f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels]
+            self._bundles[runtime] = ":".join(folders)
+        here = stored(self.connection, list(files))
+        missing = {name: path for name, path in files.items() if name not in here}
+        total = sum(path.stat().st_size for path in missing.values())
+        needed = 4 * total + (64 << 20)
+        if missing and self.probe.disk_free_bytes < needed:
+            raise ProvisionError(
+                f"{self.device.name}: needs {needed >> 20} MiB of disk, has {self.probe.disk_free_bytes >> 20} MiB",
+                fix=f"free space under {self.connection.root}",
+            )
+        if missing:
+            self.say(f"sending {len(missing)} files, {total / 1e6:.1f} MB")
+        for name, path in missing.items():
+            self.sent[name] = send(self.connection, name, path)
+
+    def prepared(self, job: Job, test: TestSet) -> Prepared:
+        """Where things lie on the board for a job."""
+        objects = f"{self.connection.root}/objects"
+        runtime = self.runtime_for(job)
+        return Prepared(
+            runner=f"{objects}/{runner_sha256()}",
+            model=f"{objects}/{job.shipped.artifact.sha256}",
+            inputs=f"{objects}/{test.file_sha256}",
+            pythonpath=self._bundles[runtime],
+            runtime=runtime,
+        )
+
+
+@contextmanager
+def open_session(device: Device, say: Say) -> Iterator[Session]:
+    """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
+
+    Raises:
+        EmulatorError, TransportError, ProvisionError.
+    """
+    with ExitStack() as stack:
+        connect = _connector(device, say, stack)
+        connection = connect()
+        session: Session | None = None
+        try:
+            session = Session(device, connection, connect, probe(connection), say)
+            yield session
+        finally:
+            (session.connection if session else connection).close()
+
+
+def _connector(device: Device, say: Say, stack: ExitStack) -> Callable[[], Connection]:
+    if device.local:
+        root = cache_dir() / "local" / device.name
+        # The base interpreter, not the controller's environment: the board's runtime must come from the store alone.
+        python = str(getattr(sys, "_base_executable", sys.executable))
+        return lambda: LocalConnection(device.name, root, python=python)
+    if device.emulate:
+        from harness.emulate import boot
+
+        board = stack.enter_context(boot(device.name, device.family, clock=device.effective_clock, progress=say))
+        target = SshTarget(
+            device.name,
+            board.host,
+            board.user,
+            board.port,
+            board.identity_file,
+            board.known_hosts,
+            use_ssh_config=False,
+        )
+        return lambda: SshConnection(target)
+    if device.host is None:
+        raise ProvisionError(f"{device.name}: has no address")
+    target = SshTarget(
+        device.name, device.host, device.user, device.port, device.identity_file, device.known_hosts, device.proxy_jump
+    )
+    return lambda: SshConnection(target)
+
+
+def runner_bytes() -> bytes:
+    """The runner, as shipped."""
+    return resources.files("harness.ondevice").joinpath("runner.py").read_bytes()
+
+
+def runner_sha256() -> str:
+    """Its content hash, which is its name on a board."""
+    return sha256_bytes(runner_bytes())
+
+
+def runner_file() -> Path:
+    """The runner as a file on this machine (the package may be a zip)."""
+    path = cache_dir() / "runner" / f"{runner_sha256()}.py"
+    if not path.is_file() or path.read_bytes() != runner_bytes():
+        write_atomic(path, runner_bytes())
+    return path

@@ -1,0 +1,84 @@
+"""The test images as the boards get them: one .npy file of pixels, no labels. Labels never leave the controller."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.data import sources, splits
+from harness.errors import UsageError
+from harness.fsio import sha256_bytes, write_atomic
+from harness.manifest import SplitRecord
+from harness.paths import cache_dir
+from harness.records import SplitInfo
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """What a cell is measured on.
+
+    Attributes:
+        info: what the cell's file says of it, with the labels.
+        file: a .npy file, uint8, shape (n, 48, 48, 1), in the order of ``info.labels``.
+        file_sha256: its hash, checked again on the board.
+    """
+
+    __test__ = False  # pytest: not a test
+
+    info: SplitInfo
+    file: Path
+    file_sha256: str
+
+
+def prepare(record: SplitRecord, *, data: str = "synthetic", samples: int | None = None) -> TestSet:
+    """Make the test images of the split that the artifacts were judged on, and prove that they are the same ones.
+
+    ``samples``: only that many, spread evenly over the split (its order follows the data set's, so the first N would
+    all be alike).
+
+    Raises:
+        UsageError: the data at hand is not the data the artifacts were built with.
+        DataError: the data can't be read.
+    """
+    dataset = sources.load(data)
+    split = splits.split(dataset, record.scheme, record.seed, record.fold, record.folds)
+    if split.sha256 != record.sha256:
+        raise UsageError(
+            f"data '{data}' does not give the test split the models were built with "
+            f"(split {split.sha256[:12]}, models' {record.sha256[:12]} of '{record.dataset}')",
+            fix="name that data with --data, or build the models again: harness build",
+        )
+    chosen = split.test
+    if samples is not None and samples < len(chosen):
+        chosen = chosen[(np.arange(samples) * len(chosen)) // samples]
+    images = np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])
+    content = _npy(images)
+    digest = sha256_bytes(content)
+    path = cache_dir() / "testsets" / f"{digest}.npy"
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, content)
+    info = SplitInfo(
+        dataset=dataset.name,
+        synthetic=dataset.synthetic,
+        scheme=record.scheme,
+        seed=record.seed,
+        fold=record.fold,
+        folds=record.folds,
+        n=len(chosen),
+        sha256=record.sha256 if len(chosen) == len(split.test) else digest,
+        subject_overlap=split.subject_overlap if len(chosen) == len(split.test) else None,
+        classes=dataset.classes,
+        labels=tuple(int(label) for label in dataset.labels[chosen]),
+    )
+    return TestSet(info, path, digest)
+
+
+def _npy(images: npt.NDArray[np.uint8]) -> bytes:
+    """The .npy file's bytes; format 1.0, so that numpy of Python 3.6 reads it and every numpy writes the same."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, images, version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()

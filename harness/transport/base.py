@@ -1,0 +1,71 @@
+"""What a connection can do, and how bounded what a board sends is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.errors import RemoteCommandError
+from harness.text import plain
+
+#: More stderr than this is cut (the end is kept): a board can't fill the controller's memory.
+STDERR_KEEP = 64 << 10
+
+#: What may be read from a command's stdout unless more is asked for.
+STDOUT_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended. ``stdout`` is whole (bounded), ``stderr`` its last 64 KiB."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+    def check(self, what: str) -> Completed:
+        """Return self when the command succeeded.
+
+        Raises:
+            RemoteCommandError: it did not; the board's stderr is the reason.
+        """
+        if self.returncode:
+            said = plain(self.stderr.decode("utf-8", "replace")).strip()[-800:]
+            raise RemoteCommandError(f"{what} ended with status {self.returncode}: {said or 'no message'}")
+        return self
+
+
+class Connection(Protocol):
+    """One board's command line. Not shared between threads.
+
+    Attributes:
+        label: the device's name, for messages.
+        root: absolute path of the harness's folder on the board.
+    """
+
+    label: str
+    root: str
+    sent_bytes: int
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | Path | None = None,
+        hold_stdin: bool = False,
+        env: Mapping[str, str] | None = None,
+        stdout_limit: int = STDOUT_LIMIT,
+    ) -> Completed:
+        """Run a program to its end. ``hold_stdin`` keeps stdin open until then: the program can watch it for our end.
+
+        Raises:
+            RemoteTimeoutError: it did not end in time (it has been killed, or hung up on).
+            OutputLimitError: it wrote more than ``stdout_limit`` bytes.
+            ConnectionLostError: the connection broke.
+        """
+
+    def close(self) -> None:
+        """End the connection; never raises."""

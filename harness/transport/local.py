@@ -1,0 +1,124 @@
+"""This very machine as a board: the same agent, store and runner, as subprocesses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from harness.errors import OutputLimitError, RemoteTimeoutError, TransportError
+from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed
+
+_CHUNK = 1 << 16
+
+
+class _Reader(threading.Thread):
+    """Reads one pipe to its end, keeping at most ``limit`` bytes."""
+
+    def __init__(self, pipe: IO[bytes], limit: int, *, keep_end: bool) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.limit, self.keep_end = pipe, limit, keep_end
+        self.data = bytearray()
+        self.overflow = threading.Event()
+
+    def run(self) -> None:
+        while chunk := self.pipe.read1(_CHUNK):  # type: ignore[attr-defined]
+            self.data += chunk
+            if len(self.data) > self.limit:
+                self.overflow.set()
+                del self.data[: -self.limit if self.keep_end else len(self.data)]
+
+
+class LocalConnection:
+    """Runs programs here, in a session of their own so that a hung one can be killed with its children."""
+
+    def __init__(self, label: str, root: Path, *, python: str | None = None) -> None:
+        self.label = label
+        self.root = str(root)
+        self.sent_bytes = 0
+        self._python = python
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | Path | None = None,
+        hold_stdin: bool = False,
+        env: Mapping[str, str] | None = None,
+        stdout_limit: int = STDOUT_LIMIT,
+    ) -> Completed:
+        command = [self._python if self._python and argv[0] == "python3" else argv[0], *argv[1:]]
+        # The controller's own Python settings must not leak into the measured program.
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**clean, **(env or {})},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise TransportError(f"{self.label}: '{command[0]}' can't be started: {error.strerror}") from error
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out = _Reader(process.stdout, stdout_limit, keep_end=False)
+        err = _Reader(process.stderr, STDERR_KEEP, keep_end=True)
+        out.start()
+        err.start()
+        writer = threading.Thread(target=self._feed, args=(process.stdin, stdin, hold_stdin), daemon=True)
+        writer.start()
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise RemoteTimeoutError(f"{self.label}: '{argv[0]}' did not end within {timeout_s:.0f} s") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for thread in (out, err, writer):
+                thread.join(5)
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            process.stdout.close()
+            process.stderr.close()
+        if out.overflow.is_set():
+            raise OutputLimitError(f"{self.label}: '{argv[0]}' wrote over {stdout_limit} bytes")
+        return Completed(process.returncode, bytes(out.data), bytes(err.data))
+
+    def _feed(self, pipe: IO[bytes], stdin: bytes | Path | None, hold: bool) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the program may end without reading everything
+            for chunk in chunks(stdin):
+                pipe.write(chunk)
+                self.sent_bytes += len(chunk)
+            pipe.flush()
+            if not hold:
+                pipe.close()
+
+    def close(self) -> None:
+        """Nothing stays open between commands."""
+
+
+def chunks(source: bytes | Path | None) -> Sequence[bytes] | _FileChunks:
+    """Bytes or a file's content, piece by piece."""
+    if source is None:
+        return []
+    return [source] if isinstance(source, bytes) else _FileChunks(source)
+
+
+class _FileChunks:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        with self.path.open("rb") as handle:
+            while chunk := handle.read(_CHUNK):
+                yield chunk

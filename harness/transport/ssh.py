@@ -1,0 +1,242 @@
+"""SSH by fabric and paramiko: strict host keys, ~/.ssh/config honoured, output bounded, errors mapped here."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fabric
+import paramiko
+
+from harness.errors import (
+    AuthenticationError,
+    ConnectionLostError,
+    HostKeyError,
+    OutputLimitError,
+    RemoteTimeoutError,
+    TransportError,
+    UnreachableError,
+)
+from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed
+from harness.transport.local import chunks
+
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class SshTarget:
+    """Where a board is and who we are there. None means: what ~/.ssh/config or SSH's default says."""
+
+    label: str
+    host: str
+    user: str | None = None
+    port: int | None = None
+    identity_file: Path | None = None
+    known_hosts: Path | None = None
+    proxy_jump: str | None = None
+    #: Emulated boards are reached with exactly what is here, whatever the user's own SSH configuration says.
+    use_ssh_config: bool = True
+
+
+class SshConnection:
+    """An open SSH connection.
+
+    Raises (on creation):
+        UnreachableError, HostKeyError, AuthenticationError, TransportError.
+    """
+
+    def __init__(self, target: SshTarget, *, connect_timeout_s: float = 20.0) -> None:
+        self.label = target.label
+        self.sent_bytes = 0
+        self._target = target
+        self._fabric = _connect(target, connect_timeout_s)
+        self.root = ""
+        home = self.run(["sh", "-c", 'printf %s "$HOME"'], timeout_s=connect_timeout_s * 3, stdout_limit=4096)
+        folder = home.check("asking for the home folder").stdout.decode("utf-8", "replace")
+        if not folder.startswith("/") or "\n" in folder or len(folder) > 1024:
+            raise TransportError(f"{self.label}: the home folder there is not a path")
+        self.root = f"{folder.rstrip('/')}/.cache/harness"
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | Path | None = None,
+        hold_stdin: bool = False,
+        env: Mapping[str, str] | None = None,
+        stdout_limit: int = STDOUT_LIMIT,
+    ) -> Completed:
+        assigned = [f"{key}={value}" for key, value in (env or {}).items()]
+        command = shlex.join([*(["env", *assigned] if assigned else []), *argv])
+        transport = self._fabric.client.get_transport()
+        if transport is None or not transport.is_active():
+            raise ConnectionLostError(f"{self.label}: the connection is gone")
+        try:
+            channel = transport.open_session(timeout=30)
+            try:
+                channel.settimeout(30)
+                channel.exec_command(command)
+                return self._drive(channel, argv[0], stdin, hold_stdin, timeout_s, stdout_limit)
+            finally:
+                channel.close()
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
+
+    def _drive(
+        self,
+        channel: paramiko.Channel,
+        name: str,
+        stdin: bytes | Path | None,
+        hold: bool,
+        timeout_s: float,
+        stdout_limit: int,
+    ) -> Completed:
+        """Feed stdin from a thread of its own; collect both outputs here until the exit status is in."""
+        writer = threading.Thread(target=self._feed, args=(channel, stdin, hold), daemon=True)
+        writer.start()
+        deadline = time.monotonic() + timeout_s
+        out, err = bytearray(), bytearray()
+        channel.settimeout(0.2)
+        while True:
+            done = channel.exit_status_ready()
+            moved = False
+            if channel.recv_stderr_ready():
+                err += channel.recv_stderr(_CHUNK)
+                del err[:-STDERR_KEEP]
+                moved = True
+            if done or channel.recv_ready():
+                with contextlib.suppress(socket.timeout):
+                    chunk = channel.recv(_CHUNK)
+                    out += chunk
+                    moved = moved or bool(chunk)
+            elif not moved:
+                channel.status_event.wait(0.02)
+            if len(out) > stdout_limit:
+                raise OutputLimitError(f"{self.label}: '{name}' wrote over {stdout_limit} bytes")
+            if done and not moved:
+                break
+            if time.monotonic() > deadline:
+                raise RemoteTimeoutError(f"{self.label}: '{name}' did not end within {timeout_s:.0f} s")
+        writer.join(5)
+        status = channel.recv_exit_status()
+        if status == -1:
+            transport = channel.get_transport()
+            if transport is None or not transport.is_active():
+                raise ConnectionLostError(f"{self.label}: the connection broke while '{name}' ran")
+            err += b"\n(ended by a signal)"
+        return Completed(status, bytes(out), bytes(err))
+
+    def _feed(self, channel: paramiko.Channel, stdin: bytes | Path | None, hold: bool) -> None:
+        with contextlib.suppress(OSError, paramiko.SSHException):  # the reader in _drive tells what happened
+            for chunk in chunks(stdin):
+                sender = memoryview(chunk)
+                while sender:
+                    try:
+                        count = channel.send(bytes(sender[:32768]))
+                    except socket.timeout:  # noqa: UP041 - paramiko raises this very class
+                        if channel.closed:
+                            return
+                        continue
+                    if count == 0:
+                        return
+                    self.sent_bytes += count
+                    sender = sender[count:]
+            if not hold:
+                channel.shutdown_write()
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._fabric.close()
+
+
+def _connect(target: SshTarget, timeout_s: float) -> Any:
+    where = f"{target.label} ({target.host}{f':{target.port}' if target.port else ''})"
+    try:
+        config = fabric.Config() if target.use_ssh_config else fabric.Config(ssh_config=paramiko.SSHConfig())
+        connection = fabric.Connection(
+            target.host,
+            user=target.user,
+            port=target.port,
+            config=config,
+            gateway=_gateway(target, config),
+            connect_timeout=timeout_s,
+            connect_kwargs=_credentials(target, timeout_s),
+        )
+        _pin_host_keys(connection, target)
+        if connection.gateway is not None and not isinstance(connection.gateway, str):
+            _pin_host_keys(connection.gateway, target)
+        connection.open()
+    except paramiko.BadHostKeyException as error:
+        raise HostKeyError(
+            f"{where}: the host key CHANGED: expected {_fingerprint(error.expected_key)}, got {_fingerprint(error.key)}",
+            fix="find out why before anything else; then remove the old line from known_hosts",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        raise AuthenticationError(
+            f"{where}: the board does not let user '{target.user or 'you'}' in: {error}",
+            fix="try 'ssh' by hand; set 'user' and 'identity_file'; put the public key into ~/.ssh/authorized_keys there",
+        ) from error
+    except paramiko.SSHException as error:
+        if "not found in known_hosts" in str(error):
+            raise HostKeyError(
+                f"{where}: its host key is not known",
+                fix=f"connect once by hand, compare the fingerprint: ssh {f'-p {target.port} ' if target.port else ''}"
+                f"{f'{target.user}@' if target.user else ''}{target.host}",
+            ) from error
+        raise UnreachableError(f"{where}: no SSH there: {error}", fix="is it an SSH server, and is it up?") from error
+    except (OSError, EOFError) as error:
+        raise UnreachableError(
+            f"{where}: can't be reached: {error}", fix="is it switched on, and the name right?"
+        ) from error
+    transport = connection.client.get_transport()
+    if target.use_ssh_config and transport is not None:
+        transport.set_keepalive(30)  # real networks forget idle connections; an emulated board's clock must not see it
+    return connection
+
+
+def _credentials(target: SshTarget, timeout_s: float) -> dict[str, Any]:
+    found: dict[str, Any] = {"banner_timeout": timeout_s * 3, "auth_timeout": timeout_s * 3}
+    if target.identity_file is not None:
+        found |= {"key_filename": str(target.identity_file), "look_for_keys": False}
+    if not target.use_ssh_config:
+        found |= {"allow_agent": False, "look_for_keys": False}
+    return found
+
+
+def _gateway(target: SshTarget, config: Any) -> Any:
+    if target.proxy_jump is None:
+        return None  # fabric takes ProxyJump and ProxyCommand from ~/.ssh/config by itself
+    return fabric.Connection(target.proxy_jump, config=config)
+
+
+def _pin_host_keys(connection: Any, target: SshTarget) -> None:
+    """fabric's default takes any unknown key; here an unknown key is an error, always."""
+    client = connection.client
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    files: list[Path] = []
+    if target.known_hosts is not None:
+        client._system_host_keys.clear()  # the file named is the only one that counts
+        files = [target.known_hosts]
+    elif target.use_ssh_config:
+        listed = connection.ssh_config.get("userknownhostsfile", "") if connection.ssh_config else ""
+        files = [Path(name).expanduser() for name in listed.split()]
+    for file in files:
+        try:
+            client.load_system_host_keys(str(file))
+        except OSError as error:
+            if target.known_hosts is not None:
+                raise HostKeyError(
+                    f"{target.label}: known_hosts file {file} can't be read: {error.strerror}"
+                ) from error
+
+
+def _fingerprint(key: Any) -> str:
+    return str(getattr(key, "fingerprint", "") or key.get_name())
