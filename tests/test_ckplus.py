@@ -1,10 +1,10 @@
-"""CK+'s three forms as a whole: which one it is, what comes out, and that the order never depends on the disk."""
+"""CK+'s three forms as a whole: which one it is, what comes out, and that the order never depends on the
+disk."""
 
 from __future__ import annotations
 
 import ast
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -92,18 +92,20 @@ def test_tree_findings_compare_with_what_was_published(tmp_path: Path) -> None:
 
 
 def test_both_modes_read_nested_archives_in_any_case(tmp_path: Path) -> None:
-    made.write_sequence(
-        tmp_path, "S001_001", 1, labels="Emotion_labels/emotion", images="extended-cohn-kanade-images/Cohn-Kanade-Images"
-    )  # fmt: skip
+    where = {"labels": "Emotion_labels/emotion", "images": "extended-cohn-kanade-images/Cohn-Kanade-Images"}
+    made.write_sequence(tmp_path, "S001_001", 1, **where)
     assert detect(tmp_path) == "tree"
     assert len(load_ckplus(tmp_path, crop="centre").images) == 3
 
 
-def test_order_does_not_depend_on_when_files_were_made(tmp_path: Path, folders: Path) -> None:
-    names = sorted((path.relative_to(folders) for path in folders.rglob("*.png")), reverse=True)
+def test_order_does_not_depend_on_when_files_were_made(tmp_path: Path) -> None:
+    source = made.write_tree(tmp_path / "a")
+    names = sorted((path.relative_to(source) for path in source.rglob("*.*")), reverse=True)
     for name in names:
-        made.write(tmp_path / name, (folders / name).read_bytes())
-    assert load_ckplus(tmp_path).sha256 == load_ckplus(folders).sha256
+        made.write(tmp_path / "b" / name, (source / name).read_bytes())
+    first, second = (load_ckplus(tmp_path / name, crop="centre") for name in "ab")
+    assert first.sha256 == second.sha256
+    assert first.sequences == tuple(sorted(first.sequences or ()))
 
 
 @pytest.mark.parametrize("name", ["nothing-there", "a.txt", "empty"])
@@ -119,9 +121,11 @@ def test_what_is_no_copy_is_refused_with_the_path_and_a_fix(tmp_path: Path, name
     assert "can't be used" in render(findings)
 
 
-def test_two_forms_in_one_folder_are_refused(tmp_path: Path, folders: Path) -> None:
-    shutil.copytree(folders, tmp_path / "a")
-    made.write(tmp_path / "ckextended.csv", made.HEADER)
+def test_two_forms_in_one_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "CK+48" / "anger").mkdir(parents=True)
+    (tmp_path / "CK+48" / "happy").mkdir()
+    assert detect(tmp_path) == "folders"
+    made.write(tmp_path / "CK+48" / "CKextended.csv", made.HEADER)
     with pytest.raises(DataError, match=r"more than one form of CK\+ \(folders and csv\)"):
         load_ckplus(tmp_path)
 

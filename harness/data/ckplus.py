@@ -54,9 +54,7 @@ def load_ckplus(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") 
     return load_with_findings(path, mode=mode, crop=crop)[0]
 
 
-def load_with_findings(
-    path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto"
-) -> tuple[Dataset, Findings]:
+def load_with_findings(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") -> tuple[Dataset, Findings]:
     """Load what is good and tell the rest.
 
     Args:
@@ -178,9 +176,7 @@ def _locate(path: Path) -> tuple[Form, Path]:
             raise DataError(f"{printable(str(path))}: is neither a folder nor a file", fix=_FORMS_TEXT)
         folders, csv_file = _look(root)
     except OSError as error:
-        raise DataError(
-            f"{printable(str(path))}: can't be read: {error.strerror}", fix="check the path"
-        ) from error
+        raise DataError(f"{printable(str(path))}: can't be read: {error.strerror}", fix="check the path") from error
     forms: list[tuple[Form, Path]] = []
     lower = {name.lower() for name in folders}
     if lower & LABEL_FOLDERS and lower & IMAGE_FOLDERS:
@@ -193,9 +189,7 @@ def _locate(path: Path) -> tuple[Form, Path]:
         raise DataError(f"{printable(str(path))}: no form of CK+ is recognised", fix=_FORMS_TEXT)
     if len(forms) > 1:
         both = " and ".join(form for form, _ in forms)
-        raise DataError(
-            f"{printable(str(path))}: holds more than one form of CK+ ({both})", fix="name one of them"
-        )
+        raise DataError(f"{printable(str(path))}: holds more than one form of CK+ ({both})", fix="name one of them")
     return forms[0]
 
 
@@ -215,11 +209,7 @@ def _look(root: Path) -> tuple[set[str], Path | None]:
                     folders.add(entry.name)
                     if entry.name.lower() not in IMAGE_FOLDERS | LABEL_FOLDERS:
                         below.append(Path(entry.path))
-                elif (
-                    entry.name.lower() == CSV_NAME
-                    and entry.is_file(follow_symlinks=False)
-                    and csv_file is None
-                ):
+                elif entry.name.lower() == CSV_NAME and entry.is_file(follow_symlinks=False) and csv_file is None:
                     csv_file = Path(entry.path)
         level = below[:_SEARCH_WIDTH]
     return folders, csv_file

@@ -125,13 +125,9 @@ def _entry(
         elif stat.S_ISREG(info.st_mode):
             result.files.append(Found(path, rel, info.st_size))
         else:
-            faults.error(
-                "special-file", rel, "is no regular file; not opened", fix="remove it", images=images
-            )
+            faults.error("special-file", rel, "is no regular file; not opened", fix="remove it", images=images)
     except OSError as error:
-        faults.error(
-            "unreadable", rel, f"can't be read: {error.strerror}", fix="check its permissions", images=images
-        )
+        faults.error("unreadable", rel, f"can't be read: {error.strerror}", fix="check its permissions", images=images)
 
 
 def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:

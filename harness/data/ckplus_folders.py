@@ -57,9 +57,7 @@ def read_folders(root: Path, faults: FaultLog) -> Reading:
     report_sequence_lengths(samples, 3, faults)
     if not some_named:
         return Reading(samples, names.PUBLISHED_981)
-    return Reading(
-        samples, names.PUBLISHED_981, names.PUBLISHED_LABELLED_SUBJECTS, names.PUBLISHED_LABELLED_SEQUENCES
-    )
+    return Reading(samples, names.PUBLISHED_981, names.PUBLISHED_LABELLED_SUBJECTS, names.PUBLISHED_LABELLED_SEQUENCES)
 
 
 def _class_files(root: Path, faults: FaultLog) -> list[tuple[Found, str]]:
@@ -86,33 +84,25 @@ def _class_files(root: Path, faults: FaultLog) -> list[tuple[Found, str]]:
     for folder, word in sorted(odd_case.items()):
         faults.note("odd-case", folder, f"taken as {word}")
     for folder, count in sorted(neutral.items()):
-        faults.note(
-            "neutral", folder, f"{count} neutral images left out: neutral is not one of the seven classes"
-        )
+        faults.note("neutral", folder, f"{count} neutral images left out: neutral is not one of the seven classes")
         faults.leave_out("neutral", count)
     for folder, count in sorted(unknown.items()):
         fix = f"name the folder after one of {', '.join(CLASSES)}"
-        faults.error(
-            "unknown-label", folder, f"no class has this name; {count} images left out", fix=fix, images=count
-        )
+        faults.error("unknown-label", folder, f"no class has this name; {count} images left out", fix=fix, images=count)
     for folder in found.empty:
         if names.folder_class(folder.rpartition("/")[2]):
             faults.warning("empty-class-folder", folder, "no images", fix=_AGAIN)
     return files
 
 
-def _read(
-    entries: list[tuple[tuple[str, int, str], Found, str, FrameName | None]], faults: FaultLog
-) -> list[Sample]:
+def _read(entries: list[tuple[tuple[str, int, str], Found, str, FrameName | None]], faults: FaultLog) -> list[Sample]:
     samples: list[Sample] = []
     taken: dict[tuple[str, int, str], Found] = {}
     for key, file, word, name in entries:
         if name is not None:
             earlier = taken.setdefault(key, file)
             if earlier is not file:
-                faults.error(
-                    "same-frame-twice", file.rel, f"is {earlier.rel} again; left out", fix=_AGAIN, images=1
-                )
+                faults.error("same-frame-twice", file.rel, f"is {earlier.rel} again; left out", fix=_AGAIN, images=1)
                 continue
             if not name.exact:
                 faults.note(
@@ -134,7 +124,5 @@ def _read(
             )
             continue
         subject, sequence = (name.subject, name.sequence) if name else (None, None)
-        samples.append(
-            Sample(file.rel, None, CLASSES.index(word), subject, sequence, pixels, pixel_digest(pixels))
-        )
+        samples.append(Sample(file.rel, None, CLASSES.index(word), subject, sequence, pixels, pixel_digest(pixels)))
     return samples

@@ -56,9 +56,7 @@ def _png_bytes(found: Found) -> bytes:
     try:
         data = read_bytes(found, MAX_IMAGE_BYTES)
     except OSError as error:
-        raise _BadImageError(
-            "unreadable", f"can't be read: {error.strerror}", "check its permissions"
-        ) from error
+        raise _BadImageError("unreadable", f"can't be read: {error.strerror}", "check its permissions") from error
     except ValueError as error:
         raise _BadImageError("too-large", str(error), "get a new copy of the file") from error
     _check_chunks(data)
@@ -80,15 +78,11 @@ def _check_chunks(data: bytes) -> None:
     kind = b""
     while kind != b"IEND":
         if position + 12 > len(data):
-            raise _BadImageError(
-                "truncated-image", f"ends after {len(data)} bytes, before its end mark", again
-            )
+            raise _BadImageError("truncated-image", f"ends after {len(data)} bytes, before its end mark", again)
         (length,), kind = struct.unpack_from(">I", data, position), data[position + 4 : position + 8]
         end = position + 12 + length
         if end > len(data):
-            raise _BadImageError(
-                "truncated-image", f"ends after {len(data)} bytes, before its end mark", again
-            )
+            raise _BadImageError("truncated-image", f"ends after {len(data)} bytes, before its end mark", again)
         (checksum,) = struct.unpack_from(">I", data, end - 4)
         if zlib.crc32(data[position + 4 : end - 4]) != checksum:
             raise _BadImageError("damaged-image", "a checksum inside the file is wrong", again)
@@ -99,9 +93,7 @@ def _check_chunks(data: bytes) -> None:
 
 def _check_size(kind: bytes, data: bytes) -> None:
     if kind != b"IHDR" or len(data) < 24:
-        raise _BadImageError(
-            "damaged-image", "does not begin with an image header", "get a new copy of the file"
-        )
+        raise _BadImageError("damaged-image", "does not begin with an image header", "get a new copy of the file")
     width, height = struct.unpack_from(">II", data, 16)
     if not 0 < width * height <= MAX_PIXELS:
         raise _BadImageError(
@@ -120,12 +112,8 @@ def _decode(data: bytes, found: Found, faults: FaultLog) -> Grey:
                     f"pixels of mode {image.mode}, not 8-bit grey or colour",
                     "convert it to 8 bits",
                 )
-            image.info.pop(
-                "transparency", None
-            )  # else Pillow warns of it for palettes; alpha is ignored anyway
-            pixels = np.array(
-                image.convert("RGB" if image.mode == "P" else image.mode).convert("L"), dtype=np.uint8
-            )
+            image.info.pop("transparency", None)  # else Pillow warns of it for palettes; alpha is ignored anyway
+            pixels = np.array(image.convert("RGB" if image.mode == "P" else image.mode).convert("L"), dtype=np.uint8)
             if image.mode not in {"1", "L", "LA"}:
                 faults.note("colour", found.rel, f"mode {image.mode}; made grey")
             return pixels
@@ -142,6 +130,4 @@ def _decode(data: bytes, found: Found, faults: FaultLog) -> Grey:
         zlib.error,
         Image.DecompressionBombError,
     ) as error:
-        raise _BadImageError(
-            "damaged-image", f"can't be decoded: {error}", "get a new copy of the file"
-        ) from error
+        raise _BadImageError("damaged-image", f"can't be decoded: {error}", "get a new copy of the file") from error

@@ -85,15 +85,11 @@ def _sort_files(found: Walk, faults: FaultLog) -> dict[str, _Sequence]:
                 faults.error("same-frame-twice", file.rel, f"is {earlier.rel} again; left out", fix=_AGAIN)
         elif not label and not frame:
             if above & (LABEL_FOLDERS | IMAGE_FOLDERS):
-                faults.warning(
-                    "stray-file", file.rel, "is neither a frame nor a label file; ignored", fix="remove it"
-                )
+                faults.warning("stray-file", file.rel, "is neither a frame nor a label file; ignored", fix="remove it")
             else:
                 others += 1
         elif not above & (LABEL_FOLDERS | IMAGE_FOLDERS):
-            faults.warning(
-                "stray-file", file.rel, "lies in neither of CK+'s two folders; ignored", fix="move it there"
-            )
+            faults.warning("stray-file", file.rel, "lies in neither of CK+'s two folders; ignored", fix="move it there")
     if others:
         faults.note(
             "other-files",
@@ -117,9 +113,7 @@ def _in_place(file: Found, name: FrameName, faults: FaultLog) -> bool:
         )
         return False
     if not name.exact or file.parents[-2] != subject:
-        faults.note(
-            "odd-case", file.rel, "capitals and small letters differ from CK+'s own; used all the same"
-        )
+        faults.note("odd-case", file.rel, "capitals and small letters differ from CK+'s own; used all the same")
     return True
 
 
@@ -135,9 +129,7 @@ def _report_empty(found: Walk, sequences: dict[str, _Sequence], faults: FaultLog
         faults.note("unlabelled", ".", f"{unlabelled} sequences without a label file; not used")
 
 
-def _read_sequence(
-    sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode, cropper: Cropper
-) -> list[Sample]:
+def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode, cropper: Cropper) -> list[Sample]:
     chosen = _choose_label(sequence, parts, faults, mode)
     if chosen is None:
         return []
@@ -167,9 +159,7 @@ def _read_sequence(
     return samples[::-1]
 
 
-def _choose_label(
-    sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode
-) -> tuple[int, int, Found] | None:
+def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode) -> tuple[int, int, Found] | None:
     """The class index, the number of the peak frame, and the label file; None after reporting why there is
     none."""
     readable = []
@@ -236,9 +226,7 @@ def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, m
             fix=_AGAIN,
         )
     if peak not in parts.frames:
-        faults.error(
-            "missing-frame", file.rel, f"the peak frame {peak} that it names is not there", fix=_AGAIN
-        )
+        faults.error("missing-frame", file.rel, f"the peak frame {peak} that it names is not there", fix=_AGAIN)
         # The frame before is not the peak; and three earlier ones would show a weaker expression than the
         # label says.
         return [] if mode == "peak" else [number for number in numbers if number > peak - 3]

@@ -124,9 +124,7 @@ def _opencv() -> Cropper | None:
     def detect(frame: Grey) -> Box | None:
         try:
             smallest = min(frame.shape) // 4
-            faces = classifier.detectMultiScale(
-                frame, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest)
-            )
+            faces = classifier.detectMultiScale(frame, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest))
         except cv2.error as error:
             raise DataError(f"OpenCV's face detector failed: {error}", fix="use the centre crop") from error
         boxes = [_inside(frame, *(int(value) for value in face)) for face in faces]

@@ -21,9 +21,7 @@ def printable(text: str) -> str:
 
     File names and cells come from a copy nobody has checked; they may hold terminal escape codes.
     """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 @dataclass(frozen=True)
@@ -184,9 +182,7 @@ def render(findings: Findings) -> str:
         kinds = ", ".join(f"{code} {count}" for code, count in sorted(findings.left_out.items()))
         lines += ["", f"left out   {total} images: {kinds}"]
     if findings.usage:
-        lines.append(
-            "usage      " + ", ".join(f"{name} {count}" for name, count in sorted(findings.usage.items()))
-        )
+        lines.append("usage      " + ", ".join(f"{name} {count}" for name, count in sorted(findings.usage.items())))
     lines += _fault_lines(findings)
     lines += ["", _verdict(findings)]
     return "\n".join(lines) + "\n"
