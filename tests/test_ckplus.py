@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data.ckplus import check, detect, load_ckplus, load_with_findings
+from harness.data.ckplus import check, detect, load_ckplus, load_with_findings, render, to_json
 from harness.data.ckplus_labels import PUBLISHED_981, PUBLISHED_SEQUENCES
 from harness.data.dataset import CLASSES
-from harness.data.faults import SHOWN_PER_CODE, Fault, Findings, printable, render, to_json
+from harness.data.faults import SHOWN_PER_CODE, Fault, Findings, printable
 from harness.errors import DataError
 from tests import ckplus_writer as made
 
@@ -118,6 +118,7 @@ def test_what_is_no_copy_is_refused_with_the_path_and_a_fix(tmp_path: Path, name
     findings = check(tmp_path / name)
     assert findings.form is None
     assert findings.fatal is not None
+    assert findings.errors == 1
     assert "can't be used" in render(findings)
 
 

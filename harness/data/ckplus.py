@@ -19,8 +19,10 @@ from harness.data.ckplus_samples import Reading, Sample, compare_counts, without
 from harness.data.ckplus_tree import IMAGE_FOLDERS, LABEL_FOLDERS, Mode, read_tree
 from harness.data.dataset import CLASSES, Dataset
 from harness.data.facecrop import SIDE, CropChoice, make_cropper
-from harness.data.faults import Fault, FaultLog, Findings, in_order, printable
+from harness.data.faults import Fault, FaultLog, Findings, in_order, printable, render, to_json
 from harness.errors import DataError
+
+__all__ = ["Findings", "Form", "Mode", "check", "detect", "load_ckplus", "load_with_findings", "render", "to_json"]
 
 Form = Literal["tree", "folders", "csv"]
 

@@ -140,6 +140,11 @@ class Findings:
         """The first reason for which loading refuses; None where the copy loads."""
         return next((fault for fault in self.faults if fault.fatal), None)
 
+    @property
+    def errors(self) -> int:
+        """How many faults are errors."""
+        return self.count("error")
+
     def count(self, severity: Severity) -> int:
         """How many faults there are of one severity."""
         return sum(fault.severity == severity for fault in self.faults)
@@ -169,7 +174,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
 
 
 def render(findings: Findings) -> str:
-    """The findings as plain text for a terminal, without colours, ending in a line feed."""
+    """The findings as plain text for a terminal: without colours, without a line feed at the end."""
     lines = [f"path       {printable(findings.path)}", f"form       {_FORMS[findings.form]}"]
     if findings.mode:
         lines.append(f"mode       {findings.mode}")
@@ -185,7 +190,7 @@ def render(findings: Findings) -> str:
         lines.append("usage      " + ", ".join(f"{name} {count}" for name, count in sorted(findings.usage.items())))
     lines += _fault_lines(findings)
     lines += ["", _verdict(findings)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 _FORMS = {

@@ -1,0 +1,57 @@
+"""The answer of one check, and the thresholds of all of them in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note", "ok"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "ok")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        code: stable short name for scripts, e.g. ``under-voltage``.
+        severity: ``error``: a run would fail or give wrong numbers. ``warning``: numbers would not be as good as they
+            could be. ``note``: worth knowing. ``ok``: looked at and fine.
+        text: what was found, one line.
+        fix: what to do, one line; empty where nothing needs doing.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where fine ends.
+
+    Attributes:
+        warm_c, hot_c: of an idle board, in degrees Celsius. A Raspberry Pi slows down at 80 (raspberrypi.com,
+            "Frequency management and thermal control"); a board that idles at 70 will get there within a run.
+        disk_mib: free space a run needs for runtime, models and images, in MiB.
+        memory_mib: free memory the largest network needs, in MiB.
+        load_per_core: load average per core above which something else is running.
+        clock_s: offset above which a board's time stamps mislead, in seconds. Durations don't depend on it.
+    """
+
+    warm_c: float = 70.0
+    hot_c: float = 80.0
+    disk_mib: int = 500
+    memory_mib: int = 300
+    load_per_core: float = 0.3
+    clock_s: float = 2.0
+
+
+DEFAULTS = Thresholds()
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """A board's words made safe for a terminal and short: control characters are escaped."""
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return safe if len(safe) <= limit else safe[:limit] + "..."

@@ -1,0 +1,160 @@
+"""Coral Edge TPU: the compiler's log (which operators stay on the CPU), and whether a board has the device at all.
+
+Format: coral.ai, "Edge TPU Compiler". The log has no machine-readable form; versions 2 to 16 differ in a few lines only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.doctor.check import Check, printable
+
+#: USB ids of a Coral USB Accelerator: before its first use after power-up, and after (coral.ai, "Get started").
+USB_FRESH = "1a6e:089a"
+USB_READY = "18d1:9302"
+
+_MAPPED = "Mapped to Edge TPU"
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_OPERATOR = re.compile(r"^([A-Z][A-Z0-9_]{0,60}) +(\d{1,7}) +(\S.{0,199}?) *$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A row of the log's table: ``count`` operators of one kind with one fate; ``status`` in the compiler's words."""
+
+    name: str
+    count: int
+    status: str
+
+    @property
+    def mapped(self) -> bool:
+        """True where they run on the Edge TPU."""
+        return self.status == _MAPPED
+
+
+@dataclass(frozen=True)
+class CompilerLog:
+    """What ``edgetpu_compiler`` did to one model.
+
+    Attributes:
+        version: of the compiler; None if not shown.
+        compiled: False where the compiler gave up.
+        subgraphs: parts that run on the Edge TPU; more than 1 means data goes to and fro. None if not shown.
+        total: operators in the model; None if not shown.
+        on_tpu, on_cpu: operators by where they run, from the table, else from the summary lines.
+        on_chip_bytes, off_chip_bytes: parameters kept in the Edge TPU's memory, and sent again for every inference.
+        operators: the table, in its order; empty without the option ``-s`` and without the log file.
+    """
+
+    version: str | None
+    compiled: bool
+    subgraphs: int | None
+    total: int | None
+    on_tpu: int
+    on_cpu: int
+    on_chip_bytes: int | None
+    off_chip_bytes: int | None
+    operators: tuple[Operator, ...]
+
+    @property
+    def complete(self) -> bool:
+        """True where the operators that are told add up to the model's, so that none is left unseen."""
+        return self.total is None or self.on_tpu + self.on_cpu == self.total
+
+
+def parse_compiler_log(text: str) -> CompilerLog | None:
+    """What the compiler printed (with ``-s``), or its ``*_edgetpu.log``; None where it is neither."""
+    version = re.search(r"Edge TPU Compiler version (\S{1,40})", text)
+    rows = tuple(Operator(name, int(count), status) for name, count, status in _OPERATOR.findall(text))
+    tpu, cpu = _number(r"Number of operations that will run on Edge TPU: *", text), _number(
+        r"Number of operations that will run on CPU: *", text
+    )  # fmt: skip
+    if version is None and not rows and tpu is None:
+        return None
+    total = _number(r"Total number of operations: *", text)
+    if rows:
+        tpu = sum(row.count for row in rows if row.mapped)
+        cpu = sum(row.count for row in rows if not row.mapped)
+    elif tpu is None and total is not None and "not all operations are supported" not in text:
+        tpu = total  # the compiler gives no summary lines where everything is mapped
+    failed = re.search(r"Compilation failed|Invalid model|Internal compiler error|Model not quantized", text)
+    return CompilerLog(
+        version=version[1] if version else None,
+        compiled=failed is None and (bool(rows) or tpu is not None),
+        subgraphs=_number(r"Number of Edge TPU subgraphs: *", text),
+        total=total,
+        on_tpu=tpu or 0,
+        on_cpu=cpu or 0,
+        on_chip_bytes=_size(r"On-chip memory used for caching model parameters: *", text),
+        off_chip_bytes=_size(r"Off-chip memory used for streaming uncached model parameters: *", text),
+        operators=rows,
+    )
+
+
+def _number(before: str, text: str) -> int | None:
+    match = re.search(before + r"(\d{1,7})\b", text)
+    return int(match[1]) if match else None
+
+
+def _size(before: str, text: str) -> int | None:
+    match = re.search(before + r"(\d{1,9}(?:\.\d{1,6})?) ?(B|KiB|MiB|GiB)\b", text)
+    return round(float(match[1]) * _UNITS[match[2]]) if match else None
+
+
+def check_compiler_log(text: str) -> list[Check]:
+    """Operators left on the CPU are named with the compiler's reason; none mapped, or a failure, is an error."""
+    log = parse_compiler_log(text)
+    if log is None or not log.compiled:
+        shown = printable(next((line for line in text.splitlines() if line.strip()), "nothing"))
+        fix = "the model must be full int8 with a fixed batch of 1"
+        return [Check("edgetpu-not-compiled", "error", f"edgetpu_compiler did not compile it: {shown}", fix)]
+    if log.on_tpu == 0:
+        fix = "check that inputs, outputs and all weights are int8; the first operator it refuses ends the Edge TPU's part"
+        text = f"all {log.on_cpu} operators stay on the CPU"
+        return [Check("edgetpu-none-mapped", "error", text, fix), *_left(log)]
+    checks = _left(log)
+    if log.subgraphs is not None and log.subgraphs > 1:
+        text = f"{log.subgraphs} parts on the Edge TPU: data goes to and fro between it and the CPU"
+        checks.append(Check("edgetpu-subgraphs", "warning", text, "avoid the operators that are left on the CPU"))
+    if log.off_chip_bytes:
+        text = f"{log.off_chip_bytes / (1 << 20):.2f} MiB of parameters are sent again for every inference"
+        checks.append(
+            Check("edgetpu-streamed", "warning", text, "use a smaller or pruned network (about 8 MB on chip)")
+        )
+    if not log.complete:
+        text = f"the log tells of {log.on_tpu + log.on_cpu} of {log.total} operators"
+        checks.append(Check("edgetpu-log-incomplete", "warning", text, "run the compiler again with -s"))
+    return checks or [Check("edgetpu-mapped", "ok", f"all {log.on_tpu} operators run on the Edge TPU")]
+
+
+def _left(log: CompilerLog) -> list[Check]:
+    if not log.on_cpu:
+        return []
+    left = [row for row in log.operators if not row.mapped]
+    names = "; ".join(f"{row.count} {row.name}: {printable(row.status)}" for row in left)
+    text = f"{log.on_cpu} of {log.on_cpu + log.on_tpu} operators stay on the CPU" + (f" ({names})" if names else "")
+    return [Check("edgetpu-partly-mapped", "warning", text, "replace these operators, or accept the slower CPU part")]
+
+
+def check_device(usb: str, edgetpu: str) -> list[Check]:
+    """Is there an Edge TPU, on PCIe (``/dev/apex_0``) or USB, and the library to use it?
+
+    Args:
+        usb: lines of ``vendor:product megabits``.
+        edgetpu: names of ``/dev/apex_*`` and of libedgetpu libraries.
+    """
+    speeds = dict(line.split(maxsplit=1) for line in usb.splitlines() if len(line.split()) == 2)
+    found = [name for name in (USB_READY, USB_FRESH) if name in speeds]
+    pcie = re.search(r"^/dev/apex_\d+$", edgetpu, re.MULTILINE) is not None
+    checks = []
+    if not found and not pcie:
+        fix = "plug it in, or use another cable; on the Dev Board: is the gasket/apex driver loaded?"
+        return [Check("edgetpu-missing", "error", "no Edge TPU on USB or PCIe", fix)]
+    if "libedgetpu" not in edgetpu:
+        fix = "install libedgetpu1-std from Coral's packages"
+        checks.append(Check("edgetpu-library", "error", "libedgetpu is not installed", fix))
+    if found and not pcie and speeds[found[0]].strip() in {"480", "12", "1.5"}:
+        text = f"the USB Accelerator is connected at {speeds[found[0]].strip()} Mbit/s"
+        checks.append(Check("edgetpu-usb2", "warning", text, "use a USB 3 port and cable; USB 2 slows every inference"))
+    return checks or [Check("edgetpu", "ok", "Edge TPU and libedgetpu found")]

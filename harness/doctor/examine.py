@@ -1,0 +1,92 @@
+"""A board's answer to the probe, judged: which checks belong to which board, and their text."""
+
+from __future__ import annotations
+
+import re
+
+from harness.boards import FAMILIES, BoardFamily
+from harness.doctor import edgetpu, jetson, linux, pi
+from harness.doctor.check import DEFAULTS, SEVERITIES, Check, Thresholds, printable
+from harness.doctor.probe import sections
+
+
+def examine(
+    answer: str,
+    family: BoardFamily,
+    *,
+    sent: float,
+    received: float,
+    emulated: bool = False,
+    limits: Thresholds = DEFAULTS,
+) -> tuple[Check, ...]:
+    """Everything the answer to :data:`harness.doctor.probe.PROBE` tells about a board, worst first.
+
+    Args:
+        answer: what the board printed; it is not trusted, and never makes this raise.
+        family: what devices.yaml says the board is.
+        sent, received: the controller's clock around the probe, in seconds since 1970.
+        emulated: an emulated board has no vcgencmd, nvpmodel or Edge TPU; what only a real one has isn't asked for.
+    """
+    told = sections(answer)
+    checks = linux.check_python(told["python"], told["libc"])
+    checks += _check_family(told["cpu"], told["model"], family)
+    checks += linux.check_cpufreq(told["cpufreq"])
+    checks += linux.check_temperature(_temperatures(told), limits)
+    checks += linux.check_disk(told["disk"], limits)
+    checks += linux.check_memory(told["memory"], limits)
+    checks += linux.check_load(told["load"], _cores(told["cpu"]), limits)
+    checks += linux.check_clock(told["clock"], sent, received, limits)
+    if not emulated:
+        if family.name.startswith("raspberry-pi"):
+            checks += pi.check_throttled(told["throttled"])
+        if family.name.startswith("jetson"):
+            checks += jetson.check_power_mode(told["nvpmodel"])
+            checks += jetson.check_clocks(told["jetson_clocks"])
+        if family.name == "coral-dev":
+            checks += edgetpu.check_device(told["usb"], told["edgetpu"])
+    if not told["end"]:
+        checks.append(
+            Check("answer-incomplete", "error", "the board's answer ends before its end", "try again; is the board stable?")
+        )  # fmt: skip
+    return tuple(sorted(checks, key=lambda check: SEVERITIES.index(check.severity)))
+
+
+def _temperatures(told: dict[str, str]) -> dict[str, float]:
+    stats = jetson.parse_tegrastats(told["tegrastats"])
+    return linux.parse_thermal(told["thermal"]) | (stats.temperatures if stats else {})
+
+
+def _cores(cpu: str) -> int:
+    """How many cores ``uniq -c`` counted."""
+    return sum(int(count) for count in re.findall(r"^\s*(\d{1,4}) (?:CPU part|model name)", cpu, re.MULTILINE))
+
+
+def _check_family(cpu: str, model: str, family: BoardFamily) -> list[Check]:
+    """Is it the board that devices.yaml says? A wrong name would put numbers under the wrong board."""
+    parts = sorted(set(re.findall(r"CPU part\s*: (0x[0-9a-f]{1,4})\b", cpu)))
+    if family.cpu_part is None or not parts:
+        return []
+    if family.cpu_part in parts:
+        return [
+            Check(
+                "board", "ok", f"{family.cpu} as {family.title} has" + (f" ({printable(model, 80)})" if model else "")
+            )
+        ]
+    others = [other.title for other in FAMILIES.values() if other.cpu_part in parts]
+    seems = printable(model, 80) or (" or ".join(others) if others else "another board")
+    text = (
+        f"devices.yaml says {family.title} ({family.cpu}, part {family.cpu_part}), the CPU is part {', '.join(parts)}"
+    )
+    return [Check("board-differs", "warning", f"{text}: {seems}?", "correct `board:` in devices.yaml")]
+
+
+def render(name: str, checks: tuple[Check, ...], *, verbose: bool = False) -> str:
+    """One board's checks as plain text; what is fine is only counted unless ``verbose``."""
+    fine = sum(check.severity == "ok" for check in checks)
+    lines = [f"{printable(name)}: {fine} of {len(checks)} checks fine"]
+    for check in checks:
+        if check.severity != "ok" or verbose:
+            lines.append(f"  {check.severity:8} {check.code}: {check.text}")
+            if check.fix:
+                lines.append(f"  {'':8} fix: {check.fix}")
+    return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""NVIDIA Jetson: power mode, locked clocks, and tegrastats' line.
+
+Formats: NVIDIA L4T Development Guide 32.7, "Power Management for Jetson Nano" and "Tegrastats Utility".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from harness.doctor.check import Check, printable
+
+
+@dataclass(frozen=True)
+class PowerMode:
+    """``nvpmodel -q``: name (``MAXN``, ``5W``) and number (0, 1); None where the number isn't shown."""
+
+    name: str
+    number: int | None
+
+
+@dataclass(frozen=True)
+class CpuClock:
+    """One core in ``jetson_clocks --show``; frequencies in kHz."""
+
+    core: int
+    online: bool
+    governor: str
+    minimum: int
+    maximum: int
+    current: int
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """``jetson_clocks --show``: cores, and the GPU's (minimum, maximum, current) in Hz, None if not shown."""
+
+    cores: tuple[CpuClock, ...]
+    gpu: tuple[int, int, int] | None
+    power_mode: str | None
+
+    @property
+    def locked(self) -> bool:
+        """True where every core that is on, and the GPU, runs at a fixed frequency (``jetson_clocks`` was run)."""
+        fixed = all(core.minimum == core.maximum for core in self.cores if core.online)
+        return bool(self.cores) and fixed and (self.gpu is None or self.gpu[0] == self.gpu[1])
+
+
+@dataclass(frozen=True)
+class TegraStats:
+    """One line of tegrastats.
+
+    Attributes:
+        ram_mb: used and total, in MB.
+        cores: per core (load in percent, MHz); None for a core that is off.
+        gpu_percent: load of the GPU; None if not shown.
+        temperatures: by sensor, in degrees Celsius.
+        power_mw: by rail, (now, average) in milliwatts. ``POM_5V_IN`` is the whole board on a Nano.
+    """
+
+    ram_mb: tuple[int, int]
+    cores: tuple[tuple[int, int] | None, ...]
+    gpu_percent: int | None
+    temperatures: dict[str, float] = field(default_factory=dict)
+    power_mw: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+_CORE = re.compile(
+    r"cpu(\d{1,3}): *Online=([01]) +Governor=(\w{1,30}) +MinFreq=(\d{1,12}) +MaxFreq=(\d{1,12}) +CurrentFreq=(\d{1,12})"
+)
+_GPU = re.compile(r"GPU MinFreq=(\d{1,12}) +MaxFreq=(\d{1,12}) +CurrentFreq=(\d{1,12})")
+
+
+def parse_nvpmodel(text: str) -> PowerMode | None:
+    """``nvpmodel -q``'s answer, with or without its warnings; None where no power mode is in it."""
+    match = re.search(r"NV Power Mode: *(\S{1,40})(?:[ \t]*\r?\n(\d{1,3})[ \t]*\r?$)?", text, re.MULTILINE)
+    if match is None:
+        return None
+    return PowerMode(match[1], int(match[2]) if match[2] else None)
+
+
+def parse_jetson_clocks(text: str) -> Clocks | None:
+    """``jetson_clocks --show``'s answer; None where no core is in it (not root, not a Jetson)."""
+    cores = tuple(
+        CpuClock(int(core), online == "1", governor, int(low), int(high), int(now))
+        for core, online, governor, low, high, now in _CORE.findall(text)
+    )
+    if not cores:
+        return None
+    gpu = _GPU.search(text)
+    mode = parse_nvpmodel(text)
+    return Clocks(
+        cores, (int(gpu[1]), int(gpu[2]), int(gpu[3])) if gpu else None, mode.name if mode is not None else None
+    )  # fmt: skip
+
+
+def parse_tegrastats(text: str) -> TegraStats | None:
+    """The first tegrastats line of JetPack 4 or 5 in ``text``; None where there is none.
+
+    ``PMIC`` is left out of the temperatures: boards show a constant there (50 or 100 degrees, whatever the load).
+    """
+    line = next((line for line in text.splitlines() if "RAM " in line and "CPU [" in line), "")
+    ram = re.search(r"\bRAM (\d{1,7})/(\d{1,7})MB", line)
+    cpu = re.search(r"\bCPU \[([^\]]{1,400})\]", line)
+    if ram is None or cpu is None:
+        return None
+    cores: list[tuple[int, int] | None] = []
+    for word in cpu[1].split(","):
+        core = re.fullmatch(r"(\d{1,3})%@(\d{1,5})", word.strip())
+        cores.append((int(core[1]), int(core[2])) if core else None)
+    gpu = re.search(r"\bGR3D_FREQ (\d{1,3})%", line)
+    temperatures = {
+        name: float(value)
+        for name, value in re.findall(r"\b([A-Za-z]\w{0,30})@(-?\d{1,3}(?:\.\d{1,3})?)C\b", line)
+        if not name.upper().startswith("PMIC")
+    }
+    rails = re.findall(r"\b([A-Z][A-Z0-9_]{1,30}) (\d{1,7})(?:mW)?/(\d{1,7})(?:mW)?(?= |$)", line)
+    return TegraStats(
+        (int(ram[1]), int(ram[2])),
+        tuple(cores),
+        int(gpu[1]) if gpu else None,
+        temperatures,
+        {name: (int(now), int(average)) for name, now, average in rails},
+    )
+
+
+def check_power_mode(text: str) -> list[Check]:
+    """A mode other than the fastest is a warning: it caps frequencies and may switch cores off."""
+    mode = parse_nvpmodel(text)
+    if mode is None:
+        found = f": it says {printable(text)!r}" if text else ""
+        fix = "is it a Jetson with JetPack? allow `sudo -n nvpmodel -q`"
+        return [Check("power-mode-unknown", "warning", f"nvpmodel shows no power mode{found}", fix)]
+    if not mode.name.startswith("MAXN"):
+        text = f"power mode {mode.name}: frequencies are capped and cores may be off"
+        fix = "sudo nvpmodel -m 0 (a Nano then needs a 5 V 4 A supply on its barrel jack, jumper J48 set)"
+        return [Check("power-mode", "warning", text, fix)]
+    return [Check("power-mode", "ok", f"power mode {mode.name}")]
+
+
+def check_clocks(text: str) -> list[Check]:
+    """Unlocked clocks are a warning: timings then depend on how fast the governor reacts."""
+    clocks = parse_jetson_clocks(text)
+    if clocks is None:
+        fix = "allow `sudo -n jetson_clocks --show`"
+        return [Check("clocks-unknown", "note", "jetson_clocks can't be asked without a password", fix)]
+    off = [str(core.core) for core in clocks.cores if not core.online]
+    checks = []
+    if off:
+        text = f"cores {', '.join(off)} are off"
+        checks.append(Check("cores-off", "warning", text, "sudo nvpmodel -m 0"))
+    if not clocks.locked:
+        fix = "sudo jetson_clocks (lasts until the next boot)"
+        checks.append(Check("clocks-unlocked", "warning", "clocks go up and down with the load", fix))
+    return checks or [Check("clocks", "ok", "all cores on, clocks locked")]

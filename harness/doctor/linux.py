@@ -1,0 +1,210 @@
+"""What every Linux board tells: governor and frequencies, temperature, disk, memory, load, clock, Python and libc."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.doctor.check import DEFAULTS, Check, Thresholds, printable
+
+#: Below these no runtime has a wheel: LiteRT needs glibc 2.27 (Python 3.9 on), older runtimes manylinux2014's 2.17.
+GLIBC_NEW = (2, 27)
+GLIBC_OLD = (2, 17)
+PYTHON_OLDEST = (3, 6)
+PYTHON_NEW = (3, 9)
+
+
+@dataclass(frozen=True)
+class CpuFreq:
+    """One core's cpufreq files; frequencies in kHz. ``hardware`` is the most it can do."""
+
+    core: str
+    governor: str
+    current: int
+    minimum: int
+    maximum: int
+    hardware: int
+
+
+@dataclass(frozen=True)
+class PythonInfo:
+    """The board's python3: version, 32 or 64 bits, and what it says the machine is (``aarch64``)."""
+
+    version: tuple[int, int, int]
+    bits: int
+    machine: str
+
+
+def parse_cpufreq(text: str) -> tuple[CpuFreq, ...]:
+    """Lines of ``cpu0 ondemand 600000 600000 1500000 1500000``; others are passed over."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 6 and all(word.isascii() and word.isdigit() and len(word) < 10 for word in words[2:]):
+            current, minimum, maximum, hardware = (int(word) for word in words[2:])
+            found.append(CpuFreq(words[0], words[1], current, minimum, maximum, hardware))
+    return tuple(found)
+
+
+def parse_thermal(text: str) -> dict[str, float]:
+    """Lines of ``cpu-thermal 48686`` (the kernel's millidegrees) as degrees Celsius by zone.
+
+    Left out: ``PMIC`` zones, which show a constant on a Jetson Nano, and what no sensor can mean.
+    """
+    zones: dict[str, float] = {}
+    for zone, value in re.findall(r"^(\S{1,60}) (-?\d{1,7})\s*$", text, re.MULTILINE):
+        degrees = int(value) / 1000
+        if not zone.upper().startswith("PMIC") and -40 <= degrees <= 150:
+            zones[zone] = max(degrees, zones.get(zone, degrees))
+    return zones
+
+
+def parse_df(text: str) -> int | None:
+    """Free bytes in ``df -Pk``'s answer (POSIX form, one file system); None where there is none."""
+    match = re.search(r"^\S.* +\d{1,15} +\d{1,15} +(\d{1,15}) +\d{1,3}% +/", text, re.MULTILINE)
+    return int(match[1]) * 1024 if match else None
+
+
+def parse_meminfo(text: str) -> tuple[int, int] | None:
+    """Total and available bytes from /proc/meminfo's lines; None where one is missing (kernels before 3.14)."""
+    found = dict(re.findall(r"^(Mem(?:Total|Available)): +(\d{1,15}) kB", text, re.MULTILINE))
+    if len(found) < 2:
+        return None
+    return int(found["MemTotal"]) * 1024, int(found["MemAvailable"]) * 1024
+
+
+def parse_python(text: str) -> PythonInfo | None:
+    """The probe's ``3.11.2 64 aarch64``; None where python3 is missing or broken."""
+    match = re.search(r"^(\d{1,2})\.(\d{1,3})\.(\d{1,3}) (32|64) (\S{1,40})\s*$", text, re.MULTILINE)
+    if match is None:
+        return None
+    return PythonInfo((int(match[1]), int(match[2]), int(match[3])), int(match[4]), match[5])
+
+
+def parse_libc(text: str) -> tuple[int, int] | None:
+    """glibc's version from ``glibc 2.36`` or ``ldd (Debian GLIBC 2.36-9) 2.36``; None for musl and others."""
+    match = re.search(r"^glibc (\d)\.(\d{1,2})\b", text, re.MULTILINE)
+    match = match or re.search(r"^ldd \(.*\) (\d)\.(\d{1,2})$", text, re.MULTILINE)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def check_cpufreq(text: str) -> list[Check]:
+    """A governor other than ``performance``, and a limit below what the hardware can do, are warnings."""
+    cores = parse_cpufreq(text)
+    if not cores:
+        return [Check("governor-unknown", "note", "no cpufreq: the clock can't be seen (as on an emulated board)")]
+    checks = []
+    governors = sorted({core.governor for core in cores})
+    if governors != ["performance"]:
+        fix = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        text = f"governor {', '.join(map(printable, governors))}: the clock follows the load"
+        checks.append(Check("governor", "warning", text, fix))
+    capped = [core for core in cores if core.maximum < core.hardware]
+    if capped:
+        text = f"{capped[0].core} may run at {capped[0].maximum // 1000} MHz at most; it can do {capped[0].hardware // 1000}"
+        fix = "look for a limit: power mode, scaling_max_freq, arm_freq in config.txt"
+        checks.append(Check("frequency-limit", "warning", printable(text), fix))
+    return checks or [Check("governor", "ok", f"governor performance, up to {cores[0].maximum // 1000} MHz")]
+
+
+def check_temperature(zones: dict[str, float], limits: Thresholds = DEFAULTS) -> list[Check]:
+    """The hottest sensor of an idle board."""
+    if not zones:
+        return [Check("temperature-unknown", "note", "no temperature sensor to be seen")]
+    zone, degrees = max(zones.items(), key=lambda item: item[1])
+    text = f"{degrees:.1f} °C ({printable(zone, 40)})"
+    fix = "let it cool down, fit a heat sink or a fan, stop what else is running"
+    if degrees >= limits.hot_c:
+        return [Check("hot", "error", f"{text}: it will slow down", fix)]
+    if degrees >= limits.warm_c:
+        return [Check("warm", "warning", f"{text} before the run has begun", fix)]
+    return [Check("temperature", "ok", text)]
+
+
+def check_disk(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
+    """Enough room in the home folder for runtime, models and images."""
+    free = parse_df(text)
+    if free is None:
+        return [
+            Check("disk-unknown", "warning", "df gives no free space for the home folder", "is there a home folder?")
+        ]
+    mib = free >> 20
+    if mib < limits.disk_mib:
+        return [Check("disk-full", "error", f"{mib} MiB free; a run needs {limits.disk_mib}", "free some space")]
+    return [Check("disk", "ok", f"{mib} MiB free")]
+
+
+def check_memory(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
+    """Enough memory for the largest network."""
+    memory = parse_meminfo(text)
+    if memory is None:
+        return [Check("memory-unknown", "note", "/proc/meminfo does not tell the available memory")]
+    mib = memory[1] >> 20
+    if mib < limits.memory_mib:
+        fix = "stop other programs (a desktop, a browser)"
+        return [Check("memory-low", "warning", f"{mib} of {memory[0] >> 20} MiB available", fix)]
+    return [Check("memory", "ok", f"{mib} of {memory[0] >> 20} MiB available")]
+
+
+def check_load(text: str, cores: int, limits: Thresholds = DEFAULTS) -> list[Check]:
+    """Something else that runs makes every timing worse. ``cores``: how many share the load, at least 1."""
+    match = re.match(r"(\d{1,6}\.\d\d) (\d{1,6}\.\d\d) ", text)
+    if match is None:
+        return [Check("load-unknown", "note", "/proc/loadavg can't be read")]
+    load = float(match[1])
+    if load > limits.load_per_core * max(1, cores):
+        fix = "stop what else is running (`top` shows it), or wait after booting"
+        return [Check("busy", "warning", f"load average {load:.2f} on {max(1, cores)} cores", fix)]
+    return [Check("load", "ok", f"load average {load:.2f}")]
+
+
+def check_clock(text: str, sent: float, received: float, limits: Thresholds = DEFAULTS) -> list[Check]:
+    """The board's clock against the controller's.
+
+    Args:
+        text: the board's ``date +%s.%N``, in seconds since 1970 (BusyBox gives whole seconds only).
+        sent, received: the controller's clock when the probe was sent and when its answer was there, in seconds. The
+            board's clock was read somewhere between, so the offset is known to half of that.
+    """
+    match = re.match(r"(\d{1,12})(?:\.(\d{1,9})\b)?", text)
+    if match is None:
+        return [Check("clock-unknown", "warning", "the board does not tell its time", "is `date` there?")]
+    offset = float(f"{match[1]}.{match[2] or 5}") - (sent + received) / 2
+    unsure = (received - sent) / 2 + (0.0 if match[2] else 0.5)
+    text = f"{abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
+    if abs(offset) > limits.clock_s + unsure:
+        fix = "sudo timedatectl set-ntp true; a Pi without a clock battery needs the network for it"
+        return [Check("clock-offset", "warning", f"the clock is {text}", fix)]
+    return [Check("clock", "ok", f"clock within {limits.clock_s + unsure:.1f} s")]
+
+
+def check_python(python: str, libc: str) -> list[Check]:
+    """Is there a Python, and a C library, for which a runtime has wheels?"""
+    info = parse_python(python)
+    if info is None:
+        found = f": {printable(python, 80)!r}" if python else ""
+        return [Check("python-missing", "error", f"no usable python3{found}", "sudo apt install python3")]
+    version = ".".join(map(str, info.version))
+    if info.version < PYTHON_OLDEST:
+        fix = "install Python 3.6 or newer as python3"
+        return [Check("python-old", "error", f"Python {version}; the runner needs 3.6", fix)]
+    checks = []
+    if info.bits == 32:
+        fix = "a 64-bit system has more runtimes and is faster"
+        checks.append(
+            Check("python-32-bit", "note", f"Python {version} is a 32-bit program on {printable(info.machine)}", fix)
+        )
+    if info.version < PYTHON_NEW:
+        text = f"Python {version}: only older runtimes have wheels for it"
+        checks.append(Check("python-older", "note", text, "a newer system image, where there is one for this board"))
+    glibc = parse_libc(libc)
+    needed = GLIBC_NEW if info.version >= PYTHON_NEW else GLIBC_OLD
+    if glibc is None:
+        text = f"no glibc ({printable(libc, 80) or 'nothing said'}): runtimes' wheels need it, musl has none"
+        checks.append(Check("glibc-missing", "error", text, "use a Debian or Ubuntu image"))
+    elif glibc < needed:
+        text = f"glibc {glibc[0]}.{glibc[1]}; a runtime for Python {version} needs {needed[0]}.{needed[1]}"
+        checks.append(Check("glibc-old", "error", text, "use a newer system image"))
+    else:
+        checks.append(Check("python", "ok", f"Python {version}, glibc {glibc[0]}.{glibc[1]}"))
+    return checks

@@ -1,0 +1,93 @@
+"""Raspberry Pi: what the firmware says of voltage, clock and heat."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.doctor.check import Check, printable
+
+_POWER = "use the official power supply (5.1 V 3 A for a Pi 4, 5 V 5 A for a Pi 5) and a short cable"
+_COOL = "let it cool down and fit a heat sink or a fan"
+
+#: Bits of ``vcgencmd get_throttled``: now, and since boot 16 bits higher. Source: Raspberry Pi documentation,
+#: "vcgencmd", get_throttled; the same on a Pi 5 (raspberrypi/documentation#3257).
+_BITS: dict[int, tuple[str, str, str]] = {
+    0: ("under-voltage", "under-voltage", _POWER),
+    1: ("frequency-capped", "the ARM frequency is capped", "see the other messages: voltage or heat caps it"),
+    2: ("throttled", "the CPU is throttled", "see the other messages: voltage or heat throttles it"),
+    3: ("soft-temperature-limit", "the soft temperature limit is active", _COOL),
+}
+_PAST = 16
+_KNOWN = sum(1 << bit | 1 << (bit + _PAST) for bit in _BITS)
+
+
+@dataclass(frozen=True)
+class Throttled:
+    """``throttled=0x50005`` taken apart. ``now`` and ``past`` (since boot) hold codes such as ``under-voltage``."""
+
+    value: int
+    now: tuple[str, ...]
+    past: tuple[str, ...]
+
+    @property
+    def unknown_bits(self) -> int:
+        """Bits that the firmware documentation doesn't name."""
+        return self.value & ~_KNOWN
+
+
+def parse_throttled(text: str) -> Throttled | None:
+    """``vcgencmd get_throttled``'s line; None where it is something else (no vcgencmd, no permission)."""
+    match = re.fullmatch(r"throttled=(0x[0-9a-fA-F]{1,8}|0)", text.strip())
+    if match is None:
+        return None
+    value = int(match[1], 16)
+    now = tuple(code for bit, (code, _, _) in _BITS.items() if value >> bit & 1)
+    past = tuple(code for bit, (code, _, _) in _BITS.items() if value >> (bit + _PAST) & 1)
+    return Throttled(value, now, past)
+
+
+def parse_measure_temp(text: str) -> float | None:
+    """``temp=62.3'C`` in degrees Celsius; None for anything else."""
+    match = re.fullmatch(r"temp=(-?\d{1,3}(?:\.\d+)?)'C", text.strip())
+    return float(match[1]) if match else None
+
+
+def parse_measure_clock(text: str) -> int | None:
+    """``frequency(45)=1400000000`` in Hz; None for anything else."""
+    match = re.fullmatch(r"frequency\(\d{1,3}\)=(\d{1,12})", text.strip())
+    return int(match[1]) if match else None
+
+
+def check_throttled(text: str) -> list[Check]:
+    """What holds now is an error, as every timing would be wrong; what held since boot is a warning."""
+    if not text:
+        return [
+            Check(
+                "throttled-unknown", "warning", "vcgencmd gives no answer: voltage and throttling can't be seen",
+                "install libraspberrypi-bin or raspi-utils, and add the user to the group 'video'",
+            )
+        ]  # fmt: skip
+    throttled = parse_throttled(text)
+    if throttled is None:
+        shown = printable(text)
+        return [
+            Check(
+                "throttled-unknown", "warning", f"vcgencmd get_throttled says {shown!r}",
+                "add the user to the group 'video' and log in again",
+            )
+        ]  # fmt: skip
+    by_code = {code: (title, fix) for code, title, fix in _BITS.values()}
+    checks = [Check(code, "error", f"right now: {by_code[code][0]}", by_code[code][1]) for code in throttled.now]
+    checks += [
+        Check(
+            f"{code}-before", "warning", f"since boot: {by_code[code][0]}",
+            f"{by_code[code][1]}; reboot to clear it",
+        )
+        for code in throttled.past
+        if code not in throttled.now
+    ]  # fmt: skip
+    if throttled.unknown_bits:
+        text = f"get_throttled has bits that are not documented: {throttled.unknown_bits:#x}"
+        checks.append(Check("throttled-bits", "note", text, "update the harness or look at the firmware's notes"))
+    return checks or [Check("throttled", "ok", "no under-voltage and no throttling since boot")]

@@ -1,0 +1,73 @@
+"""The one command that asks a board everything, and its answer taken apart into sections.
+
+One command, since a connection costs more than all of it. It needs only a POSIX shell and changes nothing. What a board
+does not have leaves its section empty. Commands that may hang or ask for a password are bounded (``timeout``,
+``sudo -n``).
+"""
+
+from __future__ import annotations
+
+#: Lines that begin a section. A board that prints such a line itself only spoils its own answer.
+MARK = "@@harness "
+
+#: More than this from a board is not an answer to the probe; the connection should cut it off there.
+MAX_ANSWER_BYTES = 64 << 10
+
+_SECTIONS = {
+    "kernel": "uname -srm",
+    "model": "tr -d '\\000' </proc/device-tree/model",
+    "os": "grep -E '^(PRETTY_NAME|VERSION_CODENAME)=' /etc/os-release",
+    "cpu": "grep -E '^(CPU part|model name)' /proc/cpuinfo | sort | uniq -c",
+    "python": (
+        "python3 -c 'import platform,struct,sys;"
+        'print("%d.%d.%d"%sys.version_info[:3],struct.calcsize("P")*8,platform.machine())\''
+    ),
+    "libc": "getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 1",
+    "cpufreq": (
+        "for d in /sys/devices/system/cpu/cpu[0-9]*/cpufreq; do c=${d%/cpufreq}; echo ${c##*/}"
+        " $(cat $d/scaling_governor) $(cat $d/scaling_cur_freq) $(cat $d/scaling_min_freq)"
+        " $(cat $d/scaling_max_freq) $(cat $d/cpuinfo_max_freq); done"
+    ),
+    "thermal": "for d in /sys/class/thermal/thermal_zone*; do echo $(cat $d/type) $(cat $d/temp); done",
+    "throttled": "vcgencmd get_throttled",
+    "nvpmodel": "nvpmodel -q || sudo -n nvpmodel -q",
+    "jetson_clocks": "sudo -n jetson_clocks --show",
+    "tegrastats": "timeout 2 tegrastats --interval 100 | head -n 1",
+    "usb": (
+        "for d in /sys/bus/usb/devices/*; do [ -r $d/idVendor ] &&"
+        " echo $(cat $d/idVendor):$(cat $d/idProduct) $(cat $d/speed); done"
+    ),
+    "edgetpu": "ls /dev/apex_* 2>&1; ldconfig -p | grep libedgetpu || ls /usr/lib/*/libedgetpu*",
+    "disk": 'df -Pk "$HOME"',
+    "memory": "grep -E '^Mem(Total|Available):' /proc/meminfo",
+    "load": "cat /proc/loadavg",
+    "clock": "date +%s.%N",
+}
+
+#: The shell command to run on the board. It ends with 0 whatever is missing there.
+PROBE = (
+    "export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/opt/vc/bin\n"
+    + "".join(f"echo '{MARK}{name}'\n{{ {command}; }} 2>/dev/null\n" for name, command in _SECTIONS.items())
+    + f"echo '{MARK}end'\n"
+)
+
+
+def sections(answer: str) -> dict[str, str]:
+    """The answer's sections by name, without surrounding blanks; missing and unknown ones are ``""`` and left out.
+
+    ``end`` is ``"end"`` where the answer is whole, else ``""``: a connection broke or the board cut it short.
+    """
+    found = dict.fromkeys(_SECTIONS, "")
+    found["end"] = ""
+    name: str | None = None
+    lines: list[str] = []
+    for line in [*answer[:MAX_ANSWER_BYTES].splitlines(), MARK]:
+        if line.startswith(MARK):
+            if name in _SECTIONS:
+                found[name] = "\n".join(lines).strip()
+            name, lines = line.removeprefix(MARK).strip(), []
+            if name == "end":
+                found["end"] = "end"
+        else:
+            lines.append(line)
+    return found
