@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, binomtest
+from scipy.stats import binom, binomtest, norm
 
 from harness.errors import ReportError
 
@@ -193,3 +193,88 @@ def wilson(right: int, total: int, level: float = 0.95) -> Interval:
     """A proportion (accuracy, recall) with its Wilson score interval (Wilson 1927); ``total`` above 0."""
     found = binomtest(right, total).proportion_ci(level, method="wilson")
     return Interval(right / total, float(found.low), float(found.high), level)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How much b is of a: the ratio of medians b/a with its interval, and the p-value of it being 1.
+
+    ``paired`` says whether samples were paired (image by image).
+    """
+
+    interval: Interval
+    p_value: float
+    paired: bool
+
+
+def bootstrap_ratio(
+    a: Samples, b: Samples, *, images: int | None = None, level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> Ratio:
+    """The ratio of medians b/a, with the wider of two bootstrap intervals.
+
+    One resamples stretches of neighbouring samples of each series (circular block bootstrap, Politis & Romano 1992),
+    so slow drift within a run counts as noise. Where both series are whole passes over the same ``images``, the other
+    resamples images, the same ones in both (``scipy.stats.bootstrap``, paired). The p-value is that of log(b/a) = 0
+    under a normal law with the larger of the two standard errors (Efron & Tibshirani 1993, chapters 12 and 13).
+
+    Args:
+        a, b: positive samples in the order measured, the same unit.
+        images: samples in one pass, the same images in the same order; None when samples don't pair up.
+
+    Raises:
+        TooFewSamplesError: fewer than 20 samples in one of them.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if min(len(first), len(second)) < 20:
+        raise TooFewSamplesError(f"a comparison needs 20 samples each, there are {len(first)} and {len(second)}")
+    rng = np.random.default_rng(seed)
+    blocks = np.log(_block_medians(second, resamples, rng)) - np.log(_block_medians(first, resamples, rng))
+    draws = [blocks]
+    paired = bool(images) and len(first) % int(images or 1) == 0 and len(second) % int(images or 1) == 0
+    if paired and images and images >= 20:
+        by_image = [np.median(series.reshape(-1, images), axis=0) for series in (first, second)]
+        draws.append(_paired_log_ratios(by_image[0], by_image[1], resamples, rng))
+    tails = [(1 - level) / 2 * 100, (1 + level) / 2 * 100]
+    ends = [np.percentile(d, tails) for d in draws]
+    ratio = float(np.median(second) / np.median(first))
+    # the interval is that of the draws; where all of them agree it must still hold the ratio itself
+    low = min(ratio, *(float(np.exp(e[0])) for e in ends))
+    high = max(ratio, *(float(np.exp(e[1])) for e in ends))
+    error = max(float(np.std(d, ddof=1)) for d in draws)
+    return Ratio(Interval(ratio, low, high, level), _p_value(float(np.log(ratio)), error), paired)
+
+
+def _p_value(effect: float, error: float) -> float:
+    if error < 1e-12:
+        return 1.0 if abs(effect) < 1e-12 else 0.0
+    return float(2 * norm.sf(abs(effect) / error))
+
+
+def _block_medians(series: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Medians of resamples made of whole stretches of sqrt(n) neighbours; shape (resamples,)."""
+    count = len(series)
+    length = max(1, round(count**0.5))
+    n_blocks = -(-count // length)
+    found = np.empty(resamples)
+    step = max(1, min(resamples, 2_000_000 // count))  # bounds memory, whatever the number of samples
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        starts = rng.integers(0, count, (size, n_blocks, 1))
+        index = ((starts + np.arange(length)) % count).reshape(size, -1)[:, :count]
+        found[start : start + size] = np.median(series[index], axis=1)
+    return found
+
+
+def _paired_log_ratios(
+    a: NDArray[np.float64], b: NDArray[np.float64], resamples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """log(median b / median a) of resamples of the same images in both; shape (resamples,)."""
+    from scipy.stats import bootstrap
+
+    def statistic(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        return np.asarray(np.log(np.median(y, axis=axis)) - np.log(np.median(x, axis=axis)))
+
+    found = bootstrap(
+        (a, b), statistic, n_resamples=resamples, paired=True, vectorized=True, method="percentile", batch=250, rng=rng
+    )
+    return np.asarray(found.bootstrap_distribution, dtype=np.float64)

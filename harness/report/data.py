@@ -14,7 +14,7 @@ from harness import results, stats, store
 from harness.errors import ReportError
 from harness.manifest import Manifest
 from harness.records import Cell, RunInfo
-from harness.report.text import clean, for_figure
+from harness.safetext import clean, for_figure
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from harness.report.data import ReportData
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
 from harness.report.summary import agreement, verdicts, winners
 from harness.report.tables import Table, human, synthetic
-from harness.report.text import clean
+from harness.safetext import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.report.data import Clock, ReportData
-from harness.report.text import clean
+from harness.safetext import clean
 
 #: A network may be this much less accurate than the board's best one and still be its pick (one image in 99).
 PICK_WITHIN = 0.0102
@@ -34,6 +34,7 @@ class Best:
     accurate_accuracy: float
     cells: int
     note: str
+    pick_artifact: str
 
 
 def winners(data: ReportData) -> list[Best]:
@@ -57,8 +58,13 @@ def _best(clock: Clock, cells: pd.DataFrame) -> Best:
         unit=clock.unit, accuracy=float(pick.accuracy), images=int(pick.n),
         fastest=str(fastest.label), fastest_value=float(fastest.value), fastest_accuracy=float(fastest.accuracy),
         accurate=str(accurate.label), accurate_value=float(accurate.value), accurate_accuracy=float(accurate.accuracy),
-        cells=len(cells), note=clock.note,
+        cells=len(cells), note=clock.note, pick_artifact=str(pick.model_sha256),
     )  # fmt: skip
+
+
+def artifacts(data: ReportData) -> pd.DataFrame:
+    """One VALID cell for each artifact and split, the first board's (:func:`agreement` says where boards differ)."""
+    return data.valid.drop_duplicates(["model_sha256", "split_sha256"])
 
 
 def verdicts(data: ReportData) -> dict[str, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.report.data import ReportData
-from harness.report.text import csv_field, markdown
+from harness.safetext import csv_field, markdown
 
 Value = str | int | float | bool | None
 

@@ -2,114 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
-from harness.report.data import Clock, ReportData
-from harness.report.figures.canvas import INK, MUTED, Drawing, kind_style, log_axis, new
-from harness.report.text import for_figure, slug
-
-ROW = 0.2  # inches a row needs at the font size used
-
-
-def per_board(data: ReportData) -> Iterator[tuple[Clock, str, pd.DataFrame, tuple[float, float]]]:
-    """(clock, board label, its VALID cells from fast to slow, lowest and highest sample of the clock's boards)."""
-    for clock in data.clocks:
-        cells = data.of(clock)
-        if cells.empty:
-            continue
-        limits = (
-            min(float(s.min()) for s in cells.latency_ns) / 1e6,
-            max(float(s.max()) for s in cells.latency_ns) / 1e6,
-        )
-        for board, mine in cells.groupby("board_label", sort=False):
-            yield clock, str(board), mine.sort_values("value", kind="stable"), limits
+from harness.report.data import ReportData
+from harness.report.figures.canvas import INK, Drawing, kind_style
+from harness.report.figures.rows import canvas, kind_legend, per_board, shown
+from harness.safetext import slug
 
 
 def bars(data: ReportData) -> list[Drawing]:
     """Medians with the range of 80 % of the samples, one figure a board."""
     drawings = []
-    for clock, board, cells, _ in per_board(data):
-        figure, axes = new(1.25 + ROW * len(cells))
+    for clock, board, every in per_board(data):
+        cells, cut = shown(every)
+        figure, axes = canvas(cells, board + cut)
         y = np.arange(len(cells))
         values = cells.value.to_numpy()
-        low = np.array([np.percentile(s, 10) / 1e6 for s in cells.latency_ns])
-        high = np.array([np.percentile(s, 90) / 1e6 for s in cells.latency_ns])
+        low, high = np.array([np.percentile(s, (10, 90)) / 1e6 for s in cells.latency_ns]).T
         axes.barh(y, values, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
-        axes.errorbar(
-            values, y, xerr=[np.maximum(values - low, 0), np.maximum(high - values, 0)], fmt="none", ecolor=INK,
-            elinewidth=1.2, capsize=2.5,
-        )  # fmt: skip
-        for row, value in zip(y, values, strict=True):
-            axes.annotate(
-                f"{value:.3g}", (high[row], row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7.5
-            )
+        axes.hlines(y, low, high, color=INK, lw=1.4)
+        axes.plot(low, y, "|", high, y, "|", color=INK, ms=6, mew=1.4)
+        for row, value in enumerate(values):
+            axes.text(high[row] + float(high.max()) * 0.015, row, f"{value:.3g}", va="center", fontsize=7.5)
         axes.set_xlim(0, float(high.max()) * 1.14)
-        _rows(axes, cells)
-        axes.set_xlabel(f"{clock.quantity} ({clock.unit}); bar: median, line: middle 80 % of samples")
-        axes.set_title(board)
-        _kind_legend(figure, cells)
-        fastest = cells.iloc[0]
-        drawings.append(
-            Drawing(
-                f"latency-{clock.key}-{slug(board)}", "latency", f"{clock.quantity} on {board}",
-                f"Bars of the median {clock.quantity.lower()} in {clock.unit} of {len(cells)} artifacts on {board}. "
-                f"Lowest: {fastest.label} with {fastest.value:.3g} {clock.unit}; highest: {cells.iloc[-1].label} with "
-                f"{cells.iloc[-1].value:.3g} {clock.unit}.", figure,
-            )
-        )  # fmt: skip
+        axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit})")
+        kind_legend(figure, cells, Line2D([], [], color=INK, lw=1.4, label="middle 80 % of samples"))
+        first, last = cells.iloc[0], cells.iloc[-1]
+        alt = (
+            f"Bars of the median {clock.quantity.lower()} in {clock.unit} of {len(cells)} artifacts on {board}{cut}. "
+            f"Lowest: {first.label} with {first.value:.3g}; highest: {last.label} with {last.value:.3g}."
+        )
+        name = f"latency-{clock.key}-{slug(board)}"
+        drawings.append(Drawing(name, "latency", f"{clock.quantity} on {board}", alt, figure))
     return drawings
 
 
 def distribution(data: ReportData) -> list[Drawing]:
-    """Every sample as a dot, the middle half as a band, the median as a tick; one figure a board."""
+    """Every sample as a dot, relative to the artifact's own median, so that spread can be seen beside any speed."""
     drawings = []
-    for clock, board, cells, limits in per_board(data):
-        figure, axes = new(1.25 + ROW * len(cells))
-        for row, (samples, kind) in enumerate(zip(cells.latency_ns, cells.kind, strict=True)):
-            values = samples / 1e6
-            colour = kind_style(kind)[0]
-            # spread by order of measurement, not at random: the same bytes each time, and drift shows as a slope
-            offsets = (np.arange(values.size) / max(values.size - 1, 1) - 0.5) * 0.62
-            axes.plot(values, row - offsets, ".", color=colour, ms=2.2, alpha=0.55, mew=0, rasterized=True)
-            q1, q2, q3 = np.percentile(values, (25, 50, 75))
-            axes.plot([q1, q3], [row, row], color=INK, lw=1.6, solid_capstyle="butt")
-            axes.plot([q2, q2], [row - 0.36, row + 0.36], color=INK, lw=1.6)
-        log_axis(axes, *limits)
-        _rows(axes, cells)
-        axes.set_xlabel(f"{clock.quantity} ({clock.unit}), log scale; all boards alike")
-        axes.set_title(f"{board}: every sample")
-        _kind_legend(figure, cells, dots=True)
-        worst = cells.assign(spread=[float(np.ptp(s) / np.median(s)) for s in cells.latency_ns]).nlargest(1, "spread")
-        drawings.append(
-            Drawing(
-                f"distribution-{clock.key}-{slug(board)}", "distribution", f"Every sample on {board}",
-                f"Each sample of {len(cells)} artifacts on {board} as a dot, in {clock.unit}, with median and quartiles."
-                f" Widest spread: {worst.iloc[0].label}, {worst.iloc[0].spread:.1%} of its median from lowest to highest.",
-                figure,
-            )
-        )  # fmt: skip
+    for clock, board, every in per_board(data):
+        cells, cut = shown(every)
+        figure, axes = canvas(cells, f"{board}: every sample{cut}")
+        relative = [(s / np.median(s) - 1) * 100 for s in cells.latency_ns]
+        low = min(min(float(np.percentile(r, 0.5)) for r in relative) * 1.1, -0.01)
+        high = max(max(float(np.percentile(r, 99)) for r in relative) * 1.1, 0.01)
+        axes.set_xlim(low - (high - low) * 0.02, high + (high - low) * 0.3)
+        for row, (deviation, kind, value) in enumerate(zip(relative, cells.kind, cells.value, strict=True)):
+            _samples(axes, row, deviation, kind, high)
+            axes.text(0.99, row, f"{value:.3g} {clock.unit.replace('million instructions', 'M instr.')}",
+                      transform=axes.get_yaxis_transform(), va="center", ha="right", fontsize=7.5)  # fmt: skip
+        axes.set_xlabel("Deviation from its own median (%); right: median")
+        kind_legend(figure, cells, Line2D([], [], color=INK, lw=1.6, label="middle half"))
+        alt = (
+            f"Each sample of {len(cells)} artifacts on {board}{cut} as a dot: how far, in percent, it is from that "
+            f"artifact's median. {_widest(cells)}"
+        )
+        name = f"distribution-{clock.key}-{slug(board)}"
+        drawings.append(Drawing(name, "distribution", f"Every sample on {board}", alt, figure))
     return drawings
 
 
-def _rows(axes: object, cells: pd.DataFrame) -> None:
-    """One labelled row a cell, the fastest at the top."""
-    axes.set_yticks(np.arange(len(cells)), list(cells.label))  # type: ignore[attr-defined]
-    axes.set_ylim(len(cells) - 0.4, -0.6)  # type: ignore[attr-defined]
-    axes.grid(visible=False, axis="y")  # type: ignore[attr-defined]
-    axes.tick_params(axis="y", length=0)  # type: ignore[attr-defined]
+def _samples(
+    axes: Axes, row: int, deviation: np.ndarray[tuple[int], np.dtype[np.float64]], kind: str, high: float
+) -> None:
+    """One row: dots from top to bottom in the order measured (so drift is a slope, and no dice are thrown)."""
+    offsets = (np.arange(deviation.size) / max(deviation.size - 1, 1) - 0.5) * 0.66
+    axes.plot(
+        deviation, row + offsets, ".", color=kind_style(kind)[0], ms=2.6, alpha=0.6, mew=0, rasterized=True, zorder=2
+    )
+    q1, q3 = np.percentile(deviation, (25, 75))
+    axes.plot([q1, q3], [row, row], color=INK, lw=1.6, solid_capstyle="butt", zorder=3)
+    axes.plot([0, 0], [row - 0.36, row + 0.36], color=INK, lw=1.2, zorder=3)
+    if beyond := int(np.count_nonzero(deviation > high)):
+        axes.text(high, row, f" {beyond}▸", va="center", fontsize=6.5)
 
 
-def _kind_legend(figure: object, cells: pd.DataFrame, *, dots: bool = False) -> None:
-    handles: list[Patch | Line2D] = [
-        Patch(color=kind_style(kind)[0], label=for_figure(kind), alpha=0.85) for kind in sorted(cells.kind.unique())
-    ]
-    if dots:
-        handles.append(Line2D([], [], color=INK, lw=1.6, label="median and quartiles"))
-    else:
-        handles.append(Line2D([], [], color=MUTED, lw=1.2, label="middle 80 %"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=5, handletextpad=0.5, columnspacing=1.2)  # type: ignore[attr-defined]
+def _widest(cells: pd.DataFrame) -> str:
+    spread = [float(np.ptp(s) / np.median(s)) for s in cells.latency_ns]
+    widest = int(np.argmax(spread))
+    return f"Widest spread: {cells.label.iloc[widest]}, {spread[widest]:.1%} of its median from lowest to highest."

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 
 from harness.report.data import Clock, ReportData
 from harness.report.figures.canvas import INK, MUTED, Drawing, kind_style, legend_below, log_axis, new
-from harness.report.figures.latency import per_board
-from harness.report.text import for_figure, slug
+from harness.report.figures.rows import per_board
+from harness.safetext import for_figure, slug
 
 
 def frontier(cells: pd.DataFrame) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def frontier(cells: pd.DataFrame) -> pd.DataFrame:
 
 def scatter(data: ReportData) -> list[Drawing]:
     """One figure a board; artifacts on the frontier are numbered and named below."""
-    return [_board(clock, board, cells) for clock, board, cells, _ in per_board(data)]
+    return [_board(clock, board, cells) for clock, board, cells in per_board(data)]
 
 
 def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:

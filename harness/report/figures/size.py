@@ -6,8 +6,8 @@ import numpy as np
 
 from harness.report.data import ReportData
 from harness.report.figures.canvas import Drawing, kind_style, log_axis, new
-from harness.report.figures.latency import ROW
-from harness.report.text import for_figure
+from harness.report.figures.rows import ROW
+from harness.safetext import for_figure
 
 
 def sizes(data: ReportData) -> list[Drawing]:
@@ -36,11 +36,8 @@ def sizes(data: ReportData) -> list[Drawing]:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=5, handletextpad=0.3)
     by_size = cells.sort_values("model_bytes", kind="stable")
     small, big = by_size.iloc[0], by_size.iloc[-1]
-    return [
-        Drawing(
-            "size", "size", "Model size",
-            f"File sizes of {len(cells)} artifacts of {len(models)} networks in MB. Smallest: {small.model} {small.kind} "
-            f"with {small.model_bytes / 1e6:.3g} MB; biggest: {big.model} {big.kind} with {big.model_bytes / 1e6:.3g} MB.",
-            figure,
-        )
-    ]  # fmt: skip
+    alt = (
+        f"File sizes of {len(cells)} artifacts of {len(models)} networks in MB. Smallest: {small.model} {small.kind}, "
+        f"{small.model_bytes / 1e6:.3g} MB; biggest: {big.model} {big.kind}, {big.model_bytes / 1e6:.3g} MB."
+    )
+    return [Drawing("size", "size", "Model size", alt, figure)]

@@ -1,0 +1,251 @@
+"""Two runs, cell by cell: what got faster, slower or less accurate, and is that more than chance?
+
+Only like is compared with like. A pair whose boards, clocks, splits or runtimes differ is refused, with the reason;
+so is one without a valid measurement on both sides. p-values are corrected for the number of cells (Holm).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness import stats, store
+from harness.errors import UsageError
+from harness.records import Cell
+
+ALPHA = 0.05
+#: Smaller changes of the median are called "same" even where significant: boots of one artifact on the instruction
+#: clock differ by up to this, and so do runs of one artifact on the wall clock of a quiet machine.
+RESOLUTION = {"instructions": 0.001, "wall": 0.02}
+#: What may be allowed to differ on purpose (``allow=``).
+ALLOWABLE = ("runtime", "os")
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy on both sides (0 to 1), answers right on one side only, and p-values of McNemar's exact test."""
+
+    a: float
+    b: float
+    only_a: int
+    only_b: int
+    p_value: float
+    p_adjusted: float = 1.0
+
+    @property
+    def significant(self) -> bool:
+        return self.p_adjusted < ALPHA
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One cell in both runs.
+
+    Attributes:
+        refused: why it can't be compared; empty when it was.
+        median_a, median_b: in ``unit``.
+        ratio: b/a of the medians with its 95 % interval; above 1 is slower.
+        p_adjusted: Holm-corrected p-value of the ratio being 1.
+        verdict: ``faster``, ``slower``, ``same`` or ``refused``.
+        gates: what trips the gate, in words; empty when nothing does.
+    """
+
+    cell: str
+    device: str
+    emulated: bool
+    model: str
+    variant: str
+    unit: str
+    refused: tuple[str, ...] = ()
+    median_a: float | None = None
+    median_b: float | None = None
+    ratio: stats.Interval | None = None
+    paired: bool = False
+    p_value: float = 1.0
+    p_adjusted: float = 1.0
+    accuracy: Accuracy | None = None
+    resolution: float = 0.0
+    gates: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        if self.refused or self.ratio is None:
+            return "refused"
+        change = self.ratio.value - 1
+        if self.p_adjusted >= ALPHA or abs(change) < self.resolution:
+            return "same"
+        return "slower" if change > 0 else "faster"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Run ``b`` against run ``a``. ``lost`` are cells VALID in a and not in b; ``new`` are cells only b has."""
+
+    a: str
+    b: str
+    gate: float | None
+    pairs: tuple[Pair, ...]
+    lost: tuple[str, ...]
+    new: tuple[str, ...]
+    synthetic: bool
+
+    @property
+    def tripped(self) -> bool:
+        """Whether the gate is: some slowdown is significant and above it, or some accuracy loss is significant."""
+        return any(pair.gates for pair in self.pairs)
+
+    def counts(self) -> dict[str, int]:
+        """How many pairs are faster, slower, same and refused."""
+        verdicts = [pair.verdict for pair in self.pairs]
+        return {name: verdicts.count(name) for name in ("faster", "slower", "same", "refused")}
+
+
+def parse_gate(text: str) -> float:
+    """``"5%"`` or ``"0.05"`` as 0.05.
+
+    Raises:
+        UsageError: not a share between 0 and 100 %.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
+    value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"gate '{text}' is not a share", fix="write it like 5% or 0.05")
+    return value
+
+
+def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str] = ()) -> Comparison:
+    """Compare run ``b`` with the earlier run ``a``.
+
+    Args:
+        a, b: run folders.
+        gate: a slowdown above this share (0.05 is 5 %) trips the gate if it is significant; None sets no gate.
+        allow: of ``ALLOWABLE``, what may differ between the two because it is what is being compared.
+
+    Raises:
+        StoreError: a run or one of its cells can't be read.
+        UsageError: ``allow`` names something else.
+    """
+    if unknown := [name for name in allow if name not in ALLOWABLE]:
+        raise UsageError(f"can't allow '{unknown[0]}' to differ", fix=f"one of: {', '.join(ALLOWABLE)}")
+    name_a, name_b = store.read_run(a).run, store.read_run(b).run
+    cells_a = {cell.cell: cell for cell in store.read_cells(a)}
+    cells_b = {cell.cell: cell for cell in store.read_cells(b)}
+    couples, lost, new = _match(cells_a, cells_b)
+    pairs = _adjusted([_pair(x, y, allow) for x, y in couples])
+    if gate is not None:
+        pairs = [replace(pair, gates=_gates(pair, gate)) for pair in pairs]
+    lost += [x.cell for x, y in couples if x.status == "VALID" and y.status != "VALID"]
+    synthetic = any(cell.split.synthetic for cell in (*cells_a.values(), *cells_b.values()))
+    return Comparison(name_a, name_b, gate, tuple(pairs), tuple(sorted(lost)), tuple(sorted(new)), synthetic)
+
+
+def _match(a: dict[str, Cell], b: dict[str, Cell]) -> tuple[list[tuple[Cell, Cell]], list[str], list[str]]:
+    """Couples of the same id, then of the same board, artifact and threads (to say why those can't be compared)."""
+    couples = [(cell, b[name]) for name, cell in a.items() if name in b]
+    rest_b: dict[tuple[object, ...], list[Cell]] = {}
+    for name, cell in b.items():
+        if name not in a:
+            rest_b.setdefault(_loose(cell), []).append(cell)
+    lost = []
+    for name, cell in a.items():
+        if name in b:
+            continue
+        if others := rest_b.get(_loose(cell)):
+            couples.append((cell, others.pop(0)))
+        elif cell.status == "VALID":
+            lost.append(name)
+    new = [cell.cell for cells in rest_b.values() for cell in cells]
+    return sorted(couples, key=lambda couple: couple[0].cell), lost, new
+
+
+def _loose(cell: Cell) -> tuple[object, ...]:
+    return (cell.device.name, cell.model.name, cell.model.variant, cell.model.format, cell.runtime.threads)
+
+
+def _pair(a: Cell, b: Cell, allow: Sequence[str]) -> Pair:
+    unit = "ms" if a.device.clock == "wall" else "million instructions"
+    pair = Pair(a.cell, a.device.name, a.device.emulated, a.model.name, f"{a.model.variant}.{a.model.format}", unit)
+    if reasons := differences(a, b, allow):
+        return replace(pair, refused=tuple(reasons))
+    try:
+        found = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
+    except stats.TooFewSamplesError as error:
+        return replace(pair, refused=(str(error),))
+    return replace(
+        pair,
+        median_a=stats.median(a.latency_ns) / 1e6,
+        median_b=stats.median(b.latency_ns) / 1e6,
+        ratio=found.interval,
+        paired=found.paired,
+        p_value=found.p_value,
+        accuracy=_accuracy(a, b),
+        resolution=RESOLUTION[a.device.clock],
+    )
+
+
+def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
+    """Why two cells must not be compared; empty when they may. The artifact itself may differ: that is the question."""
+    found = [
+        f"{name} is {cell.status}: {'; '.join(reason.code for reason in cell.reasons)}"
+        for name, cell in (("the first", a), ("the second", b))
+        if cell.status != "VALID"
+    ]
+    checks: list[tuple[str, object, object]] = [
+        ("board", a.device.board, b.device.board),
+        ("emulation", a.device.emulated, b.device.emulated),
+        ("clock", a.device.clock, b.device.clock),
+        ("CPU", a.device.cpu, b.device.cpu),
+        ("CPU part", a.device.cpu_part, b.device.cpu_part),
+        ("machine", a.device.machine, b.device.machine),
+        ("cores", a.device.cores, b.device.cores),
+        ("test split", a.split.sha256, b.split.sha256),
+        ("delegate", a.runtime.delegate, b.runtime.delegate),
+        ("applied delegate", a.runtime.delegate_applied, b.runtime.delegate_applied),
+    ]
+    if "runtime" not in allow:
+        checks += [
+            ("runtime", a.runtime.name, b.runtime.name),
+            ("runtime version", a.runtime.version, b.runtime.version),
+        ]
+    if "os" not in allow:
+        checks += [("kernel", a.device.kernel, b.device.kernel), ("C library", a.device.libc, b.device.libc)]
+    found += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
+    return found
+
+
+def _short(value: object) -> str:
+    text = "unknown" if value is None else str(value)
+    return text if len(text) <= 60 else text[:16] + "…"
+
+
+def _accuracy(a: Cell, b: Cell) -> Accuracy:
+    labels = np.array(a.split.labels)
+    right_a, right_b = np.array(a.predictions) == labels, np.array(b.predictions) == labels
+    test = stats.mcnemar(right_a, right_b)
+    return Accuracy(float(right_a.mean()), float(right_b.mean()), test.only_a, test.only_b, test.p_value)
+
+
+def _adjusted(pairs: list[Pair]) -> list[Pair]:
+    """Holm's correction over all cells that were compared, for speed and for accuracy."""
+    compared = [i for i, pair in enumerate(pairs) if not pair.refused]
+    speed = stats.holm([pairs[i].p_value for i in compared])
+    accurate = stats.holm([p.p_value for i in compared if (p := pairs[i].accuracy)])
+    for i, p_speed, p_accuracy in zip(compared, speed, accurate, strict=True):
+        accuracy = pairs[i].accuracy
+        pairs[i] = replace(
+            pairs[i], p_adjusted=p_speed, accuracy=replace(accuracy, p_adjusted=p_accuracy) if accuracy else None
+        )
+    return pairs
+
+
+def _gates(pair: Pair, gate: float) -> tuple[str, ...]:
+    found = []
+    if pair.ratio is not None and pair.verdict == "slower" and pair.ratio.value - 1 > gate:
+        found.append(f"slower by {pair.ratio.value - 1:.1%}, above the gate of {gate:.1%}")
+    if pair.accuracy and pair.accuracy.significant and pair.accuracy.b < pair.accuracy.a:
+        found.append(f"accuracy fell from {pair.accuracy.a:.1%} to {pair.accuracy.b:.1%}")
+    return tuple(found)

@@ -1,0 +1,78 @@
+"""The compression path of a network: accuracy against multiply-accumulates, step by step."""
+
+from __future__ import annotations
+
+from harness.manifest import Manifest, Step
+from harness.report.data import ReportData
+from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, log_axis, new
+from harness.safetext import for_figure, slug
+
+_KINDS = ("trained", "pruned", "tuned", "quantised")
+
+
+def paths(data: ReportData) -> list[Drawing]:
+    """One figure a network whose manifest has several steps with an accuracy."""
+    found = []
+    used = set(data.cells.model)
+    for name, manifest in sorted(data.manifests.items()):
+        steps = [(step, accuracy(step)) for step in manifest.chain]
+        known = [(step, value) for step, value in steps if value is not None]
+        if name in used and len(known) > 1:
+            found.append(_path(manifest, known))
+    return found
+
+
+def accuracy(step: Step) -> float | None:
+    """On the test split where known, else on the validation split."""
+    return step.accuracy if step.accuracy is not None else step.validation_accuracy
+
+
+def _path(manifest: Manifest, steps: list[tuple[Step, float]]) -> Drawing:
+    figure, axes = new(3.4 + 0.18 * len(steps))
+    macs = [step.macs / 1e6 for step, _ in steps]
+    values = [value * 100 for _, value in steps]
+    axes.plot(macs, values, "-", color=INK, lw=1, alpha=0.5, zorder=1)
+    for kind, colour, marker in zip(_KINDS, PALETTE, MARKERS, strict=False):
+        mine = [i for i, (step, _) in enumerate(steps) if step.kind == kind]
+        if mine:
+            axes.scatter(
+                [macs[i] for i in mine], [values[i] for i in mine], c=colour, marker=marker, s=38, lw=0, label=kind
+            )
+    for place, members in _groups(macs, values).items():
+        axes.annotate(
+            ", ".join(str(i + 1) for i in members), place, xytext=(0, 6), textcoords="offset points", ha="center",
+            fontsize=8, fontweight="bold",
+        )  # fmt: skip
+    log_axis(axes, min(macs), max(macs))
+    axes.invert_xaxis()
+    margin = max((max(values) - min(values)) * 0.15, 1)
+    axes.set_ylim(min(values) - margin, max(values) + margin * 1.4)
+    axes.set_xlabel("Multiply-accumulates for one image (millions), log scale, falling")
+    axes.set_ylabel("Accuracy (%)")
+    axes.set_title(f"{for_figure(manifest.name)}: steps of compression")
+    lines = [_line(i, step, value) for i, (step, value) in enumerate(steps, 1)]
+    axes.text(0, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=4, handletextpad=0.3)
+    alt = f"Accuracy against multiply-accumulates of {manifest.name} after each step: {'; '.join(lines)}."
+    return Drawing(f"chain-{slug(manifest.name)}", "chain", f"Compression path of {manifest.name}", alt, figure)
+
+
+def _groups(macs: list[float], values: list[float]) -> dict[tuple[float, float], list[int]]:
+    """Steps that lie on (nearly) one spot share a label."""
+    groups: dict[tuple[float, float], list[int]] = {}
+    span = max(max(values) - min(values), 1e-9)
+    for i, (x, y) in enumerate(zip(macs, values, strict=True)):
+        for a, b in groups:
+            if abs(x / a - 1) < 0.08 and abs(y - b) < 0.09 * span:
+                groups[a, b].append(i)
+                break
+        else:
+            groups[x, y] = [i]
+    return groups
+
+
+def _line(number: int, step: Step, value: float) -> str:
+    size = f", {step.bytes / 1e6:.3g} MB" if step.bytes is not None else ""
+    detail = f" {for_figure(step.detail, 30)}" if step.detail else ""
+    cost = f"{step.macs / 1e6:,.3g} M MACs, {step.parameters / 1e6:.3g} M par."
+    return for_figure(f"{number}  {step.kind}{detail}: {value:.1%}, {cost}{size}", 84)

@@ -1,0 +1,73 @@
+"""Evidence over time on one board: did heat or a lower frequency go with slower passes?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from harness.report.data import ReportData
+from harness.report.evidence import State, states
+from harness.report.figures.canvas import MUTED, PALETTE, WIDTH, Drawing
+from harness.safetext import slug
+
+
+@dataclass(frozen=True)
+class _Point:
+    state: State
+    slower_percent: float | None  # median of the pass against the cell's median
+
+
+def timelines(data: ReportData) -> list[Drawing]:
+    """One figure a board that reports a temperature or a frequency; INVALID cells are in it too, as evidence."""
+    drawings = []
+    measured = data.cells[data.cells.samples > 0]
+    for board, cells in measured.groupby("board_label", sort=False):
+        points = sorted(
+            (p for cell in cells.itertuples() for p in _points(cell) if p.state.wall_s is not None),
+            key=lambda p: p.state.wall_s or 0.0,
+        )
+        series = {
+            "Temperature (°C)": [p.state.temperature_c for p in points],
+            "CPU frequency (MHz)": [p.state.frequency_mhz for p in points],
+        }
+        known = {name: values for name, values in series.items() if any(v is not None for v in values)}
+        if known and len(points) > 1:
+            drawings.append(_draw(str(board), str(cells.clock_key.iloc[0]), points, known))
+    return drawings
+
+
+def _points(cell: object) -> list[_Point]:
+    evidence, samples, n = (getattr(cell, name) for name in ("evidence", "latency_ns", "n"))
+    overall = float(np.median(samples))
+    found = [_Point(s, None) for s in states(evidence, "before")]
+    for i, state in enumerate(states(evidence, "during")):
+        part = samples[i * n : (i + 1) * n]
+        found.append(_Point(state, (float(np.median(part)) / overall - 1) * 100 if len(part) and overall else None))
+    return found + [_Point(s, None) for s in states(evidence, "after")]
+
+
+def _draw(board: str, clock_key: str, points: list[_Point], series: dict[str, list[float | None]]) -> Drawing:
+    panels = {"Pass against its cell's\nmedian (%)": [p.slower_percent for p in points], **series}
+    figure = Figure(figsize=(WIDTH, 0.7 + 1.25 * len(panels)), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
+    start = points[0].state.wall_s or 0.0
+    times = np.array([(p.state.wall_s or 0.0) - start for p in points])
+    all_axes = np.atleast_1d(figure.subplots(len(panels), 1, sharex=True))
+    for axes, (name, values), colour in zip(all_axes, panels.items(), PALETTE, strict=False):
+        numbers = pd.Series(values, dtype="float64").to_numpy()
+        there = ~np.isnan(numbers)
+        axes.plot(times[there], numbers[there], ".-", color=colour, lw=1, ms=4)
+        axes.set_ylabel(name, fontsize=7.5)
+        axes.axhline(0, color=MUTED, lw=0.6) if "%" in name else None
+    all_axes[0].set_title(f"{board}: evidence over time")
+    all_axes[-1].set_xlabel("Time since the first cell (s, the board's clock)")
+    alt = f"Over time on {board}: median of each pass against its cell's median, " + ", ".join(
+        f"{name} from {min(v for v in values if v is not None):.4g} to {max(v for v in values if v is not None):.4g}"
+        for name, values in series.items()
+    )
+    return Drawing(
+        f"timeline-{clock_key}-{slug(board)}", "timeline", f"Evidence over time on {board}", alt + ".", figure
+    )
