@@ -49,9 +49,3 @@ class Thresholds:
 
 
 DEFAULTS = Thresholds()
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """A board's words made safe for a terminal and short: control characters are escaped."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-    return safe if len(safe) <= limit else safe[:limit] + "..."

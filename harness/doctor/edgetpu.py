@@ -1,6 +1,6 @@
 """Coral Edge TPU: the compiler's log (which operators stay on the CPU), and whether a board has the device at all.
 
-Format: coral.ai, "Edge TPU Compiler". The log has no machine-readable form; versions 2 to 16 differ in a few lines only.
+Format: coral.ai, "Edge TPU Compiler". The log has no machine-readable form; versions 2 to 16 differ in a few lines.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.doctor.check import Check, printable
+from harness.doctor.check import Check
+from harness.safetext import clean
 
 #: USB ids of a Coral USB Accelerator: before its first use after power-up, and after (coral.ai, "Get started").
 USB_FRESH = "1a6e:089a"
@@ -106,11 +107,11 @@ def check_compiler_log(text: str) -> list[Check]:
     """Operators left on the CPU are named with the compiler's reason; none mapped, or a failure, is an error."""
     log = parse_compiler_log(text)
     if log is None or not log.compiled:
-        shown = printable(next((line for line in text.splitlines() if line.strip()), "nothing"))
+        shown = clean(next((line for line in text.splitlines() if line.strip()), "nothing"))
         fix = "the model must be full int8 with a fixed batch of 1"
         return [Check("edgetpu-not-compiled", "error", f"edgetpu_compiler did not compile it: {shown}", fix)]
     if log.on_tpu == 0:
-        fix = "check that inputs, outputs and all weights are int8; the first operator it refuses ends the Edge TPU's part"
+        fix = "check that inputs, outputs and weights are int8; the first refused operator ends the Edge TPU's part"
         text = f"all {log.on_cpu} operators stay on the CPU"
         return [Check("edgetpu-none-mapped", "error", text, fix), *_left(log)]
     checks = _left(log)
@@ -132,7 +133,7 @@ def _left(log: CompilerLog) -> list[Check]:
     if not log.on_cpu:
         return []
     left = [row for row in log.operators if not row.mapped]
-    names = "; ".join(f"{row.count} {row.name}: {printable(row.status)}" for row in left)
+    names = "; ".join(f"{row.count} {row.name}: {clean(row.status)}" for row in left)
     text = f"{log.on_cpu} of {log.on_cpu + log.on_tpu} operators stay on the CPU" + (f" ({names})" if names else "")
     return [Check("edgetpu-partly-mapped", "warning", text, "replace these operators, or accept the slower CPU part")]
 

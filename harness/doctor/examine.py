@@ -6,8 +6,9 @@ import re
 
 from harness.boards import FAMILIES, BoardFamily
 from harness.doctor import edgetpu, jetson, linux, pi
-from harness.doctor.check import DEFAULTS, SEVERITIES, Check, Thresholds, printable
+from harness.doctor.check import DEFAULTS, SEVERITIES, Check, Thresholds
 from harness.doctor.probe import sections
+from harness.safetext import clean
 
 
 def examine(
@@ -45,9 +46,8 @@ def examine(
         if family.name == "coral-dev":
             checks += edgetpu.check_device(told["usb"], told["edgetpu"])
     if not told["end"]:
-        checks.append(
-            Check("answer-incomplete", "error", "the board's answer ends before its end", "try again; is the board stable?")
-        )  # fmt: skip
+        fix = "try again; is the board stable?"
+        checks.append(Check("answer-incomplete", "error", "the board's answer ends before its end", fix))
     return tuple(sorted(checks, key=lambda check: SEVERITIES.index(check.severity)))
 
 
@@ -67,13 +67,10 @@ def _check_family(cpu: str, model: str, family: BoardFamily) -> list[Check]:
     if family.cpu_part is None or not parts:
         return []
     if family.cpu_part in parts:
-        return [
-            Check(
-                "board", "ok", f"{family.cpu} as {family.title} has" + (f" ({printable(model, 80)})" if model else "")
-            )
-        ]
+        shown = f" ({clean(model, 80)})" if model else ""
+        return [Check("board", "ok", f"{family.cpu} as {family.title} has{shown}")]
     others = [other.title for other in FAMILIES.values() if other.cpu_part in parts]
-    seems = printable(model, 80) or (" or ".join(others) if others else "another board")
+    seems = clean(model, 80) or (" or ".join(others) if others else "another board")
     text = (
         f"devices.yaml says {family.title} ({family.cpu}, part {family.cpu_part}), the CPU is part {', '.join(parts)}"
     )
@@ -83,7 +80,7 @@ def _check_family(cpu: str, model: str, family: BoardFamily) -> list[Check]:
 def render(name: str, checks: tuple[Check, ...], *, verbose: bool = False) -> str:
     """One board's checks as plain text; what is fine is only counted unless ``verbose``."""
     fine = sum(check.severity == "ok" for check in checks)
-    lines = [f"{printable(name)}: {fine} of {len(checks)} checks fine"]
+    lines = [f"{clean(name)}: {fine} of {len(checks)} checks fine"]
     for check in checks:
         if check.severity != "ok" or verbose:
             lines.append(f"  {check.severity:8} {check.code}: {check.text}")

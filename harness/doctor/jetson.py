@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from harness.doctor.check import Check, printable
+from harness.doctor.check import Check
+from harness.safetext import clean
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def check_power_mode(text: str) -> list[Check]:
     """A mode other than the fastest is a warning: it caps frequencies and may switch cores off."""
     mode = parse_nvpmodel(text)
     if mode is None:
-        found = f": it says {printable(text)!r}" if text else ""
+        found = f": it says {clean(text)!r}" if text else ""
         fix = "is it a Jetson with JetPack? allow `sudo -n nvpmodel -q`"
         return [Check("power-mode-unknown", "warning", f"nvpmodel shows no power mode{found}", fix)]
     if not mode.name.startswith("MAXN"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.doctor.check import DEFAULTS, Check, Thresholds, printable
+from harness.doctor.check import DEFAULTS, Check, Thresholds
+from harness.safetext import clean
 
 #: Below these no runtime has a wheel: LiteRT needs glibc 2.27 (Python 3.9 on), older runtimes manylinux2014's 2.17.
 GLIBC_NEW = (2, 27)
@@ -97,13 +98,14 @@ def check_cpufreq(text: str) -> list[Check]:
     governors = sorted({core.governor for core in cores})
     if governors != ["performance"]:
         fix = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
-        text = f"governor {', '.join(map(printable, governors))}: the clock follows the load"
+        text = f"governor {', '.join(map(clean, governors))}: the clock follows the load"
         checks.append(Check("governor", "warning", text, fix))
     capped = [core for core in cores if core.maximum < core.hardware]
     if capped:
-        text = f"{capped[0].core} may run at {capped[0].maximum // 1000} MHz at most; it can do {capped[0].hardware // 1000}"
+        first = capped[0]
+        text = f"{first.core} may run at {first.maximum // 1000} MHz at most; it can do {first.hardware // 1000}"
         fix = "look for a limit: power mode, scaling_max_freq, arm_freq in config.txt"
-        checks.append(Check("frequency-limit", "warning", printable(text), fix))
+        checks.append(Check("frequency-limit", "warning", clean(text), fix))
     return checks or [Check("governor", "ok", f"governor performance, up to {cores[0].maximum // 1000} MHz")]
 
 
@@ -112,7 +114,7 @@ def check_temperature(zones: dict[str, float], limits: Thresholds = DEFAULTS) ->
     if not zones:
         return [Check("temperature-unknown", "note", "no temperature sensor to be seen")]
     zone, degrees = max(zones.items(), key=lambda item: item[1])
-    text = f"{degrees:.1f} °C ({printable(zone, 40)})"
+    text = f"{degrees:.1f} °C ({clean(zone, 40)})"
     fix = "let it cool down, fit a heat sink or a fan, stop what else is running"
     if degrees >= limits.hot_c:
         return [Check("hot", "error", f"{text}: it will slow down", fix)]
@@ -182,7 +184,7 @@ def check_python(python: str, libc: str) -> list[Check]:
     """Is there a Python, and a C library, for which a runtime has wheels?"""
     info = parse_python(python)
     if info is None:
-        found = f": {printable(python, 80)!r}" if python else ""
+        found = f": {clean(python, 80)!r}" if python else ""
         return [Check("python-missing", "error", f"no usable python3{found}", "sudo apt install python3")]
     version = ".".join(map(str, info.version))
     if info.version < PYTHON_OLDEST:
@@ -192,7 +194,7 @@ def check_python(python: str, libc: str) -> list[Check]:
     if info.bits == 32:
         fix = "a 64-bit system has more runtimes and is faster"
         checks.append(
-            Check("python-32-bit", "note", f"Python {version} is a 32-bit program on {printable(info.machine)}", fix)
+            Check("python-32-bit", "note", f"Python {version} is a 32-bit program on {clean(info.machine)}", fix)
         )
     if info.version < PYTHON_NEW:
         text = f"Python {version}: only older runtimes have wheels for it"
@@ -200,7 +202,7 @@ def check_python(python: str, libc: str) -> list[Check]:
     glibc = parse_libc(libc)
     needed = GLIBC_NEW if info.version >= PYTHON_NEW else GLIBC_OLD
     if glibc is None:
-        text = f"no glibc ({printable(libc, 80) or 'nothing said'}): runtimes' wheels need it, musl has none"
+        text = f"no glibc ({clean(libc, 80) or 'nothing said'}): runtimes' wheels need it, musl has none"
         checks.append(Check("glibc-missing", "error", text, "use a Debian or Ubuntu image"))
     elif glibc < needed:
         text = f"glibc {glibc[0]}.{glibc[1]}; a runtime for Python {version} needs {needed[0]}.{needed[1]}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.doctor.check import Check, printable
+from harness.doctor.check import Check
+from harness.safetext import clean
 
 _POWER = "use the official power supply (5.1 V 3 A for a Pi 4, 5 V 5 A for a Pi 5) and a short cable"
 _COOL = "let it cool down and fit a heat sink or a fan"
@@ -70,7 +71,7 @@ def check_throttled(text: str) -> list[Check]:
         ]  # fmt: skip
     throttled = parse_throttled(text)
     if throttled is None:
-        shown = printable(text)
+        shown = clean(text)
         return [
             Check(
                 "throttled-unknown", "warning", f"vcgencmd get_throttled says {shown!r}",
