@@ -68,8 +68,25 @@ class Board:
 
     def close(self) -> None:
         """Switch the board off in order, at most some seconds; it is gone when this returns. May be called again."""
-        if self._guard is not None:
+        if self._guard is not None and self._guard.stdin is not None and not self._guard.stdin.closed:
             _end(self._guard, b"close\n")
+
+    def detach(self) -> None:
+        """Let the board outlive this process: from now on only its guard ends it. ``close`` then does nothing.
+
+        Raises:
+            EmulatorError: it is gone already.
+        """
+        if self._guard is not None:
+            assert self._guard.stdin is not None
+            try:
+                self._guard.stdin.write(b"detach\n")
+            except OSError as error:
+                raise EmulatorError(f"{self.name}: the board ended just after it came up") from error
+            for pipe in (self._guard.stdin, self._guard.stdout):
+                if pipe is not None:
+                    pipe.close()
+            self._guard.returncode = 0  # it is not ours to wait for: keeps Popen from warning that it still runs
 
     def alive(self) -> bool:
         """Whether QEMU still runs."""
@@ -118,17 +135,16 @@ def launch(
     progress: Progress | None,
     state: Path | None,
 ) -> Board:
-    """As :func:`boot`; with a ``state`` file the board outlives this process, and the file is removed at its end."""
+    """As :func:`boot`; ``state`` is a file to be removed when the board ends."""
     say = progress or (lambda _line: None)
+    machine.emulated(family.name)
     tools.need("qemu-system-aarch64", "mke2fs", "e2fsck")
     with _IMAGE_LOCK:
         image = ensure_image(progress)
     started = time.monotonic()
     guard = _start_guard(name, family, clock, image, state)
     try:
-        facts = _event(guard, started + timeout_s)
-        if facts["event"] != "started":
-            raise _early_end(name, facts)
+        facts = _started(guard, name, started + timeout_s)
         board = Board(
             name=name,
             family=family.name,
@@ -164,7 +180,6 @@ def _start_guard(
         "live": str(cache / "live"),
         "store": str(store.store_folder(cache, name, family.name, image.digest)),
         "host_key": image.host_key,
-        "attached": state is None,
         "state": str(state) if state else None,
         "controller": os.getpid(),
     }
@@ -208,28 +223,38 @@ def _event(guard: subprocess.Popen[bytes], deadline: float) -> dict[str, Any]:
     return event
 
 
+def _started(guard: subprocess.Popen[bytes], name: str, deadline: float) -> dict[str, Any]:
+    """The guard's word that QEMU runs; raises EmulatorError for any other word."""
+    facts = _event(guard, deadline)
+    if facts["event"] != "started":
+        raise _early_end(name, facts)
+    return facts
+
+
 def _early_end(name: str, facts: dict[str, Any]) -> EmulatorError:
     if facts["event"] == "failed":
         return EmulatorError(f"{name}: {facts['message']}", fix=facts.get("fix"))
-    return EmulatorError(f"{name}: QEMU ended before the board was up; its console ends with: {facts.get('tail') or '-'}")
+    return EmulatorError(
+        f"{name}: QEMU ended before the board was up; its console ends with: {facts.get('tail') or '-'}"
+    )
 
 
 def _end(guard: subprocess.Popen[bytes], word: bytes | None) -> None:
     """End a board: in order with ``word``, at once without. Returns when it is gone."""
-    with contextlib.suppress(OSError, ValueError):
-        assert guard.stdin is not None
-        if word:
+    assert guard.stdin is not None
+    assert guard.stdout is not None
+    if word:
+        with contextlib.suppress(OSError):  # the guard may be gone already
             guard.stdin.write(word)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                guard.wait(OFF_SECONDS + 5)
-        guard.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            guard.wait(OFF_SECONDS + 5)
+    guard.stdin.close()
     try:
         guard.wait(5)
     except subprocess.TimeoutExpired:
         guard.kill()  # QEMU dies with it
         guard.wait()
-    if guard.stdout is not None:
-        guard.stdout.close()
+    guard.stdout.close()
 
 
 def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: float) -> None:

@@ -1,9 +1,9 @@
 """The process between a controller and QEMU, whose one duty is that no board outlives its run.
 
-It reads one JSON object on standard input, starts QEMU, reports events as JSON lines on standard output, and then waits
-for the first of: QEMU ends, the word ``close``, SIGTERM, end of input, death of the controller. Whatever comes first, QEMU
-is gone and the board's folder is removed when it ends. Should the guard itself be killed, the kernel kills QEMU
-(PR_SET_PDEATHSIG), and the folder is swept at the next boot.
+It reads one JSON object on standard input, starts QEMU, reports events as JSON lines on standard output, and then
+waits for the first of: QEMU ends, the word ``close``, SIGTERM, end of input, death of the controller. Whatever comes
+first, QEMU is gone and the board's folder is removed when it ends. The word ``detach`` takes the last two off the list.
+Should the guard itself be killed, the kernel kills QEMU (PR_SET_PDEATHSIG), and the folder is swept at the next boot.
 
 Run as ``python -m harness.emulate.guard``; not for people.
 """
@@ -43,18 +43,15 @@ STORE = "@STORE@"
 
 def main() -> int:
     """Entry point; 0 when QEMU was started and is gone again."""
-    order: dict[str, Any] = json.loads(sys.stdin.buffer.raw.readline())  # type: ignore[attr-defined]
+    order: dict[str, Any] = json.loads(_first_line())
     # Ctrl-C is for the controller; TERM is turned into a readable byte below
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     live = Path(order["live"])
-    live.mkdir(parents=True, exist_ok=True)
-    sweep(live)
-    folder = Path(tempfile.mkdtemp(prefix="board-", dir=live))
     state = Path(order["state"]) if order.get("state") else None
+    folder: Path | None = None
     try:
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder, lock = _own_folder(live)
         return _Guard(order, folder, lock).run()
     except HarnessError as error:
         _say(event="failed", message=error.message, fix=error.fix)
@@ -66,27 +63,37 @@ def main() -> int:
         if state is not None:
             with contextlib.suppress(OSError):
                 state.unlink()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def sweep(live: Path) -> None:
-    """Remove folders of boards whose guard was killed: those whose lock nobody holds."""
-    for folder in live.glob("board-*"):
-        try:
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            # being made at this moment, or never got further; a minute tells
-            with contextlib.suppress(OSError):
-                if time.time() - folder.stat().st_mtime > 60:
-                    shutil.rmtree(folder, ignore_errors=True)
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(lock)
+
+
+def _first_line() -> bytes:
+    """One line of standard input, read byte by byte: what follows must stay in the pipe, where it is waited for."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return line
+
+
+def _own_folder(live: Path) -> tuple[Path, int]:
+    """A new folder for one board and the open file that locks it; leftovers of killed guards are removed first."""
+    live.mkdir(parents=True, exist_ok=True)
+    with (live / ".lock").open("a") as everything:
+        # nobody sweeps while a folder is there and not yet locked
+        fcntl.flock(everything, fcntl.LOCK_EX)
+        for left in live.glob("board-*"):
+            _sweep(left)
+        folder = Path(tempfile.mkdtemp(prefix="board-", dir=live))
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return folder, lock
+
+
+def _sweep(folder: Path) -> None:
+    """Remove a board's folder unless a live guard or QEMU holds its lock."""
+    with contextlib.suppress(OSError), (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _say(**event: Any) -> None:
@@ -120,7 +127,6 @@ class _Guard:
         self.folder = folder
         self.lock = lock
         self.log = folder / "serial.log"
-        self.attached: bool = order["attached"]
         self.wake, wake_writer = socket.socketpair()
         wake_writer.setblocking(False)
         self.wake.setblocking(False)
@@ -171,9 +177,9 @@ class _Guard:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            # QEMU holds the locks too: they end with the last of the two
+            # QEMU holds the locks too: they end with the last of the two. Forking by hand is safe: no threads here.
             pass_fds=held,
-            preexec_fn=lambda: _die_with_parent(parent),  # noqa: PLW1509 - no threads here
+            preexec_fn=lambda: _die_with_parent(parent),
             cwd=self.folder,
         )
 
@@ -206,23 +212,28 @@ class _Guard:
         selector = selectors.DefaultSelector()
         selector.register(self.qemu.stdout, selectors.EVENT_READ, "serial")
         selector.register(self.wake, selectors.EVENT_READ, "term")
-        if self.attached:
-            selector.register(0, selectors.EVENT_READ, "control")
-            # a child forked by the controller may hold our pipe open: watch the controller itself too
-            with contextlib.suppress(OSError):
-                selector.register(os.pidfd_open(self.order["controller"]), selectors.EVENT_READ, "controller")
+        selector.register(0, selectors.EVENT_READ, "control")
+        # a child forked by the controller may hold our pipe open: watch the controller itself too
+        controller = os.pidfd_open(self.order["controller"])
+        selector.register(controller, selectors.EVENT_READ, "controller")
         deadline: float | None = None
         while deadline is None or time.monotonic() < deadline:
             for key, _ in selector.select(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                word = b""
                 if key.data == "serial":
                     data = os.read(self.qemu.stdout.fileno(), 1 << 16)
                     if not data:
                         return
                     self._keep(data)
-                elif key.data == "term":
-                    self.wake.recv(64)
-                    deadline = deadline or self._switch_off()
-                elif key.data == "control" and os.read(0, 64):
+                    continue
+                if key.data == "term":
+                    word = b"close" if self.wake.recv(64) else b""
+                elif key.data == "control":
+                    word = os.read(0, 64).strip()
+                if word == b"detach":
+                    selector.unregister(0)
+                    selector.unregister(controller)
+                elif word == b"close":
                     deadline = deadline or self._switch_off()
                 else:
                     return

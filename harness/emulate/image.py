@@ -71,7 +71,8 @@ def ensure_image(progress: Progress | None = None) -> Image:
         return _load(images / digest, digest)
     except OSError as error:
         raise EmulatorError(
-            f"the board image can't be built in {images}: {error.strerror or error}", fix="free space, or set HARNESS_CACHE"
+            f"the board image can't be built in {images}: {error.strerror or error}",
+            fix="free space, or set HARNESS_CACHE",
         ) from error
 
 
@@ -150,7 +151,7 @@ def _key_pair(comment: str) -> tuple[str, str]:
 
 
 def _initramfs(tree: Path, boot: Path) -> bytes:
-    """Just enough to find the disks: busybox, the virtio modules, and a script. Not compressed: QEMU is slow at that."""
+    """Just enough to find the disks: busybox, virtio modules, a script. Not compressed: QEMU is slow at unpacking."""
     built_in = (boot / "modules/modules.builtin").read_text().splitlines()
     entries: list[tuple[str, int, bytes]] = [
         (folder, stat.S_IFDIR | 0o755, b"") for folder in ("bin", "dev", "sys", "root", "modules")
@@ -164,7 +165,9 @@ def _initramfs(tree: Path, boot: Path) -> bytes:
             order.append(path.name)
             entries.append((f"modules/{path.name}", stat.S_IFREG | 0o644, path.read_bytes()))
         elif f"kernel/{module}" not in built_in:
-            raise EmulatorError(f"the board's kernel has no module {module}", fix="report it: Debian's kernel has changed")
+            raise EmulatorError(
+                f"the board's kernel has no module {module}", fix="report it: Debian's kernel has changed"
+            )
     entries.append(("modules/order", stat.S_IFREG | 0o644, "".join(f"{name}\n" for name in order).encode()))
     return cpio.pack(entries)
 

@@ -112,7 +112,7 @@ while :; do
     [ $tries -lt 200 ] || {{ echo "harness: the disks did not appear"; busybox poweroff -f; }}
     busybox usleep 50000
 done
-busybox mount -t ext4 -o noatime $root /root || {{ echo "harness: the root disk can't be mounted"; busybox poweroff -f; }}
+busybox mount -t ext4 -o noatime $root /root || {{ echo "harness: no root file system"; busybox poweroff -f; }}
 busybox mount -t ext4 -o noatime,nosuid,nodev $store /root{STORE_MOUNT} || echo "harness: the store can't be mounted"
 busybox umount /sys
 busybox mount --move /dev /root/dev

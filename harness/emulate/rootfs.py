@@ -1,8 +1,8 @@
 """A Debian arm64 file tree, unpacked from packages without root and without running one ARM program.
 
-mmdebstrap resolves, downloads, verifies and unpacks; it hands us a tar stream, which we write as a tree owned by whoever
-runs this. Owners are set right afterwards, inside the file system image (:mod:`harness.emulate.image`), so nothing here
-needs more rights than writing files.
+mmdebstrap resolves, downloads, verifies and unpacks; it hands us a tar stream, which we write as a tree owned by
+whoever runs this. Owners are set right afterwards, inside the file system image (:mod:`harness.emulate.image`), so
+nothing here needs more rights than writing files.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO
+from urllib.parse import unquote
 
 from harness.emulate import recipe, tools
 from harness.errors import EmulatorError
@@ -69,11 +70,13 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
         "--format=tar",
         f"--architectures={recipe.ARCHITECTURE}",
         f"--include={','.join(recipe.PACKAGES)}",
+        '--extract-hook=ls "$1/var/cache/apt/archives" > "$HARNESS_LISTING"',
         recipe.SUITE,
         "-",
     ]
     sources = debian_sources()
-    environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+    listing = boot / "packages"
+    environ = {**os.environ, "LC_ALL": "C.UTF-8", "HARNESS_LISTING": str(listing)}
     with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile("w", suffix=".list") as listed:
         if sources:
             listed.write(sources)
@@ -106,16 +109,17 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
         if process.returncode or broken:
             said.seek(0)
             raise _failure(said.read().decode(errors="replace"), broken)
-    return _packages(tree)
+    return _packages(listing.read_text())
 
 
 def _failure(said: str, broken: Exception | None) -> EmulatorError:
     """What mmdebstrap's complaint means for the user."""
     lines = [line for line in said.splitlines() if line.startswith(("E:", "Err:", "W: Failed"))]
+    lines += [str(broken)] if broken else []
     fix = "check that this machine can download Debian packages (network, proxy, apt sources)"
     if "public key" in said or "NO_PUBKEY" in said or "not signed" in said:
         fix = "sudo apt-get install debian-archive-keyring"
-    return EmulatorError(f"the board image can't be built: {broken or ' / '.join(lines)[-600:] or said[-300:]}", fix=fix)
+    return EmulatorError(f"the board image can't be built: {' / '.join(lines)[-600:] or said[-300:]}", fix=fix)
 
 
 def _extract(stream: IO[bytes], tree: Path, boot: Path) -> None:
@@ -177,19 +181,13 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, root: Path, path: 
         os.utime(target, (member.mtime, member.mtime))
 
 
-def _packages(tree: Path) -> dict[str, str]:
-    """Name and version of each package, from the dpkg status file that was unpacked."""
-    found: dict[str, str] = {}
-    name = ""
-    for status in (tree / "var/lib/dpkg/status", *sorted((tree / "var/lib/dpkg/updates").glob("*"))):
-        if not status.is_file():
-            continue
-        for line in status.read_text(errors="replace").splitlines():
-            key, _, value = line.partition(": ")
-            if key == "Package":
-                name = value
-            elif key == "Version":
-                found[name] = value
+def _packages(listing: str) -> dict[str, str]:
+    """Name and version of each package, from the names of the package files."""
+    found = {}
+    for line in listing.splitlines():
+        name, _, rest = line.removesuffix(".deb").partition("_")
+        if rest:
+            found[name] = unquote(rest.rpartition("_")[0])
     return found
 
 

@@ -106,6 +106,8 @@ def _up(
             )
             try:
                 write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)
+                # only now may the board outlive us: before, nobody could have found it again
+                board.detach()
             except HarnessError:
                 board.close()
                 raise

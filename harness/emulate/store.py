@@ -20,7 +20,7 @@ STORE_MIB = 2048
 
 @dataclass(frozen=True)
 class Store:
-    """A disk ready to be attached. ``lock`` is an open file that keeps other boards away; None for a throw-away disk."""
+    """A disk to attach; ``lock`` is the open file that keeps other boards off it, None for a throw-away disk."""
 
     path: Path
     lock: int | None
@@ -76,7 +76,18 @@ def _made(path: Path) -> Path:
             handle.truncate(STORE_MIB << 20)
         owner = f"root_owner={recipe.UID}:{recipe.UID}"
         tools.run(
-            ["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", f"{owner},lazy_itable_init=1,lazy_journal_init=1", str(fresh)]
+            [
+                "mke2fs",
+                "-q",
+                "-F",
+                "-t",
+                "ext4",
+                "-m",
+                "0",
+                "-E",
+                f"{owner},lazy_itable_init=1,lazy_journal_init=1",
+                str(fresh),
+            ]
         )
         fresh.replace(path)
     except OSError as error:

@@ -58,7 +58,9 @@ def run(argv: Sequence[str], *, stdin: str | None = None, ok: tuple[int, ...] = 
     need(argv[0])
     environ = {**os.environ, "LC_ALL": "C", "PATH": os.pathsep.join([os.environ.get("PATH", ""), *_SBIN])}
     try:
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", env=environ, check=False)
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, errors="replace", env=environ, check=False
+        )
     except OSError as error:
         raise EmulatorError(f"{argv[0]} can't be started: {error.strerror}") from error
     if done.returncode not in ok:
