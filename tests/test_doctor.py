@@ -20,7 +20,7 @@ from harness.doctor.probe import MARK, MAX_ANSWER_BYTES, PROBE, sections
 HEALTHY = {
     "model": "Raspberry Pi 4 Model B Rev 1.4",
     "cpu": "      4 CPU part\t: 0xd08",
-    "python": "3.11.2 64 aarch64",
+    "python": "3.11.2 64 aarch64 -",
     "libc": "glibc 2.36",
     "cpufreq": "\n".join(f"cpu{n} performance 1500000 600000 1500000 1500000" for n in range(4)),
     "thermal": "cpu-thermal 48686",
@@ -57,12 +57,14 @@ def test_a_healthy_board_has_nothing_to_say() -> None:
     [
         ("python", "", "python-missing", "error"),
         ("python", "Traceback: broken", "python-missing", "error"),
-        ("python", "3.5.3 64 aarch64", "python-old", "error"),
-        ("python", "3.7.3 64 aarch64", "python-older", "note"),
-        ("python", "3.11.2 32 armv7l", "python-32-bit", "note"),
+        ("python", "3.5.3 64 aarch64 -", "python-old", "error"),
+        ("python", "3.7.3 64 aarch64 -", "python-older", "note"),
+        ("python", "3.11.2 32 armv7l numpy", "python-32-bit", "note"),
         ("libc", "musl libc (aarch64)", "glibc-missing", "error"),
-        ("libc", "glibc 2.24", "glibc-old", "error"),
-        ("libc", "ldd (Debian GLIBC 2.19-18+deb8u10) 2.19", "glibc-old", "error"),
+        ("python", "3.11.2 32 aarch64 -", "numpy-missing", "error"),
+        ("python", "3.99.0 64 aarch64 -", "runtime-missing", "error"),
+        ("libc", "glibc 2.24", "runtime-missing", "error"),
+        ("libc", "ldd (Debian GLIBC 2.19-18+deb8u10) 2.19", "runtime-missing", "error"),
         ("cpu", "      4 CPU part\t: 0xd0b", "board-differs", "warning"),
         ("cpufreq", "", "governor-unknown", "note"),
         ("cpufreq", "cpu0 powersave 600000 600000 600000 1500000", "frequency-limit", "warning"),
@@ -103,8 +105,11 @@ def test_clock_is_judged_within_what_can_be_known() -> None:
 
 
 def test_glibc_of_mendel_and_jetpack_is_enough_for_their_python() -> None:
-    jetpack = linux.check_python("3.6.9 64 aarch64", "ldd (Ubuntu GLIBC 2.27-3ubuntu1.6) 2.27")
-    assert [check.code for check in jetpack] == ["python-older", "python"]
+    jetpack = linux.check_python("3.6.9 64 aarch64 numpy", "ldd (Ubuntu GLIBC 2.27-3ubuntu1.6) 2.27")
+    assert [(check.severity, check.code) for check in jetpack] == [("ok", "runtime"), ("note", "python-older")]
+    assert "onnxruntime" in jetpack[0].text
+    mendel = linux.check_python("3.7.3 64 aarch64 -", "glibc 2.28")
+    assert "tflite" in mendel[0].text
 
 
 def test_a_pmic_zone_is_no_temperature() -> None:

@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass
 
 from harness.doctor.check import DEFAULTS, Check, Thresholds
+from harness.provision.wheels import available, platform_of
 from harness.safetext import clean
 
-#: Below these no runtime has a wheel: LiteRT needs glibc 2.27 (Python 3.9 on), older runtimes manylinux2014's 2.17.
-GLIBC_NEW = (2, 27)
-GLIBC_OLD = (2, 17)
 PYTHON_OLDEST = (3, 6)
 PYTHON_NEW = (3, 9)
 
@@ -29,11 +27,12 @@ class CpuFreq:
 
 @dataclass(frozen=True)
 class PythonInfo:
-    """The board's python3: version, 32 or 64 bits, and what it says the machine is (``aarch64``)."""
+    """The board's python3: version, 32 or 64 bits, its machine (``aarch64``), and whether numpy is there."""
 
     version: tuple[int, int, int]
     bits: int
     machine: str
+    numpy: bool
 
 
 def parse_cpufreq(text: str) -> tuple[CpuFreq, ...]:
@@ -75,11 +74,12 @@ def parse_meminfo(text: str) -> tuple[int, int] | None:
 
 
 def parse_python(text: str) -> PythonInfo | None:
-    """The probe's ``3.11.2 64 aarch64``; None where python3 is missing or broken."""
-    match = re.search(r"^(\d{1,2})\.(\d{1,3})\.(\d{1,3}) (32|64) (\S{1,40})\s*$", text, re.MULTILINE)
+    """The probe's ``3.11.2 64 aarch64 numpy`` (or ``-`` for no numpy); None where python3 is missing or broken."""
+    match = re.search(r"^(\d{1,2})\.(\d{1,3})\.(\d{1,3}) (32|64) (\S{1,40}) (numpy|-)\s*$", text, re.MULTILINE)
     if match is None:
         return None
-    return PythonInfo((int(match[1]), int(match[2]), int(match[3])), int(match[4]), match[5])
+    version = (int(match[1]), int(match[2]), int(match[3]))
+    return PythonInfo(version, int(match[4]), match[5], match[6] == "numpy")
 
 
 def parse_libc(text: str) -> tuple[int, int] | None:
@@ -181,7 +181,7 @@ def check_clock(text: str, sent: float, received: float, limits: Thresholds = DE
 
 
 def check_python(python: str, libc: str) -> list[Check]:
-    """Is there a Python, and a C library, for which a runtime has wheels?"""
+    """Is there a Python, and a C library, for which the runtime table has wheels?"""
     info = parse_python(python)
     if info is None:
         found = f": {clean(python, 80)!r}" if python else ""
@@ -190,23 +190,30 @@ def check_python(python: str, libc: str) -> list[Check]:
     if info.version < PYTHON_OLDEST:
         fix = "install Python 3.6 or newer as python3"
         return [Check("python-old", "error", f"Python {version}; the runner needs 3.6", fix)]
-    checks = []
+    checks = _check_runtimes(info, version, libc)
     if info.bits == 32:
-        fix = "a 64-bit system has more runtimes and is faster"
-        checks.append(
-            Check("python-32-bit", "note", f"Python {version} is a 32-bit program on {clean(info.machine)}", fix)
-        )
+        text = f"Python {version} is a 32-bit program on {clean(info.machine)}"
+        checks.append(Check("python-32-bit", "note", text, "a 64-bit system has more runtimes and is faster"))
     if info.version < PYTHON_NEW:
         text = f"Python {version}: only older runtimes have wheels for it"
         checks.append(Check("python-older", "note", text, "a newer system image, where there is one for this board"))
+    return checks
+
+
+def _check_runtimes(info: PythonInfo, version: str, libc: str) -> list[Check]:
     glibc = parse_libc(libc)
-    needed = GLIBC_NEW if info.version >= PYTHON_NEW else GLIBC_OLD
     if glibc is None:
         text = f"no glibc ({clean(libc, 80) or 'nothing said'}): runtimes' wheels need it, musl has none"
-        checks.append(Check("glibc-missing", "error", text, "use a Debian or Ubuntu image"))
-    elif glibc < needed:
-        text = f"glibc {glibc[0]}.{glibc[1]}; a runtime for Python {version} needs {needed[0]}.{needed[1]}"
-        checks.append(Check("glibc-old", "error", text, "use a newer system image"))
-    else:
-        checks.append(Check("python", "ok", f"Python {version}, glibc {glibc[0]}.{glibc[1]}"))
-    return checks
+        return [Check("glibc-missing", "error", text, "use a Debian or Ubuntu image")]
+    said = f"Python {version}, {info.bits} bits, glibc {glibc[0]}.{glibc[1]}"
+    fits, with_numpy = (
+        available(platform_of(version, info.machine, info.bits, f"glibc {glibc[0]}.{glibc[1]}", numpy))
+        for numpy in ("there" if info.numpy else None, "there")
+    )
+    if fits:
+        return [Check("runtime", "ok", f"{said}: {', '.join(fits)}")]
+    if with_numpy:
+        text = f"{said}: {', '.join(with_numpy)} needs the board's own numpy"
+        return [Check("numpy-missing", "error", text, "sudo apt install python3-numpy")]
+    fix = "use a newer system image, or a Python that docs/boards names for this board"
+    return [Check("runtime-missing", "error", f"{said} on {clean(info.machine)}: no runtime has a wheel", fix)]

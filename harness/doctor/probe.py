@@ -19,8 +19,9 @@ _SECTIONS = {
     "os": "grep -E '^(PRETTY_NAME|VERSION_CODENAME)=' /etc/os-release",
     "cpu": "grep -E '^(CPU part|model name)' /proc/cpuinfo | sort | uniq -c",
     "python": (
-        "python3 -c 'import platform,struct,sys;"
-        'print("%d.%d.%d"%sys.version_info[:3],struct.calcsize("P")*8,platform.machine())\''
+        "python3 -c 'import importlib.util,platform,struct,sys;"
+        'print("%d.%d.%d"%sys.version_info[:3],struct.calcsize("P")*8,platform.machine(),'
+        '"numpy" if importlib.util.find_spec("numpy") else "-")\''
     ),
     "libc": "getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 1",
     "cpufreq": (
