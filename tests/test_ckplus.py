@@ -13,7 +13,7 @@ import pytest
 from harness.data.ckplus import check, detect, load_ckplus, load_with_findings, render, to_json
 from harness.data.ckplus_labels import PUBLISHED_981, PUBLISHED_SEQUENCES
 from harness.data.dataset import CLASSES
-from harness.data.faults import SHOWN_PER_CODE, Fault, Findings, printable
+from harness.data.faults import SHOWN, Fault, Findings, printable
 from harness.errors import DataError
 from tests import ckplus_writer as made
 
@@ -91,6 +91,20 @@ def test_tree_findings_compare_with_what_was_published(tmp_path: Path) -> None:
     assert "images of anger: found 1, published 45" in peak
 
 
+@pytest.mark.slow
+def test_a_complete_tree_differs_in_nothing(tmp_path: Path) -> None:
+    for sequence, word in made.complete_sequences():
+        made.write_sequence(tmp_path, sequence, CLASSES.index(word) + 1, frames=(11,), size=(640, 490))
+    for index in range(266):
+        sequence = f"S{index % 118 + 1:03d}_{index // 118 + 11:03d}" if index >= 5 else f"S{200 + index}_001"
+        made.write_sequence(tmp_path, sequence, None, frames=(1,), size=(640, 490))
+    dataset, findings = load_with_findings(tmp_path, mode="peak", crop="centre")
+    assert set(codes(findings)) == {"empty-label-folder", "unlabelled"}
+    assert len(codes(findings)["empty-label-folder"]) == 266
+    assert np.bincount(dataset.labels).tolist() == list(PUBLISHED_SEQUENCES.values())
+    assert (findings.subjects, findings.sequences) == (118, 327)
+
+
 def test_both_modes_read_nested_archives_in_any_case(tmp_path: Path) -> None:
     where = {"labels": "Emotion_labels/emotion", "images": "extended-cohn-kanade-images/Cohn-Kanade-Images"}
     made.write_sequence(tmp_path, "S001_001", 1, **where)
@@ -154,7 +168,7 @@ def test_many_faults_of_one_kind_are_shortened_and_counted() -> None:
     faults = tuple(Fault("note", "litter", f"{n:03d}", None, "ignored") for n in range(40))
     text = render(Findings("x", "folders", faults=faults))
     assert "note litter (40 times)" in text
-    assert f"and {40 - SHOWN_PER_CODE} more" in text
+    assert f"and {40 - SHOWN['note']} more" in text
 
 
 def test_hostile_names_cannot_reach_the_terminal(tmp_path: Path) -> None:

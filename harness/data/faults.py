@@ -13,7 +13,7 @@ Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 #: How many places of one kind of fault are shown as text; JSON always has them all.
-SHOWN_PER_CODE = 12
+SHOWN: dict[Severity, int] = {"error": 12, "warning": 12, "note": 3}
 
 
 def printable(text: str) -> str:
@@ -227,12 +227,13 @@ def _fault_lines(findings: Findings) -> list[str]:
         groups.setdefault((fault.severity, fault.code), []).append(fault)
     lines = []
     for (severity, code), faults in groups.items():
+        shown = SHOWN[severity]
         times = f" ({len(faults)} times)" if len(faults) > 1 else ""
         lines += ["", f"{severity} {code}{times}"]
-        lines += [f"  {fault.place}: {fault.text}" for fault in faults[:SHOWN_PER_CODE]]
-        if len(faults) > SHOWN_PER_CODE:
-            lines.append(f"  ... and {len(faults) - SHOWN_PER_CODE} more; --json lists them all")
-        for fix in dict.fromkeys(fault.fix for fault in faults[:SHOWN_PER_CODE] if fault.fix):
+        lines += [f"  {fault.place}: {fault.text}" for fault in faults[:shown]]
+        if len(faults) > shown:
+            lines.append(f"  ... and {len(faults) - shown} more; --json lists them all")
+        for fix in dict.fromkeys(fault.fix for fault in faults[:shown] if fault.fix):
             lines.append(f"  fix: {fix}")
     return lines
 
