@@ -23,6 +23,11 @@ def clean(text: object, limit: int = 500) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
+def plain(text: str) -> str:
+    """Like :func:`clean` for text of several lines (a board's stderr): new lines and tabs stay, nothing is cut."""
+    return "".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def for_figure(text: object, limit: int = 34) -> str:
     """A label matplotlib's own font can draw: Latin-1 and an ellipsis only."""
     line = clean(text, 10_000).encode("latin-1", "replace").decode("latin-1")
@@ -31,12 +36,12 @@ def for_figure(text: object, limit: int = 34) -> str:
 
 def markdown(text: object) -> str:
     """Text for a Markdown table's cell: nothing in it is markup, a link or a column's end."""
-    return _MARKDOWN.sub(r"\\\1", clean(text))
+    return _MARKDOWN.sub(r"\\\1", clean(text, 20_000))
 
 
 def csv_field(text: object) -> str:
     """Text for a CSV field that a spreadsheet does not run as a formula (OWASP: prefix with an apostrophe)."""
-    line = clean(text)
+    line = clean(text, 20_000)
     return f"'{line}" if line[:1] in ("=", "+", "-", "@", "'") else line
 
 

@@ -16,6 +16,7 @@ from harness.report import page, tables
 from harness.report.data import gather
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
+from harness.report.table import Table
 
 #: File formats a figure can be written in.
 FORMATS = ("svg", "png")
@@ -62,7 +63,7 @@ def render(
         figures = _write_figures(drawn, out / "figures", formats)
     if plots:
         return ReportPaths(None, (), figures)
-    made = tables.order(tables.build(data))
+    made = tables.build(data)
     written = _write_tables(made, out / "tables")
     write_atomic(out / "index.html", page.index(data, made, drawn))
     return ReportPaths(out / "index.html", written, figures)
@@ -86,7 +87,7 @@ def _write_figures(drawn: Sequence[tuple[Drawing, str]], folder: Path, formats: 
     return tuple(paths)
 
 
-def _write_tables(made: Mapping[str, tables.Table], folder: Path) -> tuple[Path, ...]:
+def _write_tables(made: Mapping[str, Table], folder: Path) -> tuple[Path, ...]:
     paths = []
     for table in made.values():
         for suffix, content in (("csv", table.csv()), ("md", table.markdown())):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class ReportData:
     bad_files: tuple[store.BadFile, ...] = ()
     replaced: int = 0
     clocks: tuple[Clock, ...] = ()
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     @property
     def valid(self) -> pd.DataFrame:
@@ -105,6 +105,8 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
                 newest[cell.cell] = cell
         if manifests is None:
             found.update(store.read_manifests(folder))
+    planned = dict.fromkeys(cell for info in infos for cell in info.planned)
+    unreadable = {file.path.stem for file in bad}
     frame = _enrich(results.to_frame(newest.values()))
     present = set(frame.clock_key)
     return ReportData(
@@ -114,6 +116,7 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
         bad_files=tuple(bad),
         replaced=total - len(newest),
         clocks=tuple(clock for clock in _CLOCKS.values() if clock.key in present),
+        missing=tuple(cell for cell in planned if cell not in newest and cell not in unreadable),
     )
 
 

@@ -11,8 +11,10 @@ from markupsafe import Markup
 
 from harness.report.data import ReportData
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
+from harness.report.grid import grid
 from harness.report.summary import agreement, verdicts, winners
-from harness.report.tables import Table, human, synthetic
+from harness.report.table import Table, human
+from harness.report.tables import synthetic
 from harness.safetext import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -47,21 +49,78 @@ def inline(drawing: Drawing, svg: str) -> Markup:
     return Markup(body.replace("<svg ", label, 1))  # noqa: S704
 
 
-def index(data: ReportData, tables: Mapping[str, Table], figures: Sequence[tuple[Drawing, str]]) -> str:
+#: (plot, heading, what to know when reading it), in the order of the page.
+SECTIONS = (
+    ("pareto", "Accuracy against latency", "Up and to the left is better. Numbered artifacts are beaten by none."),
+    ("latency", "Latency", ""),
+    ("distribution", "Every sample", "Dots run from top to bottom in the order measured, so drift shows as a slope."),
+    ("threads", "More threads", ""),
+    ("chain", "Compression path", ""),
+    ("size", "Model size", ""),
+    ("memory", "Memory", "The kernel's own high-water mark of the runner's process, Python and runtime included."),
+    ("energy", "Energy", ""),
+    ("confusion", "Right and wrong, class by class", ""),
+    ("timeline", "Evidence over time", "Did heat or a lower frequency go with slower passes?"),
+)
+_MOST_STDERR = 20
+
+
+def index(
+    data: ReportData,
+    tables: Mapping[str, Table],
+    figures: Sequence[tuple[Drawing, str]],
+    *,
+    links: Sequence[tuple[str, str]] = (),
+    left_out: str = "",
+) -> str:
     """The report's page.
 
     Args:
         figures: each drawing with its SVG.
+        links: (address, title) of pages beside this one.
+        left_out: what to say of figures that were not drawn.
     """
     by_plot: dict[str, list[tuple[Drawing, Markup]]] = {}
     for drawing, svg in figures:
         by_plot.setdefault(drawing.plot, []).append((drawing, inline(drawing, svg)))
     agreements = agreement(data)
+    cells = grid(data)
     return environment().get_template("index.html.j2").render(
-        data=data, tables=tables, figures=by_plot, winners=winners(data), verdicts=verdicts(data),
-        agreements=agreements, disagreements=[a for a in agreements if a.differing], synthetic=synthetic(data.cells),
-        emulated=bool(data.cells.emulated.any()), overlap=_overlap(data),
+        data=data, tables=tables, figures=by_plot, sections=SECTIONS, winners=winners(data), verdicts=verdicts(data),
+        agreements=agreements, disagreements=[a for a in agreements if a.differing], trust=_trust(data),
+        synthetic=synthetic(data.cells), emulated=bool(data.cells.emulated.any()), overlap=_overlap(data),
+        stderrs=_stderrs(data), grid=cells, grid_json=cells.json(), links=links, left_out=left_out,
     )  # fmt: skip
+
+
+def _trust(data: ReportData) -> list[str]:
+    """Sentences on samples, delegates and state of the boards."""
+    valid = data.valid
+    if valid.empty:
+        return []
+    fewest, most = int(valid.samples.min()), int(valid.samples.max())
+    passes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    lines = [f"Each number is the median of {passes} timed inferences; predictions come from the same ones."]
+    if valid.delegate_verified.all():
+        lines.append(
+            "Every board proved which delegate ran (delegates: " + ", ".join(sorted(set(valid.delegate))) + ")."
+        )
+    wall = valid[valid.clock == "wall"]
+    if len(wall):
+        half = ((wall.high - wall.low) / 2 / wall.value).max()
+        lines.append(f"On the wall clock the 95 % interval of a median is at widest ± {half:.1%}.".replace("%.", " %."))
+    return lines
+
+
+def _stderrs(data: ReportData) -> list[tuple[str, str]]:
+    """(which cell, what its runner wrote) of cells that are not VALID."""
+    found = []
+    for _, cell in data.cells[data.cells.status != "VALID"].iterrows():
+        text = cell.evidence.get("stderr") if isinstance(cell.evidence, Mapping) else None
+        if text:
+            lines = "\n".join(clean(line, 400) for line in str(text).splitlines()[-40:])
+            found.append((f"{cell.device}, {cell.label}", lines))
+    return found[:_MOST_STDERR]
 
 
 def _overlap(data: ReportData) -> int | None:

@@ -68,10 +68,11 @@ def artifacts(data: ReportData) -> pd.DataFrame:
 
 
 def verdicts(data: ReportData) -> dict[str, int]:
-    """How many cells are VALID, INVALID, FAILED; files that can't be read are counted as UNREADABLE."""
+    """How many cells are VALID, INVALID or FAILED, and files UNREADABLE or cells MISSING if any."""
     counts = Counter(data.cells.status)
     found = {status: int(counts.get(status, 0)) for status in ("VALID", "INVALID", "FAILED")}
-    return found | ({"UNREADABLE": len(data.bad_files)} if data.bad_files else {})
+    more = {"UNREADABLE": len(data.bad_files), "MISSING": len(data.missing)}
+    return found | {status: count for status, count in more.items() if count}
 
 
 @dataclass(frozen=True)

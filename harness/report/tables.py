@@ -1,81 +1,29 @@
-"""The report's tables, as CSV for programs and Markdown for people. Same results, same bytes."""
+"""All tables of a report. Same results, same bytes."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pandas as pd
 
+from harness.report import boards, provenance
 from harness.report.data import ReportData
-from harness.safetext import csv_field, markdown
-
-Value = str | int | float | bool | None
+from harness.report.table import Table, Value, number, whole
 
 
-@dataclass(frozen=True)
-class Table:
-    """A small table; ``columns`` are ``(name in CSV, heading for people)``."""
-
-    name: str
-    title: str
-    columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[Value, ...], ...]
-    note: str = ""
-
-    def csv(self) -> str:
-        """RFC 4180 with ``\\n`` line ends; numbers in full precision; missing ones empty."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([name for name, _ in self.columns])
-        writer.writerows([[_machine(value) for value in row] for row in self.rows])
-        return out.getvalue()
-
-    def markdown(self) -> str:
-        """A Markdown table under a heading."""
-        lines = [f"# {self.title}", ""]
-        if self.note:
-            lines += [self.note, ""]
-        lines.append("| " + " | ".join(heading for _, heading in self.columns) + " |")
-        lines.append("|" + "|".join("---:" if self._numeric(i) else "---" for i in range(len(self.columns))) + "|")
-        lines += ["| " + " | ".join(markdown(human(value)) for value in row) + " |" for row in self.rows]
-        return "\n".join(lines) + "\n"
-
-    def _numeric(self, column: int) -> bool:
-        values = [row[column] for row in self.rows if row[column] is not None]
-        return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-
-
-def human(value: Value) -> str:
-    """A value as people read it: 4 significant digits, thousands grouped, nothing for what is missing."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-    return value
-
-
-def _machine(value: Value) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return csv_field(value) if isinstance(value, str) else repr(value)
-
-
-def build(data: ReportData) -> list[Table]:
-    """All tables of a report."""
-    tables = [_cells(data)]
-    tables.append(_not_valid(data))
-    tables.append(_skipped(data))
-    return tables
+def build(data: ReportData) -> dict[str, Table]:
+    """All tables of a report, by name."""
+    made = [
+        boards.winners_table(data),
+        _cells(data),
+        boards.boards_table(data),
+        boards.agreement_table(data),
+        boards.recall_table(data),
+        provenance.networks_table(data),
+        provenance.artifacts_table(data),
+        provenance.steps_table(data),
+        _not_valid(data),
+        _skipped(data),
+    ]
+    return {table.name: table for table in made}
 
 
 def _cells(data: ReportData) -> Table:
@@ -113,7 +61,7 @@ def _cell_row(data: ReportData, row: object) -> tuple[Value, ...]:
         mine = valid and get("clock_key") == clock.key
         values += [number(get(name)) if mine else None for name in ("value", "low", "high", "p90")]
     values += [
-        int(get("samples")), int(get("model_bytes")), whole(get("peak_rss_bytes")), int(get("macs")),
+        int(get("samples")), int(get("model_bytes")), whole(get("peak_rss_bytes")) if valid else None, int(get("macs")),
         int(get("parameters")), get("run"),
     ]  # fmt: skip
     return tuple(values)
@@ -126,6 +74,9 @@ def _not_valid(data: ReportData) -> Table:
         what = f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime}, {cell.delegate}, {cell.threads} threads"
         rows.append((str(cell.status), str(cell.device), bool(cell.emulated), what, reasons(cell.reasons)))
     rows += [("UNREADABLE", None, None, bad.path.name, bad.reason) for bad in data.bad_files]
+    rows += [
+        ("MISSING", None, None, cell, "planned, but there is no result: the run was cut short") for cell in data.missing
+    ]
     headings = (
         ("status", "Status"), ("device", "Board"), ("emulated", "Emulated"), ("cell", "Cell"), ("reasons", "Reasons"),
     )  # fmt: skip
@@ -155,19 +106,3 @@ def reasons(texts: object) -> str:
 def synthetic(cells: pd.DataFrame) -> bool:
     """Whether any cell ran on made-up data."""
     return bool(cells.synthetic.any())
-
-
-def number(value: object) -> float | None:
-    """A float, or None for what is missing."""
-    return None if value is None or math.isnan(float(value)) else float(value)  # type: ignore[arg-type]
-
-
-def whole(value: object) -> int | None:
-    """An int, or None for what is missing."""
-    found = number(value)
-    return None if found is None else int(found)
-
-
-def order(tables: Sequence[Table]) -> dict[str, Table]:
-    """Tables by name."""
-    return {table.name: table for table in tables}

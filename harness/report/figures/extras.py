@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -19,8 +21,9 @@ def memory(data: ReportData) -> list[Drawing]:
 def energy(data: ReportData) -> list[Drawing]:
     """Energy per inference, where a board has a sensor."""
     cells = data.cells.assign(energy_mj=data.cells.energy_j * 1e3 / data.cells.samples.clip(lower=1))
-    changed = ReportData(data.runs, cells, data.manifests, data.bad_files, data.replaced, data.clocks)
-    return _bars(changed, "energy", "energy_mj", 1.0, "Energy per inference (mJ)", "Energy per inference")
+    return _bars(
+        replace(data, cells=cells), "energy", "energy_mj", 1.0, "Energy per inference (mJ)", "Energy per inference"
+    )
 
 
 def _bars(data: ReportData, plot: str, column: str, scale: float, label: str, title: str) -> list[Drawing]:

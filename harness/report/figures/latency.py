@@ -70,8 +70,17 @@ def _samples(
 ) -> None:
     """One row: dots from top to bottom in the order measured (so drift is a slope, and no dice are thrown)."""
     offsets = (np.arange(deviation.size) / max(deviation.size - 1, 1) - 0.5) * 0.66
+    near = deviation <= high
     axes.plot(
-        deviation, row + offsets, ".", color=kind_style(kind)[0], ms=2.6, alpha=0.6, mew=0, rasterized=True, zorder=2
+        deviation[near],
+        row + offsets[near],
+        ".",
+        color=kind_style(kind)[0],
+        ms=2.6,
+        alpha=0.6,
+        mew=0,
+        rasterized=True,
+        zorder=2,
     )
     q1, q3 = np.percentile(deviation, (25, 75))
     axes.plot([q1, q3], [row, row], color=INK, lw=1.6, solid_capstyle="butt", zorder=3)

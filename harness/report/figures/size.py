@@ -37,7 +37,7 @@ def sizes(data: ReportData) -> list[Drawing]:
     by_size = cells.sort_values("model_bytes", kind="stable")
     small, big = by_size.iloc[0], by_size.iloc[-1]
     alt = (
-        f"File sizes of {len(cells)} artifacts of {len(models)} networks in MB. Smallest: {small.model} {small.kind}, "
+        f"File sizes of {len(cells)} artifacts in MB (networks: {len(models)}). Smallest: {small.model} {small.kind}, "
         f"{small.model_bytes / 1e6:.3g} MB; biggest: {big.model} {big.kind}, {big.model_bytes / 1e6:.3g} MB."
     )
     return [Drawing("size", "size", "Model size", alt, figure)]

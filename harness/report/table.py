@@ -1,0 +1,80 @@
+"""One small table, as CSV for programs and Markdown for people, and how its values are written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+
+from harness.safetext import clean, csv_field, markdown
+
+#: Longer texts are cut in tables; a cell has several reasons of up to 4096 characters.
+LONGEST = 20_000
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table; ``columns`` are ``(name in CSV, heading for people)``."""
+
+    name: str
+    title: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Value, ...], ...]
+    note: str = ""
+
+    def csv(self) -> str:
+        """RFC 4180 with ``\\n`` line ends; numbers in full precision; missing ones empty."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([name for name, _ in self.columns])
+        writer.writerows([[_machine(value) for value in row] for row in self.rows])
+        return out.getvalue()
+
+    def markdown(self) -> str:
+        """A Markdown table under a heading."""
+        lines = [f"# {self.title}", ""]
+        if self.note:
+            lines += [self.note, ""]
+        lines.append("| " + " | ".join(heading for _, heading in self.columns) + " |")
+        lines.append("|" + "|".join("---:" if self._numeric(i) else "---" for i in range(len(self.columns))) + "|")
+        lines += ["| " + " | ".join(markdown(human(value)) for value in row) + " |" for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+    def _numeric(self, column: int) -> bool:
+        values = [row[column] for row in self.rows if row[column] is not None]
+        return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def human(value: Value) -> str:
+    """A value as people read it: 4 significant digits, thousands grouped, nothing for what is missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return clean(value, LONGEST)
+
+
+def _machine(value: Value) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return csv_field(clean(value, LONGEST)) if isinstance(value, str) else repr(value)
+
+
+def number(value: object) -> float | None:
+    """A float, or None for what is missing."""
+    return None if value is None or math.isnan(float(value)) else float(value)  # type: ignore[arg-type]
+
+
+def whole(value: object) -> int | None:
+    """An int, or None for what is missing."""
+    found = number(value)
+    return None if found is None else int(found)
