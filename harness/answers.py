@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import RunnerError
 from harness.records import MAX_SAMPLES, Nanoseconds
-from harness.text import plain
+from harness.safetext import plain
 
 #: A result file is refused above this: 1e6 samples of ~10 digits, and evidence.
 RESULT_LIMIT = 32 << 20

@@ -213,7 +213,7 @@ def main() -> None:
     except HarnessError as error:
         if os.environ.get("HARNESS_DEBUG"):
             raise
-        from harness.text import plain
+        from harness.safetext import plain
 
         print(plain(f"harness: {error}"), file=sys.stderr)
         raise SystemExit(error.exit_code) from None

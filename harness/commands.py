@@ -6,20 +6,25 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import config, store
 from harness.errors import ReportError, UsageError
 from harness.fsio import write_atomic
 from harness.plan import Options
+from harness.records import Clock
 from harness.run import Outcome, Run, Watcher
+from harness.safetext import plain
+
+if TYPE_CHECKING:
+    from harness.boards import BoardFamily
+    from harness.compare import Comparison
 
 
 def say(line: str) -> None:
     """A line for people: stderr, so that stdout stays for data."""
-    from harness.text import plain
-
     print(plain(line), file=sys.stderr, flush=True)
 
 
@@ -120,19 +125,33 @@ def doctor_command(devices: Path, only: Sequence[str], *, as_json: bool) -> int:
 
 def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, as_json: bool) -> int:
     """``harness compare``; 1 where the gate trips."""
-    from harness.compare import compare, render_text
+    from harness.compare import compare, parse_gate
 
-    limit = None
-    if gate is not None:
-        try:
-            limit = float(gate.rstrip("%")) / 100
-        except ValueError as error:
-            raise UsageError(f"--gate {gate}: not a percentage", fix="--gate 5%") from error
-        if not 0 <= limit < 10:
-            raise UsageError(f"--gate {gate}: from 0% to 999%")
-    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), gate=limit)
-    print(json.dumps(outcome.to_json()) if as_json else render_text(outcome))
+    limit = parse_gate(gate) if gate is not None else None
+    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit)
+    if as_json:
+        print(json.dumps({**asdict(outcome), "counts": outcome.counts(), "tripped": outcome.tripped}))
+    else:
+        print("\n".join(comparison_lines(outcome)))
     return 1 if outcome.tripped else 0
+
+
+def comparison_lines(outcome: Comparison) -> list[str]:
+    """A comparison for a terminal: a line a cell, then the sums, then what trips the gate."""
+    lines = [f"{outcome.b} against {outcome.a}" + (" (synthetic data)" if outcome.synthetic else "")]
+    for pair in outcome.pairs:
+        if pair.ratio is None:
+            lines.append(f"refused  {pair.cell}: {'; '.join(pair.refused)}")
+            continue
+        interval = f"{pair.ratio.value:.4f} [{pair.ratio.low:.4f}, {pair.ratio.high:.4f}]"
+        lines.append(
+            f"{pair.verdict:8} {pair.cell}: {pair.median_a:.4g} -> {pair.median_b:.4g} {pair.unit}, ratio {interval}"
+        )
+    lines += [f"lost     {cell}: VALID only in {outcome.a}" for cell in outcome.lost]
+    lines += [f"new      {cell}: only in {outcome.b}" for cell in outcome.new]
+    lines.append(", ".join(f"{count} {name}" for name, count in outcome.counts().items()))
+    lines += [f"GATE {pair.cell}: {gate}" for pair in outcome.pairs for gate in pair.gates]
+    return [plain(line) for line in lines]
 
 
 def export_command(run_name: str, fmt: str, out: Path | None, results: Path) -> None:
@@ -153,18 +172,21 @@ def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) 
     from harness.boards import FAMILIES
     from harness.emulate import up
 
-    known = {d.name: d for d in config.load(devices).devices if d.emulate} if devices.exists() else {}
     if clock not in (None, "instructions", "wall"):
-        raise UsageError(f"--clock {clock}: 'instructions' or 'wall'")
+        raise UsageError(f"--clock {clock}: is 'instructions' or 'wall'")
+    known = {d.name: d for d in config.load(devices).devices if d.emulate} if devices.exists() else {}
+    by_clock: dict[Clock, list[tuple[str, BoardFamily]]] = {}
     for name in boards or list(known):
         if name in known:
-            family, wanted = known[name].family, clock or known[name].effective_clock
+            family, wanted = known[name].family, known[name].effective_clock
         elif name in FAMILIES:
-            family, wanted = FAMILIES[name], clock or "instructions"
+            family, wanted = FAMILIES[name], "instructions"
         else:
-            raise UsageError(f"no emulated board '{name}' (there: {', '.join([*known, *FAMILIES])})")
-        board = up(name, family, clock="wall" if wanted == "wall" else "instructions", progress=say)
-        print(f"{board.name}: up, port {board.port}; 'harness emulate ssh {board.name}'")
+            raise UsageError(f"no board '{name}' to emulate (there: {', '.join([*known, *FAMILIES])})")
+        by_clock.setdefault("wall" if (clock or wanted) == "wall" else "instructions", []).append((name, family))
+    for ticking, wanted_boards in by_clock.items():
+        for board in up(wanted_boards, clock=ticking, progress=say):
+            print(f"{board.name}: up on 127.0.0.1:{board.port}; harness emulate ssh {board.name}")
 
 
 def emulate_down_command(boards: Sequence[str]) -> None:
@@ -181,7 +203,7 @@ def emulate_list_command(*, as_json: bool) -> None:
 
     boards = list_boards()
     if as_json:
-        print(json.dumps({"boards": [b.to_json() for b in boards]}))
+        print(json.dumps({"boards": [asdict(board) for board in boards]}))
         return
     for board in boards:
         print(f"{board.name}\t{board.family}\t127.0.0.1:{board.port}\tpid {board.pid}\t{board.clock}")

@@ -43,7 +43,9 @@ class _Common(_Settings):
     identity_file: Path | None = None
     known_hosts: Path | None = None
     proxy_jump: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\s-][^\s]*$")] | None = None
-    runtimes: Annotated[tuple[RuntimeName, ...] | None, BeforeValidator(_as_list), Field(min_length=1)] = None
+    runtimes: Annotated[Annotated[tuple[RuntimeName, ...], Field(min_length=1)] | None, BeforeValidator(_as_list)] = (
+        None
+    )
     delegates: Annotated[tuple[DelegateName, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("cpu",)
     threads: Annotated[
         tuple[Annotated[int, Field(ge=1, le=256, strict=True)], ...], BeforeValidator(_as_list), Field(min_length=1)
@@ -192,8 +194,9 @@ def _refuse_duplicates(document: _Document, lines: Mapping[Location, int], file:
     for index, device in enumerate(document.devices):
         first = seen.setdefault(device.name.lower(), index)
         if first != index:
+            where = line_of(lines, ("devices", first, "name"))
             raise ConfigError(
-                f"device name '{device.name}' is used twice (first in line {line_of(lines, ('devices', first, 'name'))})",
+                f"device name '{device.name}' is used twice (first in line {where})",
                 file=file,
                 line=line_of(lines, ("devices", index, "name")),
                 fix="give each device its own name",

@@ -13,8 +13,8 @@ from harness.context import Context
 from harness.errors import HarnessError, RunnerError
 from harness.plan import Job
 from harness.records import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
+from harness.safetext import plain
 from harness.testset import TestSet
-from harness.text import plain
 from harness.transport.base import Connection
 from harness.verdict import judge
 
@@ -39,13 +39,10 @@ def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet
         RunnerError: the runner gave no usable answer.
     """
     started = now()
-    folder = f"{connection.root}/results"
-    result = f"{folder}/{job.cell}.json"
-    connection.run(["mkdir", "-p", folder], timeout_s=60).check("making the result folder")
-    connection.run(["rm", "-f", result], timeout_s=60).check("removing an old result")
+    result = f"{connection.root}/results/{job.cell}.json"
     order = json.dumps(_order(job, prepared, test, context)) + "\n"
     done = connection.run(
-        ["python3", "-B", "-s", prepared.runner, "--job", "-", "--result", result],
+        ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
         timeout_s=timeout_s(job, test),
         stdin=order.encode(),
         hold_stdin=True,
@@ -54,7 +51,8 @@ def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet
     )
     stderr = plain(done.stderr.decode("utf-8", "replace"))[-3000:]
     size = RESULT_LIMIT + 1
-    fetched = connection.run(["head", "-c", str(size), result], timeout_s=120, stdout_limit=size)
+    take = 'head -c "$1" "$2" && rm -f "$2"'
+    fetched = connection.run(["sh", "-c", take, "sh", str(size), result], timeout_s=120, stdout_limit=size)
     if fetched.returncode:
         how = (
             f"was ended by signal {done.returncode - 128}"
@@ -63,7 +61,6 @@ def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet
         )
         how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else how
         raise RunnerError(f"the runner {how} and left no result: {stderr.strip()[-800:] or 'nothing said'}")
-    connection.run(["rm", "-f", result], timeout_s=60)
     answer = parse_answer(fetched.stdout, job.cell)
     if isinstance(answer, RunnerFailure):
         return failed(job, test, context, [Reason(code=answer.code, text=_clip(answer.text))], started, stderr=stderr)

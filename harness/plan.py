@@ -162,19 +162,32 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[Job]:
     samples = 20 if options.quick else None
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
+    record = item.manifest.split
+    split = f"{record.scheme}-{record.sha256[:8]}" + (f"-n{samples}" if samples else "")
     return [
         Job(
             cell_id(
-                device.name, item.manifest.name, item.artifact.variant, item.artifact.format, runtime, delegate, threads,
-                f"{item.manifest.split.scheme}-{item.manifest.split.sha256[:8]}" + (f"-n{samples}" if samples else ""),
+                device.name,
+                item.manifest.name,
+                item.artifact.variant,
+                item.artifact.format,
+                runtime,
+                delegate,
+                threads,
+                split,
             ),
-            device, item, runtime, delegate, threads, samples,
+            device,
+            item,
+            runtime,
+            delegate,
+            threads,
+            samples,
         )
         for runtime in runtimes
         for delegate in device.delegates
         if _possible(delegate, item.artifact.format)
         for threads in (options.threads or device.threads)
-    ]  # fmt: skip
+    ]
 
 
 def _possible(delegate: str, fmt: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.plan import Job, Plan
 from harness.records import Cell
-from harness.text import plain
+from harness.safetext import plain
 
 _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 

@@ -121,8 +121,7 @@ def open_session(device: Device, say: Say) -> Iterator[Session]:
     Raises:
         EmulatorError, TransportError, ProvisionError.
     """
-    with ExitStack() as stack:
-        connect = _connector(device, say, stack)
+    with connecting(device, say) as connect:
         connection = connect()
         session: Session | None = None
         try:
@@ -132,7 +131,18 @@ def open_session(device: Device, say: Say) -> Iterator[Session]:
             (session.connection if session else connection).close()
 
 
-def _connector(device: Device, say: Say, stack: ExitStack) -> Callable[[], Connection]:
+@contextmanager
+def connecting(device: Device, say: Say, *, timeout_s: float = 20.0) -> Iterator[Callable[[], Connection]]:
+    """A function that opens connections to a device. An emulated board is up until the ``with`` block ends.
+
+    Raises:
+        EmulatorError: it can't be booted. The function itself raises TransportError.
+    """
+    with ExitStack() as stack:
+        yield _connector(device, say, stack, timeout_s)
+
+
+def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> Callable[[], Connection]:
     if device.local:
         root = cache_dir() / "local" / device.name
         # The base interpreter, not the controller's environment: the board's runtime must come from the store alone.
@@ -151,13 +161,13 @@ def _connector(device: Device, say: Say, stack: ExitStack) -> Callable[[], Conne
             board.known_hosts,
             use_ssh_config=False,
         )
-        return lambda: SshConnection(target)
+        return lambda: SshConnection(target, connect_timeout_s=timeout_s)
     if device.host is None:
         raise ProvisionError(f"{device.name}: has no address")
     target = SshTarget(
         device.name, device.host, device.user, device.port, device.identity_file, device.known_hosts, device.proxy_jump
     )
-    return lambda: SshConnection(target)
+    return lambda: SshConnection(target, connect_timeout_s=timeout_s)
 
 
 def runner_bytes() -> bytes:

@@ -19,11 +19,12 @@ import shutil
 import sys
 import time
 import zipfile
+from typing import Any, Dict, List, Optional, Tuple
 
 CHUNK = 1 << 16
 
 
-def read(path, limit=1 << 16):
+def read(path: str, limit: int = 1 << 16) -> Optional[str]:
     try:
         with open(path, "rb") as handle:
             return handle.read(limit).decode("utf-8", "replace").strip("\0\n ")
@@ -31,12 +32,11 @@ def read(path, limit=1 << 16):
         return None
 
 
-def module_version(name):
+def module_version(name: str) -> Optional[str]:
     """Version of a package of the board's own Python, or None. Not imported: that may take seconds, or crash."""
     try:
-        import pkg_resources  # what Python 3.6 and 3.7 have
-
-        return pkg_resources.get_distribution(name).version
+        packages = __import__("pkg_resources")  # what Python 3.6 and 3.7 have
+        return str(packages.get_distribution(name).version)
     except Exception:
         try:
             from importlib import metadata
@@ -46,10 +46,10 @@ def module_version(name):
             return None
 
 
-def cpu():
+def cpu() -> Dict[str, Any]:
     text = read("/proc/cpuinfo", 1 << 18) or ""
 
-    def first(key):
+    def first(key: str) -> Optional[str]:
         found = re.search(r"^%s\s*:\s*(.+)$" % re.escape(key), text, re.M)
         return found.group(1).strip() if found else None
 
@@ -63,24 +63,24 @@ def cpu():
     }
 
 
-def memory_bytes():
+def memory_bytes() -> Optional[int]:
     found = re.search(r"^MemTotal:\s+(\d+) kB", read("/proc/meminfo") or "", re.M)
     return int(found.group(1)) * 1024 if found else None
 
 
-def os_name():
+def os_name() -> Optional[str]:
     found = re.search(r'^PRETTY_NAME="?([^"\n]*)', read("/etc/os-release") or "", re.M)
     return found.group(1) if found else None
 
 
-def libc():
+def libc() -> str:
     try:
-        return os.confstr("CS_GNU_LIBC_VERSION")
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (ValueError, AttributeError, OSError):
         return " ".join(platform.libc_ver())
 
 
-def probe(root):
+def probe(root: str) -> Dict[str, Any]:
     os.makedirs(root, mode=0o700, exist_ok=True)
     usage = shutil.disk_usage(root)
     uname = os.uname()
@@ -101,14 +101,14 @@ def probe(root):
     }
 
 
-def place(root, name):
+def place(root: str, name: str) -> Tuple[str, str, str]:
     kind, _, digest = name.partition(":")
     if kind not in ("object", "wheel") or not re.match(r"^[0-9a-f]{64}$", digest):
         raise ValueError("bad name %r" % name)
     return kind, digest, os.path.join(root, kind + "s", digest)
 
 
-def digest_of(path):
+def digest_of(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as handle:
         for chunk in iter(lambda: handle.read(CHUNK), b""):
@@ -116,7 +116,7 @@ def digest_of(path):
     return digest.hexdigest()
 
 
-def have(root, names):
+def have(root: str, names: List[str]) -> Dict[str, Any]:
     """A file counts when its content still has its hash; a folder when it was completed (its rename came last)."""
     found = []
     for name in names:
@@ -131,7 +131,7 @@ def have(root, names):
     return {"have": found}
 
 
-def receive(root, name, size):
+def receive(root: str, name: str, size: int) -> Dict[str, Any]:
     kind, digest, path = place(root, name)
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -171,7 +171,7 @@ def receive(root, name, size):
     return {"received": name, "bytes": size}
 
 
-def main(argv):
+def main(argv: List[str]) -> int:
     command, root = argv[1], argv[2]
     try:
         if command == "probe":

@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import traceback
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 SCHEMA = 1
 
@@ -36,7 +37,7 @@ STATE_FILES = (
 
 
 class RunnerError(Exception):
-    def __init__(self, code, text):
+    def __init__(self, code: str, text: str) -> None:
         Exception.__init__(self, text)
         self.code = code
 
@@ -45,11 +46,11 @@ if hasattr(time, "perf_counter_ns"):
     now_ns = time.perf_counter_ns
 else:  # Python 3.6: CLOCK_MONOTONIC as a double; good to 15 ns up to 3 years of uptime
 
-    def now_ns():
+    def now_ns() -> int:
         return int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9)
 
 
-def read(path, limit=4096):
+def read(path: str, limit: int = 4096) -> Optional[str]:
     try:
         with open(path, "rb") as handle:
             return handle.read(limit).decode("utf-8", "replace").strip("\0\n ")
@@ -57,9 +58,9 @@ def read(path, limit=4096):
         return None
 
 
-def each(pattern_root, prefix, names):
+def each(pattern_root: str, prefix: str, names: Sequence[str]) -> Dict[str, str]:
     """{path: text} of small files like /sys/class/thermal/thermal_zone*/temp."""
-    found = {}
+    found = {}  # type: Dict[str, str]
     try:
         entries = sorted(os.listdir(pattern_root))
     except OSError:
@@ -74,10 +75,10 @@ def each(pattern_root, prefix, names):
     return found
 
 
-def state():
+def state() -> Dict[str, str]:
     """The board's state right now: a few small reads, no process started, a millisecond or so."""
-    found = {path: read(path) for path in STATE_FILES}
-    found = {path: text for path, text in found.items() if text is not None}
+    read_now = {path: read(path) for path in STATE_FILES}
+    found = {path: text for path, text in read_now.items() if text is not None}
     found.update(each("/sys/class/thermal", "thermal_zone", ("type", "temp")))
     found.update(
         each("/sys/devices/system/cpu/cpufreq", "policy", ("scaling_governor", "scaling_cur_freq", "scaling_max_freq"))
@@ -88,7 +89,7 @@ def state():
     return found
 
 
-def vcgencmd():
+def vcgencmd() -> Optional[str]:
     """Raspberry Pi firmware's throttle bits, where the tool is there."""
     import subprocess
 
@@ -101,7 +102,7 @@ def vcgencmd():
         return None
 
 
-def full_state():
+def full_state() -> Dict[str, str]:
     found = state()
     throttled = vcgencmd()
     if throttled:
@@ -109,7 +110,7 @@ def full_state():
     return found
 
 
-def cpuinfo():
+def cpuinfo() -> List[str]:
     """The lines of /proc/cpuinfo that say which processor this is (first core of each kind)."""
     keep = (
         "model name",
@@ -121,14 +122,14 @@ def cpuinfo():
         "CPU variant",
         "CPU architecture",
     )
-    lines = []
+    lines = []  # type: List[str]
     for line in (read("/proc/cpuinfo", 1 << 18) or "").splitlines():
         if line.split("\t")[0].split(":")[0].strip() in keep and line not in lines:
             lines.append(line)
     return lines[:64]
 
 
-def sha256_of(path):
+def sha256_of(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as handle:
         for chunk in iter(lambda: handle.read(1 << 20), b""):
@@ -136,7 +137,7 @@ def sha256_of(path):
     return digest.hexdigest()
 
 
-def as_input(np, image, dtype, scale, zero_point):
+def as_input(np: Any, image: Any, dtype: Any, scale: float, zero_point: int) -> Any:
     """One uint8 image (48, 48, 1) as the model's input (1, 48, 48, 1): pixels as they are, or quantised."""
     value = image[np.newaxis].astype(np.float32)
     if dtype in (np.int8, np.uint8):
@@ -150,7 +151,7 @@ def as_input(np, image, dtype, scale, zero_point):
 class TfliteModel(object):
     """LiteRT or tflite-runtime: the same Interpreter under two names."""
 
-    def __init__(self, np, job):
+    def __init__(self, np: Any, job: Dict[str, Any]) -> None:
         self.np = np
         module = "ai_edge_litert" if job["runtime"] == "litert" else "tflite_runtime"
         started = now_ns()
@@ -176,20 +177,20 @@ class TfliteModel(object):
         self.wanted = job["delegate"]
         self.invoke = self.interpreter.invoke
 
-    def prepare(self, image):
+    def prepare(self, image: Any) -> Any:
         scale, zero_point = self.input.get("quantization", (0.0, 0))
         value = as_input(self.np, image, self.input["dtype"], scale, zero_point)
         if tuple(value.shape) != tuple(self.input["shape"]):
             raise RunnerError("bad-model", "takes input %s, not %s" % (tuple(self.input["shape"]), value.shape))
         return value
 
-    def set(self, value):
+    def set(self, value: Any) -> None:
         self.interpreter.set_tensor(self.input["index"], value)
 
-    def get(self):
+    def get(self) -> Any:
         return self.interpreter.get_tensor(self.output["index"])
 
-    def applied(self):
+    def applied(self) -> Dict[str, Any]:
         """Which delegate ran how many of the model's nodes, from the interpreter's own node list.
 
         Nodes that a delegate took over stay in the list, with the delegate's node behind them. Walking back from the
@@ -200,12 +201,13 @@ class TfliteModel(object):
         except Exception as error:  # a private method: an old or new runtime may lack it
             return {"applied": None, "how": "no node list: %s" % error}
         kinds = sorted(set(n["op_name"] for n in nodes if "delegate" in n["op_name"].lower()))
-        makers = {}
+        makers = {}  # type: Dict[int, Any]
         for node in nodes:
             for tensor in node["outputs"]:
                 if int(tensor) not in makers or "delegate" in node["op_name"].lower():
                     makers[int(tensor)] = node
-        executed, todo, seen = set(), [int(d["index"]) for d in self.interpreter.get_output_details()], set()
+        executed, seen = set(), set()
+        todo = [int(d["index"]) for d in self.interpreter.get_output_details()]
         while todo:
             tensor = todo.pop()
             node = makers.get(tensor)
@@ -239,7 +241,7 @@ class OnnxModel(object):
         "tensor(uint8)": "uint8",
     }
 
-    def __init__(self, np, job):
+    def __init__(self, np: Any, job: Dict[str, Any]) -> None:
         self.np = np
         started = now_ns()
         import onnxruntime as ort
@@ -269,26 +271,26 @@ class OnnxModel(object):
         self.binding.bind_output(self.output.name, "cpu")
         self.invoke = self._invoke
 
-    def _invoke(self):
+    def _invoke(self) -> None:
         self.session.run_with_iobinding(self.binding)
 
-    def prepare(self, image):
+    def prepare(self, image: Any) -> Any:
         return as_input(self.np, image, self.dtype, 1.0, -128 if self.dtype == self.np.int8 else 0)
 
-    def set(self, value):
+    def set(self, value: Any) -> None:
         self.held = value  # the binding keeps no reference of its own
         self.binding.bind_cpu_input(self.input.name, value)
 
-    def get(self):
+    def get(self) -> Any:
         return self.binding.copy_outputs_to_cpu()[0]
 
-    def applied(self):
+    def applied(self) -> Dict[str, Any]:
         first = self.session.get_providers()[0]
         names = {provider: name for name, provider in self.PROVIDERS.items()}
         return {"applied": names.get(first, first), "how": "session providers %s" % self.session.get_providers()}
 
 
-def package_version(module):
+def package_version(module: str) -> Optional[str]:
     name = module.replace("_", "-")
     try:
         from importlib import metadata
@@ -296,14 +298,12 @@ def package_version(module):
         return metadata.version(name)
     except Exception:
         try:
-            import pkg_resources
-
-            return pkg_resources.get_distribution(name).version
+            return str(__import__("pkg_resources").get_distribution(name).version)
         except Exception:
             return getattr(__import__(module), "__version__", None)
 
 
-def timed(model, value):
+def timed(model: Any, value: Any) -> int:
     model.set(value)
     invoke = model.invoke
     started = now_ns()
@@ -311,9 +311,10 @@ def timed(model, value):
     return now_ns() - started
 
 
-def warm_up(model, inputs, plan):
+def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> List[int]:
     """At least ``min_runs`` and ``min_ns``, at most ``max_runs``; every value kept."""
-    values, total = [], 0
+    values = []  # type: List[int]
+    total = 0
     while len(values) < plan["max_runs"] and (len(values) < plan["min_runs"] or total < plan["min_ns"]):
         taken = timed(model, inputs[len(values) % len(inputs)])
         values.append(taken)
@@ -321,13 +322,17 @@ def warm_up(model, inputs, plan):
     return values
 
 
-def passes(model, inputs, plan):
+def passes(
+    model: Any, inputs: List[Any], plan: Dict[str, Any]
+) -> Tuple[List[int], List[int], bool, str, List[Dict[str, str]]]:
     """Whole passes over all images until both ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed."""
-    latency, first, during = [], None, []
+    latency = []  # type: List[int]
+    first = None  # type: Optional[List[int]]
+    during = []  # type: List[Dict[str, str]]
     outputs, stable = hashlib.sha256(), True
     total, slow = 0, plan.get("inject_slowdown", 0.0)
     while first is None or ((len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"]):
-        predictions = []
+        predictions = []  # type: List[int]
         for value in inputs:
             taken = timed(model, value)
             if slow:
@@ -343,10 +348,10 @@ def passes(model, inputs, plan):
         stable = stable and predictions == first
         if len(during) < 256:
             during.append(state())
-    return latency, first, stable, outputs.hexdigest(), during
+    return latency, first or [], stable, outputs.hexdigest(), during
 
 
-def spin(length_ns):
+def spin(length_ns: int) -> int:
     """Busy-wait; only for testing that a slowdown is found. Says so in the result."""
     started = now_ns()
     while now_ns() - started < length_ns:
@@ -354,7 +359,7 @@ def spin(length_ns):
     return now_ns() - started
 
 
-def measure(job):
+def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     started = now_ns()
     import numpy as np
 
@@ -367,7 +372,8 @@ def measure(job):
     if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise RunnerError("bad-inputs", "inputs are %s %s" % (images.dtype, images.shape))
     before = full_state()
-    model = (OnnxModel if job["runtime"] == "onnxruntime" else TfliteModel)(np, job)
+    kind: Callable[[Any, Dict[str, Any]], Any] = OnnxModel if job["runtime"] == "onnxruntime" else TfliteModel
+    model = kind(np, job)
     inputs = [model.prepare(image) for image in images]
     first_ns = timed(model, inputs[0])
     delegate = model.applied()
@@ -396,14 +402,23 @@ def measure(job):
     }
 
 
-def watch_stdin():
+def watch_stdin() -> None:
     """End with the connection: sshd closes our stdin when the controller is gone."""
     while sys.stdin.buffer.read(1 << 12):
         pass
     os._exit(3)
 
 
-def write_result(path, answer):
+def clear(path: str) -> None:
+    """An old result must never be taken for this one."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        os.makedirs(folder)
+    if os.path.exists(path):
+        os.remove(path)
+
+
+def write_result(path: str, answer: Dict[str, Any]) -> None:
     part = path + ".part"
     with open(part, "w") as handle:
         json.dump(answer, handle)
@@ -412,7 +427,7 @@ def write_result(path, answer):
     os.rename(part, path)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--job", required=True)
     parser.add_argument("--result", required=True)
@@ -424,6 +439,7 @@ def main():
         with open(options.job) as handle:
             job = json.load(handle)
     try:
+        clear(options.result)
         answer = measure(job)
     except RunnerError as error:
         answer = {"status": "error", "code": error.code, "text": str(error)}

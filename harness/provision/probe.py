@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.errors import ProvisionError, TransferError
 from harness.fsio import sha256_file
 from harness.provision.wheels import Platform, platform_of
-from harness.text import plain
+from harness.safetext import plain
 from harness.transport.base import Connection
 
 Short = Annotated[str, Field(max_length=512)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import RemoteCommandError
-from harness.text import plain
+from harness.safetext import plain
 
 #: More stderr than this is cut (the end is kept): a board can't fill the controller's memory.
 STDERR_KEEP = 64 << 10

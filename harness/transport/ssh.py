@@ -176,13 +176,14 @@ def _connect(target: SshTarget, timeout_s: float) -> Any:
         connection.open()
     except paramiko.BadHostKeyException as error:
         raise HostKeyError(
-            f"{where}: the host key CHANGED: expected {_fingerprint(error.expected_key)}, got {_fingerprint(error.key)}",
+            f"{where}: the host key CHANGED: expected {_fingerprint(error.expected_key)}, "
+            f"got {_fingerprint(error.key)}",
             fix="find out why before anything else; then remove the old line from known_hosts",
         ) from error
     except paramiko.AuthenticationException as error:
         raise AuthenticationError(
             f"{where}: the board does not let user '{target.user or 'you'}' in: {error}",
-            fix="try 'ssh' by hand; set 'user' and 'identity_file'; put the public key into ~/.ssh/authorized_keys there",
+            fix="try 'ssh' by hand; set 'user' and 'identity_file'; add the public key to ~/.ssh/authorized_keys there",
         ) from error
     except paramiko.SSHException as error:
         if "not found in known_hosts" in str(error):

@@ -1,0 +1,39 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.paths import cache_dir
+from tests.sshd_fixtures import SSHD, Sshd
+
+REPOSITORY = Path(__file__).parents[1]
+MODELS = REPOSITORY / "models"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own for one test; only what is expensive and never changes (images, wheels) is the user's."""
+    real, own = cache_dir(), tmp_path / "cache"
+    own.mkdir()
+    for name in ("images", "wheels"):
+        (real / name).mkdir(parents=True, exist_ok=True)
+        (own / name).symlink_to(real / name)
+    monkeypatch.setenv("HARNESS_CACHE", str(own))
+    return own
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """A real SSH server on loopback."""
+    if SSHD is None or shutil.which("ssh-keygen") is None:
+        pytest.skip("no sshd here: apt-get install openssh-server")
+    server = Sshd(tmp_path / "sshd")
+    try:
+        yield server
+    finally:
+        server.stop()
