@@ -56,7 +56,7 @@ def write_sequence(
     """One sequence such as ``S005_001`` of the official tree; the last of ``frames`` is the labelled peak.
 
     ``label``: a number written as CK+ does, or the label file's whole text, or None for an empty label
-        folder.
+    folder.
     """
     subject, _, number = sequence.partition("_")
     for frame in frames:

@@ -78,10 +78,11 @@ def test_a_png_without_its_pixels_is_damaged(tree: Path) -> None:
 
 def test_an_empty_and_a_huge_file(tree: Path) -> None:
     made.write(tree / frame(3), b"")
+    made.write(tree / frame(4), GOOD[:5])
     with (tree / frame(2)).open("r+b") as handle:
         handle.truncate(MAX_IMAGE_BYTES + 1)  # sparse: takes no room
     findings = check(tree, crop="centre")
-    assert places(findings, "error", "not-png") == [frame(3)]
+    assert places(findings, "error", "truncated-image") == [frame(3), frame(4)]
     assert places(findings, "error", "too-large") == [frame(2)]
 
 

@@ -97,6 +97,17 @@ def test_other_boards_are_asked_other_things() -> None:
     assert worst(answer(cpu="", throttled=""), "generic") == {}
 
 
+def test_what_devices_yaml_asks_for_is_checked() -> None:
+    asked = {"sent": 1000.0, "received": 1000.5}
+    checks = examine(answer(), PI4, runtimes=["litert", "tflite"], delegates=["edgetpu"], **asked)
+    assert [check.code for check in checks if check.severity == "error"] == ["edgetpu-missing"]
+    old = answer(python="3.6.9 64 aarch64 -")
+    (missing,) = (c for c in examine(old, PI4, runtimes=["litert"], **asked) if c.severity == "error")
+    assert missing.code == "runtime-missing"
+    assert "no litert is published for Python 3.6" in missing.text
+    assert "onnxruntime" in missing.fix
+
+
 def test_clock_is_judged_within_what_can_be_known() -> None:
     inside = linux.check_clock("1003.0", 1000.0, 1004.0, Thresholds(clock_s=1.0))
     assert inside[0].severity == "ok"

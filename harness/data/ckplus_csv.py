@@ -1,8 +1,7 @@
 """``ckextended.csv``: rows of ``emotion,pixels,Usage`` with 48x48 grey values, and no subjects.
 
 Read line by line, not as one CSV stream: no field of this format holds a line end, and so an unbalanced quote
-    spoils
-its own row instead of swallowing the rest, and every line number is right.
+spoils its own row instead of swallowing the rest, and every line number is right.
 """
 
 from __future__ import annotations

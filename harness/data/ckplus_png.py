@@ -66,14 +66,14 @@ def _png_bytes(found: Found) -> bytes:
 def _check_chunks(data: bytes) -> None:
     """Every chunk whole and with its checksum right, up to IEND; and no more pixels than a frame may have.
 
-    Done before Pillow sees the file: it decodes some truncated files without a word, and a small file can
-        unpack to
-    gigabytes. PNG (ISO/IEC 15948): 8-byte signature, then chunks of length, type, data and CRC-32.
+    Done before Pillow sees the file: it decodes some truncated files without a word, and a small file can unpack
+    to gigabytes. PNG (ISO/IEC 15948): 8-byte signature, then chunks of length, type, data and CRC-32.
     """
     again = "get a new copy of the file"
-    if not data.startswith(_PNG):
-        text = "is empty" if not data else "is no PNG file, whatever its name says"
-        raise _BadImageError("not-png", text, "CK+'s images are PNG: get a new copy of the file")
+    if not data:
+        raise _BadImageError("truncated-image", "is empty", again)
+    if not data.startswith(_PNG) and not _PNG.startswith(data):
+        raise _BadImageError("not-png", "is no PNG file, whatever its name says", "CK+'s images are PNG: " + again)
     position = len(_PNG)
     kind = b""
     while kind != b"IEND":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from harness.boards import FAMILIES, BoardFamily
 from harness.doctor import edgetpu, jetson, linux, pi
@@ -18,6 +19,8 @@ def examine(
     sent: float,
     received: float,
     emulated: bool = False,
+    runtimes: Sequence[str] = (),
+    delegates: Sequence[str] = (),
     limits: Thresholds = DEFAULTS,
 ) -> tuple[Check, ...]:
     """Everything the answer to :data:`harness.doctor.probe.PROBE` tells about a board, worst first.
@@ -27,9 +30,11 @@ def examine(
         family: what devices.yaml says the board is.
         sent, received: the controller's clock around the probe, in seconds since 1970.
         emulated: an emulated board has no vcgencmd, nvpmodel or Edge TPU; what only a real one has isn't asked for.
+        runtimes, delegates: what devices.yaml asks for. A runtime that does not fit is an error; ``edgetpu`` makes an
+            Accelerator on USB be looked for on any board.
     """
     told = sections(answer)
-    checks = linux.check_python(told["python"], told["libc"])
+    checks = linux.check_python(told["python"], told["libc"], runtimes)
     checks += _check_family(told["cpu"], told["model"], family)
     checks += linux.check_cpufreq(told["cpufreq"])
     checks += linux.check_temperature(_temperatures(told), limits)
@@ -43,7 +48,7 @@ def examine(
         if family.name.startswith("jetson"):
             checks += jetson.check_power_mode(told["nvpmodel"])
             checks += jetson.check_clocks(told["jetson_clocks"])
-        if family.name == "coral-dev":
+        if family.name == "coral-dev" or "edgetpu" in delegates:
             checks += edgetpu.check_device(told["usb"], told["edgetpu"])
     if not told["end"]:
         fix = "try again; is the board stable?"

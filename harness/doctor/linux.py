@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.doctor.check import DEFAULTS, Check, Thresholds
-from harness.provision.wheels import available, platform_of
+from harness.errors import ProvisionError
+from harness.provision.wheels import available, choose, platform_of
 from harness.safetext import clean
 
 PYTHON_OLDEST = (3, 6)
@@ -180,8 +182,8 @@ def check_clock(text: str, sent: float, received: float, limits: Thresholds = DE
     return [Check("clock", "ok", f"clock within {limits.clock_s + unsure:.1f} s")]
 
 
-def check_python(python: str, libc: str) -> list[Check]:
-    """Is there a Python, and a C library, for which the runtime table has wheels?"""
+def check_python(python: str, libc: str, runtimes: Sequence[str] = ()) -> list[Check]:
+    """Is there a Python, and a C library, for which the runtime table has wheels: any, and each of ``runtimes``?"""
     info = parse_python(python)
     if info is None:
         found = f": {clean(python, 80)!r}" if python else ""
@@ -190,7 +192,7 @@ def check_python(python: str, libc: str) -> list[Check]:
     if info.version < PYTHON_OLDEST:
         fix = "install Python 3.6 or newer as python3"
         return [Check("python-old", "error", f"Python {version}; the runner needs 3.6", fix)]
-    checks = _check_runtimes(info, version, libc)
+    checks = _check_runtimes(info, version, libc, runtimes)
     if info.bits == 32:
         text = f"Python {version} is a 32-bit program on {clean(info.machine)}"
         checks.append(Check("python-32-bit", "note", text, "a 64-bit system has more runtimes and is faster"))
@@ -200,16 +202,24 @@ def check_python(python: str, libc: str) -> list[Check]:
     return checks
 
 
-def _check_runtimes(info: PythonInfo, version: str, libc: str) -> list[Check]:
+def _check_runtimes(info: PythonInfo, version: str, libc: str, runtimes: Sequence[str]) -> list[Check]:
     glibc = parse_libc(libc)
     if glibc is None:
         text = f"no glibc ({clean(libc, 80) or 'nothing said'}): runtimes' wheels need it, musl has none"
         return [Check("glibc-missing", "error", text, "use a Debian or Ubuntu image")]
     said = f"Python {version}, {info.bits} bits, glibc {glibc[0]}.{glibc[1]}"
-    fits, with_numpy = (
-        available(platform_of(version, info.machine, info.bits, f"glibc {glibc[0]}.{glibc[1]}", numpy))
-        for numpy in ("there" if info.numpy else None, "there")
-    )
+    words = version, info.machine, info.bits, f"glibc {glibc[0]}.{glibc[1]}"
+    platform = platform_of(*words, "there" if info.numpy else None)
+    fits, with_numpy = available(platform), available(platform_of(*words, "there"))
+    missing = []
+    for name in runtimes:
+        try:
+            choose(name, platform)
+        except ProvisionError as error:
+            fix = error.fix or "choose another under `runtimes:` in devices.yaml"
+            missing.append(Check("runtime-missing", "error", clean(error.message), fix))
+    if missing:
+        return missing
     if fits:
         return [Check("runtime", "ok", f"{said}: {', '.join(fits)}")]
     if with_numpy:
