@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,8 +13,6 @@ from harness.doctor.examine import examine
 from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
 from harness.errors import BoardError
-from harness.provision import wheels
-from harness.provision.probe import probe
 from harness.session import connecting
 from harness.transport.base import Connection
 
@@ -64,23 +61,15 @@ def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
     sent = time.time()
     done = connection.run(["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES)
     answer = done.stdout.decode("utf-8", "replace")
-    checks = examine(answer, device.family, sent=sent, received=time.time())
-    return (Check("reachable", "ok", "reached, host key as expected"), *checks, *_runtimes(device, connection))
-
-
-def _runtimes(device: Device, connection: Connection) -> Sequence[Check]:
-    """Which runtime a run would use here."""
-    try:
-        board = probe(connection).platform
-        fits = wheels.available(board)
-        missing = [name for name in device.runtimes or () if name not in fits]
-        for name in missing:
-            wheels.choose(name, board)
-    except BoardError as error:
-        return [Check("runtime", "error", error.message, error.fix or "")]
-    if not fits:
-        return [Check("runtime", "error", f"no runtime is published for Python {board.python} on {board.machine}")]
-    return [Check("runtime", "ok", f"runtimes for Python {board.python} on {board.machine}: {', '.join(fits)}")]
+    checks = examine(
+        answer,
+        device.family,
+        sent=sent,
+        received=time.time(),
+        runtimes=device.runtimes or (),
+        delegates=device.delegates,
+    )
+    return (*checks, Check("reachable", "ok", "reached, and its host key is the expected one"))
 
 
 def _emulator() -> tuple[Check, ...]:

@@ -20,7 +20,7 @@ class Dataset:
     """N grey face images with what is needed to split them honestly.
 
     Attributes:
-        name: ``synthetic`` or ``ckplus-tree`` / ``ckplus-981`` / ``ckplus-csv``.
+        name: ``synthetic``, ``ckplus-981``, ``ckplus-csv``, or ``ckplus-tree-<mode>-<crop>``.
         synthetic: True when no real face is in it; said on every page of a report.
         images: uint8, shape (N, 48, 48), 0 black to 255 white.
         labels: int64, shape (N,), indices into ``classes``.
