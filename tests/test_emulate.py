@@ -102,7 +102,7 @@ def test_command_has_the_boards_own_cpu_and_only_loopback(family: object, tmp_pa
     assert isinstance(family, type(FAMILIES["generic"]))
     argv = machine.command(family, "instructions", _image(tmp_path / "a,b"))
     assert argv[argv.index("-cpu") + 1] == family.qemu_cpu
-    assert argv[argv.index("-icount") + 1] == "shift=0,sleep=off"
+    assert argv[argv.index("-icount") + 1] == "shift=0,sleep=on"
     assert argv[argv.index("-smp") + 1] == "1"
     network = argv[argv.index("-netdev") + 1]
     assert "restrict=on" in network

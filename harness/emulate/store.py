@@ -61,7 +61,7 @@ def open_store(folder: Path, spare: Path) -> Store:
 def _sound(path: Path) -> bool:
     """Replay the journal and repair what is safe to repair; false when more than that is wrong."""
     try:
-        # 1: repaired. A board with an instruction clock dates its writes in the future, which is repaired too.
+        # 1: repaired, a journal replayed among the rest
         tools.run(["e2fsck", "-p", str(path)], ok=(0, 1))
     except EmulatorError:
         return False
