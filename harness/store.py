@@ -8,6 +8,7 @@ refused, and every problem is a :class:`~harness.errors.StoreError` that names t
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -196,8 +197,9 @@ def _checked_cell(path: Path) -> Cell:
 
 def _read(path: Path, limit: int) -> bytes:
     try:
-        with path.open("rb") as handle:
-            if not stat.S_ISREG(path.stat().st_mode):
+        # without O_NONBLOCK, opening a named pipe would wait for ever
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
+            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
                 raise StoreError(f"{path}: not a plain file")
             data = handle.read(limit + 1)
     except OSError as error:

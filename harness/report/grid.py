@@ -28,7 +28,7 @@ def grid(data: ReportData) -> Grid:
     """One row a cell; each clock has columns of its own."""
     heads = ["Board", "Network", "Variant", "Runtime", "Threads", "Status", "Accuracy (%)"]
     for clock in data.clocks:
-        heads += [f"Median ({clock.unit})", f"± half its 95 % interval (%, {clock.unit})", f"p90 ({clock.unit})"]
+        heads += [f"Median ({clock.unit})", f"± of 95 % interval (% of {clock.unit})", f"p90 ({clock.unit})"]
     heads += ["Model (kB)", "Peak memory (MB)"]
     columns = [
         "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",

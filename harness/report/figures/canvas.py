@@ -23,7 +23,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK, MUTED, GRID = "#1f2328", "#6e7781", "#d0d7de"
 #: inches; fits a phone held upright and half a laptop's screen
-WIDTH = 5.6
+WIDTH = 5.0
 
 #: What each variant looks like everywhere: (colour, marker).
 KINDS = {

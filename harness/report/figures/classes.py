@@ -45,7 +45,7 @@ def recall(data: ReportData) -> list[Drawing]:
         axes.set_xticks(
             range(len(classes)),
             [f"{for_figure(c, 12)}\n({n})" for c, n in zip(classes, counts, strict=True)],
-            fontsize=7.5,
+            fontsize=7,
         )
         axes.set_xlabel("Class (images of it); number: recall in %")
         axes.set_title(f"Recall of every class{cut}")

@@ -15,7 +15,7 @@
     if (value === null) return "";
     if (typeof value !== "number") return value;
     if (Number.isInteger(value)) return value.toLocaleString("en");
-    return Math.abs(value) >= 10000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
+    return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
   }
 
   function compare(a, b) {
