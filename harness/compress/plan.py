@@ -1,0 +1,132 @@
+"""Chooses which channels go: the least important per unit of cost first, in hardware-sized bunches."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.compress.graph import Channels
+from harness.compress.importance import Scores
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """A layer whose cost is price * work * (channels in) * (channels out); families by how often each occurs."""
+
+    work: float
+    taken: Counter[int]
+    given: Counter[int]
+    fixed_in: int
+    fixed_out: int
+    depthwise: bool
+
+
+class CostModel:
+    """Cost of a model as channels go.
+
+    Args:
+        model: the model before pruning.
+        channels: of it.
+        prices: cost per multiply-accumulate by layer name, e.g. measured nanoseconds on a device; 1 where missing, so
+            that without prices the cost is MACs.
+    """
+
+    def __init__(self, model: Any, channels: Channels, prices: Mapping[str, float] | None = None) -> None:
+        self.families = _families(channels)
+        family_of = {group: k for k, members in enumerate(self.families) for group in members}
+        self._layers = [
+            _priced(channels, layer, family_of, (prices or {}).get(layer.name, 1.0))
+            for layer in model.layers
+            if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D", "Dense")
+        ]
+
+    def cost(self, widths: list[int]) -> float:
+        """Cost with ``widths[k]`` channels left in family k."""
+        total = 0.0
+        for layer in self._layers:
+            out = layer.fixed_out + sum(widths[k] * times for k, times in layer.given.items())
+            into = 1 if layer.depthwise else layer.fixed_in + sum(widths[k] * t for k, t in layer.taken.items())
+            total += layer.work * into * out
+        return total
+
+
+def choose(
+    costs: CostModel, scores: Scores, target: float, *, multiple: int = 4, least: int = 4, largest_cut: float = 1.0
+) -> set[int]:
+    """Channel groups to remove so that the cost falls to ``target`` (as near as the limits allow).
+
+    Each family (channels that differ in nothing but their weights) loses its least important ``multiple`` channels at a
+    time, so that widths stay multiples of it: kernels work on 4 or 8 channels at once, and the rest of a bunch is free.
+
+    Args:
+        costs: cost model of the network.
+        scores: importance per group.
+        target: cost to come down to.
+        multiple: channels that go at once.
+        least: channels every family keeps.
+        largest_cut: share of a family that may go in this round.
+    """
+    ranked = [sorted(members, key=lambda g: (scores[g], g)) for members in costs.families]
+    widths = [len(members) for members in ranked]
+    floors = [max(least, math.ceil(len(members) * (1 - largest_cut))) for members in ranked]
+    gone: set[int] = set()
+    now = costs.cost(widths)
+    while now > target:
+        best: tuple[float, int, int, float] | None = None
+        for k, members in enumerate(ranked):
+            count = (widths[k] - 1) % multiple + 1  # first down to a multiple, then bunch by bunch
+            if widths[k] - count < floors[k]:
+                continue
+            start = len(members) - widths[k]
+            trial = [*widths[:k], widths[k] - count, *widths[k + 1 :]]
+            after = costs.cost(trial)
+            lost = sum(scores[g] for g in members[start : start + count])
+            rank = lost / max(now - after, 1e-12)
+            if best is None or rank < best[0]:
+                best = (rank, k, count, after)
+        if best is None:
+            break
+        _, k, count, now = best
+        start = len(ranked[k]) - widths[k]
+        gone.update(ranked[k][start : start + count])
+        widths[k] -= count
+    return gone
+
+
+def _families(channels: Channels) -> list[list[int]]:
+    """Removable groups that occur in the same layers equally often, together."""
+    places: dict[int, Counter[str]] = {group: Counter() for group in channels.groups()}
+    for name, use in channels.uses.items():
+        for side, numbers in (("in", use.taken), ("out", use.given)):
+            for group in channels.roots(numbers):
+                if group in places:
+                    places[group][f"{name}/{side}"] += 1
+    families: dict[tuple[tuple[str, int], ...], list[int]] = {}
+    for group, where in places.items():
+        families.setdefault(tuple(sorted(where.items())), []).append(group)
+    return list(families.values())
+
+
+def _priced(channels: Channels, layer: Any, family_of: Mapping[int, int], price: float) -> _Priced:
+    use = channels.uses[layer.name]
+    kind = type(layer).__name__
+    area = 1 if kind == "Dense" else math.prod(layer.kernel.shape[:2])
+    taken, given = channels.roots(use.taken), channels.roots(use.given)
+
+    def per_family(groups: list[int]) -> Counter[int]:
+        # how often one channel of a family occurs here (more than once after Flatten or a concatenation with itself)
+        found = Counter(family_of[g] for g in groups if g in family_of)
+        sizes = Counter(family_of[g] for g in set(groups) if g in family_of)
+        return Counter({k: found[k] // sizes[k] for k in found})
+
+    return _Priced(
+        work=price * area * math.prod(layer.output.shape[1:-1]),
+        taken=per_family(taken),
+        given=per_family(given),
+        fixed_in=sum(g not in family_of for g in taken),
+        fixed_out=sum(g not in family_of for g in given),
+        depthwise=kind == "DepthwiseConv2D",
+    )

@@ -1,0 +1,79 @@
+"""Exports every variant of a model and records what each file is and how accurate it is."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.export import onnx, runtimes, tflite
+from harness.fsio import sha256_bytes
+from harness.manifest import VARIANTS, Artifact, Format, Variant
+
+#: training images that set int8 ranges
+CALIBRATION = 200
+
+Images = npt.NDArray[np.uint8]
+
+
+def export_all(
+    model: Any,
+    folder: Path,
+    *,
+    representative: Images,
+    images: Images,
+    labels: npt.NDArray[np.int64],
+    classes: int,
+    progress: Callable[[str], None],
+) -> tuple[list[Artifact], tuple[tuple[int, ...], ...]]:
+    """Write ``<variant>.<format>`` files into ``folder`` and measure each with its runtime.
+
+    Args:
+        model: the trained Keras model.
+        representative: training images uint8 (N, 48, 48); every k-th is used, about 200.
+        images, labels: the test split.
+        classes: how many there are.
+
+    Returns:
+        One record per file, and the fp32 TFLite model's confusion matrix (row = truth).
+    """
+    chosen = representative[:: max(1, len(representative) // CALIBRATION)]
+    artifacts = []
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    for variant in VARIANTS:
+        for fmt in formats(variant):
+            path = folder / f"{variant}.{fmt}"
+            export = tflite.export_tflite if fmt == "tflite" else onnx.export_onnx
+            export(model, path, variant, chosen)
+            guess = runtimes.probabilities(path, images).argmax(1)
+            if (variant, fmt) == ("fp32", "tflite"):
+                np.add.at(confusion, (labels, guess), 1)
+            artifacts.append(_record(path, variant, fmt, float((guess == labels).mean())))
+            progress(f"{model.name}: {path.name} {artifacts[-1].bytes} bytes, accuracy {artifacts[-1].accuracy:.4f}")
+    return artifacts, tuple(tuple(int(n) for n in row) for row in confusion)
+
+
+def formats(variant: Variant) -> tuple[Format, ...]:
+    """File formats a variant exists in: dynamic range is TFLite's alone."""
+    return ("tflite",) if variant == "dynamic" else ("tflite", "onnx")
+
+
+def _record(path: Path, variant: Variant, fmt: Format, accuracy: float) -> Artifact:
+    content = path.read_bytes()
+    taken, given = runtimes.tensor_specs(path)
+    return Artifact(
+        variant=variant,
+        format=fmt,
+        sha256=sha256_bytes(content),
+        bytes=len(content),
+        gzip_bytes=len(gzip.compress(content, 9, mtime=0)),
+        input=taken,
+        output=given,
+        quantisation=(tflite.QUANTISATION if fmt == "tflite" else onnx.QUANTISATION)[variant],
+        accuracy=accuracy,
+        accuracy_runtime=runtimes.runtime_name(path),
+    )

@@ -1,0 +1,100 @@
+"""All networks by name. Adding one: a file with a ``build`` function, and a line here."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that can be built; importing this record doesn't import Keras.
+
+    Attributes:
+        name: as in ``models/<name>/``.
+        title: as shown in reports.
+        citation: the paper it is from.
+        module: under :mod:`harness.networks`, with ``build(classes, shape, **options)``.
+        options: further arguments of ``build``, as pairs.
+        pruned_from: the network this one is pruned from; None for those trained from nothing.
+    """
+
+    name: str
+    title: str
+    citation: str
+    module: str
+    options: tuple[tuple[str, Any], ...] = ()
+    pruned_from: str | None = None
+
+    def build(self, classes: int = 7, shape: tuple[int, int, int] = (48, 48, 1)) -> Any:
+        """An untrained Keras model: float32 pixels 0..255 of ``shape`` in, softmax probabilities out."""
+        module = importlib.import_module(f"harness.networks.{self.module}")
+        model = module.build(classes, shape, **dict(self.options))
+        for layer in model.layers:
+            # Some published momenta (0.99, 0.999) average over far more steps than 800 images give: the running
+            # statistics would lag and the network would be judged worse than it is.
+            if type(layer).__name__ == "BatchNormalization":
+                layer.momentum = min(layer.momentum, 0.9)
+        return model
+
+
+_XU = "Xu, Yin, Yang: Facial Expression Recognition Based on CNNs and Edge Computing, IEEE TOCS 2020"
+
+NETWORKS: tuple[Network, ...] = (
+    Network("resvgg19", "Residual VGG19", _XU, "resvgg19"),
+    Network("resvgg19-pruned", "Residual VGG19, pruned", _XU, "resvgg19", pruned_from="resvgg19"),
+    Network(
+        "vgg19", "VGG19", "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, "
+        "ICLR 2015", "resvgg19", (("residual", False), ("name", "vgg19")),
+    ),
+    Network("mobilenet-v1", "MobileNetV1", "Howard et al.: MobileNets, arXiv:1704.04861, 2017", "mobilenet_v1"),
+    Network(
+        "mobilenet-v2", "MobileNetV2", "Sandler et al.: MobileNetV2: Inverted Residuals and Linear Bottlenecks, "
+        "CVPR 2018", "mobilenet_v2",
+    ),
+    Network(
+        "mobilenet-v3-small", "MobileNetV3-Small", "Howard et al.: Searching for MobileNetV3, ICCV 2019",
+        "mobilenet_v3", (("size", "small"),),
+    ),
+    Network(
+        "mobilenet-v3-large", "MobileNetV3-Large", "Howard et al.: Searching for MobileNetV3, ICCV 2019",
+        "mobilenet_v3", (("size", "large"),),
+    ),
+    Network(
+        "squeezenet", "SqueezeNet 1.1", "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, "
+        "arXiv:1602.07360, 2016", "squeezenet",
+    ),
+    Network(
+        "shufflenet-v2", "ShuffleNetV2 1.0x", "Ma et al.: ShuffleNet V2: Practical Guidelines for Efficient CNN "
+        "Architecture Design, ECCV 2018", "shufflenet_v2",
+    ),
+    Network("ghostnet", "GhostNet", "Han et al.: GhostNet: More Features from Cheap Operations, CVPR 2020", "ghostnet"),
+    Network(
+        "efficientnet-lite0", "EfficientNet-Lite0", "Tan, Le: EfficientNet: Rethinking Model Scaling for CNNs, ICML "
+        "2019; Lite form by R. Liu, TensorFlow blog, 2020", "efficientnet_lite0",
+    ),
+    Network(
+        "mnasnet", "MnasNet-A1", "Tan et al.: MnasNet: Platform-Aware Neural Architecture Search for Mobile, CVPR 2019",
+        "mnasnet",
+    ),
+)  # fmt: skip
+
+
+def names() -> list[str]:
+    """Names of all networks, in the order reports show them."""
+    return [network.name for network in NETWORKS]
+
+
+def get(name: str) -> Network:
+    """The network of that name.
+
+    Raises:
+        UsageError: there is none; names them all.
+    """
+    for network in NETWORKS:
+        if network.name == name:
+            return network
+    raise UsageError(f"network '{name}' is unknown", fix=f"one of {', '.join(names())}")

@@ -1,0 +1,60 @@
+"""Random variations of training images: small turns, zooms and shifts, mirror images, light and camera noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.data.faces import SIZE
+
+_TURN = 0.14  # radians
+_ZOOM = 0.08
+_SHIFT = 3.0  # pixels
+_GAIN = 0.3
+_OFFSET = 25.0
+_GRAIN = 8.0
+
+
+def augment(images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """One random variation of each image.
+
+    Args:
+        images: uint8, shape (N, 48, 48).
+        rng: source of randomness.
+
+    Returns:
+        float32, shape (N, 48, 48, 1), 0..255. Mirror images keep their label: no expression here has a side.
+    """
+    n = len(images)
+    turn = rng.uniform(-_TURN, _TURN, n)
+    zoom = 1.0 + rng.uniform(-_ZOOM, _ZOOM, n)
+    mirror = np.where(rng.random(n) < 0.5, -1.0, 1.0)
+    shift = rng.uniform(-_SHIFT, _SHIFT, (2, n))
+    warped = _warp(images, np.cos(turn) * zoom, np.sin(turn) * zoom, mirror, shift)
+    gain = 1.0 + rng.uniform(-_GAIN, _GAIN, (n, 1, 1))
+    offset = rng.uniform(-_OFFSET, _OFFSET, (n, 1, 1))
+    grain = rng.uniform(0.0, _GRAIN, (n, 1, 1)) * rng.standard_normal(warped.shape, dtype=np.float32)
+    lit = (warped - 128.0) * gain + 128.0 + offset + grain
+    return np.clip(lit, 0.0, 255.0).astype(np.float32)[..., None]
+
+
+def _warp(
+    images: npt.NDArray[np.uint8],
+    cos: npt.NDArray[np.float64],
+    sin: npt.NDArray[np.float64],
+    mirror: npt.NDArray[np.float64],
+    shift: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float32]:
+    """Turn, zoom, mirror and shift with bilinear sampling; what lies outside repeats the border."""
+    centre = (SIZE - 1) / 2
+    v, u = np.meshgrid(np.arange(SIZE) - centre, np.arange(SIZE) - centre, indexing="ij")
+    x = (cos[:, None, None] * u - sin[:, None, None] * v) * mirror[:, None, None] + shift[0][:, None, None]
+    y = sin[:, None, None] * u + cos[:, None, None] * v + shift[1][:, None, None]
+    x, y = np.clip(x + centre, 0, SIZE - 1.001), np.clip(y + centre, 0, SIZE - 1.001)
+    left, top = x.astype(np.int64), y.astype(np.int64)
+    fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    row = np.arange(len(images))[:, None, None]
+    source = images.astype(np.float32)
+    upper = source[row, top, left] * (1 - fx) + source[row, top, left + 1] * fx
+    lower = source[row, top + 1, left] * (1 - fx) + source[row, top + 1, left + 1] * fx
+    return np.asarray(upper * (1 - fy) + lower * fy, dtype=np.float32)

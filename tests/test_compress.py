@@ -1,0 +1,167 @@
+"""Structured pruning: what is removed is really gone, what stays computes the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.train
+
+from harness.compress import distil, importance, plan, surgery  # noqa: E402
+from harness.compress.graph import Channels, trace  # noqa: E402
+from harness.errors import BuildError, UsageError  # noqa: E402
+from harness.networks import registry, resvgg19  # noqa: E402
+from harness.networks.macs import count_macs  # noqa: E402
+
+
+def tiny() -> Any:
+    model = resvgg19.build(widths=((8, 8), (12, 12), (16, 16)), name="tiny")
+    return stirred(model)
+
+
+def stirred(model: Any) -> Any:
+    """Batch statistics of a fresh model are all 0 and 1, which would hide a wrong slice."""
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    return model
+
+
+def silenced(model: Any, channels: Channels, gone: set[int]) -> Any:
+    """The unpruned model with the outgoing weights of removed channels at zero."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in copy.layers:
+        if type(layer).__name__ in ("Conv2D", "Dense"):
+            lost = [channels.root[n] in gone for n in channels.uses[layer.name].taken]
+            kernel = np.copy(np.asarray(layer.kernel))
+            kernel[..., lost, :] = 0
+            layer.kernel.assign(kernel)
+    return copy
+
+
+def assert_same_without(model: Any, share: float) -> Any:
+    channels = trace(model)
+    rng = np.random.default_rng(1)
+    costs = plan.CostModel(model, channels)
+    scores = {group: float(rng.random()) for group in channels.groups()}
+    gone = plan.choose(costs, scores, count_macs(model) * share)
+    smaller = surgery.remove(model, channels, gone)
+    assert count_macs(smaller) <= count_macs(model) * share * 1.05
+    x = rng.integers(0, 256, (3, 48, 48, 1)).astype(np.float32)
+    expected = np.asarray(silenced(model, channels, gone)(x, training=False))
+    np.testing.assert_allclose(np.asarray(smaller(x, training=False)), expected, atol=1e-4)
+    return smaller
+
+
+def test_removing_channels_equals_silencing_them() -> None:
+    smaller = assert_same_without(tiny(), 0.4)
+    assert smaller.count_params() < tiny().count_params()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["mobilenet-v1", "mobilenet-v2", "mobilenet-v3-small", "squeezenet", "ghostnet", "efficientnet-lite0", "mnasnet"],
+)
+def test_works_on_the_networks_of_the_zoo(name: str) -> None:
+    assert_same_without(stirred(registry.get(name).build()), 0.5)
+
+
+def test_a_block_s_output_and_shortcut_go_together() -> None:
+    channels = trace(tiny())
+    out = channels.roots(channels.uses["block2_2_conv"].given)
+    assert out == channels.roots(channels.uses["block2_shortcut_conv"].given)
+    assert set(out) == set(channels.roots(channels.uses["block3_1_conv"].taken))
+
+
+def test_ends_of_the_network_are_kept() -> None:
+    model = tiny()
+    channels = trace(model)
+    ends = set(channels.roots(channels.uses["probabilities"].given))
+    assert not ends & set(channels.groups())
+    with pytest.raises(BuildError, match="input or output"):
+        surgery.remove(model, channels, ends)
+
+
+def test_a_shuffle_is_refused_by_name() -> None:
+    inputs = keras.layers.Input((4, 4, 6))
+    x = keras.layers.Conv2D(6, 1)(inputs)
+    x = keras.layers.Permute((2, 1, 3), name="swap")(keras.layers.Reshape((4, 6, 4), name="mix")(x))
+    with pytest.raises(BuildError, match="mix"):
+        trace(keras.Model(inputs, x))
+
+
+def test_cost_model_counts_what_the_network_costs() -> None:
+    model = tiny()
+    channels = trace(model)
+    costs = plan.CostModel(model, channels)
+    assert costs.cost([len(members) for members in costs.families]) == count_macs(model)
+
+
+def test_prices_send_the_knife_elsewhere() -> None:
+    model = tiny()
+    channels = trace(model)
+    scores = dict.fromkeys(channels.groups(), 1.0)
+    dear = plan.CostModel(model, channels, {"block3_1_conv": 1000.0})
+    target = 0.6 * dear.cost([len(members) for members in dear.families])
+    smaller = surgery.remove(model, channels, plan.choose(dear, scores, target))
+    before, after = (m.get_layer("block3_1_conv").kernel.shape for m in (model, smaller))
+    assert after[2] * after[3] < before[2] * before[3]
+    assert smaller.get_layer("block1_1_conv").filters == 8
+
+
+def test_widths_stay_multiples() -> None:
+    model = tiny()
+    channels = trace(model)
+    gone = plan.choose(plan.CostModel(model, channels), dict.fromkeys(channels.groups(), 1.0), 1.0)
+    widths = {layer.filters for layer in surgery.remove(model, channels, gone).layers if hasattr(layer, "filters")}
+    assert widths == {4}
+
+
+@pytest.mark.parametrize("method", ["bn", "l1", "taylor"])
+def test_importance_finds_the_dead_channel(method: str) -> None:
+    model = tiny()
+    conv, norm = model.get_layer("block1_1_conv"), model.get_layer("block1_1_bn")
+    kernel = np.copy(np.asarray(conv.kernel))
+    kernel[..., 3] = 0
+    conv.kernel.assign(kernel)
+    for variable in (norm.gamma, norm.beta):
+        values = np.copy(np.asarray(variable))
+        values[3] = 0
+        variable.assign(values)
+    channels = trace(model)
+    if method == "taylor":
+        x = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype(np.float32)
+        scores = importance.taylor(model, channels, x, np.eye(7, dtype=np.float32)[np.arange(16) % 7])
+    else:
+        scores = (importance.l1 if method == "l1" else importance.batch_norm_scale)(model, channels)
+    family = channels.roots(channels.uses["block1_1_conv"].given)
+    assert min(family, key=lambda g: scores[g]) == family[3]
+    assert scores[family[3]] == pytest.approx(0, abs=1e-12)
+
+
+def test_unknown_importance_is_refused() -> None:
+    with pytest.raises(UsageError, match="taylor"):
+        importance.check_method("magic")
+
+
+def test_lessons_are_asked_once(tmp_path: Path) -> None:
+    from harness.data.splits import split
+    from tests.test_splits import small_dataset
+
+    data = small_dataset()
+    parts = split(data)
+    teacher = tiny()
+    first = distil.lessons(teacher, data, parts, 0, tmp_path, sets=2)(5)
+    teacher.set_weights([w * 0 for w in teacher.get_weights()])
+    again = distil.lessons(teacher, data, parts, 0, tmp_path, sets=2)(5)
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    np.testing.assert_allclose(first[1].sum(axis=1), 1, atol=1e-5)

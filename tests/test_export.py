@@ -1,0 +1,101 @@
+"""Export: every variant runs in its real runtime and says what the Keras model says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+pytest.importorskip("ai_edge_litert")
+onnx_package = pytest.importorskip("onnx")
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.slow,
+    # onnx and the converters use numpy, protobuf and typing names that newer releases deprecate
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
+
+from harness.errors import BuildError  # noqa: E402
+from harness.export import onnx, package, runtimes, tflite  # noqa: E402
+from harness.manifest import TensorSpec  # noqa: E402
+from harness.networks import resvgg19  # noqa: E402
+from tests.test_compress import stirred  # noqa: E402
+from tests.test_splits import small_dataset  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    keras.utils.set_random_seed(5)
+    return stirred(resvgg19.build(widths=((4, 4), (8, 8)), name="tiny"))
+
+
+@pytest.fixture(scope="module")
+def exported(model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any], Any]:
+    folder = tmp_path_factory.mktemp("exported")
+    data = small_dataset()
+    artifacts, confusion = package.export_all(
+        model,
+        folder,
+        representative=data.images[:60],
+        images=data.images[60:],
+        labels=data.labels[60:],
+        classes=7,
+        progress=lambda line: None,
+    )
+    return folder, artifacts, confusion
+
+
+def test_all_variants_are_recorded(exported: tuple[Path, list[Any], Any]) -> None:
+    folder, artifacts, confusion = exported
+    assert {a.filename for a in artifacts} == {p.name for p in folder.iterdir()}
+    assert len(artifacts) == 7
+    assert sum(map(sum, confusion)) == 36
+    assert all(a.bytes == (folder / a.filename).stat().st_size for a in artifacts)
+
+
+def test_outputs_agree_with_keras(model: Any, exported: tuple[Path, list[Any], Any]) -> None:
+    folder, artifacts, _ = exported
+    images = small_dataset().images[60:]
+    expected = model.predict(images.astype(np.float32)[..., None], verbose=0)
+    for artifact in artifacts:
+        tolerance = {"fp32": 1e-4, "fp16": 0.02}.get(artifact.variant, 0.15)
+        given = runtimes.probabilities(folder / artifact.filename, images)
+        assert np.abs(given - expected).max() < tolerance, artifact.filename
+
+
+def test_int8_takes_pixels_minus_128(exported: tuple[Path, list[Any], Any]) -> None:
+    _, artifacts, _ = exported
+    int8 = next(a for a in artifacts if a.filename == "int8.tflite")
+    assert int8.input == TensorSpec(shape=(1, 48, 48, 1), dtype="int8", scale=1.0, zero_point=-128)
+    assert int8.output.dtype == "int8"
+
+
+def test_onnx_is_old_enough_for_old_boards(exported: tuple[Path, list[Any], Any]) -> None:
+    for path in exported[0].glob("*.onnx"):
+        loaded = onnx_package.load(path)
+        assert loaded.ir_version <= 7
+        assert {o.version for o in loaded.opset_import if o.domain == ""} == {13}
+
+
+def test_quantise_rounds_and_clips() -> None:
+    images = np.array([[[0, 128, 255]]], dtype=np.uint8)
+    spec = TensorSpec(shape=(1, 1, 3, 1), dtype="int8", scale=1.0, zero_point=-128)
+    assert runtimes.quantise(images, spec).ravel().tolist() == [-128, 0, 127]
+    half = TensorSpec(shape=(1, 1, 3, 1), dtype="uint8", scale=0.5, zero_point=0)
+    assert runtimes.quantise(images, half).ravel().tolist() == [0, 255, 255]
+
+
+def test_a_converter_s_refusal_is_a_build_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
+    monkeypatch.setattr(onnx, "_to_onnx", lambda model, path: 1 / 0)
+    with pytest.raises(BuildError, match=r"tiny: ONNX fp32"):
+        onnx.export_onnx(model, tmp_path / "x.onnx", "fp32", small_dataset().images)
+
+
+def test_dynamic_range_stays_readable_by_old_runtimes(exported: tuple[Path, list[Any], Any]) -> None:
+    path = exported[0] / "dynamic.tflite"
+    assert tflite.QUANTISATION["dynamic"]
+    assert path.stat().st_size < (exported[0] / "fp32.tflite").stat().st_size

@@ -1,0 +1,106 @@
+"""Training: varied images, weights, schedules, and going on after a kill with the same result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.errors import UsageError
+from harness.train.augment import augment
+from harness.train.recipe import LARGE_MACS, Recipe, recipe_for
+from tests.test_splits import small_dataset
+
+
+def test_augmented_images_vary_and_stay_pixels() -> None:
+    images = small_dataset().images[:8]
+    first, again, other = (augment(images, np.random.default_rng(k)) for k in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert first.shape == (8, 48, 48, 1)
+    assert first.dtype == np.float32
+    assert first.min() >= 0
+    assert first.max() <= 255
+
+
+def test_augmentation_keeps_the_picture() -> None:
+    image = np.zeros((200, 48, 48), dtype=np.uint8)
+    image[:, 16:32, 16:32] = 200
+    mean = augment(image, np.random.default_rng(0)).mean(axis=0)[..., 0]
+    assert mean[24, 24] > mean[2, 2] + 100
+
+
+def test_recipes() -> None:
+    assert recipe_for("quick", 1).epochs < recipe_for("full", 1).epochs
+    assert recipe_for("full", LARGE_MACS + 1).epochs < recipe_for("full", 1).epochs
+    with pytest.raises(UsageError, match="quick or full"):
+        recipe_for("slow", 1)
+
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+
+from harness.data.splits import split  # noqa: E402
+from harness.networks import resvgg19  # noqa: E402
+from harness.train import loop  # noqa: E402
+
+train_mark = pytest.mark.train
+
+
+def fresh() -> Any:
+    keras.utils.set_random_seed(3)
+    return resvgg19.build(widths=((2, 2), (2, 2)), name="tiny")
+
+
+def run(folder: Path, model: Any, stop_after: int | None = None, epochs: int = 4) -> loop.Outcome:
+    data = small_dataset()
+    lines: list[str] = []
+
+    def progress(line: str) -> None:
+        lines.append(line)
+        if len(lines) == stop_after:
+            raise KeyboardInterrupt
+
+    recipe = Recipe(epochs=epochs, rate=1e-2)
+    return loop.train(model, data, split(data), recipe, seed=1, folder=folder, progress=progress)
+
+
+@train_mark
+def test_class_weights_have_mean_one() -> None:
+    labels = np.array([0] * 8 + [1] * 2)
+    weights = loop.class_weights(labels, 3, 1.0)
+    assert weights[labels].mean() == pytest.approx(1)
+    assert weights[1] == pytest.approx(4 * weights[0])
+    assert weights[2] == 0
+
+
+@train_mark
+@pytest.mark.slow
+def test_resumed_training_ends_the_same(tmp_path: Path) -> None:
+    whole = fresh()
+    outcome = run(tmp_path / "whole", whole)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", fresh(), stop_after=2)
+    resumed = fresh()
+    again = run(tmp_path / "cut", resumed)
+    assert again.history == outcome.history
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@train_mark
+@pytest.mark.slow
+def test_another_recipe_starts_over(tmp_path: Path) -> None:
+    run(tmp_path, fresh(), epochs=2)
+    assert len(run(tmp_path, fresh(), epochs=3).history) == 3
+
+
+@train_mark
+@pytest.mark.slow
+def test_patience_ends_training(tmp_path: Path) -> None:
+    data = small_dataset()
+    recipe = Recipe(epochs=50, rate=1e-9, patience=1)
+    outcome = loop.train(fresh(), data, split(data), recipe, seed=1, folder=tmp_path, progress=lambda line: None)
+    assert len(outcome.history) < 50
