@@ -124,7 +124,7 @@ def test_a_slowed_runner_is_named(sshd: Sshd, cache: Path, tmp_path: Path) -> No
 def test_a_board_without_python(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
     (sshd.bin / "python3").write_text("#!/bin/sh\nexit 127\n")
     (sshd.bin / "python3").chmod(0o755)
-    outcome, told = execute(fleet(sshd.device()), tmp_path / "results")
+    _, told = execute(fleet(sshd.device()), tmp_path / "results")
     assert {(c.status, c.reasons[0].code) for c in told.cells} == {("FAILED", "provision")}
     assert "no python3 on the board" in told.cells[0].reasons[0].text
 

@@ -95,11 +95,8 @@ def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:
 
     before = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "reports").rglob("*") if p.is_file()}
     shutil.rmtree(tmp_path / "reports")
-    subprocess.run(
-        [sys.executable, "-m", "harness", "report", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "reports")],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    folders = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "reports")]
+    subprocess.run([sys.executable, "-m", "harness", "report", *folders], check=True, capture_output=True)
     after = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "reports").rglob("*") if p.is_file()}
     assert before
     assert after == before
