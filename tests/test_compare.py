@@ -1,0 +1,160 @@
+"""Comparing runs: what is found, what is refused, when the gate trips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.compare import Comparison, compare, parse_gate
+from harness.errors import UsageError
+from harness.records import Cell
+from tests.cell_factory import LABELS, device, make_cell, make_run, matrix
+
+HERE = device("here", "generic", emulated=False)
+
+
+def slower(cell: Cell, factor: float) -> Cell:
+    return cell.model_copy(update={"latency_ns": tuple(round(x * factor) for x in cell.latency_ns)})
+
+
+def pair(tmp_path: Path, a: list[Cell], b: list[Cell], **options: Any) -> Comparison:
+    return compare(make_run(tmp_path, a, name="a"), make_run(tmp_path, b, name="b"), **options)
+
+
+def test_a_run_is_the_same_as_itself(tmp_path: Path) -> None:
+    cells = matrix(3, 3)
+    found = pair(tmp_path, cells, cells, gate=0.0)
+    assert found.counts() == {"faster": 0, "slower": 0, "same": 18, "refused": 0}
+    assert not found.tripped
+    assert (found.lost, found.new, found.synthetic) == ((), (), True)
+
+
+def test_a_slowdown_above_the_gate_trips_it(tmp_path: Path) -> None:
+    cells = [make_cell("ghostnet"), make_cell("ghostnet", dev=HERE)]
+    found = pair(tmp_path, cells, [slower(c, 1.06) for c in cells], gate=0.05)
+    assert [p.verdict for p in found.pairs] == ["slower", "slower"]
+    assert all("slower by 6.0%" in p.gates[0] for p in found.pairs)
+    assert [p.unit for p in found.pairs] == ["ms", "million instructions"]
+    assert found.tripped
+
+
+def test_a_significant_slowdown_below_the_gate_does_not(tmp_path: Path) -> None:
+    cells = [make_cell()]
+    found = pair(tmp_path, cells, [slower(cells[0], 1.03)], gate=0.05)
+    assert found.pairs[0].verdict == "slower"
+    assert not found.tripped
+
+
+def test_a_slowdown_lost_in_noise_does_not(tmp_path: Path) -> None:
+    a = make_cell(dev=HERE, noise=0.6, seed=1)
+    b = slower(make_cell(dev=HERE, noise=0.6, seed=2), 1.05)
+    found = pair(tmp_path, [a], [b], gate=0.01)
+    assert found.pairs[0].verdict == "same"
+    assert not found.tripped
+
+
+def test_boots_that_differ_by_a_hair_are_the_same(tmp_path: Path) -> None:
+    cell = make_cell()
+    found = pair(tmp_path, [cell], [slower(cell, 1.00003)], gate=0.0)
+    assert found.pairs[0].verdict == "same"
+
+
+def test_three_percent_more_instructions_are_always_found(tmp_path: Path) -> None:
+    cells = [make_cell(seed=i, model=f"net-{i}") for i in range(20)]
+    found = pair(tmp_path, cells, [slower(c, 1.03) for c in cells], gate=0.02)
+    assert all(p.gates for p in found.pairs)
+
+
+def test_runs_of_one_build_on_a_noisy_wall_clock_rarely_trip(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    tripped = 0
+    for i in range(40):
+        sides = []
+        for _ in range(2):
+            noise = np.abs(rng.normal(0, 0.03, 297)) + 0.01 * rng.random()  # each run has an offset of its own
+            sides.append(make_cell(dev=HERE, latency_ns=tuple(int(x) for x in 1e7 * (1 + noise))))
+        folder = tmp_path / str(i)
+        tripped += pair(folder, [sides[0]], [sides[1]], gate=0.05).tripped
+    assert tripped <= 2
+
+
+def wrong(cell: Cell, count: int) -> Cell:
+    answers = tuple((label + 1) % 7 if i < count else label for i, label in enumerate(LABELS))
+    return cell.model_copy(update={"predictions": answers, "accuracy": 1 - count / 99})
+
+
+def test_a_loss_of_accuracy_is_mcnemars_to_judge(tmp_path: Path) -> None:
+    cell = make_cell()
+    few = pair(tmp_path / "few", [wrong(cell, 0)], [wrong(cell, 5)], gate=0.5)
+    assert not few.tripped
+    many = pair(tmp_path / "many", [wrong(cell, 0)], [wrong(cell, 6)], gate=0.5)
+    assert "accuracy fell from 100.0% to 93.9%" in many.pairs[0].gates[0]
+    better = pair(tmp_path / "better", [wrong(cell, 9)], [wrong(cell, 0)], gate=0.5)
+    assert not better.tripped
+    assert better.pairs[0].accuracy is not None
+    assert better.pairs[0].accuracy.significant
+
+
+def test_many_cells_need_stronger_evidence(tmp_path: Path) -> None:
+    cells = [make_cell(model=f"net-{i}") for i in range(20)]
+    found = pair(tmp_path, [wrong(c, 0) for c in cells], [wrong(cells[0], 6), *(wrong(c, 0) for c in cells[1:])], gate=0.5)
+    assert not found.tripped  # p is 0.03 for one cell, and twenty were looked at
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"device": device(board="raspberry-pi-5")}, "other board: raspberry-pi-4 and raspberry-pi-5"),
+        ({"device": device(clock="wall")}, "other clock: instructions and wall"),
+        ({"device": device(cpu_part="0xd0b")}, "other CPU part"),
+        ({"device": device(kernel="6.6")}, "other kernel"),
+        ({"split": make_cell().split.model_copy(update={"sha256": "f" * 64})}, "other test split"),
+        ({"runtime": make_cell().runtime.model_copy(update={"version": "9"})}, "other runtime version: 2.3.0 and 9"),
+        ({"runtime": make_cell().runtime.model_copy(update={"delegate_applied": "cpu"})}, "other applied delegate"),
+    ],
+)
+def test_the_unlike_is_refused_with_the_reason(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    found = pair(tmp_path, [make_cell()], [slower(make_cell(), 2).model_copy(update=changes)], gate=0.01)
+    assert found.pairs[0].verdict == "refused"
+    assert any(reason in text for text in found.pairs[0].refused)
+    assert not found.tripped
+
+
+def test_cells_of_another_runtime_or_split_are_met_and_refused(tmp_path: Path) -> None:
+    a = make_cell()
+    runtime = a.runtime.model_copy(update={"name": "onnxruntime"})
+    b = a.model_copy(update={"runtime": runtime, "cell": a.cell.replace("litert", "onnxruntime")})
+    found = pair(tmp_path, [a], [b])
+    assert "other runtime: litert and onnxruntime" in found.pairs[0].refused
+    assert (found.lost, found.new) == ((), ())
+
+
+def test_what_is_being_compared_may_differ(tmp_path: Path) -> None:
+    a = make_cell()
+    b = a.model_copy(update={"runtime": a.runtime.model_copy(update={"version": "9"})})
+    assert pair(tmp_path, [a], [b], allow=["runtime"]).pairs[0].verdict == "same"
+    with pytest.raises(UsageError, match="can't allow 'clock'"):
+        compare(tmp_path / "a", tmp_path / "b", allow=["clock"])
+
+
+def test_lost_and_new_cells_are_named(tmp_path: Path) -> None:
+    kept, gone, broke, new = (make_cell(name) for name in ("ghostnet", "mnasnet", "squeezenet", "resvgg19"))
+    failed = make_cell("squeezenet", status="FAILED")
+    found = pair(tmp_path, [kept, gone, broke], [kept, failed, new])
+    assert found.lost == (gone.cell, broke.cell)
+    assert found.new == (new.cell,)
+    assert "the second is FAILED: throttled" in next(p for p in found.pairs if p.model == "squeezenet").refused
+
+
+@pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.05", 0.05), (" 3.5 % ", 0.035), ("0", 0.0), ("100%", 1.0)])
+def test_gates_are_shares(text: str, value: float) -> None:
+    assert parse_gate(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "5 percent", "-1%", "5", "nan", "200%"])
+def test_other_gates_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="not a share"):
+        parse_gate(text)
