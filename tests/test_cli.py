@@ -73,7 +73,8 @@ def test_without_the_train_extra_build_says_how_to_get_it(tmp_path: Path) -> Non
     (blocked / "__init__.py").write_text("raise ImportError('not here')\n")
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "__init__.py").write_text("raise ImportError('not here')\n")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['harness', 'build']; import harness.cli as c; c.main()"
+    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['harness', 'build']"
+    code = f"{start}; import harness.cli as c; c.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert done.returncode == 2
     assert "[train]" in done.stderr
