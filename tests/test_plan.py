@@ -1,0 +1,79 @@
+"""Which cells a run has, and what it leaves out on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness import manifest as manifests
+from harness.config import parse
+from harness.errors import ArtifactError, UsageError
+from harness.plan import HEAVY_MACS, Options, Shipped, inventory, make
+from tests.conftest import MODELS
+
+NET = "mobilenet-v3-small"
+FLEET = parse(
+    "devices:\n- {name: em, board: coral-dev, emulate: true, threads: [1, 2]}\n"
+    "- {name: here, board: generic, local: true}\n"
+    "- {name: tpu, board: coral-dev, host: h, delegates: [edgetpu, cpu], runtimes: [litert], samples: 30}\n"
+)
+
+
+def test_cells_are_the_product_of_what_fits() -> None:
+    shipped = inventory(MODELS, [NET], ["int8"])
+    plan = make(FLEET, shipped, Options(models=(NET,)))
+    formats = {item.artifact.format for item in shipped}
+    assert {(j.runtime, j.delegate) for j in plan.jobs["tpu"]} == {("litert", "edgetpu"), ("litert", "cpu")}
+    assert len(plan.jobs["em"]) == 2 * len(formats)
+    assert {j.threads for j in plan.jobs["em"]} == {1, 2}
+    assert all(j.samples == 30 for j in plan.jobs["tpu"])
+    assert len(set(plan.cells)) == len(plan.cells)
+    assert all("+" in cell and "/" not in cell for cell in plan.cells)
+
+
+def test_the_order_is_shuffled_and_repeatable() -> None:
+    shipped = inventory(MODELS, [], [])
+    options = Options(threads=(1, 2, 3, 4))
+    assert make(FLEET, shipped, options).cells == make(FLEET, shipped, options).cells
+    assert make(FLEET, shipped, options).cells != make(FLEET, shipped, Options(threads=(1, 2, 3, 4), seed=1)).cells
+
+
+def test_a_heavy_network_is_left_out_of_emulated_boards_and_that_is_said() -> None:
+    light = inventory(MODELS, [NET], ["int8"])[0]
+    heavy = Shipped(light.manifest.model_copy(update={"macs": HEAVY_MACS + 1}), light.artifact, light.path)
+    plan = make(FLEET, [heavy], Options())
+    assert plan.jobs["em"] == []
+    assert plan.jobs["here"]
+    assert [r.code for r in plan.skipped] == ["left-out"]
+    assert f"--model {NET}" in plan.skipped[0].text
+    assert make(FLEET, [heavy], Options(models=(NET,))).jobs["em"]
+
+
+def test_a_changed_artifact_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(MODELS / NET, tmp_path / NET)
+    path = tmp_path / NET / "int8.tflite"
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(ArtifactError, match="SHA-256 differs"):
+        inventory(tmp_path, [NET], [])
+
+
+def test_networks_of_different_splits_are_not_compared(tmp_path: Path) -> None:
+    shutil.copytree(MODELS / NET, tmp_path / NET)
+    record = manifests.load(MODELS, NET)
+    other = record.model_copy(update={"name": "other", "split": record.split.model_copy(update={"sha256": "f" * 64})})
+    manifests.save(tmp_path, other)
+    shutil.copy(MODELS / NET / "int8.tflite", tmp_path / "other" / "int8.tflite")
+    with pytest.raises(UsageError, match="different splits"):
+        inventory(tmp_path, [], ["int8"])
+
+
+def test_what_is_not_here_names_the_command() -> None:
+    with pytest.raises(UsageError, match="harness build nothing"):
+        inventory(MODELS, ["nothing"], [])
+
+
+def test_no_models_at_all(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="harness build"):
+        inventory(tmp_path, [], [])

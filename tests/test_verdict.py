@@ -1,0 +1,94 @@
+"""Each reason for which a finished measurement does not count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.answers import RunnerResult
+from harness.config import parse
+from harness.context import Context
+from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec
+from harness.plan import Job, Shipped
+from harness.records import RuntimeInfo
+from harness.verdict import judge
+from tests.test_answers import good
+
+DEVICES = parse(
+    "devices:\n- {name: pi, board: raspberry-pi-4, host: h}\n"
+    "- {name: lax, board: generic, host: h, allow_fallback: true}\n"
+    "- {name: em, board: raspberry-pi-4, emulate: true}\n"
+).devices
+TENSOR = TensorSpec(shape=(1, 7), dtype="float32")
+ARTIFACT = Artifact(
+    variant="int8", format="tflite", sha256="1" * 64, bytes=1, input=TENSOR, output=TENSOR, quantisation="", accuracy=1,
+    accuracy_runtime="",
+)  # fmt: skip
+SPLIT = SplitRecord(
+    dataset="synthetic", dataset_sha256="0" * 64, synthetic=True, scheme="random", seed=0, fold=0, folds=1, n_train=1,
+    n_validation=1, n_test=2, subject_overlap=0, sha256="0" * 64,
+)  # fmt: skip
+MANIFEST = Manifest(
+    name="net", title="", citation="", classes=("a",), parameters=1, macs=1, seed=0, profile="full", split=SPLIT,
+    chain=(), artifacts=(ARTIFACT,), libraries={}, created="",
+)  # fmt: skip
+
+
+def verdict(device: int = 0, *, applied: str = "cpu", **change: Any) -> tuple[str, list[str]]:
+    chosen = DEVICES[device]
+    steady = {"wall_s": "100.0", "monotonic_ns": str(5 * 10**9)}
+    later = {"wall_s": "110.0", "monotonic_ns": str(15 * 10**9)}
+    evidence = {"before": steady | change.pop("before", {}), "during": [], "after": later | change.pop("after", {})}
+    answer = RunnerResult.model_validate(good() | {"evidence": evidence} | change)
+    job = Job("c", chosen, Shipped(MANIFEST, ARTIFACT, Path("x")), "litert", "cpu", 1, None)
+    runtime = RuntimeInfo(
+        name="litert", delegate="cpu", delegate_applied=applied, delegate_verified=applied == "cpu", threads=1
+    )
+    status, reasons = judge(job, answer, runtime, replace(Context("r", chosen, None)))
+    return status, [reason.code for reason in reasons]
+
+
+def test_nothing_wrong() -> None:
+    assert verdict() == ("VALID", [])
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"cpuinfo": ["CPU part\t: 0xd03"]}, "wrong-cpu"),
+        ({"cpuinfo": []}, "wrong-cpu"),
+        ({"predictions_stable": False}, "unstable-predictions"),
+        ({"inject_slowdown": 0.03}, "slowdown-injected"),
+        ({"after": {"vcgencmd get_throttled": "throttled=0x50005"}}, "throttled"),
+        ({"before": {"vcgencmd get_throttled": "throttled=0x1"}}, "throttled"),
+        (
+            {"before": {"/p/scaling_governor": "performance"}, "after": {"/p/scaling_governor": "powersave"}},
+            "governor-changed",
+        ),
+        ({"after": {"wall_s": "1000000.0"}}, "clock-stepped"),
+        ({"after": {"wall_s": "-5.0"}}, "clock-stepped"),
+    ],
+)
+def test_invalid(change: dict[str, Any], code: str) -> None:
+    assert verdict(**change) == ("INVALID", [code])
+
+
+def test_throttling_that_is_over_does_not_count() -> None:
+    """Bits 16-19 only say that it happened since boot."""
+    assert verdict(after={"vcgencmd get_throttled": "throttled=0x50000"}) == ("VALID", [])
+
+
+def test_odd_evidence_is_no_evidence() -> None:
+    assert verdict(after={"vcgencmd get_throttled": "throttled=0xzz", "wall_s": "soon"})[0] == "VALID"
+
+
+def test_an_emulated_boards_wall_clock_may_jump() -> None:
+    assert verdict(2, after={"wall_s": "1000000.0"}) == ("VALID", [])
+
+
+def test_a_fallback_is_a_failure_unless_allowed() -> None:
+    assert verdict(applied="xnnpack") == ("FAILED", ["delegate-fallback"])
+    assert verdict(1, applied="xnnpack", cpuinfo=[]) == ("INVALID", ["delegate-fallback"])
