@@ -24,6 +24,7 @@ from harness.boards import BoardFamily
 from harness.emulate import machine, recipe, store, tools
 from harness.emulate.guard import OFF_SECONDS, tail
 from harness.emulate.image import Image, ensure_image
+from harness.emulate.login import log_in
 from harness.errors import EmulatorError
 from harness.paths import cache_dir
 from harness.records import Clock
@@ -145,22 +146,7 @@ def launch(
     guard = _start_guard(name, family, clock, image, state)
     try:
         facts = _started(guard, name, started + timeout_s)
-        board = Board(
-            name=name,
-            family=family.name,
-            host="127.0.0.1",
-            port=facts["port"],
-            user=recipe.USER,
-            identity_file=image.identity_file,
-            known_hosts=Path(facts["known_hosts"]),
-            host_key=image.host_key,
-            clock=clock,
-            pid=facts["pid"],
-            guard_pid=facts["guard"],
-            log=Path(facts["log"]),
-            store_is_persistent=facts["persistent"],
-            _guard=guard,
-        )
+        board = _board(name, family, clock, image, guard, facts)
         if not board.store_is_persistent:
             say(f"{name}: another board of this name is up; this one's storage is thrown away afterwards")
         _wait_for_login(board, guard, started + timeout_s)
@@ -169,6 +155,32 @@ def launch(
         raise
     say(f"{name}: {family.title} up after {time.monotonic() - started:.1f} s")
     return board
+
+
+def _board(
+    name: str,
+    family: BoardFamily,
+    clock: Clock,
+    image: Image,
+    guard: subprocess.Popen[bytes],
+    facts: dict[str, Any],
+) -> Board:
+    return Board(
+        name=name,
+        family=family.name,
+        host="127.0.0.1",
+        port=facts["port"],
+        user=recipe.USER,
+        identity_file=image.identity_file,
+        known_hosts=Path(facts["known_hosts"]),
+        host_key=image.host_key,
+        clock=clock,
+        pid=facts["pid"],
+        guard_pid=facts["guard"],
+        log=Path(facts["log"]),
+        store_is_persistent=facts["persistent"],
+        _guard=guard,
+    )
 
 
 def _start_guard(
@@ -272,7 +284,7 @@ def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: floa
             with socket.create_connection((board.host, board.port), timeout=min(left, 10.0)) as link:
                 # QEMU accepts before the board listens, so an open connection says nothing; a banner does
                 if link.recv(4, socket.MSG_PEEK) == b"SSH-":
-                    _log_in(link, board, left)
+                    log_in(link, board.user, board.identity_file, board.host_key, left)
                     return
                 problem = "sshd is not up"
         except (OSError, EOFError, paramiko.SSHException) as error:
@@ -280,17 +292,3 @@ def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: floa
         time.sleep(0.1)
     said = tail(board.log, 600)
     raise EmulatorError(f"{board.name}: the board did not let us in in time ({problem}); its console ends with: {said}")
-
-
-def _log_in(link: socket.socket, board: Board, timeout_s: float) -> None:
-    """One key login against the pinned host key; raises what paramiko raises."""
-    transport = paramiko.Transport(link)
-    try:
-        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout_s
-        transport.start_client(timeout=timeout_s)
-        key = transport.get_remote_server_key()
-        if f"{key.get_name()} {key.get_base64()}" != board.host_key:
-            raise EmulatorError(f"{board.name}: another host key than the image's answers on port {board.port}")
-        transport.auth_publickey(board.user, paramiko.Ed25519Key.from_private_key_file(str(board.identity_file)))
-    finally:
-        transport.close()

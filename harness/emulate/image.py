@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.emulate import cpio, recipe, rootfs, tools
+from harness.emulate.prune import mark_used, prune
 from harness.errors import EmulatorError
 from harness.fsio import sync_folder
 from harness.paths import cache_dir
@@ -68,6 +69,8 @@ def ensure_image(progress: Progress | None = None) -> Image:
             with locked(images / f"{digest}.lock", lambda: say("waiting for another process that builds the image")):
                 if not (images / digest).is_dir():
                     _build(images, digest, say)
+            prune(cache_dir(), digest)
+        mark_used(images / digest)
         return _load(images / digest, digest)
     except OSError as error:
         raise EmulatorError(

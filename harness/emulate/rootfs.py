@@ -62,42 +62,19 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
     """
     tools.need("mmdebstrap")
     progress(f"unpacking Debian {recipe.SUITE} {recipe.ARCHITECTURE} packages")
-    # chrootless needs no privileges at all, and is harmless as root too: this variant runs no maintainer scripts
-    argv = [
-        "mmdebstrap",
-        "--mode=chrootless",
-        "--variant=extract",
-        "--format=tar",
-        f"--architectures={recipe.ARCHITECTURE}",
-        f"--include={','.join(recipe.PACKAGES)}",
-        '--extract-hook=ls "$1/var/cache/apt/archives" > "$HARNESS_LISTING"',
-        recipe.SUITE,
-        "-",
-    ]
-    sources = debian_sources()
     listing = boot / "packages"
+    sources = boot / "sources.list"
+    sources.write_text(debian_sources())
+    argv = _mmdebstrap(sources if sources.stat().st_size else None)
     environ = {**os.environ, "LC_ALL": "C.UTF-8", "HARNESS_LISTING": str(listing)}
-    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile("w", suffix=".list") as listed:
-        if sources:
-            listed.write(sources)
-            listed.flush()
-            argv.append(listed.name)
-        try:
-            # its own session: it ends by sending SIGHUP to its whole process group, which would be us
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                env=environ,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EmulatorError(f"mmdebstrap can't be started: {error.strerror}") from error
-        broken: Exception | None = None
-        with process:
+    broken: Exception | None = None
+    with tempfile.TemporaryFile() as said:
+        # its own session: it ends by sending SIGHUP to its whole process group, which would be us
+        with subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=environ, start_new_session=True
+        ) as process:
+            assert process.stdout is not None
             try:
-                assert process.stdout is not None
                 _extract(process.stdout, tree, boot)
                 while process.stdout.read(1 << 16):  # tar's padding: closing early would kill the writer
                     pass
@@ -110,6 +87,23 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
             said.seek(0)
             raise _failure(said.read().decode(errors="replace"), broken)
     return _packages(listing.read_text())
+
+
+def _mmdebstrap(sources: Path | None) -> list[str]:
+    """The command that writes the packages' files as a tar stream, and their names to ``$HARNESS_LISTING``."""
+    argv = [
+        "mmdebstrap",
+        # chrootless needs no privileges at all, and is harmless as root too: this variant runs no maintainer scripts
+        "--mode=chrootless",
+        "--variant=extract",
+        "--format=tar",
+        f"--architectures={recipe.ARCHITECTURE}",
+        f"--include={','.join(recipe.PACKAGES)}",
+        '--extract-hook=ls "$1/var/cache/apt/archives" > "$HARNESS_LISTING"',
+        recipe.SUITE,
+        "-",
+    ]
+    return argv if sources is None else [*argv, str(sources)]
 
 
 def _failure(said: str, broken: Exception | None) -> EmulatorError:
