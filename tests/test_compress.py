@@ -10,7 +10,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-pytestmark = pytest.mark.train
+# Keras reads its own variables in a way that numpy 2 deprecates
+pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 from harness.compress import distil, importance, plan, surgery  # noqa: E402
 from harness.compress.graph import Channels, trace  # noqa: E402

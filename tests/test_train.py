@@ -47,6 +47,8 @@ from harness.networks import resvgg19  # noqa: E402
 from harness.train import loop  # noqa: E402
 
 train_mark = pytest.mark.train
+# Keras reads its own variables in a way that numpy 2 deprecates
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def fresh() -> Any:

@@ -41,7 +41,7 @@ class Budget:
         multiple: widths are multiples of this.
     """
 
-    macs: float = 2_600_000
+    macs: float = 2_400_000
     steps: int = 4
     method: str = "taylor"
     multiple: int = 4

@@ -1,0 +1,127 @@
+"""The pipeline: what is refused before anything starts, what is written, what is kept out of git."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import build, manifest
+from harness.data import sources
+from harness.errors import MissingExtraError, UsageError
+from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec
+from harness.networks import registry
+from harness.train.recipe import Recipe
+from tests.test_splits import small_dataset
+
+
+def run(models: Path, cache: Path, *names: str, **options: Any) -> list[Manifest]:
+    given: dict[str, Any] = {"data": "synthetic", "split": "random", "profile": "quick", "seed": 0, "folds": 2}
+    return build.build(names, models=models, cache=cache, progress=lambda line: None, **{**given, **options})
+
+
+def test_unknown_network_is_refused_first(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="resvgg19"):
+        run(tmp_path, tmp_path, "resnet")
+
+
+def test_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
+    with pytest.raises(MissingExtraError, match=r"tf2onnx.*pip install -e '\.\[train\]'"):
+        build.ensure_extra()
+
+
+def test_importing_the_pipeline_does_not_import_tensorflow() -> None:
+    code = "import sys, harness.build; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def stored(models: Path, name: str, sizes: dict[tuple[str, str], int]) -> None:
+    spec = TensorSpec(shape=(1, 48, 48, 1), dtype="float32")
+    artifacts = tuple(
+        Artifact.model_validate(
+            {
+                "variant": variant, "format": fmt, "sha256": "0" * 64, "bytes": size, "input": spec, "output": spec,
+                "quantisation": "none", "accuracy": 1.0, "accuracy_runtime": "none",
+            }
+        )
+        for (variant, fmt), size in sizes.items()
+    )  # fmt: skip
+    split = SplitRecord(
+        dataset="synthetic", dataset_sha256="0" * 64, synthetic=True, scheme="random", seed=0, fold=0, folds=1,
+        n_train=1, n_validation=1, n_test=1, subject_overlap=None, sha256="0" * 64,
+    )  # fmt: skip
+    record = Manifest(
+        name=name, title=name, citation="", classes=("a",), parameters=1, macs=1, seed=0, profile="quick", split=split,
+        chain=(), artifacts=artifacts, libraries={}, created="",
+    )  # fmt: skip
+    manifest.save(models, record)
+
+
+def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
+    sizes = {("int8", "tflite"): 9_000_000, ("fp32", "tflite"): 1_999_999, ("fp32", "onnx"): 2_000_000}
+    stored(tmp_path, "small", {**sizes, ("fp16", "onnx"): 5})
+    stored(tmp_path, "vgg19", {("int8", "tflite"): 20_000_000})
+    (tmp_path / ".gitignore").write_text(build.gitignore(tmp_path))
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+
+    def ignored(path: str) -> bool:
+        return subprocess.run(["git", "-C", str(tmp_path), "check-ignore", "-q", path], check=False).returncode == 0
+
+    assert not ignored("small/manifest.json")
+    assert not ignored("small/int8.tflite")
+    assert not ignored("small/fp32.tflite")
+    assert ignored("small/fp32.onnx")
+    assert ignored("small/fp16.onnx")
+    assert ignored("vgg19/int8.tflite")
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network, data set and budget small enough to go through the whole pipeline in seconds."""
+    for module in ("tensorflow", "ai_edge_litert", "onnx", "tf2onnx"):
+        pytest.importorskip(module)
+    from harness.compress import distil, pipeline
+
+    widths = (("widths", ((8, 8), (8, 8))), ("name", "tiny"))
+    extra = (
+        registry.Network("tiny", "Tiny", "nobody", "resvgg19", widths),
+        registry.Network("tiny-pruned", "Tiny, pruned", "nobody", "resvgg19", widths, pruned_from="tiny"),
+    )
+    monkeypatch.setattr(registry, "NETWORKS", extra)
+    monkeypatch.setattr(sources, "load", lambda spec: small_dataset())
+    monkeypatch.setattr("harness.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
+    monkeypatch.setattr(distil, "SETS", 1)
+    monkeypatch.setattr(pipeline, "rounds", lambda start, budget, profile: [pipeline.Round(start * 0.5, 1, 1e-3)])
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.train
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_the_whole_pipeline(tmp_path: Path) -> None:
+    plain, pruned = run(tmp_path / "models", tmp_path / "cache", "tiny", "tiny-pruned")
+    assert [step.kind for step in plain.chain] == ["trained", "quantised"]
+    assert [step.kind for step in pruned.chain] == ["trained", "pruned", "tuned", "quantised"]
+    assert pruned.macs < plain.macs * 0.6
+    assert len(plain.artifacts) == 7
+    for record in (plain, pruned):
+        assert manifest.load(tmp_path / "models", record.name) == record
+        for artifact in record.artifacts:
+            assert (tmp_path / "models" / record.name / artifact.filename).stat().st_size == artifact.bytes
+    assert plain.confusion is not None
+    assert sum(map(sum, plain.confusion)) == plain.split.n_test
+
+    (checked,) = run(tmp_path / "models", tmp_path / "cache", "tiny", split="subject", folds=2)
+    assert checked.artifacts == plain.artifacts
+    assert checked.split.scheme == "random"
+    assert [(c.scheme, c.folds, len(c.accuracies)) for c in checked.cross_checks] == [("subject", 2, 2)]
+
+    (again,) = run(tmp_path / "models", tmp_path / "cache", "tiny")
+    assert again.cross_checks == checked.cross_checks
+    assert [a.accuracy for a in again.artifacts] == [a.accuracy for a in plain.artifacts]
