@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import config, store
-from harness.errors import ReportError, UsageError
+from harness.config import Fleet
+from harness.errors import MissingModelError, ReportError, UsageError
 from harness.fsio import write_atomic
 from harness.plan import Options
 from harness.records import Clock
@@ -40,13 +43,14 @@ def run_command(
 ) -> int:
     """``harness run``; returns its exit code."""
     fleet = config.load(devices)
-    work = Run(fleet, options, models=models, results=results, resume=resume)
+    work = _planned(fleet, options, models, results, resume)
     try:
         outcome = _execute(work)
     except KeyboardInterrupt:
         work.stop()
         say("interrupted; finished cells are stored. To go on:")
-        say(f"  harness run --devices {devices} --results {results} --resume {work.info.run}")
+        again = ["--devices", devices, "--models", models, "--results", results, "--reports", reports]
+        say("  " + shlex.join(["harness", "run", *map(str, again), "--resume", work.info.run]))
         return 130
     pages = report_command([outcome.run], results, reports, (), ())
     if as_json:
@@ -54,6 +58,20 @@ def run_command(
     else:
         print(_closing(outcome, pages))
     return 0 if outcome.all_valid else 1
+
+
+def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume: str | None) -> Run:
+    """Plan; networks asked for and not there are built first where the [train] extra is installed."""
+    try:
+        return Run(fleet, options, models=models, results=results, resume=resume)
+    except MissingModelError as error:
+        from harness.networks.registry import names
+
+        if find_spec("tensorflow") is None or not set(names()).issuperset(error.names):
+            raise
+        say(f"{error.message}; building")
+        build_command(error.names, data=options.data, split="random", profile="full", seed=0, folds=1, models=models)
+        return Run(fleet, options, models=models, results=results, resume=resume)
 
 
 def _execute(work: Run) -> Outcome:

@@ -8,7 +8,8 @@ enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns
     HarnessError
     ├── UsageError                 exit 2, said before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
-    │   └── MissingExtraError      an optional dependency ([train]) is not installed
+    │   ├── MissingExtraError      an optional dependency ([train]) is not installed
+    │   └── MissingModelError      a network or variant asked for is not built
     ├── DataError                  a data set is not what it should be
     ├── BuildError                 training, compression or export went wrong
     ├── ArtifactError              a model file or manifest is missing, damaged or not as recorded
@@ -73,6 +74,16 @@ class ConfigError(UsageError):
 
 class MissingExtraError(UsageError):
     code = "missing-extra"
+
+
+class MissingModelError(UsageError):
+    """``names`` are the networks to build."""
+
+    code = "missing-model"
+
+    def __init__(self, message: str, *, names: tuple[str, ...]) -> None:
+        super().__init__(message, fix=f"harness build {' '.join(names)}".strip())
+        self.names = names
 
 
 class DataError(HarnessError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import manifest as manifests
 from harness.config import Device, Fleet
-from harness.errors import ArtifactError, UsageError
+from harness.errors import ArtifactError, MissingModelError, UsageError
 from harness.fsio import sha256_file
 from harness.manifest import Artifact, Manifest
 from harness.records import Reason, cell_id
@@ -73,17 +73,15 @@ def inventory(models: Path, wanted: Sequence[str], variants: Sequence[str]) -> l
     """The artifacts that are here and are what their manifests say.
 
     Raises:
-        UsageError: a model or variant asked for is not here; the fix is the command that builds it.
+        MissingModelError: a model or variant asked for is not here; the fix is the command that builds it.
         ArtifactError: a file is not the one its manifest names.
     """
     known = manifests.names(models)
-    for name in wanted:
-        if name not in known:
-            raise UsageError(
-                f"model '{name}' is not in {models}/ (there: {', '.join(known) or 'none'})", fix=f"harness build {name}"
-            )
+    if strange := tuple(name for name in wanted if name not in known):
+        there = f"there: {', '.join(known) or 'none'}"
+        raise MissingModelError(f"model '{strange[0]}' is not in {models}/ ({there})", names=strange)
     if not known:
-        raise UsageError(f"no model in {models}/", fix="harness build")
+        raise MissingModelError(f"no model in {models}/", names=())
     found: list[Shipped] = []
     for name in wanted or known:
         record = manifests.load(models, name)
@@ -98,7 +96,7 @@ def inventory(models: Path, wanted: Sequence[str], variants: Sequence[str]) -> l
                 )
             here.append(Shipped(record, artifact, path))
         if wanted and not here:
-            raise UsageError(f"model '{name}' is here in no variant asked for", fix=f"harness build {name}")
+            raise MissingModelError(f"model '{name}' is here in no variant asked for", names=(name,))
         found += here
     if not found:
         raise UsageError(f"no artifact in {models}/ fits", fix="harness build")

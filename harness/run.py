@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import TypeAdapter, ValidationError
+
 from harness import __version__, store
 from harness.config import Device, Fleet
 from harness.context import Context
-from harness.errors import BoardError, ConnectionLostError, UsageError
+from harness.errors import BoardError, ConnectionLostError, StoreError, UsageError
 from harness.fsio import write_atomic
 from harness.measure import failed, now, reason_of, run_cell
 from harness.plan import Job, Options, Plan, inventory, make
@@ -61,6 +63,10 @@ class Run:
         self, fleet: Fleet, options: Options, *, models: Path, results: Path, resume: str | None = None,
         inject_slowdown: float = 0.0,
     ) -> None:  # fmt: skip
+        if resume is not None:
+            folder = store.find_run(results, resume)
+            options = _stored_options(store.read_run(folder))
+            resume = folder.name
         self.fleet = fleet.only(list(options.only))
         self.options = options
         self.results = results
@@ -78,6 +84,7 @@ class Run:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._done: set[str] = set()
+        self._sessions: set[Session] = set()
         self._open(resume)
 
     def _open(self, resume: str | None) -> None:
@@ -116,7 +123,7 @@ class Run:
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
             except BaseException:
-                self._stop.set()
+                self.stop()
                 raise
         cells, _ = store.scan_cells(self.folder)
         outcome.cells = {cell.cell: cell.status for cell in cells}
@@ -124,8 +131,12 @@ class Run:
         return outcome
 
     def stop(self) -> None:
-        """Ask device threads to end after (or by breaking) the command they wait for."""
+        """End all device threads: connections are closed under the commands they wait for."""
         self._stop.set()
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.connection.close()
 
     def _devices(self, group: Sequence[Sequence[Device]], watcher: Watcher) -> None:
         """Steps one after the other; the devices of one step side by side."""
@@ -143,6 +154,8 @@ class Run:
         try:
             watcher.device(device.name, "starting")
             with open_session(device, lambda message: watcher.device(device.name, message)) as session:
+                with self._lock:
+                    self._sessions.add(session)
                 context = replace(context, probe=session.probe)
                 left = self._named_for(session, *session.resolve(jobs))
                 session.deploy(left, self.tests)
@@ -231,6 +244,18 @@ def _groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
     emulated = [device for device in devices if device.emulate]
     here = [*local, *([emulated] if emulated else [])]
     return [*groups, here] if here else groups
+
+
+def _stored_options(info: RunInfo) -> Options:
+    """What the run was started with: resuming finishes that, whatever the command line says now.
+
+    Raises:
+        StoreError: run.json was changed by hand.
+    """
+    try:
+        return TypeAdapter(Options).validate_python(info.options)
+    except ValidationError as error:
+        raise StoreError(f"run {info.run}: its options are not a run's: {error.errors()[0]['msg']}") from error
 
 
 def _plain(options: Options) -> dict[str, object]:

@@ -26,7 +26,7 @@ from harness.transport.ssh import SshConnection, SshTarget
 Say = Callable[[str], None]
 
 
-@dataclass
+@dataclass(eq=False)
 class Session:
     """An open device. ``connect`` opens a fresh connection to the same board (after one broke).
 

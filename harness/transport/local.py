@@ -42,6 +42,7 @@ class LocalConnection:
         self.root = str(root)
         self.sent_bytes = 0
         self._python = python
+        self._process: subprocess.Popen[bytes] | None = None
 
     def run(
         self,
@@ -67,6 +68,7 @@ class LocalConnection:
             )
         except OSError as error:
             raise TransportError(f"{self.label}: '{command[0]}' can't be started: {error.strerror}") from error
+        self._process = process
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -104,7 +106,11 @@ class LocalConnection:
                 pipe.close()
 
     def close(self) -> None:
-        """Nothing stays open between commands."""
+        """Nothing stays open between commands; one that is running (seen from another thread) is ended."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def chunks(source: bytes | Path | None) -> Sequence[bytes] | _FileChunks:
