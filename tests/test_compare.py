@@ -100,7 +100,9 @@ def test_a_loss_of_accuracy_is_mcnemars_to_judge(tmp_path: Path) -> None:
 
 def test_many_cells_need_stronger_evidence(tmp_path: Path) -> None:
     cells = [make_cell(model=f"net-{i}") for i in range(20)]
-    found = pair(tmp_path, [wrong(c, 0) for c in cells], [wrong(cells[0], 6), *(wrong(c, 0) for c in cells[1:])], gate=0.5)
+    found = pair(
+        tmp_path, [wrong(c, 0) for c in cells], [wrong(cells[0], 6), *(wrong(c, 0) for c in cells[1:])], gate=0.5
+    )
     assert not found.tripped  # p is 0.03 for one cell, and twenty were looked at
 
 
@@ -149,7 +151,9 @@ def test_lost_and_new_cells_are_named(tmp_path: Path) -> None:
     assert "the second is FAILED: throttled" in next(p for p in found.pairs if p.model == "squeezenet").refused
 
 
-@pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.05", 0.05), (" 3.5 % ", 0.035), ("0", 0.0), ("100%", 1.0)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("5%", 0.05), ("0.05", 0.05), (" 3.5 % ", 0.035), ("0", 0.0), ("100%", 1.0)]
+)
 def test_gates_are_shares(text: str, value: float) -> None:
     assert parse_gate(text) == pytest.approx(value)
 

@@ -36,9 +36,9 @@ def test_csv_has_a_line_a_cell(run: Path) -> None:
 
 
 def test_csv_runs_no_formulas(tmp_path: Path) -> None:
-    evil = device(os="=HYPERLINK(\"http://x\")", kernel="@SUM(1)\x1b[31m\nx", python="+1")
+    evil = device(os='=HYPERLINK("http://x")', kernel="@SUM(1)\x1b[31m\nx", python="+1")
     text = export(make_run(tmp_path, [make_cell(dev=evil)]), "csv").decode()
-    assert "\"'=HYPERLINK(\"\"http://x\"\")\"" in text
+    assert '"\'=HYPERLINK(""http://x"")"' in text
     assert "'@SUM(1)\N{REPLACEMENT CHARACTER}[31m x" in text
     assert ",'+1," in text
     assert "\x1b" not in text

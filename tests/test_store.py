@@ -173,6 +173,8 @@ def test_manifests_kept_with_a_run_are_read(tmp_path: Path) -> None:
 
 
 def test_the_store_is_light_to_import() -> None:
-    code = "import sys, harness.store; print([m for m in ('numpy', 'pandas', 'scipy', 'matplotlib') if m in sys.modules])"
+    code = (
+        "import sys, harness.store; print([m for m in ('numpy', 'pandas', 'scipy', 'matplotlib') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

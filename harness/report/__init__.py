@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.compare import Comparison
+from harness.errors import ReportError, UsageError
 from harness.fsio import write_atomic
 from harness.manifest import Manifest
-from harness.report import page, tables
+from harness.report import comparing, history, page, tables
 from harness.report.data import gather
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
@@ -21,7 +22,7 @@ from harness.report.table import Table
 #: File formats a figure can be written in.
 FORMATS = ("svg", "png")
 
-__all__ = ["FORMATS", "PLOTS", "ReportPaths", "render"]
+__all__ = ["FORMATS", "PLOTS", "ReportPaths", "render", "render_comparison", "render_history"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,47 @@ def render(
         return ReportPaths(None, (), figures)
     made = tables.build(data)
     written = _write_tables(made, out / "tables")
-    write_atomic(out / "index.html", page.index(data, made, drawn))
+    write_atomic(out / "claims.html", page.claims_page(data))
+    links = [("claims.html", "what the paper claims and what was found")]
+    write_atomic(out / "index.html", page.index(data, made, drawn, links=links))
     return ReportPaths(out / "index.html", written, figures)
+
+
+def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
+    """Write ``compare.html`` with its table and figures.
+
+    Args:
+        found: what :func:`harness.compare.compare` gave.
+        out, formats: as for :func:`render`.
+    """
+    _check(formats, FORMATS, "format")
+    with styled():
+        drawn = [(drawing, svg(drawing.figure)) for drawing in comparing.changes(found)]
+        figures = _write_figures(drawn, out / "figures", formats)
+    table = comparing.table(found)
+    written = _write_tables({table.name: table}, out / "tables")
+    write_atomic(out / "compare.html", page.compare_page(found, table, drawn))
+    return ReportPaths(out / "compare.html", written, figures)
+
+
+def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
+    """Write ``history.html``: one line a cell over the runs given, oldest first.
+
+    Raises:
+        ReportError: fewer than two runs.
+        StoreError: a run.json can't be read.
+    """
+    _check(formats, FORMATS, "format")
+    if len(runs) < 2:
+        raise ReportError("a history needs at least two runs")
+    gathered = history.gather(runs)
+    with styled():
+        drawn = [(drawing, svg(drawing.figure)) for drawing in history.figures(gathered)]
+        figures = _write_figures(drawn, out / "figures", formats)
+    table = history.table(gathered)
+    written = _write_tables({table.name: table}, out / "tables")
+    write_atomic(out / "history.html", page.history_page(gathered, table, drawn))
+    return ReportPaths(out / "history.html", written, figures)
 
 
 def _check(asked: Sequence[str], known: Sequence[str] | Mapping[str, object], what: str) -> None:

@@ -130,7 +130,7 @@ def _enrich(frame: pd.DataFrame) -> pd.DataFrame:
     for column in ("device", "board", "model", "variant"):
         frame[column] = [clean(text, 80) for text in frame[column]]
     frame["clock_key"] = [clock_of(e, c).key for e, c in zip(frame.emulated, frame.clock, strict=True)]
-    frame["kind"] = frame.variant + "." + frame.format
+    frame["kind"] = [f"{variant}.{fmt}" for variant, fmt in zip(frame.variant, frame.format, strict=True)]
     frame["board_label"] = [
         for_figure(name, 24) + (" (emulated)" if emulated else "")
         for name, emulated in zip(frame.device, frame.emulated, strict=True)

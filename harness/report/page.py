@@ -10,9 +10,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.compare import Comparison
+from harness.report import claims
 from harness.report.data import ReportData
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
 from harness.report.grid import grid
+from harness.report.history import History
 from harness.report.summary import agreement, verdicts, winners
 from harness.report.table import Table, human
 from harness.report.tables import synthetic
@@ -21,13 +24,18 @@ from harness.safetext import clean
 TEMPLATES = Path(__file__).parent / "templates"
 
 
+def _harmless(value: object) -> object:
+    """Every text a template writes, without terminal escapes and direction marks; Jinja2 escapes the rest."""
+    return clean(value, 20_000) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def environment() -> Environment:
     """Jinja2 as every page uses it: everything escaped, unknown names refused."""
     env = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        finalize=_harmless,
         lstrip_blocks=True,
     )  # fmt: skip
-    env.filters["clean"] = clean
     env.filters["human"] = human
     env.filters["percent"] = lambda value: f"{value * 100:.1f}\N{NO-BREAK SPACE}%"
     env.globals["style"] = Markup((TEMPLATES / "report.css").read_text())  # noqa: S704 - our own file
@@ -56,7 +64,7 @@ def picture(drawing: Drawing, svg: str) -> Markup:
     width, height = (round(float(v)) for v in size.groups()) if size else (0, 0)
     data = base64.b64encode(body.encode()).decode()
     return Markup('<img alt="{}" width="{}" height="{}" src="data:image/svg+xml;base64,{}">').format(
-        drawing.alt, width, height, data
+        clean(drawing.alt, 5_000), width, height, data
     )
 
 
@@ -104,6 +112,33 @@ def index(
     )  # fmt: skip
 
 
+def claims_page(data: ReportData) -> str:
+    """The page on what the paper claims and what was found."""
+    return environment().get_template("claims.html.j2").render(
+        data=data, claims=claims.claims(data), paper=claims.PAPER, synthetic=synthetic(data.cells),
+        emulated=bool(data.cells.emulated.any()),
+    )  # fmt: skip
+
+
+def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
+    """The page of a comparison."""
+    changed = [p for p in found.pairs if p.accuracy and (p.accuracy.only_a or p.accuracy.only_b)]
+    return environment().get_template("compare.html.j2").render(
+        found=found, table=table, counts=found.counts(), figures=[(d, picture(d, svg)) for d, svg in figures],
+        accuracy=changed, refused=[p for p in found.pairs if p.refused], synthetic=found.synthetic,
+        emulated=any(p.emulated for p in found.pairs),
+    )  # fmt: skip
+
+
+def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
+    """The page of cells over time."""
+    changed = [line for line in history.lines if any(p.change is not None for p in line.points)]
+    return environment().get_template("history.html.j2").render(
+        history=history, table=table, figures=[(d, picture(d, svg)) for d, svg in figures], changed=changed,
+        synthetic=history.synthetic, emulated=any(line.emulated for line in history.lines),
+    )  # fmt: skip
+
+
 def _trust(data: ReportData) -> list[str]:
     """Sentences on samples, delegates and state of the boards."""
     valid = data.valid
@@ -123,14 +158,13 @@ def _trust(data: ReportData) -> list[str]:
     return lines
 
 
-def _stderrs(data: ReportData) -> list[tuple[str, str]]:
-    """(which cell, what its runner wrote) of cells that are not VALID."""
+def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
+    """(which cell, lines of what its runner wrote) of cells that are not VALID."""
     found = []
     for _, cell in data.cells[data.cells.status != "VALID"].iterrows():
         text = cell.evidence.get("stderr") if isinstance(cell.evidence, Mapping) else None
         if text:
-            lines = "\n".join(clean(line, 400) for line in str(text).splitlines()[-40:])
-            found.append((f"{cell.device}, {cell.label}", lines))
+            found.append((f"{cell.device}, {cell.label}", str(text).splitlines()[-40:]))
     return found[:_MOST_STDERR]
 
 

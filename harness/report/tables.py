@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.report import boards, provenance
+from harness.report import boards, claims, provenance
 from harness.report.data import ReportData
 from harness.report.table import Table, Value, number, whole
 
@@ -20,6 +20,7 @@ def build(data: ReportData) -> dict[str, Table]:
         provenance.networks_table(data),
         provenance.artifacts_table(data),
         provenance.steps_table(data),
+        claims.claims_table(data),
         _not_valid(data),
         _skipped(data),
     ]
