@@ -25,6 +25,7 @@ enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns
     │   │   ├── RemoteCommandError     a command ended badly
     │   │   ├── OutputLimitError       a board sent more than it may
     │   │   └── TransferError          a file did not arrive as it was sent
+    │   ├── LeaseError             another controller holds the board
     │   ├── ProvisionError         no runtime fits this board, or it can't be fetched or unpacked
     │   └── RunnerError            the runner on the board gave no usable answer
     ├── StoreError                 results can't be read or written
@@ -144,6 +145,10 @@ class OutputLimitError(TransportError):
 
 class TransferError(TransportError):
     code = "transfer"
+
+
+class LeaseError(BoardError):
+    code = "lease"
 
 
 class ProvisionError(BoardError):

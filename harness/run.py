@@ -18,7 +18,7 @@ from harness.config import Device, Fleet
 from harness.context import Context
 from harness.errors import BoardError, ConnectionLostError, StoreError, UsageError
 from harness.fsio import write_atomic
-from harness.measure import failed, now, reason_of, run_cell
+from harness.measure import failed, now, reason_of, run_cell, timeout_s
 from harness.plan import Job, Options, Plan, inventory, make
 from harness.records import Cell, Reason, RunInfo, cell_id
 from harness.session import Session, open_session
@@ -181,6 +181,7 @@ class Run:
         test, started = self.tests[job.samples], now()
         for attempt in range(RETRIES + 1):
             try:
+                session.lease.renew(timeout_s(job, test))
                 return run_cell(session.connection, job, session.prepared(job, test), test, context)
             except ConnectionLostError:
                 if attempt == RETRIES or self._stop.is_set():

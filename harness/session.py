@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.config import Device
 from harness.errors import ProvisionError
 from harness.fsio import sha256_bytes, write_atomic
+from harness.lease import Lease
 from harness.measure import Prepared
 from harness.paths import cache_dir
 from harness.plan import Job
@@ -36,15 +37,22 @@ class Session:
     device: Device
     connection: Connection
     connect: Callable[[], Connection]
+    lease: Lease
     probe: Probe
     say: Say
     sent: dict[str, int] = field(default_factory=dict)
     _bundles: dict[str, str] = field(default_factory=dict)
 
     def reconnect(self) -> None:
-        """Replace a broken connection."""
-        self.connection.close()
+        """Replace a broken connection; the lease is taken again (the board drops the old one with its connection)."""
+        self.close()
         self.connection = self.connect()
+        self.lease = Lease(self.connection, wait_s=30)
+
+    def close(self) -> None:
+        """Let the board go; never raises."""
+        self.lease.close()
+        self.connection.close()
 
     def resolve(self, jobs: list[Job]) -> tuple[list[Job], list[Reason]]:
         """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason."""
@@ -123,12 +131,16 @@ def open_session(device: Device, say: Say) -> Iterator[Session]:
     """
     with connecting(device, say) as connect:
         connection = connect()
-        session: Session | None = None
         try:
-            session = Session(device, connection, connect, probe(connection), say)
+            lease = Lease(connection, wait_s=5)
+            session = Session(device, connection, connect, lease, probe(connection), say)
+        except BaseException:
+            connection.close()
+            raise
+        try:
             yield session
         finally:
-            (session.connection if session else connection).close()
+            session.close()
 
 
 @contextmanager

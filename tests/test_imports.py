@@ -24,7 +24,7 @@ ROOMS = (
     ("build",),
     ("transport", "emulate"),
     ("provision",),
-    ("doctor",),
+    ("doctor", "lease"),
     ("testset", "plan"),
     ("context", "answers"),
     ("verdict",),

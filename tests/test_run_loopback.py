@@ -11,11 +11,14 @@ import pytest
 import yaml
 
 from harness import config, store
+from harness.lease import Lease
 from harness.plan import Job, Options, Plan
 from harness.records import Cell
 from harness.run import Outcome, Run
+from harness.transport.ssh import SshConnection
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd
+from tests.test_transport import target
 
 NET = "mobilenet-v3-small"
 OLD_PYTHONS = {
@@ -127,6 +130,15 @@ def test_a_board_without_python(sshd: Sshd, cache: Path, tmp_path: Path) -> None
     _, told = execute(fleet(sshd.device()), tmp_path / "results")
     assert {(c.status, c.reasons[0].code) for c in told.cells} == {("FAILED", "provision")}
     assert "no python3 on the board" in told.cells[0].reasons[0].text
+
+
+def test_a_board_in_use_is_left_alone(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+    other = SshConnection(target(sshd))
+    with Lease(other):
+        _, told = execute(fleet(sshd.device()), tmp_path / "results")
+    other.close()
+    assert {(c.status, c.reasons[0].code) for c in told.cells} == {("FAILED", "lease")}
+    assert "in use by" in told.cells[0].reasons[0].text
 
 
 def test_a_killed_runner_is_a_reason(sshd: Sshd, cache: Path, tmp_path: Path) -> None:

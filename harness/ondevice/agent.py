@@ -6,15 +6,18 @@ installed first and no old copy can be left behind. One JSON object goes to stdo
     probe ROOT                 what machine is this
     have ROOT KIND:SHA...      which of these are in the store, whole
     receive ROOT KIND:SHA SIZE take SIZE bytes from stdin into the store, verified
+    lease ROOT OWNER           hold the board for one controller until stdin ends or is silent for too long
 
 KIND is ``object`` (a file) or ``wheel`` (unpacked into a folder that goes on PYTHONPATH).
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
+import select
 import shutil
 import sys
 import time
@@ -171,6 +174,34 @@ def receive(root: str, name: str, size: int) -> Dict[str, Any]:
     return {"received": name, "bytes": size}
 
 
+def lease(root: str, owner: str) -> Dict[str, Any]:
+    """The kernel's lock on a file: it ends with this process, whatever happened, and needs no clock to agree.
+
+    Each line on stdin is for how many seconds from now the lease goes on; the first 120 s are free. Silence beyond that
+    means that the controller or the network is gone without having said so.
+    """
+    os.makedirs(root, mode=0o700, exist_ok=True)
+    handle = open(os.path.join(root, "lease"), "a+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (IOError, OSError):
+        handle.seek(0)
+        return {"granted": False, "owner": handle.read(200)}
+    handle.seek(0)
+    handle.truncate()
+    handle.write(owner[:200])
+    handle.flush()
+    sys.stdout.write(json.dumps({"granted": True}) + "\n")
+    sys.stdout.flush()
+    left = 120.0
+    while select.select([0], [], [], left)[0]:
+        line = os.read(0, 100)
+        if not line:
+            break
+        left = float(line.split()[-1])
+    return {"ended": True}
+
+
 def main(argv: List[str]) -> int:
     command, root = argv[1], argv[2]
     try:
@@ -178,6 +209,8 @@ def main(argv: List[str]) -> int:
             answer = probe(root)
         elif command == "have":
             answer = have(root, argv[3:])
+        elif command == "lease":
+            answer = lease(root, argv[3])
         elif command == "receive":
             answer = receive(root, argv[3], int(argv[4]))
         else:

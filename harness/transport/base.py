@@ -37,6 +37,27 @@ class Completed:
         return self
 
 
+class Held(Protocol):
+    """A program that goes on running beside others, with its stdin and stdout in our hands."""
+
+    def line(self, timeout_s: float) -> bytes:
+        """The next line of its stdout, at most 4096 bytes, without its end.
+
+        Raises:
+            RemoteTimeoutError, ConnectionLostError: there was none.
+        """
+
+    def write(self, data: bytes) -> None:
+        """Write to its stdin.
+
+        Raises:
+            ConnectionLostError: it does not listen any more.
+        """
+
+    def close(self) -> None:
+        """Close its stdin and let go of it; never raises."""
+
+
 class Connection(Protocol):
     """One board's command line. Not shared between threads.
 
@@ -64,6 +85,13 @@ class Connection(Protocol):
         Raises:
             RemoteTimeoutError: it did not end in time (it has been killed, or hung up on).
             OutputLimitError: it wrote more than ``stdout_limit`` bytes.
+            ConnectionLostError: the connection broke.
+        """
+
+    def hold(self, argv: Sequence[str]) -> Held:
+        """Start a program that stays.
+
+        Raises:
             ConnectionLostError: the connection broke.
         """
 

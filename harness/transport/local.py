@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.errors import OutputLimitError, RemoteTimeoutError, TransportError
-from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed
+from harness.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
+from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed, Held
 
 _CHUNK = 1 << 16
 
@@ -96,6 +98,14 @@ class LocalConnection:
             raise OutputLimitError(f"{self.label}: '{argv[0]}' wrote over {stdout_limit} bytes")
         return Completed(process.returncode, bytes(out.data), bytes(err.data))
 
+    def hold(self, argv: Sequence[str]) -> Held:
+        """See :class:`harness.transport.base.Connection`."""
+        command = [self._python if self._python and argv[0] == "python3" else argv[0], *argv[1:]]
+        try:
+            return _LocalHeld(self.label, command)
+        except OSError as error:
+            raise TransportError(f"{self.label}: '{command[0]}' can't be started: {error.strerror}") from error
+
     def _feed(self, pipe: IO[bytes], stdin: bytes | Path | None, hold: bool) -> None:
         with contextlib.suppress(OSError, ValueError):  # the program may end without reading everything
             for chunk in chunks(stdin):
@@ -111,6 +121,50 @@ class LocalConnection:
         if process is not None and process.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+class _LocalHeld:
+    def __init__(self, label: str, command: Sequence[str]) -> None:
+        self._label = label
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+
+    def line(self, timeout_s: float) -> bytes:
+        data = bytearray()
+        deadline = time.monotonic() + timeout_s
+        while not data.endswith(b"\n") and len(data) < 4096:
+            if not select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise RemoteTimeoutError(f"{self._label}: no answer within {timeout_s:.0f} s")
+            byte = self._stdout.read(1)
+            if not byte:
+                raise ConnectionLostError(f"{self._label}: the program ended")
+            data += byte
+        return bytes(data.rstrip(b"\n"))
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._stdin.write(data)
+        except OSError as error:
+            raise ConnectionLostError(f"{self._label}: the program ended") from error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._stdout.close()
 
 
 def chunks(source: bytes | Path | None) -> Sequence[bytes] | _FileChunks:

@@ -24,7 +24,7 @@ from harness.errors import (
     TransportError,
     UnreachableError,
 )
-from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed
+from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed, Held
 from harness.transport.local import chunks
 
 _CHUNK = 1 << 16
@@ -89,6 +89,19 @@ class SshConnection:
                 channel.close()
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
+
+    def hold(self, argv: Sequence[str]) -> Held:
+        """See :class:`harness.transport.base.Connection`."""
+        transport = self._fabric.client.get_transport()
+        if transport is None or not transport.is_active():
+            raise ConnectionLostError(f"{self.label}: the connection is gone")
+        try:
+            channel = transport.open_session(timeout=30)
+            channel.settimeout(30)
+            channel.exec_command(shlex.join(argv))
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
+        return _SshHeld(self.label, channel)
 
     def _drive(
         self,
@@ -155,6 +168,36 @@ class SshConnection:
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self._fabric.close()
+
+
+class _SshHeld:
+    def __init__(self, label: str, channel: paramiko.Channel) -> None:
+        self._label, self._channel = label, channel
+
+    def line(self, timeout_s: float) -> bytes:
+        data = bytearray()
+        deadline = time.monotonic() + timeout_s
+        while not data.endswith(b"\n") and len(data) < 4096:
+            self._channel.settimeout(max(0.01, deadline - time.monotonic()))
+            try:
+                byte = self._channel.recv(1)
+            except TimeoutError as error:
+                raise RemoteTimeoutError(f"{self._label}: no answer within {timeout_s:.0f} s") from error
+            if not byte:
+                raise ConnectionLostError(f"{self._label}: the program ended")
+            data += byte
+        return bytes(data.rstrip(b"\n"))
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._channel.settimeout(30)
+            self._channel.sendall(data)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise ConnectionLostError(f"{self._label}: the program ended") from error
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._channel.close()
 
 
 def _connect(target: SshTarget, timeout_s: float) -> Any:
