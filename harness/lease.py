@@ -1,8 +1,9 @@
 """A board is one controller's at a time: two at once would spoil each other's numbers.
 
-The agent on the board holds a kernel lock on a file for as long as our connection lives, so a controller that dies lets go
-by dying. It is renewed between cells only (a heart-beat during one would be measured), each time for as long as the next
-cell may take. When the network is cut without a word, the lease ends by itself after that, by the board's own clock.
+The agent on the board holds a kernel lock on a file for as long as our connection lives, so a controller that dies
+lets go by dying. It is renewed between cells only (a heart-beat during one would be measured), each time for as long as
+the next cell may take. When the network is cut without a word, the lease ends by itself after that, by the board's own
+clock.
 """
 
 from __future__ import annotations
@@ -77,9 +78,7 @@ class Lease:
     def __enter__(self) -> Lease:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
