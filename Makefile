@@ -37,7 +37,7 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	touch $@
 
 # Needs uv. The lock files hold hashes and no index address.
-LOCK := uv pip compile pyproject.toml tools/build-requirements.txt --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+LOCK := uv pip compile pyproject.toml tools/build-requirements.txt --constraint tools/lock-constraints.txt --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 lock:
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra train --extra dev --constraint requirements.lock --output-file requirements-dev.lock

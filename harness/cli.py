@@ -47,16 +47,22 @@ def _threads(values: list[str] | None) -> tuple[int, ...]:
     return found
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and leave.")
+    ] = False,
 ) -> None:
+    del version  # its callback has left already
     if debug:
         os.environ["HARNESS_DEBUG"] = "1"
-    if version:
-        print(__version__)
-        raise typer.Exit
 
 
 @app.command()
