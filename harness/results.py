@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import store
+from harness import stats, store
 from harness.errors import StoreError
 from harness.records import Cell
 
@@ -33,6 +33,8 @@ _PLAIN = ("load_ns", "first_inference_ns", "accuracy", "peak_rss_bytes", "energy
 _FLOATS = ("cores", "memory_bytes", "subject_overlap", "nodes_delegated", "nodes_total", "load_ns",
            "first_inference_ns", "accuracy", "peak_rss_bytes", "energy_j", "reference_accuracy", "latency_median_ms",
            "latency_median_minstr")  # fmt: skip
+
+_BOOLS = ("emulated", "local", "synthetic", "delegate_verified")
 
 
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -59,13 +61,17 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
     return to_frame(cell for run in runs for cell in store.read_cells(run))
 
 
-def to_frame(cells: Iterable[Cell]) -> pd.DataFrame:
-    """The table of :func:`load`, from cells at hand."""
+def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
+    """The table of :func:`load`, from cells at hand.
+
+    Without ``infer``, texts and whole numbers stay plain Python objects: three times as fast for code that goes through
+    rows, and nothing for the public.
+    """
     rows = [_row(cell) for cell in cells]
-    frame = pd.DataFrame(rows, columns=list(_row_keys()))
-    for name in _FLOATS:
-        frame[name] = frame[name].astype("float64")
-    return frame
+    frame = pd.DataFrame(rows, columns=list(_row_keys()), dtype=object)
+    if infer and rows:
+        frame = frame.infer_objects()
+    return frame.astype({**dict.fromkeys(_FLOATS, "float64"), **dict.fromkeys(_BOOLS, "bool")})
 
 
 def _row_keys() -> tuple[str, ...]:
@@ -79,7 +85,7 @@ def _row_keys() -> tuple[str, ...]:
 
 def _row(cell: Cell) -> dict[str, Any]:
     latency = np.array(cell.latency_ns, dtype=np.int64)
-    median = float(np.median(latency)) / 1e6 if latency.size else None
+    median = stats.median(latency) / 1e6 if latency.size else None
     wall = cell.device.clock == "wall"
     return {
         "run": cell.run,

@@ -6,6 +6,7 @@ script element, and file names.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import unicodedata
@@ -18,8 +19,15 @@ _SLUG = re.compile(r"[^A-Za-z0-9._-]+")
 
 def clean(text: object, limit: int = 500) -> str:
     """One line without control, format or private characters: no terminal escapes, no text direction tricks."""
-    line = _SPACES.sub(" ", str(text))
-    safe = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in line).strip()
+    return _clean(str(text), limit)
+
+
+@functools.lru_cache(maxsize=8192)  # thousands of cells share a few names
+def _clean(text: str, limit: int) -> str:
+    line = _SPACES.sub(" ", text)
+    if not line.isprintable():
+        line = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in line)
+    safe = line.strip()
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
@@ -34,7 +42,8 @@ def for_figure(text: object, limit: int = 34) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def markdown(text: object) -> str:
+@functools.lru_cache(maxsize=8192)
+def markdown(text: str) -> str:
     """Text for a Markdown table's cell: nothing in it is markup, a link or a column's end."""
     return _MARKDOWN.sub(r"\\\1", clean(text, 20_000))
 

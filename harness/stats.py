@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, binomtest, norm
+from scipy.special import bdtr, ndtr, ndtri
 
 from harness.errors import ReportError
 
@@ -49,7 +49,14 @@ def median(samples: Samples) -> float:
     """
     if len(samples) == 0:
         raise TooFewSamplesError("a median needs at least 1 sample, there are 0")
-    return float(np.median(np.asarray(samples)))
+    return median_of_sorted(np.sort(np.asarray(samples)))
+
+
+def median_of_sorted(ordered: NDArray[np.int64] | NDArray[np.float64]) -> float:
+    """The median of sorted samples: several times as fast as ``np.median`` for a hundred of them."""
+    middle = len(ordered) // 2
+    low = ordered[middle] if len(ordered) % 2 else ordered[middle - 1]
+    return (float(low) + float(ordered[middle])) / 2
 
 
 def floor(percent: float) -> int:
@@ -66,11 +73,11 @@ def floor(percent: float) -> int:
 @functools.cache
 def _search_floor(tail: float) -> int:
     low, high = 1, 2
-    while binom.cdf(1, high, tail) >= 1 - CONFIDENCE:
+    while _binomial(1, high, tail) >= 1 - CONFIDENCE:
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if binom.cdf(1, middle, tail) < 1 - CONFIDENCE else (middle, high)
+        low, high = (low, middle) if _binomial(1, middle, tail) < 1 - CONFIDENCE else (middle, high)
     return high
 
 
@@ -105,11 +112,21 @@ def early_stopping(samples: Samples, percent: float = 90.0) -> float:
 @functools.lru_cache(maxsize=4096)
 def early_stopping_drop(count: int, tail: float) -> int:
     """How many of the highest samples early stopping drops: t - 1. ``tail`` is 1 - p, e.g. 0.1 for p90."""
-    t = int(binom.ppf(1 - CONFIDENCE, count, tail))
-    # ppf gives the smallest t with cdf(t) >= 0.01; the largest with cdf(t) < 0.01 is one below
-    while t >= 0 and binom.cdf(t, count, tail) >= 1 - CONFIDENCE:
-        t -= 1
-    return max(t - 1, 0)
+    return max(_last_below(1 - CONFIDENCE, count, tail) - 1, 0)
+
+
+def _binomial(k: int, n: int, p: float) -> float:
+    """P[Binomial(n, p) <= k]; scipy.special, because importing scipy.stats takes longer than a small report."""
+    return float(bdtr(float(k), n, p))
+
+
+def _last_below(level: float, n: int, p: float) -> int:
+    """The largest k with P[Binomial(n, p) <= k] < level; -1 where there is none."""
+    low, high = -1, n
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _binomial(middle, n, p) < level else (low, middle)
+    return low
 
 
 def median_interval(samples: Samples, level: float = 0.95) -> Interval:
@@ -126,13 +143,13 @@ def median_interval(samples: Samples, level: float = 0.95) -> Interval:
     if rank < 0:
         raise TooFewSamplesError(f"a {level:.0%} interval of the median needs more than {len(samples)} samples")
     ordered = np.sort(np.asarray(samples))
-    return Interval(median(ordered), float(ordered[rank]), float(ordered[len(ordered) - 1 - rank]), level)
+    return Interval(median_of_sorted(ordered), float(ordered[rank]), float(ordered[len(ordered) - 1 - rank]), level)
 
 
 @functools.lru_cache(maxsize=4096)
 def _lower_rank(count: int, level: float) -> int:
     """0-based rank of the interval's lower end; negative when there are too few samples."""
-    return int(binom.ppf((1 - level) / 2, count, 0.5)) - 1 if count else -1
+    return _last_below((1 - level) / 2, count, 0.5) if count else -1
 
 
 def bootstrap_median(samples: Samples, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
@@ -174,7 +191,7 @@ def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> McNemar:
         raise ValueError("McNemar's test needs two series over the same images")
     only_a = int(np.count_nonzero(right_a & ~right_b))
     only_b = int(np.count_nonzero(~right_a & right_b))
-    p = 1.0 if only_a + only_b == 0 else float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+    p = min(1.0, 2 * _binomial(min(only_a, only_b), only_a + only_b, 0.5)) if only_a + only_b else 1.0
     return McNemar(only_a, only_b, p)
 
 
@@ -191,8 +208,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def wilson(right: int, total: int, level: float = 0.95) -> Interval:
     """A proportion (accuracy, recall) with its Wilson score interval (Wilson 1927); ``total`` above 0."""
-    found = binomtest(right, total).proportion_ci(level, method="wilson")
-    return Interval(right / total, float(found.low), float(found.high), level)
+    z, share = float(ndtri((1 + level) / 2)), right / total
+    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
+    return Interval(share, max(0.0, centre - half), min(1.0, centre + half), level)
 
 
 @dataclass(frozen=True)
@@ -247,7 +266,7 @@ def bootstrap_ratio(
 def _p_value(effect: float, error: float) -> float:
     if error < 1e-12:
         return 1.0 if abs(effect) < 1e-12 else 0.0
-    return float(2 * norm.sf(abs(effect) / error))
+    return float(2 * ndtr(-abs(effect) / error))
 
 
 def _block_medians(series: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -115,7 +115,12 @@ def scan_cells(run_dir: Path) -> tuple[list[Cell], list[BadFile]]:
 
 def cell_paths(run_dir: Path) -> list[Path]:
     """Paths of a run's cell files, sorted; half-written temporary files (their names start with a dot) are left out."""
-    return sorted(p for p in (run_dir / "cells").glob("*.json") if not p.name.startswith("."))
+    folder = run_dir / "cells"
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - ten thousand names sort three times as fast as paths
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names) if name.endswith(".json") and not name.startswith(".")]
 
 
 def read_run(run_dir: Path) -> RunInfo:
@@ -125,7 +130,7 @@ def read_run(run_dir: Path) -> RunInfo:
         StoreError: missing, damaged or newer than this version.
     """
     path = run_dir / "run.json"
-    return _validate(RunInfo, path, _read_object(path, MAX_RUN_BYTES, RUN_MIGRATIONS))
+    return _validate(RunInfo, path, _object(path, _read(path, MAX_RUN_BYTES), RUN_MIGRATIONS))
 
 
 def read_manifests(run_dir: Path) -> dict[str, Manifest]:
@@ -189,24 +194,47 @@ def _dump(record: BaseModel) -> str:
 
 
 def _checked_cell(path: Path) -> Cell:
-    cell = _validate(Cell, path, _read_object(path, MAX_CELL_BYTES, CELL_MIGRATIONS))
+    data = _read(path, MAX_CELL_BYTES)
+    cell = _quick(data) or _validate(Cell, path, _object(path, data, CELL_MIGRATIONS))
     if path.name != f"{cell.cell}.json":
         raise StoreError(f"{path}: holds cell '{cell.cell}', another than its name says")
     return cell
 
 
+def _quick(data: bytes) -> Cell | None:
+    """A cell of today's schema, read in one go; None where something is odd, and the slow way finds out what."""
+    if b"NaN" in data or b"Infinity" in data:
+        return None
+    try:
+        return Cell.model_validate_json(data)
+    except ValidationError:
+        return None
+
+
 def _read(path: Path, limit: int) -> bytes:
     try:
         # without O_NONBLOCK, opening a named pipe would wait for ever
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
-            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            state = os.fstat(number)
+            if not stat.S_ISREG(state.st_mode):
                 raise StoreError(f"{path}: not a plain file")
-            data = handle.read(limit + 1)
+            data = b"" if state.st_size > limit else _read_all(number, limit + 1)
+        finally:
+            os.close(number)
     except OSError as error:
         raise StoreError(f"{path}: can't be read: {error.strerror}") from error
-    if len(data) > limit:
+    if len(data) > limit or state.st_size > limit:
         raise StoreError(f"{path}: larger than the {limit >> 20} MiB such a file can have")
     return data
+
+
+def _read_all(number: int, most: int) -> bytes:
+    """Up to ``most`` bytes; usually the first read has them all."""
+    parts = [os.read(number, min(most, 1 << 20))]
+    while parts[-1] and sum(map(len, parts)) < most:
+        parts.append(os.read(number, 1 << 20))
+    return parts[0] if len(parts) == 2 else b"".join(parts)
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
@@ -219,9 +247,9 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
     return content
 
 
-def _read_object(path: Path, limit: int, migrations: dict[int, Migration]) -> dict[str, Any]:
-    """The file's JSON object, brought step by step to today's schema."""
-    content = _parse(path, _read(path, limit))
+def _object(path: Path, data: bytes, migrations: dict[int, Migration]) -> dict[str, Any]:
+    """A file's JSON object, brought step by step to today's schema."""
+    content = _parse(path, data)
     version = content.get("schema")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise StoreError(f"{path}: no schema number, so not one of our files")

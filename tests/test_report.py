@@ -18,6 +18,7 @@ from harness.errors import ReportError, UsageError
 from harness.records import Cell, Reason
 from harness.report import render, render_comparison, render_history
 from harness.report.data import gather
+from harness.report.summary import find
 from harness.report.tables import build
 from tests.cell_factory import device, make_cell, make_manifest, make_run
 
@@ -151,7 +152,8 @@ def test_boards_that_disagree_are_named(tmp_path: Path) -> None:
 
 
 def rows_of(run: Path, table: str) -> tuple[tuple[object, ...], ...]:
-    return build(gather([run]))[table].rows
+    data = gather([run])
+    return build(data, find(data))[table].rows
 
 
 def test_the_newest_of_several_results_counts(tmp_path: Path) -> None:
@@ -248,7 +250,8 @@ def test_markdown_cells_stay_in_their_column(tmp_path: Path) -> None:
     run = make_run(
         tmp_path, [make_cell("a|b*c[d](e)", status="FAILED", reasons=(Reason(code="x", text="p | q\n# r"),))]
     )
-    for table in build(gather([run])).values():
+    data = gather([run])
+    for table in build(data, find(data)).values():
         lines = [line for line in table.markdown().splitlines() if line.startswith("|")]
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
         assert len(widths) == 1, table.name

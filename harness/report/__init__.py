@@ -6,17 +6,17 @@ The same results give the same bytes: nothing here asks for the time, the machin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.compare import Comparison
 from harness.errors import ReportError, UsageError
-from harness.fsio import write_atomic
 from harness.manifest import Manifest
 from harness.report import comparing, history, page, tables
-from harness.report.data import gather
+from harness.report.data import ReportData, gather
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
+from harness.report.summary import find
 from harness.report.table import Table
 
 #: File formats a figure can be written in.
@@ -59,17 +59,36 @@ def render(
     _check(formats, FORMATS, "format")
     data = gather(runs, manifests)
     with styled():
-        drawings = [drawing for name in plots or PLOTS for drawing in PLOTS[name](data)]
+        drawings, left_out = _draw(data, plots)
         drawn = [(drawing, svg(drawing.figure) if "svg" in formats or not plots else "") for drawing in drawings]
         figures = _write_figures(drawn, out / "figures", formats)
     if plots:
         return ReportPaths(None, (), figures)
-    made = tables.build(data)
+    findings = find(data)
+    made = tables.build(data, findings)
     written = _write_tables(made, out / "tables")
-    write_atomic(out / "claims.html", page.claims_page(data))
+    _write(out / "claims.html", page.claims_page(data, findings))
     links = [("claims.html", "what the paper claims and what was found")]
-    write_atomic(out / "index.html", page.index(data, made, drawn, links=links))
+    _write(out / "index.html", page.index(data, findings, made, drawn, links=links, left_out=left_out))
     return ReportPaths(out / "index.html", written, figures)
+
+
+#: Above this many VALID cells a report draws only one board of each clock, unless plots are asked for by name.
+MANY_CELLS = 2000
+_OVERVIEW = "pareto"
+
+
+def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[list[Drawing], str]:
+    """The drawings asked for, and what to say of those left out."""
+    if plots or len(data.valid) <= MANY_CELLS:
+        return [drawing for name in plots or PLOTS for drawing in PLOTS[name](data)], ""
+    shown = [data.of(clock).board_label.iloc[0] for clock in data.clocks if len(data.of(clock))]
+    few = replace(data, cells=data.cells[data.cells.board_label.isin(shown)])
+    said = (
+        f"With {len(data.valid):,} valid cells, only accuracy against latency of {', '.join(shown)} is drawn here. "
+        "Tables have all cells; harness report --plot draws any figure, of all boards."
+    )
+    return PLOTS[_OVERVIEW](few), said
 
 
 def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
@@ -85,7 +104,7 @@ def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = 
         figures = _write_figures(drawn, out / "figures", formats)
     table = comparing.table(found)
     written = _write_tables({table.name: table}, out / "tables")
-    write_atomic(out / "compare.html", page.compare_page(found, table, drawn))
+    _write(out / "compare.html", page.compare_page(found, table, drawn))
     return ReportPaths(out / "compare.html", written, figures)
 
 
@@ -105,7 +124,7 @@ def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = 
         figures = _write_figures(drawn, out / "figures", formats)
     table = history.table(gathered)
     written = _write_tables({table.name: table}, out / "tables")
-    write_atomic(out / "history.html", page.history_page(gathered, table, drawn))
+    _write(out / "history.html", page.history_page(gathered, table, drawn))
     return ReportPaths(out / "history.html", written, figures)
 
 
@@ -120,10 +139,10 @@ def _write_figures(drawn: Sequence[tuple[Drawing, str]], folder: Path, formats: 
     for drawing, vector in drawn:
         if "svg" in formats:
             paths.append(folder / f"{drawing.name}.svg")
-            write_atomic(paths[-1], vector)
+            _write(paths[-1], vector)
         if "png" in formats:
             paths.append(folder / f"{drawing.name}.png")
-            write_atomic(paths[-1], png(drawing.figure))
+            _write(paths[-1], png(drawing.figure))
     return tuple(paths)
 
 
@@ -132,5 +151,16 @@ def _write_tables(made: Mapping[str, Table], folder: Path) -> tuple[Path, ...]:
     for table in made.values():
         for suffix, content in (("csv", table.csv()), ("md", table.markdown())):
             paths.append(folder / f"{table.name}.{suffix}")
-            write_atomic(paths[-1], content)
+            _write(paths[-1], content)
     return tuple(paths)
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    """Whole or not at all, but without waiting for the disk: a report can always be made again."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(path)
+    except OSError as error:
+        raise ReportError(f"{path}: can't be written: {error.strerror}") from error

@@ -11,14 +11,16 @@ import pandas as pd
 from harness import stats
 from harness.report.data import ReportData
 from harness.report.evidence import State, states
-from harness.report.summary import agreement, artifacts, winners
+from harness.report.summary import Agreement, Best, artifacts
 from harness.report.table import Table, Value, whole
 from harness.safetext import clean
 
+#: Cells a board's evidence is summed up from; with more, evenly spread ones.
+MOST_EVIDENCE = 50
 
-def winners_table(data: ReportData) -> Table:
+
+def winners_table(data: ReportData, found: list[Best]) -> Table:
     """The answer in one row a board. Values are in the unit the row names, and the column's name has no unit."""
-    found = winners(data)
     columns = [("device", "Board"), ("emulated", "Emulated"), ("pick", "Pick"), ("accuracy_percent", "Accuracy (%)")]
     columns += [(f"pick_{clock.column}", f"Pick's median ({clock.unit})") for clock in data.clocks]
     columns += [("fastest", "Fastest"), ("most_accurate", "Most accurate"), ("cells", "Valid cells")]
@@ -47,7 +49,8 @@ def boards_table(data: ReportData) -> Table:
 
 def _board_row(cells: pd.DataFrame) -> tuple[Value, ...]:
     first = cells.iloc[0]
-    seen = [s for raw in cells.evidence for key in ("before", "during", "after") for s in states(raw, key)]
+    looked_at = cells.evidence.iloc[:: max(1, len(cells) // MOST_EVIDENCE)]
+    seen = [s for raw in looked_at for key in ("before", "during", "after") for s in states(raw, key)]
     runtimes = [
         f"{name} {version or ''}".strip() for name, version in zip(cells.runtime, cells.runtime_version, strict=True)
     ]
@@ -82,15 +85,13 @@ def span(seen: list[State], name: str) -> str | None:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
-def agreement_table(data: ReportData) -> Table:
+def agreement_table(found: list[Agreement]) -> Table:
     """Artifacts that ran on several boards, and on how many images those boards disagree."""
     columns = (
         ("artifact", "Artifact"), ("boards", "Boards"), ("images", "Images"),
         ("differing", "Images answered differently"), ("detail", "Which (first five)"),
     )  # fmt: skip
-    rows = tuple(
-        (a.artifact, ", ".join(a.boards), a.images, len(a.differing), a.detail or None) for a in agreement(data)
-    )
+    rows = tuple((a.artifact, ", ".join(a.boards), a.images, len(a.differing), a.detail or None) for a in found)
     return Table("agreement", "Do the boards agree?", columns, rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,18 @@ class ReportData:
     clocks: tuple[Clock, ...] = ()
     missing: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def valid(self) -> pd.DataFrame:
         """Cells whose numbers may be shown."""
         return self.cells[self.cells.status == "VALID"]
 
     def of(self, clock: Clock) -> pd.DataFrame:
         """VALID cells of one clock."""
-        return self.valid[self.valid.clock_key == clock.key]
+        return self._by_clock.get(clock.key, self.valid.iloc[:0])
+
+    @cached_property
+    def _by_clock(self) -> dict[str, pd.DataFrame]:
+        return {str(key): cells for key, cells in self.valid.groupby("clock_key", sort=False)}
 
 
 def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None) -> ReportData:
@@ -107,7 +112,7 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
             found.update(store.read_manifests(folder))
     planned = dict.fromkeys(cell for info in infos for cell in info.planned)
     unreadable = {file.path.stem for file in bad}
-    frame = _enrich(results.to_frame(newest.values()))
+    frame = _enrich(results.to_frame(newest.values(), infer=False))
     present = set(frame.clock_key)
     return ReportData(
         runs=tuple(infos),
@@ -131,9 +136,12 @@ def _enrich(frame: pd.DataFrame) -> pd.DataFrame:
         frame[column] = [clean(text, 80) for text in frame[column]]
     frame["clock_key"] = [clock_of(e, c).key for e, c in zip(frame.emulated, frame.clock, strict=True)]
     frame["kind"] = [f"{variant}.{fmt}" for variant, fmt in zip(frame.variant, frame.format, strict=True)]
+    splits = frame.split_sha256.nunique() > 1  # accuracies on different images don't belong in one figure
     frame["board_label"] = [
-        for_figure(name, 24) + (" (emulated)" if emulated else "")
-        for name, emulated in zip(frame.device, frame.emulated, strict=True)
+        for_figure(name, 24) + (" (emulated)" if emulated else "") + (f", {scheme} {sha[:6]}" if splits else "")
+        for name, emulated, scheme, sha in zip(
+            frame.device, frame.emulated, frame.scheme, frame.split_sha256, strict=True
+        )
     ]
     several = frame.threads.nunique() > 1
     frame["label"] = [
@@ -152,13 +160,14 @@ def _enrich(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _summary(samples: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, float, float, float]:
     """(median, low, high, p90) / 1e6; NaN for what so few samples can't give."""
+    ordered = np.sort(samples)
     try:
-        interval = stats.median_interval(samples)
+        interval = stats.median_interval(ordered)
         low, high = interval.low / 1e6, interval.high / 1e6
     except stats.TooFewSamplesError:
         low = high = np.nan
     try:
-        p90 = stats.early_stopping(samples) / 1e6
+        p90 = stats.early_stopping(ordered) / 1e6
     except stats.TooFewSamplesError:
         p90 = np.nan
-    return stats.median(samples) / 1e6, low, high, p90
+    return stats.median_of_sorted(ordered) / 1e6, low, high, p90

@@ -16,7 +16,7 @@ from harness.report.data import ReportData
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
 from harness.report.grid import grid
 from harness.report.history import History
-from harness.report.summary import agreement, verdicts, winners
+from harness.report.summary import Findings
 from harness.report.table import Table, human
 from harness.report.tables import synthetic
 from harness.safetext import clean
@@ -86,6 +86,7 @@ _MOST_STDERR = 20
 
 def index(
     data: ReportData,
+    findings: Findings,
     tables: Mapping[str, Table],
     figures: Sequence[tuple[Drawing, str]],
     *,
@@ -102,20 +103,21 @@ def index(
     by_plot: dict[str, list[tuple[Drawing, Markup]]] = {}
     for drawing, svg in figures:
         by_plot.setdefault(drawing.plot, []).append((drawing, picture(drawing, svg)))
-    agreements = agreement(data)
     cells = grid(data)
-    return environment().get_template("index.html.j2").render(
-        data=data, tables=tables, figures=by_plot, sections=SECTIONS, winners=winners(data), verdicts=verdicts(data),
-        agreements=agreements, disagreements=[a for a in agreements if a.differing], trust=_trust(data),
-        synthetic=synthetic(data.cells), emulated=bool(data.cells.emulated.any()), overlap=_overlap(data),
-        stderrs=_stderrs(data), grid=cells, grid_json=cells.json(), links=links, left_out=left_out,
-    )  # fmt: skip
+    known = {
+        "data": data, "tables": tables, "figures": by_plot, "sections": SECTIONS, "links": links, "left_out": left_out,
+        "winners": findings.winners, "verdicts": findings.verdicts, "agreements": findings.agreements,
+        "disagreements": findings.disagreements, "trust": _trust(data), "overlap": _overlap(data),
+        "synthetic": synthetic(data.cells), "emulated": bool(data.cells.emulated.any()), "stderrs": _stderrs(data),
+        "grid": cells, "grid_json": cells.json(),
+    }  # fmt: skip
+    return environment().get_template("index.html.j2").render(known)
 
 
-def claims_page(data: ReportData) -> str:
+def claims_page(data: ReportData, findings: Findings) -> str:
     """The page on what the paper claims and what was found."""
     return environment().get_template("claims.html.j2").render(
-        data=data, claims=claims.claims(data), paper=claims.PAPER, synthetic=synthetic(data.cells),
+        data=data, claims=findings.claims, paper=claims.PAPER, synthetic=synthetic(data.cells),
         emulated=bool(data.cells.emulated.any()),
     )  # fmt: skip
 

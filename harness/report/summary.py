@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.report.claims import Claim, claims
 from harness.report.data import Clock, ReportData
 from harness.safetext import clean
 
@@ -37,24 +38,27 @@ class Best:
     pick_artifact: str
 
 
+_BEST = ["board_label", "emulated", "label", "value", "accuracy", "n", "model_sha256"]
+
+
 def winners(data: ReportData) -> list[Best]:
     """For each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate), the fastest
     and the most accurate artifact."""
     found = []
     for clock in data.clocks:
-        for _, cells in data.of(clock).groupby("device", sort=False):
-            found.append(_best(clock, cells))
+        for board, cells in data.of(clock)[_BEST].groupby("board_label", sort=False):
+            found.append(_best(clock, str(board).replace(" (emulated)", ""), cells))
     return found
 
 
-def _best(clock: Clock, cells: pd.DataFrame) -> Best:
+def _best(clock: Clock, board: str, cells: pd.DataFrame) -> Best:
     by_speed = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
     top = float(cells.accuracy.max())
     pick = by_speed[by_speed.accuracy >= top - PICK_WITHIN].iloc[0]
     accurate = by_speed[by_speed.accuracy == top].iloc[0]
     fastest = by_speed.iloc[0]
     return Best(
-        board=str(pick.device), emulated=bool(pick.emulated), pick=str(pick.label), value=float(pick.value),
+        board=board, emulated=bool(pick.emulated), pick=str(pick.label), value=float(pick.value),
         unit=clock.unit, accuracy=float(pick.accuracy), images=int(pick.n),
         fastest=str(fastest.label), fastest_value=float(fastest.value), fastest_accuracy=float(fastest.accuracy),
         accurate=str(accurate.label), accurate_value=float(accurate.value), accurate_accuracy=float(accurate.accuracy),
@@ -89,7 +93,8 @@ class Agreement:
 def agreement(data: ReportData) -> list[Agreement]:
     """For each artifact (same bytes, same split) that ran on several boards: where their predictions differ."""
     found = []
-    for _, cells in data.valid.groupby(["model_sha256", "split_sha256"], sort=False):
+    columns = ["model_sha256", "split_sha256", "device", "board_label", "model", "kind", "classes", "predictions"]
+    for _, cells in data.valid[columns].groupby(["model_sha256", "split_sha256"], sort=False):
         if cells.device.nunique() < 2:
             continue
         answers = np.stack(list(cells.predictions))
@@ -110,3 +115,23 @@ def agreement(data: ReportData) -> list[Agreement]:
             )
         )  # fmt: skip
     return sorted(found, key=lambda a: (-len(a.differing), a.artifact))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is worked out once and shown in several places."""
+
+    winners: list[Best]
+    agreements: list[Agreement]
+    verdicts: dict[str, int]
+    claims: list[Claim]
+
+    @property
+    def disagreements(self) -> list[Agreement]:
+        """Artifacts on which boards differ."""
+        return [a for a in self.agreements if a.differing]
+
+
+def find(data: ReportData) -> Findings:
+    """All of the above."""
+    return Findings(winners(data), agreement(data), verdicts(data), claims(data))

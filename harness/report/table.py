@@ -40,7 +40,9 @@ class Table:
             lines += [self.note, ""]
         lines.append("| " + " | ".join(heading for _, heading in self.columns) + " |")
         lines.append("|" + "|".join("---:" if self._numeric(i) else "---" for i in range(len(self.columns))) + "|")
-        lines += ["| " + " | ".join(markdown(human(value)) for value in row) + " |" for row in self.rows]
+        lines += [
+            "| " + " | ".join(markdown(v) if isinstance(v, str) else human(v) for v in row) + " |" for row in self.rows
+        ]
         return "\n".join(lines) + "\n"
 
     def _numeric(self, column: int) -> bool:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from harness.report import boards, claims, provenance
 from harness.report.data import ReportData
+from harness.report.summary import Findings
 from harness.report.table import Table, Value, number, whole
 
 
-def build(data: ReportData) -> dict[str, Table]:
+def build(data: ReportData, findings: Findings) -> dict[str, Table]:
     """All tables of a report, by name."""
     made = [
-        boards.winners_table(data),
+        boards.winners_table(data, findings.winners),
         _cells(data),
         boards.boards_table(data),
-        boards.agreement_table(data),
+        boards.agreement_table(findings.agreements),
         boards.recall_table(data),
         provenance.networks_table(data),
         provenance.artifacts_table(data),
         provenance.steps_table(data),
-        claims.claims_table(data),
+        claims.claims_table(findings.claims),
         _not_valid(data),
         _skipped(data),
     ]
@@ -46,12 +49,20 @@ def _cells(data: ReportData) -> Table:
         ("samples", "Samples"), ("model_bytes", "Model (bytes)"), ("peak_rss_bytes", "Peak memory (bytes)"),
         ("macs", "MACs"), ("parameters", "Parameters"), ("run", "Run"),
     ]  # fmt: skip
-    rows = tuple(_cell_row(data, row) for row in data.cells.itertuples())
+    records = data.cells[list(_SHOWN)].to_dict("records")
+    rows = tuple(_cell_row(data, {str(key): value for key, value in record.items()}) for record in records)
     return Table("cells", "All cells", tuple(columns), rows, _note(data))
 
 
-def _cell_row(data: ReportData, row: object) -> tuple[Value, ...]:
-    get = row.__getattribute__
+_SHOWN = (
+    "device", "board", "emulated", "clock", "model", "variant", "format", "runtime", "delegate", "threads", "dataset",
+    "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "samples",
+    "model_bytes", "peak_rss_bytes", "macs", "parameters", "run",
+)  # fmt: skip
+
+
+def _cell_row(data: ReportData, row: dict[str, Any]) -> tuple[Value, ...]:
+    get = row.__getitem__
     valid = get("status") == "VALID"
     values: list[Value] = [
         get("device"), get("board"), bool(get("emulated")), get("clock"), get("model"), get("variant"), get("format"),

@@ -64,6 +64,7 @@ def svg(figure: Figure) -> str:
     FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
         out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
     )
+    figure.set_layout_engine("none")  # everything is where it belongs; the next format need not work it out again
     return out.getvalue()
 
 
