@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +103,12 @@ class Comparison:
         """How many pairs are faster, slower, same and refused."""
         verdicts = [pair.verdict for pair in self.pairs]
         return {name: verdicts.count(name) for name in ("faster", "slower", "same", "refused")}
+
+
+def to_json(found: Comparison) -> dict[str, Any]:
+    """A comparison as plain values for ``json.dumps``, verdicts included."""
+    pairs = [{**asdict(pair), "verdict": pair.verdict} for pair in found.pairs]
+    return {**asdict(found), "pairs": pairs, "counts": found.counts(), "tripped": found.tripped}
 
 
 def parse_gate(text: str) -> float:

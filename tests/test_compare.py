@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.compare import Comparison, compare, parse_gate
+from harness.compare import Comparison, compare, parse_gate, to_json
 from harness.errors import UsageError
 from harness.records import Cell
 from tests.cell_factory import LABELS, device, make_cell, make_run, matrix
@@ -162,3 +163,11 @@ def test_gates_are_shares(text: str, value: float) -> None:
 def test_other_gates_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a share"):
         parse_gate(text)
+
+
+def test_a_comparison_is_plain_json(tmp_path: Path) -> None:
+    found = pair(tmp_path, [make_cell()], [slower(make_cell(), 1.1)], gate=0.05)
+    document = json.loads(json.dumps(to_json(found)))
+    assert document["tripped"] is True
+    assert document["pairs"][0]["verdict"] == "slower"
+    assert document["counts"]["slower"] == 1
