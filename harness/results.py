@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import stats, store
+from harness import store
 from harness.errors import StoreError
 from harness.records import Cell
 
@@ -85,7 +85,8 @@ def _row_keys() -> tuple[str, ...]:
 
 def _row(cell: Cell) -> dict[str, Any]:
     latency = np.array(cell.latency_ns, dtype=np.int64)
-    median = stats.median(latency) / 1e6 if latency.size else None
+    ordered, middle = np.sort(latency), latency.size // 2  # many times as fast as np.median for a hundred values
+    median = (int(ordered[middle]) + int(ordered[(latency.size - 1) // 2])) / 2e6 if latency.size else None
     wall = cell.device.clock == "wall"
     return {
         "run": cell.run,

@@ -61,6 +61,8 @@ def render(
     with styled():
         drawings, left_out = _draw(data, plots)
         drawn = [(drawing, svg(drawing.figure) if "svg" in formats or not plots else "") for drawing in drawings]
+        if left_out and "svg" in formats:
+            formats = ("svg",)  # an overview: PNG would take as long again
         figures = _write_figures(drawn, out / "figures", formats)
     if plots:
         return ReportPaths(None, (), figures)

@@ -11,6 +11,8 @@ from harness.safetext import clean, csv_field, markdown
 
 #: Longer texts are cut in tables; a cell has several reasons of up to 4096 characters.
 LONGEST = 20_000
+#: A longer table is no reading matter: Markdown has its beginning, CSV has all of it.
+MOST_MARKDOWN = 2000
 
 Value = str | int | float | bool | None
 
@@ -40,9 +42,10 @@ class Table:
             lines += [self.note, ""]
         lines.append("| " + " | ".join(heading for _, heading in self.columns) + " |")
         lines.append("|" + "|".join("---:" if self._numeric(i) else "---" for i in range(len(self.columns))) + "|")
-        lines += [
-            "| " + " | ".join(markdown(v) if isinstance(v, str) else human(v) for v in row) + " |" for row in self.rows
-        ]
+        for row in self.rows[:MOST_MARKDOWN]:
+            lines.append("| " + " | ".join(markdown(v) if isinstance(v, str) else human(v) for v in row) + " |")
+        if len(self.rows) > MOST_MARKDOWN:
+            lines += ["", f"The first {MOST_MARKDOWN} of {len(self.rows)} rows; {self.name}.csv has all."]
         return "\n".join(lines) + "\n"
 
     def _numeric(self, column: int) -> bool:
