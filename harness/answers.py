@@ -47,24 +47,46 @@ class Delegate(BaseModel):
     nodes_left: Annotated[tuple[_Short, ...], Field(max_length=64)] = ()
 
 
-class _Evidence(BaseModel):
+#: What a board said of itself at one moment: {path in /proc or /sys, or command: its text}.
+State = Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)]
+
+
+class BusyProcess(BaseModel):
+    """Another process that used processor time during the cell, in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    pid: Annotated[int, Field(ge=0, le=1 << 31)]
+    name: _Short
+    cpu_s: Annotated[float, Field(ge=0, le=1e9)]
+
+
+class Evidence(BaseModel):
+    """The board's states: ``before`` anything was loaded, at the ``start`` of the timed passes, after each of them
+    (``during``), at their ``end``, and ``after`` everything; and the ``busiest`` other processes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    before: Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)]
-    during: Annotated[
-        tuple[Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)], ...],
-        Field(max_length=256),
-    ]
-    after: Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)]
+    before: State
+    start: State
+    during: Annotated[tuple[State, ...], Field(max_length=256)]
+    end: State
+    after: State
+    busiest: Annotated[tuple[BusyProcess, ...], Field(max_length=5)]
 
 
 class RunnerResult(_Answer):
-    """A finished measurement. ``_ns`` values are the board's clock; predictions are class indices in image order."""
+    """A finished measurement. ``_ns`` values are the board's clock; predictions are class indices in image order.
+
+    ``allocate_ns`` is the part of ``load_ns`` that allocates tensors, where the runtime tells the two apart.
+    """
 
     status: Literal["ok"]
     load_ns: Nanoseconds
+    allocate_ns: Nanoseconds | None
     first_inference_ns: Nanoseconds
     warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)]
+    warmup_ended: Literal["steady", "max-runs", "max-time", "fixed"]
     latency_ns: Annotated[
         tuple[Annotated[int, Field(gt=0, le=3_600_000_000_000)], ...], Field(min_length=1, max_length=MAX_SAMPLES)
     ]
@@ -75,11 +97,13 @@ class RunnerResult(_Answer):
     inputs_sha256: _Short
     delegate: Delegate
     runtime_version: _Short | None
+    runtime_build: _Short | None
     numpy_version: _Short
     import_ns: dict[str, int]
     peak_rss_bytes: Annotated[int, Field(ge=0, le=1 << 50)]
     inject_slowdown: float
-    evidence: _Evidence
+    state_root: _Short
+    evidence: Evidence
 
 
 def parse_answer(data: bytes, cell: str) -> RunnerResult | RunnerFailure:

@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from harness.boards import FAMILIES, BoardFamily
 from harness.errors import ConfigError
+from harness.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
+from harness.thresholds import Thresholds
 from harness.yamlfile import Location, line_of
 from harness.yamlfile import load as load_yaml
 
@@ -53,6 +55,7 @@ class _Common(_Settings):
     samples: Literal["all"] | Annotated[int, Field(ge=1, le=100_000, strict=True)] = "all"
     clock: ClockName | None = None
     allow_fallback: bool = False
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
     tags: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     models: Annotated[tuple[str, ...] | None, BeforeValidator(_as_list)] = None
 
@@ -160,7 +163,16 @@ def _with_defaults(value: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(defaults, dict) or not isinstance(devices, list):
         return value
     usable = {key: given for key, given in defaults.items() if key in Defaults.model_fields}
-    return {**value, "devices": [{**usable, **d} if isinstance(d, dict) else d for d in devices]}
+    return {**value, "devices": [_merged(usable, d) if isinstance(d, dict) else d for d in devices]}
+
+
+def _merged(defaults: dict[str, Any], device: dict[str, Any]) -> dict[str, Any]:
+    """A device's keys over the defaults; of ``thresholds`` each one by itself."""
+    merged = {**defaults, **device}
+    both = (defaults.get("thresholds"), device.get("thresholds"))
+    if all(isinstance(limits, dict) for limits in both):
+        merged["thresholds"] = {**both[0], **both[1]}  # type: ignore[dict-item]
+    return merged
 
 
 def _resolve_paths(device: Device, base: Path) -> Device:
@@ -224,7 +236,8 @@ def _explain(error: ValidationError, value: Any, lines: Mapping[Location, int], 
     line = line_of(lines, at)
     where = _where(at, value)
     if first["type"] == "extra_forbidden":
-        model = Device if at[0] == "devices" else Defaults if at[0] == "defaults" else _Document
+        models: dict[str, type[BaseModel]] = {"devices": Device, "defaults": Defaults}
+        model = Thresholds if "thresholds" in at[:-1] else models.get(str(at[0]), _Document)
         return ConfigError(
             f"unknown key '{at[-1]}'{where}{_nearest(str(at[-1]), model.model_fields)}", file=file, line=line
         )

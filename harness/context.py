@@ -10,9 +10,13 @@ from harness.provision.probe import Probe
 
 @dataclass(frozen=True)
 class Context:
-    """``probe`` is None while (or because) the board could not be asked what it is."""
+    """``probe`` is None while (or because) the board could not be asked what it is.
+
+    ``inject_slowdown`` and ``state_root`` are for tests: such cells are INVALID by name.
+    """
 
     run: str
     device: Device
     probe: Probe | None
     inject_slowdown: float = 0.0
+    state_root: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harness import __version__
+from harness import __version__, verdict
 from harness.answers import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
 from harness.context import Context
 from harness.errors import HarnessError, RunnerError
@@ -76,9 +76,14 @@ def timeout_s(job: Job, test: TestSet) -> float:
 
 def _order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict[str, Any]:
     """Wall clock: as LiteRT's benchmark_model does (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in
-    whole passes over the images. Instruction clock: it has no noise, so one pass after three warm-up runs."""
+    whole passes over the images, and no end of the warm-up before the series is steady (bounded by 2 s more or less,
+    so that a noisy machine can't hold a run up). Instruction clock: it has no noise, so one pass after three runs."""
+    warmup: dict[str, float]
     if context.device.effective_clock == "wall":
-        warmup = {"min_runs": 5, "min_ns": 500_000_000, "max_runs": 1000}
+        warmup = {
+            "min_runs": 5, "min_ns": 500_000_000, "max_runs": 5000, "max_ns": 2_500_000_000,
+            "tolerance": context.device.thresholds.warmup_tolerance,
+        }  # fmt: skip
         passes = {"min_runs": 50, "min_ns": 1_000_000_000, "max_ns": 150_000_000_000}
     else:
         warmup = {"min_runs": 3, "min_ns": 0, "max_runs": 3}
@@ -94,6 +99,7 @@ def _order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dic
         "threads": job.threads,
         "warmup": warmup,
         "passes": {**passes, "inject_slowdown": context.inject_slowdown},
+        "state_root": context.state_root,
     }
 
 
@@ -106,21 +112,26 @@ def _finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, s
     right = sum(p == label for p, label in zip(answer.predictions, test.info.labels, strict=True))
     delegate = _delegate_name(job.delegate, answer.delegate.applied)
     runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
-    status, reasons = judge(job, answer, runtime, context)
+    status, reasons = judge(job, answer, runtime, context, test.info.labels)
     evidence = answer.evidence.model_dump(mode="json") | {
         "cpuinfo": list(answer.cpuinfo),
         "uname_machine": answer.machine,
         "clock": answer.clock,
         "delegate": answer.delegate.model_dump(mode="json"),
         "numpy": answer.numpy_version,
+        "runtime_build": plain(answer.runtime_build or "") or None,
+        "warmup_ended": answer.warmup_ended,
+        "thresholds": context.device.thresholds.model_dump(),
+        "found": verdict.found(answer, job.threads),
+        "state_root": answer.state_root,
         "import_ns": answer.import_ns,
         "outputs_sha256": answer.outputs_sha256,
         "stderr": stderr,
     }
     return _cell(
         job, test, context, status, reasons, started, runtime,
-        load_ns=answer.load_ns, first_inference_ns=answer.first_inference_ns, warmup_ns=answer.warmup_ns,
-        latency_ns=answer.latency_ns, predictions=answer.predictions, accuracy=right / n,
+        load_ns=answer.load_ns, allocate_ns=answer.allocate_ns, first_inference_ns=answer.first_inference_ns,
+        warmup_ns=answer.warmup_ns, latency_ns=answer.latency_ns, predictions=answer.predictions, accuracy=right / n,
         peak_rss_bytes=answer.peak_rss_bytes, evidence=evidence,
     )  # fmt: skip
 

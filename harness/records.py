@@ -117,6 +117,7 @@ class Cell(Record):
     split: SplitInfo
     runtime: RuntimeInfo
     load_ns: Nanoseconds | None = None
+    allocate_ns: Nanoseconds | None = None
     first_inference_ns: Nanoseconds | None = None
     warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)] = ()
     latency_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)] = ()

@@ -26,6 +26,10 @@ from harness.testset import TestSet, prepare
 
 #: A broken connection is tried again this often for one cell; what is not transient is not retried.
 RETRIES = 2
+#: What passes by itself: a cell with no other reason than these is measured again, so that another program's moment
+#: doesn't cost a run. Why the earlier measurements didn't count is kept in the cell's evidence.
+PASSING = {"background-load", "unstable", "clock-stepped"}
+PAUSE_S = 2.0
 
 
 class Watcher(Protocol):
@@ -57,11 +61,12 @@ class Run:
 
     Args:
         inject_slowdown: only for proving that a slowdown is found; such cells are INVALID by name.
+        state_root: a folder on the boards whose files stand in for /proc's and /sys's; INVALID by name, too.
     """
 
     def __init__(
         self, fleet: Fleet, options: Options, *, models: Path, results: Path, resume: str | None = None,
-        inject_slowdown: float = 0.0,
+        inject_slowdown: float = 0.0, state_root: str = "",
     ) -> None:  # fmt: skip
         if resume is not None:
             folder = store.find_run(results, resume)
@@ -71,6 +76,7 @@ class Run:
         self.options = options
         self.results = results
         self.inject_slowdown = inject_slowdown
+        self.state_root = state_root
         shipped = inventory(models, options.models, options.variants)
         self.plan = make(self.fleet, shipped, options)
         if not self.plan.cells:
@@ -149,7 +155,7 @@ class Run:
         jobs = [job for job in self.plan.jobs[device.name] if job.cell not in self._done]
         if not jobs or self._stop.is_set():
             return
-        context = Context(self.info.run, device, None, self.inject_slowdown)
+        context = Context(self.info.run, device, None, self.inject_slowdown, self.state_root)
         left = jobs
         try:
             watcher.device(device.name, "starting")
@@ -177,12 +183,18 @@ class Run:
             watcher.device(device.name, "done")
 
     def _cell(self, session: Session, job: Job, context: Context) -> Cell:
-        """Measure, and once more on a new connection if the old one broke; a dead board ends the device."""
+        """Measure, and again on a new connection if the old one broke, or after a pause where what spoilt the
+        measurement may have passed; a dead board ends the device."""
         test, started = self.tests[job.samples], now()
+        earlier: list[dict[str, object]] = []
         for attempt in range(RETRIES + 1):
             try:
                 session.lease.renew(timeout_s(job, test))
-                return run_cell(session.connection, job, session.prepared(job, test), test, context)
+                cell = run_cell(session.connection, job, session.prepared(job, test), test, context)
+                if not cell.reasons or {r.code for r in cell.reasons} - PASSING or attempt == RETRIES:
+                    return cell.model_copy(update={"evidence": {**cell.evidence, "earlier": earlier}})
+                earlier.append(cell.model_dump(include={"started", "ended", "reasons"}, mode="json"))
+                self._stop.wait(PAUSE_S)
             except ConnectionLostError:
                 if attempt == RETRIES or self._stop.is_set():
                     raise

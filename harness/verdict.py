@@ -1,18 +1,30 @@
-"""Is a measurement to be believed? VALID, INVALID with coded reasons, or FAILED."""
+"""Is a measurement to be believed? VALID, INVALID with coded reasons, or FAILED.
+
+The limits are in :mod:`harness.thresholds`; ``docs/measuring.md`` has the table of reasons.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
+from harness import interference, steady
 from harness.answers import RunnerResult
 from harness.context import Context
+from harness.doctor.jetson import parse_nvpmodel
+from harness.doctor.pi import parse_throttled
 from harness.plan import Job
 from harness.records import Reason, RuntimeInfo, Status
+from harness.safetext import plain
+from harness.thresholds import Thresholds
 
-#: The wall clock and the monotonic clock of a board may drift apart by this much during a cell.
-CLOCK_STEP_S = 2.0
+#: A trend must be as sure as this before its size is looked at: cells are many, and each is tested.
+TREND_P = 0.001
 
 
-def judge(job: Job, answer: RunnerResult, runtime: RuntimeInfo, context: Context) -> tuple[Status, list[Reason]]:
-    """The verdict on a finished cell.
+def judge(
+    job: Job, answer: RunnerResult, runtime: RuntimeInfo, context: Context, labels: Sequence[int]
+) -> tuple[Status, list[Reason]]:
+    """The verdict on a finished cell. ``labels``: the right answers, in the order of the predictions.
 
     A delegate that did not run is FAILED (the number would be of something else) unless ``allow_fallback``.
     """
@@ -23,16 +35,14 @@ def judge(job: Job, answer: RunnerResult, runtime: RuntimeInfo, context: Context
             return "FAILED", [Reason(code="delegate-fallback", text=text)]
         reasons.append(Reason(code="delegate-fallback", text=text))
     reasons += _wrong_cpu(answer, context)
-    if not answer.predictions_stable:
-        reasons.append(
-            Reason(code="unstable-predictions", text="two passes over the same images predicted differently")
-        )
-    if answer.inject_slowdown:
-        reasons.append(Reason(code="slowdown-injected", text=f"{answer.inject_slowdown:.1%} slower on purpose"))
-    reasons += _throttled(answer)
-    reasons += _governor_changed(answer)
+    reasons += _on_purpose(answer)
+    reasons += _predictions(job, answer, labels, context.device.thresholds)
+    checks: list[Callable[[RunnerResult, Thresholds], list[Reason]]] = [_throttled, _settings_changed]
     if context.device.effective_clock == "wall":
-        reasons += _clock_stepped(answer)
+        checks += [_frequency_dropped, _clock_stepped, _unstable]
+        reasons += _background_load(answer, context.device.thresholds, job.threads)
+    for check in checks:
+        reasons += check(answer, context.device.thresholds)
     return ("INVALID" if reasons else "VALID"), reasons
 
 
@@ -44,33 +54,145 @@ def _wrong_cpu(answer: RunnerResult, context: Context) -> list[Reason]:
     return [Reason(code="wrong-cpu", text=f"a {context.device.board} has CPU part {wanted}, this board shows {found}")]
 
 
-def _throttled(answer: RunnerResult) -> list[Reason]:
-    """Raspberry Pi firmware: bits 0-3 are 'now' (under-voltage, frequency capped, throttled, soft limit)."""
-    for when in (answer.evidence.before, answer.evidence.after):
-        text = when.get("vcgencmd get_throttled", "")
-        _, _, value = text.partition("=0x")
-        try:
-            now_bits = int(value, 16) & 0xF if value else 0
-        except ValueError:
+def _on_purpose(answer: RunnerResult) -> list[Reason]:
+    """What a test made up must never count as a measurement."""
+    reasons = []
+    if answer.inject_slowdown:
+        reasons.append(Reason(code="slowdown-injected", text=f"{answer.inject_slowdown:.1%} slower on purpose"))
+    if answer.state_root:
+        reasons.append(Reason(code="state-replaced", text=f"the board's state was read from '{answer.state_root}'"))
+    return reasons
+
+
+def _predictions(job: Job, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
+    if not answer.predictions_stable:
+        return [Reason(code="unstable-predictions", text="two passes over the same images predicted differently")]
+    if limits.predictions is None:
+        return []
+    differing = least_differing(job, answer.predictions, labels)
+    if differing <= max(1.0, limits.predictions * len(labels)):
+        return []
+    right = sum(p == label for p, label in zip(answer.predictions, labels, strict=True))
+    text = (
+        f"{right} of {len(labels)} images are right; the artifact's accuracy was "
+        f"{job.shipped.artifact.accuracy:.1%} when it was built, so at least {differing} answers differ"
+    )
+    return [Reason(code="predictions-differ", text=text)]
+
+
+def least_differing(job: Job, predictions: Sequence[int], labels: Sequence[int]) -> int:
+    """How many answers must differ from those given when the artifact was built, at least.
+
+    Its manifest tells how many of the test images were right then. Of the images run here, a subset perhaps, the number
+    right then lies between two bounds; each one outside these is an answer that changed.
+    """
+    total = max(job.shipped.manifest.split.n_test, len(labels))
+    right_then = round(job.shipped.artifact.accuracy * total)
+    right = sum(p == label for p, label in zip(predictions, labels, strict=True))
+    most, fewest = min(len(labels), right_then), max(0, len(labels) - (total - right_then))
+    return max(right - most, fewest - right, 0)
+
+
+def _throttled(answer: RunnerResult, _: Thresholds) -> list[Reason]:
+    """Raspberry Pi firmware: what holds before or after, and what has newly happened in between."""
+    key = "vcgencmd get_throttled"
+    texts = [state.get(key, "") for state in (answer.evidence.before, answer.evidence.after)]
+    parsed = [parse_throttled(text) for text in texts]
+    for text, bits in zip(texts, parsed, strict=True):
+        if bits and bits.now:
+            return [Reason(code="throttled", text=f"right now: {', '.join(bits.now)} ('{text}')")]
+    before, after = parsed
+    fresh = [code for code in after.past if code not in before.past] if before and after else []
+    return [Reason(code="throttled", text=f"during the cell: {', '.join(fresh)} ('{texts[1]}')")] if fresh else []
+
+
+def _settings_changed(answer: RunnerResult, _: Thresholds) -> list[Reason]:
+    evidence = answer.evidence
+    states = [evidence.before, evidence.start, *evidence.during, evidence.end, evidence.after]
+    reasons = []
+    for path, before in evidence.before.items():
+        if not path.endswith("/scaling_governor"):
             continue
-        if now_bits:
-            return [Reason(code="throttled", text=f"the board's firmware says '{text}'")]
-    return []
+        changed = next((state[path] for state in states if state.get(path, before) != before), None)
+        if changed is not None:
+            text = plain(f"{path}: '{before}' became '{changed}'")[:500]
+            reasons.append(Reason(code="governor-changed", text=text))
+            break
+    modes = [parse_nvpmodel(state.get("nvpmodel -q", "")) for state in (evidence.before, evidence.after)]
+    if modes[0] and modes[1] and modes[0] != modes[1]:
+        text = plain(f"power mode '{modes[0].name}' became '{modes[1].name}'")
+        reasons.append(Reason(code="power-mode-changed", text=text))
+    return reasons
 
 
-def _governor_changed(answer: RunnerResult) -> list[Reason]:
-    for path, before in answer.evidence.before.items():
-        if path.endswith("scaling_governor") and answer.evidence.after.get(path, before) != before:
-            return [Reason(code="governor-changed", text=f"{path}: '{before}' became '{answer.evidence.after[path]}'")]
-    return []
+def _frequency_dropped(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
+    """Over the timed passes only: before them, a governor may rightly let an idle board sleep."""
+    found = interference.frequency_drop([*answer.evidence.during, answer.evidence.end])
+    if found is None or limits.frequency_drop is None or found[1] >= found[0] * (1 - limits.frequency_drop):
+        return []
+    return [Reason(code="frequency-dropped", text=f"from {found[0]:.0f} to {found[1]:.0f} MHz during the passes")]
 
 
-def _clock_stepped(answer: RunnerResult) -> list[Reason]:
+def _background_load(answer: RunnerResult, limits: Thresholds, threads: int) -> list[Reason]:
+    found = interference.between(answer.evidence.start, answer.evidence.end, threads)
+    if found is None:
+        return []
+    checks = (
+        (found.waited, limits.waited, "of the time the runner waited for a processor that others used"),
+        (found.stolen, limits.stolen, "of the processor time went to other virtual machines"),
+        (found.others, limits.others, "of the processor time went to other processes"),
+        (found.memory_stall, limits.memory_stall, "of the time some process waited for memory"),
+    )
+    said = [
+        f"{value:.0%} {what} (limit {limit:.0%})"
+        for value, limit, what in checks
+        if value is not None and limit is not None and value > limit
+    ]
+    if not said:
+        return []
+    busy = ", ".join(f"{p.name} {p.cpu_s:.1f} s" for p in answer.evidence.busiest[:3])
+    text = plain("; ".join(said) + (f"; busiest: {busy}" if busy else ""))[:1000]
+    return [Reason(code="background-load", text=text)]
+
+
+def _unstable(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
+    series = answer.latency_ns
+    moved, spread = steady.drift(series), steady.dispersion(series)
+    said = []
+    if limits.drift is not None and abs(moved) > limits.drift and steady.trend_p_value(series) < TREND_P:
+        said.append(f"the median moved by {moved:+.0%} from the first third to the last (limit {limits.drift:.0%})")
+    if limits.dispersion is not None and spread > limits.dispersion:
+        said.append(f"the middle half spreads over {spread:.0%} of the median (limit {limits.dispersion:.0%})")
+    return [Reason(code="unstable", text="; ".join(said))] if said else []
+
+
+def _clock_stepped(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
+    found = clock_step_s(answer.evidence.before, answer.evidence.after)
+    if found is None or limits.clock_step_s is None or abs(found) <= limits.clock_step_s:
+        return []
+    return [Reason(code="clock-stepped", text=f"the wall clock moved by {found:+.1f} s against the monotonic clock")]
+
+
+def clock_step_s(before: Mapping[str, str], after: Mapping[str, str]) -> float | None:
+    """How far the wall clock moved against the monotonic one between two states, in seconds; None if not told."""
     try:
-        wall = float(answer.evidence.after["wall_s"]) - float(answer.evidence.before["wall_s"])
-        steady = (int(answer.evidence.after["monotonic_ns"]) - int(answer.evidence.before["monotonic_ns"])) / 1e9
+        wall = float(after["wall_s"]) - float(before["wall_s"])
+        return wall - (int(after["monotonic_ns"]) - int(before["monotonic_ns"])) / 1e9
     except (KeyError, ValueError):
-        return []
-    if abs(wall - steady) <= CLOCK_STEP_S:
-        return []
-    return [Reason(code="clock-stepped", text=f"the board's clock moved {wall:.1f} s while {steady:.1f} s passed")]
+        return None
+
+
+def found(answer: RunnerResult, threads: int) -> dict[str, float | None]:
+    """The figures that the verdict was reached with, for the cell's evidence. Shares 0 to 1, seconds, MHz."""
+    evidence = answer.evidence
+    load = interference.between(evidence.start, evidence.end, threads)
+    frequency = interference.frequency_drop([*evidence.during, evidence.end])
+    return {
+        "trend_p": steady.trend_p_value(answer.latency_ns),
+        "drift": steady.drift(answer.latency_ns),
+        "dispersion": steady.dispersion(answer.latency_ns),
+        **(vars(load) if load else {}),
+        "frequency_highest_mhz": frequency[0] if frequency else None,
+        "frequency_lowest_mhz": frequency[1] if frequency else None,
+        "clock_step_s": clock_step_s(evidence.before, evidence.after),
+    }

@@ -23,8 +23,10 @@ def good() -> dict[str, Any]:
         "clock": {"implementation": "clock_gettime(CLOCK_MONOTONIC)", "resolution_ns": 1},
         "status": "ok",
         "load_ns": 1,
+        "allocate_ns": None,
         "first_inference_ns": 2,
         "warmup_ns": [3],
+        "warmup_ended": "steady",
         "latency_ns": [4, 5],
         "predictions": [0, 1],
         "predictions_stable": True,
@@ -39,11 +41,13 @@ def good() -> dict[str, Any]:
             "nodes_left": [],
         },
         "runtime_version": "2.3.0",
+        "runtime_build": "cp311-manylinux_2_27_aarch64",
         "numpy_version": "1.26.4",
         "import_ns": {"numpy": 1, "runtime": 2},
         "peak_rss_bytes": 1,
         "inject_slowdown": 0.0,
-        "evidence": {"before": {}, "during": [{}], "after": {}},
+        "state_root": "",
+        "evidence": {"before": {}, "start": {}, "during": [{}], "end": {}, "after": {}, "busiest": []},
     }
 
 
@@ -82,8 +86,10 @@ def test_a_failure_is_an_answer_too() -> None:
         ({"cell": "../../etc/passwd"}, "another cell"),
         ({"surprise": 1}, "surprise"),
         ({"status": "fine"}, "status"),
-        ({"evidence": {"before": {"x": "y" * 6000}, "during": [], "after": {}}}, "evidence"),
-        ({"evidence": {"before": {}, "during": [{}] * 300, "after": {}}}, "evidence"),
+        ({"evidence": good()["evidence"] | {"before": {"x": "y" * 6000}}}, "evidence"),
+        ({"evidence": good()["evidence"] | {"during": [{}] * 300}}, "evidence"),
+        ({"evidence": good()["evidence"] | {"busiest": [{"pid": 1, "name": "x", "cpu_s": -1.0}]}}, "evidence"),
+        ({"warmup_ended": "never"}, "warmup_ended"),
         ({"inject_slowdown": float("inf")}, "inject_slowdown"),
     ],
 )

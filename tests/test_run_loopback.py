@@ -73,7 +73,7 @@ def test_a_run_over_ssh(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
     assert len(cell.predictions) == cell.split.n == 20
     assert len(cell.latency_ns) >= 50
     assert len(cell.latency_ns) % 20 == 0
-    assert sum(cell.warmup_ns) >= 500_000_000 or len(cell.warmup_ns) == 1000
+    assert sum(cell.warmup_ns) >= 500_000_000 or len(cell.warmup_ns) == 5000
     right = sum(p == label for p, label in zip(cell.predictions, cell.split.labels, strict=True))
     assert cell.accuracy == right / 20
     assert outcome.sent_bytes["loop"] > 1_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +36,25 @@ MANIFEST = Manifest(
 )  # fmt: skip
 
 
-def verdict(device: int = 0, *, applied: str = "cpu", **change: Any) -> tuple[str, list[str]]:
+def verdict(
+    device: int = 0, *, applied: str = "cpu", labels: tuple[int, ...] = (0, 1), **change: Any
+) -> tuple[str, list[str]]:
     chosen = DEVICES[device]
     steady = {"wall_s": "100.0", "monotonic_ns": str(5 * 10**9)}
     later = {"wall_s": "110.0", "monotonic_ns": str(15 * 10**9)}
-    evidence = {"before": steady | change.pop("before", {}), "during": [], "after": later | change.pop("after", {})}
+    evidence = good()["evidence"] | {
+        "before": steady | change.pop("before", {}),
+        "start": steady | change.pop("start", {}),
+        "during": change.pop("during", []),
+        "end": later | change.pop("end", {}),
+        "after": later | change.pop("after", {}),
+    }
     answer = RunnerResult.model_validate(good() | {"evidence": evidence} | change)
     job = Job("c", chosen, Shipped(MANIFEST, ARTIFACT, Path("x")), "litert", "cpu", 1, None)
     runtime = RuntimeInfo(
         name="litert", delegate="cpu", delegate_applied=applied, delegate_verified=applied == "cpu", threads=1
     )
-    status, reasons = judge(job, answer, runtime, replace(Context("r", chosen, None)))
+    status, reasons = judge(job, answer, runtime, Context("r", chosen, None), labels)
     return status, [reason.code for reason in reasons]
 
 

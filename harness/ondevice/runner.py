@@ -9,14 +9,19 @@ stdin does: a controller that is gone leaves nothing running here.
 What is timed is ``invoke`` (TFLite) or ``run_with_iobinding`` (ONNX Runtime) alone: the input is in the runtime's own
 tensor before the clock starts, and the output is read after it has stopped. Predictions come from the very
 invocations that were timed. Expected answers are never sent to a board.
+
+The board's state is read before, between whole passes and after; nothing is read while an invocation runs.
 """
 
 import argparse
 import gc
 import hashlib
 import json
+import math
 import os
+import re
 import resource
+import subprocess
 import sys
 import threading
 import time
@@ -34,6 +39,13 @@ STATE_FILES = (
     "/sys/devices/system/clocksource/clocksource0/current_clocksource",
     "/sys/devices/system/cpu/online",
 )
+
+#: Commands that some boards have for what no file tells: Pi firmware (throttle bits, a Pi 5's power), Jetson.
+COMMANDS = (("vcgencmd", "get_throttled"), ("vcgencmd", "pmic_read_adc"), ("nvpmodel", "-q"))
+
+#: Where power is to be read: hwmon and, on JetPack 4, the INA3221's own driver. RAPL counts energy.
+SENSOR = re.compile(r"^(name|label|(power|energy)\d+_(input|average|label)|in_power\d+_input|rail_name_\d+|energy_uj)$")
+VOLTS = re.compile(r"^(in|curr)(\d+)_(input|label)$")
 
 
 class RunnerError(Exception):
@@ -58,56 +70,146 @@ def read(path: str, limit: int = 4096) -> Optional[str]:
         return None
 
 
-def each(pattern_root: str, prefix: str, names: Sequence[str]) -> Dict[str, str]:
-    """{path: text} of small files like /sys/class/thermal/thermal_zone*/temp."""
-    found = {}  # type: Dict[str, str]
-    try:
-        entries = sorted(os.listdir(pattern_root))
-    except OSError:
-        return found
-    for entry in entries[:64]:
-        if entry.startswith(prefix):
+class Board(object):
+    """Reads the board's state. ``root`` (for tests only): a folder whose files stand in for those of /proc, /sys."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.sensors = self._sensors()
+        self.power_command = False
+
+    def at(self, path: str) -> str:
+        return self.root + path if self.root and os.path.exists(self.root + path) else path
+
+    def names(self, folder: str) -> List[str]:
+        try:
+            return sorted(os.listdir(self.at(folder)))[:256]
+        except OSError:
+            return []
+
+    def each(self, folder: str, prefix: str, names: Sequence[str]) -> Dict[str, str]:
+        """{path: text} of small files like /sys/class/thermal/thermal_zone*/temp."""
+        found = {}  # type: Dict[str, str]
+        for entry in [name for name in self.names(folder) if name.startswith(prefix)][:64]:
             for name in names:
-                path = os.path.join(pattern_root, entry, name)
-                text = read(path)
+                path = os.path.join(folder, entry, name)
+                text = read(self.at(path))
                 if text is not None:
                     found[path] = text
-    return found
+        return found
+
+    def _sensors(self) -> List[str]:
+        """Files that tell power, energy, or a voltage and a current of one channel; at most 64."""
+        folders = [os.path.join("/sys/class/hwmon", name) for name in self.names("/sys/class/hwmon")]
+        folders += [
+            os.path.join("/sys/class/powercap", name)
+            for name in self.names("/sys/class/powercap")
+            if re.match(r"^intel-rapl:\d+$", name)  # packages; what is below them is part of them
+        ]
+        for chip in self.names("/sys/bus/i2c/drivers/ina3221x"):
+            base = os.path.join("/sys/bus/i2c/drivers/ina3221x", chip)
+            folders += [os.path.join(base, name) for name in self.names(base) if name.startswith("iio:device")]
+        paths = []  # type: List[str]
+        for folder in folders:
+            names = self.names(folder)
+            wanted = [name for name in names if SENSOR.match(name)]
+            for name in names:
+                match = VOLTS.match(name)
+                if match and "curr%s_input" % match.group(2) in names and "in%s_input" % match.group(2) in names:
+                    wanted.append(name)
+            if any(name not in ("name", "label") for name in wanted):
+                paths += [os.path.join(folder, name) for name in wanted]
+        return paths[:64]
+
+    def state(self) -> Dict[str, str]:
+        """The board's state right now, and what this process has used: small reads, a millisecond or so."""
+        found = {}  # type: Dict[str, str]
+        for path in list(STATE_FILES) + self.sensors:
+            text = read(self.at(path))
+            if text is not None:
+                found[path] = text
+        found.update(self.each("/sys/class/thermal", "thermal_zone", ("type", "temp")))
+        frequency = ("scaling_governor", "scaling_cur_freq", "scaling_max_freq")
+        found.update(self.each("/sys/devices/system/cpu/cpufreq", "policy", frequency))
+        if self.power_command:
+            found.update(command("vcgencmd", "pmic_read_adc"))
+        found["/proc/stat cpu"] = (read("/proc/stat") or "").split("\n")[0]
+        found["wall_s"] = repr(time.time())
+        found["monotonic_ns"] = str(now_ns())
+        found.update(own_use())
+        return found
+
+    def full_state(self) -> Dict[str, str]:
+        """The state, and what only a command tells: processes are started for it, so never between passes."""
+        found = {}  # type: Dict[str, str]
+        for words in COMMANDS:
+            found.update(command(*words))
+        self.power_command = "vcgencmd pmic_read_adc" in found
+        found.update(self.state())
+        return found
 
 
-def state() -> Dict[str, str]:
-    """The board's state right now: a few small reads, no process started, a millisecond or so."""
-    read_now = {path: read(path) for path in STATE_FILES}
-    found = {path: text for path, text in read_now.items() if text is not None}
-    found.update(each("/sys/class/thermal", "thermal_zone", ("type", "temp")))
-    found.update(
-        each("/sys/devices/system/cpu/cpufreq", "policy", ("scaling_governor", "scaling_cur_freq", "scaling_max_freq"))
-    )
-    found.update(each("/sys/class/hwmon", "hwmon", ("name", "in1_input", "curr1_input", "power1_input")))
-    found["wall_s"] = repr(time.time())
-    found["monotonic_ns"] = str(now_ns())
-    return found
-
-
-def vcgencmd() -> Optional[str]:
-    """Raspberry Pi firmware's throttle bits, where the tool is there."""
-    import subprocess
-
+def command(*words: str) -> Dict[str, str]:
+    """{"vcgencmd get_throttled": its answer}; empty where there is no such command or it fails."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/opt/vc/bin"
     try:
         done = subprocess.run(
-            ["vcgencmd", "get_throttled"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=5
+            list(words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=5, env=dict(os.environ, PATH=path)
         )
-        return done.stdout[:200].decode("ascii", "replace").strip()
     except (OSError, subprocess.SubprocessError):
-        return None
+        return {}
+    text = done.stdout[:4000].decode("ascii", "replace").strip()
+    return {" ".join(words): text} if text and done.returncode == 0 else {}
 
 
-def full_state() -> Dict[str, str]:
-    found = state()
-    throttled = vcgencmd()
-    if throttled:
-        found["vcgencmd get_throttled"] = throttled
+def own_use() -> Dict[str, str]:
+    """What this process has used since it began: processor time, context switches, and how long its threads stood
+    ready to run while others had the processor (Linux, Documentation/scheduler/sched-stats: run_delay)."""
+    use = resource.getrusage(resource.RUSAGE_SELF)
+    found = {
+        "self cpu_ns": str(int((use.ru_utime + use.ru_stime) * 1e9)),
+        "self involuntary_switches": str(use.ru_nivcsw),
+        "self voluntary_switches": str(use.ru_nvcsw),
+        "self major_faults": str(use.ru_majflt),
+    }
+    waited = []
+    try:
+        for thread in os.listdir("/proc/self/task"):
+            words = (read("/proc/self/task/%s/schedstat" % thread) or "").split()
+            if len(words) == 3:
+                waited.append(int(words[1]))
+    except (OSError, ValueError):
+        return found
+    if waited:
+        found["self waited_ns"] = str(sum(waited))
     return found
+
+
+def processes() -> Dict[int, Tuple[str, int]]:
+    """{pid: (name, processor time in ticks)} of all other processes; a few milliseconds, never between passes."""
+    found = {}  # type: Dict[int, Tuple[str, int]]
+    try:
+        entries = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return found
+    for entry in entries[:4096]:
+        text = read("/proc/%s/stat" % entry) or ""
+        words = text.rpartition(")")[2].split()
+        if len(words) > 12 and int(entry) != os.getpid():
+            found[int(entry)] = (text.partition("(")[2].rpartition(")")[0], int(words[11]) + int(words[12]))
+    return found
+
+
+def busiest(before: Dict[int, Tuple[str, int]], after: Dict[int, Tuple[str, int]]) -> List[Dict[str, Any]]:
+    """The five others that used most processor time in between, in seconds; names only, arguments may be private."""
+    tick = float(os.sysconf("SC_CLK_TCK"))
+    used = []
+    for pid, (name, ticks) in after.items():
+        taken = ticks - before.get(pid, (name, 0))[1]
+        if taken > 0:
+            used.append((taken / tick, pid, name))
+    used.sort(reverse=True)
+    return [{"pid": pid, "name": name[:64], "cpu_s": seconds} for seconds, pid, name in used[:5]]
 
 
 def cpuinfo() -> List[str]:
@@ -170,8 +272,11 @@ class TfliteModel(object):
         self.interpreter = package.Interpreter(
             model_path=job["model"], num_threads=job["threads"], experimental_delegates=delegates or None
         )
+        created = now_ns()
         self.interpreter.allocate_tensors()
-        self.load_ns = now_ns() - started
+        ended = now_ns()
+        self.load_ns, self.allocate_ns = ended - started, ended - created  # type: int, Optional[int]
+        self.build = wheel_tags(package)
         self.input = self.interpreter.get_input_details()[0]
         self.output = self.interpreter.get_output_details()[0]
         self.wanted = job["delegate"]
@@ -262,6 +367,8 @@ class OnnxModel(object):
         started = now_ns()
         self.session = ort.InferenceSession(job["model"], options, providers=[wanted])
         self.load_ns = now_ns() - started
+        self.allocate_ns = None  # type: Optional[int]  # part of creating the session
+        self.build = wheel_tags(ort) + " " + str(getattr(ort, "get_build_info", str)())
         self.wanted = wanted
         self.ort = ort
         self.input = self.session.get_inputs()[0]
@@ -303,6 +410,19 @@ def package_version(module: str) -> Optional[str]:
             return getattr(__import__(module), "__version__", None)
 
 
+def wheel_tags(module: Any) -> str:
+    """For which Python, C library and machine the runtime was built: the tags of the wheel it came in."""
+    folder = os.path.dirname(os.path.abspath(module.__file__))
+    names = (os.path.basename(folder), "onnxruntime")
+    folder = os.path.dirname(folder)
+    tags = []  # type: List[str]
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith(".dist-info") and entry.split("-")[0] in names:
+            text = read(os.path.join(folder, entry, "WHEEL")) or ""
+            tags += [line[5:] for line in text.splitlines() if line.startswith("Tag: ")]
+    return " ".join(tags)[:500]
+
+
 def timed(model: Any, value: Any) -> int:
     model.set(value)
     invoke = model.invoke
@@ -311,26 +431,63 @@ def timed(model: Any, value: Any) -> int:
     return now_ns() - started
 
 
-def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> List[int]:
-    """At least ``min_runs`` and ``min_ns``, at most ``max_runs``; every value kept."""
+def middle(values: Sequence[int]) -> int:
+    return sorted(values)[len(values) // 2]
+
+
+def steady(values: Sequence[int], tolerance: float) -> bool:
+    """Has the series stopped moving? Looks at its latter half, which must have 20 values.
+
+    Cox and Stuart's sign test for trend (Biometrika 42, 1955): each value of the first half of them is compared with
+    its partner in the second; without a trend, as many rise as fall. Steady means that p >= 0.05, or that the two
+    medians differ by no more than ``tolerance`` (a share), which is too little to matter. Signs and medians, so that
+    single slow runs have no weight.
+    """
+    recent = values[len(values) // 2 :]
+    half = len(recent) // 2
+    if half < 10:
+        return False
+    early, late = recent[:half], recent[-half:]
+    if abs(middle(late) - middle(early)) <= tolerance * middle(early):
+        return True
+    steps = [b - a for a, b in zip(early, late)]  # noqa: B905 - Python 3.6 has no strict
+    rises, falls = sum(1 for step in steps if step > 0), sum(1 for step in steps if step < 0)
+    z = max(abs(rises - falls) - 1, 0) / math.sqrt(max(rises + falls, 1))
+    return math.erfc(z / math.sqrt(2)) >= 0.05
+
+
+def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> Tuple[List[int], str]:
+    """At least ``min_runs`` and ``min_ns``, then until :func:`steady`; at most ``max_runs`` or ``max_ns``.
+
+    Every value is kept. Also says why it ended. Without a ``tolerance`` the series isn't tested.
+    """
     values = []  # type: List[int]
-    total = 0
-    while len(values) < plan["max_runs"] and (len(values) < plan["min_runs"] or total < plan["min_ns"]):
+    total, look = 0, 0
+    while len(values) < plan["max_runs"]:
         taken = timed(model, inputs[len(values) % len(inputs)])
         values.append(taken)
         total += taken
-    return values
+        if len(values) < plan["min_runs"] or total < plan["min_ns"]:
+            continue
+        if plan.get("tolerance") is None:
+            return values, "fixed"
+        if len(values) >= look:
+            if steady(values, plan["tolerance"]):
+                return values, "steady"
+            look = len(values) + max(5, len(values) // 5)
+        if total >= plan["max_ns"]:
+            return values, "max-time"
+    return values, "fixed" if plan.get("tolerance") is None else "max-runs"
 
 
-def passes(
-    model: Any, inputs: List[Any], plan: Dict[str, Any]
-) -> Tuple[List[int], List[int], bool, str, List[Dict[str, str]]]:
+def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) -> Dict[str, Any]:
     """Whole passes over all images until both ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed."""
     latency = []  # type: List[int]
     first = None  # type: Optional[List[int]]
     during = []  # type: List[Dict[str, str]]
     outputs, stable = hashlib.sha256(), True
     total, slow = 0, plan.get("inject_slowdown", 0.0)
+    start = board.state()
     while first is None or ((len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"]):
         predictions = []  # type: List[int]
         for value in inputs:
@@ -346,9 +503,15 @@ def passes(
         if first is None:
             first = predictions
         stable = stable and predictions == first
-        if len(during) < 256:
-            during.append(state())
-    return latency, first or [], stable, outputs.hexdigest(), during
+        if len(during) < 255:
+            during.append(board.state())
+    return {
+        "latency_ns": latency,
+        "predictions": first or [],
+        "predictions_stable": stable,
+        "outputs_sha256": outputs.hexdigest(),
+        "evidence": {"start": start, "during": during, "end": board.state()},
+    }
 
 
 def spin(length_ns: int) -> int:
@@ -371,7 +534,8 @@ def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     images = np.load(job["inputs"], allow_pickle=False)
     if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise RunnerError("bad-inputs", "inputs are %s %s" % (images.dtype, images.shape))
-    before = full_state()
+    board, others = Board(job.get("state_root") or ""), processes()
+    before = board.full_state()
     kind: Callable[[Any, Dict[str, Any]], Any] = OnnxModel if job["runtime"] == "onnxruntime" else TfliteModel
     model = kind(np, job)
     inputs = [model.prepare(image) for image in images]
@@ -379,27 +543,29 @@ def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     delegate = model.applied()
     gc.collect()
     gc.disable()
-    warmup = warm_up(model, inputs, job["warmup"])
-    latency, predictions, stable, outputs, during = passes(model, inputs, job["passes"])
-    return {
-        "status": "ok",
-        "load_ns": model.load_ns,
-        "first_inference_ns": first_ns,
-        "warmup_ns": warmup,
-        "latency_ns": latency,
-        "predictions": predictions,
-        "predictions_stable": stable,
-        "outputs_sha256": outputs,
-        "model_sha256": job["model_sha256"],
-        "inputs_sha256": job["inputs_sha256"],
-        "delegate": delegate,
-        "runtime_version": model.version,
-        "numpy_version": np.__version__,
-        "import_ns": {"numpy": numpy_ns, "runtime": model.import_ns},
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "inject_slowdown": job["passes"].get("inject_slowdown", 0.0),
-        "evidence": {"before": before, "during": during, "after": full_state()},
-    }
+    warmup, warmup_ended = warm_up(model, inputs, job["warmup"])
+    answer = passes(model, inputs, job["passes"], board)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
+    answer.update(
+        status="ok",
+        load_ns=model.load_ns,
+        allocate_ns=model.allocate_ns,
+        first_inference_ns=first_ns,
+        warmup_ns=warmup,
+        warmup_ended=warmup_ended,
+        model_sha256=job["model_sha256"],
+        inputs_sha256=job["inputs_sha256"],
+        delegate=delegate,
+        runtime_version=model.version,
+        runtime_build=model.build.strip()[:2000] or None,
+        numpy_version=np.__version__,
+        import_ns={"numpy": numpy_ns, "runtime": model.import_ns},
+        peak_rss_bytes=peak,
+        inject_slowdown=job["passes"].get("inject_slowdown", 0.0),
+        state_root=board.root,
+    )
+    return answer
 
 
 def watch_stdin() -> None:
