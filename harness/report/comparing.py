@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from harness.compare import Comparison, Pair
-from harness.report.figures.canvas import MUTED, PALETTE, Drawing, new
+from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import MOST_ROWS, ROW, label_rows
 from harness.report.table import Table, Value
 from harness.safetext import for_figure, slug
@@ -73,8 +73,8 @@ def _board(name: str, emulated: bool, unit: str, pairs: list[Pair], found: Compa
     axes.set_xlim(-reach, reach)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1 if reach < 0.1 else 0))
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel(f"Change of the median ({unit}); right: slower")
-    axes.set_title(f"{board}: {len(ordered)} of {len(pairs)} cells" if len(ordered) < len(pairs) else board)
+    axes.set_xlabel(f"Change ({unit}); right: slower")
+    heading(figure, f"{board}: {len(ordered)} of {len(pairs)} cells" if len(ordered) < len(pairs) else board)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=4, handletextpad=0.3)
     worst = max(ordered, key=lambda p: p.ratio.value if p.ratio else 0.0)
     counts = {v: sum(p.verdict == v for p in pairs) for v in _LOOKS}

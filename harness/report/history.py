@@ -13,7 +13,7 @@ from harness import stats, store
 from harness.compare import ALPHA, RESOLUTION, differences
 from harness.records import Cell
 from harness.report.data import clock_of
-from harness.report.figures.canvas import MUTED, PALETTE, Drawing, new
+from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
 from harness.report.table import Table
 from harness.safetext import clean, for_figure, slug
@@ -167,7 +167,7 @@ def _board(history: History, device: str, emulated: bool, unit: str, lines: list
     axes.set_xlim(-0.3, len(history.runs) - 0.7)
     axes.set_ylabel(f"Median against the first\n(% of {unit})")
     axes.set_xlabel("Run")
-    axes.set_title(board)
+    heading(figure, board)
     _names(figure, marked, named)
     size = figure.get_size_inches()
     figure.set_size_inches(size[0], size[1] + ROW * len(marked))

@@ -58,6 +58,11 @@ def new(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def heading(figure: Figure, text: str) -> None:
+    """The figure's title, from its left edge on: however wide row labels are, it has the whole width."""
+    figure.suptitle(text, x=0.015, ha="left")
+
+
 def svg(figure: Figure) -> str:
     """The figure as SVG without a date or anything else that changes from one time to the next."""
     out = io.StringIO()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.manifest import Manifest, Step
 from harness.report.data import ReportData
-from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, log_axis, new
+from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, heading, log_axis, new
 from harness.safetext import for_figure, slug
 
 _KINDS = ("trained", "pruned", "tuned", "quantised")
@@ -49,9 +49,9 @@ def _path(manifest: Manifest, steps: list[tuple[Step, float]]) -> Drawing:
     axes.set_ylim(min(values) - margin, max(values) + margin * 1.4)
     axes.set_xlabel("Multiply-accumulates for one image (millions), log scale, falling")
     axes.set_ylabel("Accuracy (%)")
-    axes.set_title(f"{for_figure(manifest.name)}: steps of compression")
+    heading(figure, f"{for_figure(manifest.name, 28)}: compression")
     lines = [_line(i, step, value) for i, (step, value) in enumerate(steps, 1)]
-    axes.text(0, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
+    axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=4, handletextpad=0.3)
     alt = f"Accuracy against multiply-accumulates of {manifest.name} after each step: {'; '.join(lines)}."
     return Drawing(f"chain-{slug(manifest.name)}", "chain", f"Compression path of {manifest.name}", alt, figure)

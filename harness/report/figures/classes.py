@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from harness.report.data import ReportData
-from harness.report.figures.canvas import Drawing, new
+from harness.report.figures.canvas import Drawing, heading, new
 from harness.report.figures.rows import ROW, label_rows, shown
 from harness.report.summary import artifacts, winners
 from harness.safetext import clean, for_figure, slug
@@ -38,17 +38,14 @@ def recall(data: ReportData) -> list[Drawing]:
         table = np.array([[_recall(truth, p, c) for c in range(len(classes))] for p in cells.predictions])
         figure, axes = new(1.6 + ROW * len(cells))
         _shade(axes, table * 100, 8)
-        label_rows(
-            axes, [f"{for_figure(m, 26)} {for_figure(k, 14)}" for m, k in zip(cells.model, cells.kind, strict=True)]
-        )
+        labels = [f"{for_figure(m, 22)} {for_figure(k, 14)}" for m, k in zip(cells.model, cells.kind, strict=True)]
+        label_rows(axes, labels)
         counts = [int(np.count_nonzero(truth == c)) for c in range(len(classes))]
-        axes.set_xticks(
-            range(len(classes)),
-            [f"{for_figure(c, 12)}\n({n})" for c, n in zip(classes, counts, strict=True)],
-            fontsize=7,
-        )
+        names = [f"{for_figure(c, 12)}\n({n})" for c, n in zip(classes, counts, strict=True)]
+        slanted: dict[str, Any] = {"rotation": 40, "ha": "right"} if max(map(len, labels)) > 28 else {}
+        axes.set_xticks(range(len(classes)), names, fontsize=7, **slanted)
         axes.set_xlabel("Class (images of it); number: recall in %")
-        axes.set_title(f"Recall of every class{cut}")
+        heading(figure, f"Recall of every class{cut}")
         means = np.nanmean(table, axis=0)
         worst = int(np.nanargmin(means))
         alt = (
@@ -86,7 +83,7 @@ def _matrix(cell: pd.Series[Any]) -> Drawing:
     axes.set_xlabel("Answer; number: images, shade: share of the class")
     axes.set_ylabel("Truth")
     title = f"{for_figure(cell.model)} {for_figure(cell.kind)}"
-    axes.set_title(f"{title}: who is taken for whom")
+    heading(figure, title)
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)

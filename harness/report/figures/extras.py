@@ -10,7 +10,7 @@ import pandas as pd
 from harness.report.data import ReportData
 from harness.report.figures.canvas import MUTED, Drawing, kind_style
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
-from harness.safetext import slug
+from harness.safetext import for_figure, slug
 
 
 def memory(data: ReportData) -> list[Drawing]:
@@ -61,7 +61,10 @@ def threads(data: ReportData) -> list[Drawing]:
         groups = [group.sort_values("threads") for _, group in several.groupby(_ARTIFACT)]
         best = pd.DataFrame([group.iloc[0] for group in groups])
         cells, cut = shown(best)
-        figure, axes = canvas(cells.assign(label=cells.model + " " + cells.variant), f"{board}: more threads{cut}")
+        figure, axes = canvas(
+            cells.assign(label=[f"{for_figure(m, 26)} {v}" for m, v in zip(cells.model, cells.variant, strict=True)]),
+            f"{board}: more threads{cut}",
+        )
         axes.axvline(1, color=MUTED, lw=1)
         least, top = 1.0, 1.0
         for row, group in enumerate(groups[: len(cells)]):
@@ -74,7 +77,7 @@ def threads(data: ReportData) -> list[Drawing]:
                     bbox={"boxstyle": "circle,pad=0.18", "fc": kind_style(group.kind.iloc[0])[0], "ec": "none"},
                 )  # fmt: skip
         axes.set_xlim(least - (top - least) * 0.08 - 0.05, top + (top - least) * 0.08 + 0.05)
-        axes.set_xlabel("Times as fast as with the fewest threads; in the circle: threads")
+        axes.set_xlabel("Times as fast as with the fewest; in circles: threads")
         kind_legend(figure, cells)
         alt = (
             f"For {len(cells)} artifacts on {board}{cut}: times as fast with each number of threads as with the fewest."

@@ -54,6 +54,7 @@ def distribution(data: ReportData) -> list[Drawing]:
             _samples(axes, row, deviation, kind, high)
             axes.text(0.99, row, f"{value:.3g} {clock.unit.replace('million instructions', 'M instr.')}",
                       transform=axes.get_yaxis_transform(), va="center", ha="right", fontsize=7.5)  # fmt: skip
+        axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("Deviation from its own median (%); right: median")
         kind_legend(figure, cells, Line2D([], [], color=INK, lw=1.6, label="middle half"))
         alt = (

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.report.data import Clock, ReportData
-from harness.report.figures.canvas import INK, MUTED, Drawing, kind_style, legend_below, log_axis, new
+from harness.report.figures.canvas import INK, MUTED, Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.rows import per_board
 from harness.safetext import for_figure, slug
 
@@ -38,12 +38,12 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
     _accuracy_axis(axes, cells)
     _number(axes, best)
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale")
-    axes.set_title(board)
+    heading(figure, board)
     lines = [
-        f"{i}  {label}: {value:.3g} {clock.unit}, {accuracy:.1%}"
+        f"{i}  {label}: {value:.3g}, {accuracy:.1%}"
         for i, (label, value, accuracy) in enumerate(zip(best.label, best.value, best.accuracy, strict=True), 1)
     ]
-    axes.text(0, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)
+    axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)
     legend_below(figure, axes, 5)
     names = "; ".join(lines)
     return Drawing(

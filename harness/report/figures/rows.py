@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from harness.report.data import Clock, ReportData
-from harness.report.figures.canvas import kind_style, new
+from harness.report.figures.canvas import heading, kind_style, new
 from harness.safetext import for_figure
 
 ROW = 0.2  # inches a row needs at the font size used
@@ -30,7 +30,7 @@ def per_board(data: ReportData) -> Iterator[tuple[Clock, str, pd.DataFrame]]:
 def canvas(cells: pd.DataFrame, title: str) -> tuple[Figure, Axes]:
     """Axes with one labelled row a cell, the first at the top."""
     figure, axes = new(1.25 + ROW * len(cells))
-    axes.set_title(title)
+    heading(figure, title.replace(" (the first", "\n(the first"))
     label_rows(axes, list(cells.label))
     return figure, axes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.report.data import ReportData
-from harness.report.figures.canvas import Drawing, kind_style, log_axis, new
+from harness.report.figures.canvas import Drawing, heading, kind_style, log_axis, new
 from harness.report.figures.rows import ROW
 from harness.safetext import for_figure
 
@@ -32,7 +32,7 @@ def sizes(data: ReportData) -> list[Drawing]:
     axes.tick_params(axis="y", length=0)
     log_axis(axes, float(cells.model_bytes.min()) / 1e6, float(cells.model_bytes.max()) / 1e6)
     axes.set_xlabel("File size (MB, 10⁶ bytes), log scale")
-    axes.set_title("Model size")
+    heading(figure, "Model size")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=5, handletextpad=0.3)
     by_size = cells.sort_values("model_bytes", kind="stable")
     small, big = by_size.iloc[0], by_size.iloc[-1]

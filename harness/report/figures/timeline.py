@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from harness.report.data import ReportData
 from harness.report.evidence import State, states
-from harness.report.figures.canvas import MUTED, PALETTE, WIDTH, Drawing
+from harness.report.figures.canvas import MUTED, PALETTE, WIDTH, Drawing, heading
 from harness.safetext import slug
 
 
@@ -62,7 +62,7 @@ def _draw(board: str, clock_key: str, points: list[_Point], series: dict[str, li
         axes.plot(times[there], numbers[there], ".-", color=colour, lw=1, ms=4)
         axes.set_ylabel(name, fontsize=7.5)
         axes.axhline(0, color=MUTED, lw=0.6) if "%" in name else None
-    all_axes[0].set_title(f"{board}: evidence over time")
+    heading(figure, f"{board}: evidence over time")
     all_axes[-1].set_xlabel("Time since the first cell (s, the board's clock)")
     alt = f"Over time on {board}: median of each pass against its cell's median, " + ", ".join(
         f"{name} from {min(v for v in values if v is not None):.4g} to {max(v for v in values if v is not None):.4g}"
