@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
+from harness import boardjson
 from harness.errors import RunnerError
 from harness.records import MAX_SAMPLES, Nanoseconds
 from harness.safetext import plain
@@ -85,12 +85,16 @@ class RunnerResult(_Answer):
     load_ns: Nanoseconds
     allocate_ns: Nanoseconds | None
     first_inference_ns: Nanoseconds
-    warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)]
+    warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES), FailFast()]
     warmup_ended: Literal["steady", "max-runs", "max-time", "fixed"]
     latency_ns: Annotated[
-        tuple[Annotated[int, Field(gt=0, le=3_600_000_000_000)], ...], Field(min_length=1, max_length=MAX_SAMPLES)
+        tuple[Annotated[int, Field(gt=0, le=3_600_000_000_000)], ...],
+        Field(min_length=1, max_length=MAX_SAMPLES),
+        FailFast(),  # a million wrong values would be a million explanations
     ]
-    predictions: Annotated[tuple[Annotated[int, Field(ge=0, le=10_000)], ...], Field(max_length=MAX_SAMPLES)]
+    predictions: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=10_000)], ...], Field(max_length=MAX_SAMPLES), FailFast()
+    ]
     predictions_stable: bool
     outputs_sha256: _Short
     model_sha256: _Short
@@ -115,14 +119,14 @@ def parse_answer(data: bytes, cell: str) -> RunnerResult | RunnerFailure:
     if len(data) > RESULT_LIMIT:
         raise RunnerError(f"the result is over {RESULT_LIMIT >> 20} MiB")
     try:
-        raw = json.loads(data)
+        raw = boardjson.load(data)
         model = RunnerFailure if isinstance(raw, dict) and raw.get("status") == "error" else RunnerResult
         answer = model.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         place = plain(".".join(map(str, first["loc"])))[:200]
         raise RunnerError(f"the result is wrong at '{place}': {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RunnerError(f"the result is not JSON: {plain(str(error))[:200]}") from error
     if answer.cell != cell:
         raise RunnerError(f"the result is of another cell: '{plain(answer.cell)[:200]}'")

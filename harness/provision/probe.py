@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness import boardjson
 from harness.errors import ProvisionError, TransferError
 from harness.fsio import sha256_file
 from harness.provision.wheels import Platform, platform_of
@@ -73,8 +73,8 @@ def ask(
     if done.returncode in (126, 127):
         raise ProvisionError(f"{connection.label}: no python3 on the board", fix="sudo apt install python3")
     try:
-        answer = json.loads(done.stdout)
-    except (ValueError, RecursionError) as error:
+        answer = boardjson.load(done.stdout)
+    except ValueError as error:
         said = plain(done.stderr.decode("utf-8", "replace")).strip()[-400:]
         raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {said or 'nothing said'}") from error
     if not isinstance(answer, dict):

@@ -13,6 +13,9 @@ from harness.safetext import plain
 #: More stderr than this is cut (the end is kept): a board can't fill the controller's memory.
 STDERR_KEEP = 64 << 10
 
+#: A program that writes more than this to stderr is ended: it would only go on until its time is over.
+STDERR_LIMIT = 16 << 20
+
 #: What may be read from a command's stdout unless more is asked for.
 STDOUT_LIMIT = 1 << 20
 
@@ -84,7 +87,7 @@ class Connection(Protocol):
 
         Raises:
             RemoteTimeoutError: it did not end in time (it has been killed, or hung up on).
-            OutputLimitError: it wrote more than ``stdout_limit`` bytes.
+            OutputLimitError: it wrote more than ``stdout_limit`` bytes, or more than 16 MiB to stderr.
             ConnectionLostError: the connection broke.
         """
 

@@ -9,31 +9,34 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from harness.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
-from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed, Held
+from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held
 
 _CHUNK = 1 << 16
 
 
 class _Reader(threading.Thread):
-    """Reads one pipe to its end, keeping at most ``limit`` bytes."""
+    """Reads one pipe to its end, keeping its last ``keep`` bytes; more than ``limit`` in all is told to ``enough``."""
 
-    def __init__(self, pipe: IO[bytes], limit: int, *, keep_end: bool) -> None:
+    def __init__(self, pipe: IO[bytes], keep: int, limit: int, enough: Callable[[], None]) -> None:
         super().__init__(daemon=True)
-        self.pipe, self.limit, self.keep_end = pipe, limit, keep_end
+        self.pipe, self.keep, self.limit, self.enough = pipe, keep, limit, enough
         self.data = bytearray()
         self.overflow = threading.Event()
 
     def run(self) -> None:
+        seen = 0
         while chunk := self.pipe.read1(_CHUNK):  # type: ignore[attr-defined]
             self.data += chunk
-            if len(self.data) > self.limit:
+            seen += len(chunk)
+            del self.data[: -self.keep]
+            if seen > self.limit and not self.overflow.is_set():
                 self.overflow.set()
-                del self.data[: -self.limit if self.keep_end else len(self.data)]
+                self.enough()
 
 
 class LocalConnection:
@@ -74,8 +77,8 @@ class LocalConnection:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        out = _Reader(process.stdout, stdout_limit, keep_end=False)
-        err = _Reader(process.stderr, STDERR_KEEP, keep_end=True)
+        out = _Reader(process.stdout, stdout_limit, stdout_limit, self.close)  # close: ends the program
+        err = _Reader(process.stderr, STDERR_KEEP, STDERR_LIMIT, self.close)
         out.start()
         err.start()
         writer = threading.Thread(target=self._feed, args=(process.stdin, stdin, hold_stdin), daemon=True)
@@ -96,6 +99,8 @@ class LocalConnection:
             process.stderr.close()
         if out.overflow.is_set():
             raise OutputLimitError(f"{self.label}: '{argv[0]}' wrote over {stdout_limit} bytes")
+        if err.overflow.is_set():
+            raise OutputLimitError(f"{self.label}: '{argv[0]}' wrote over {STDERR_LIMIT} bytes to stderr")
         return Completed(process.returncode, bytes(out.data), bytes(err.data))
 
     def hold(self, argv: Sequence[str]) -> Held:

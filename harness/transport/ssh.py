@@ -24,7 +24,7 @@ from harness.errors import (
     TransportError,
     UnreachableError,
 )
-from harness.transport.base import STDERR_KEEP, STDOUT_LIMIT, Completed, Held
+from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held
 from harness.transport.local import chunks
 
 _CHUNK = 1 << 16
@@ -117,13 +117,16 @@ class SshConnection:
         writer.start()
         deadline = time.monotonic() + timeout_s
         out, err = bytearray(), bytearray()
+        complained = 0
         channel.settimeout(0.2)
         while True:
             done = channel.exit_status_ready()
             moved = False
             if channel.recv_stderr_ready():
-                err += channel.recv_stderr(_CHUNK)
+                chunk = channel.recv_stderr(_CHUNK)
+                err += chunk
                 del err[:-STDERR_KEEP]
+                complained += len(chunk)
                 moved = True
             if done or channel.recv_ready():
                 with contextlib.suppress(socket.timeout):
@@ -134,6 +137,8 @@ class SshConnection:
                 channel.status_event.wait(0.02)
             if len(out) > stdout_limit:
                 raise OutputLimitError(f"{self.label}: '{name}' wrote over {stdout_limit} bytes")
+            if complained > STDERR_LIMIT:
+                raise OutputLimitError(f"{self.label}: '{name}' wrote over {STDERR_LIMIT} bytes to stderr")
             if done and not moved:
                 break
             if time.monotonic() > deadline:
