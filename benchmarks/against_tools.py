@@ -1,0 +1,150 @@
+"""The harness against a bare loop and against LiteRT's own benchmark tool, same artifact, by turns in one run.
+
+    python -m benchmarks.against_tools [--model mobilenet-v3-small] [--variant int8] [--rounds 10]
+    python -m benchmarks.against_tools --file some.tflite
+
+Each turn is a process of its own with the same Python, runtime and number of threads: the runner as the harness ships
+it, twelve lines that call ``invoke``, and ``ai_edge_litert/tools/benchmark_litert_model.py`` from the very wheel. The
+order changes from round to round, and the ratio is that of one round's medians: what drifts, drifts for all three.
+That tool rounds to 0.01 ms, so its raw times are taken from under it. It calls LiteRT's newer CompiledModel, whose
+Python wrapper takes a few microseconds itself: with networks of a fraction of a millisecond these are seen.
+
+Ends with 1 unless the median of the ratios lies within 0.98 and 1.02 for both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from benchmarks.common import LOCAL, NO_LIMITS, table
+from harness import config
+from harness.fsio import sha256_file
+from harness.plan import Options, inventory, make
+from harness.session import open_session, runner_file
+from harness.testset import prepare
+
+BARE = """
+import json, sys, time
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+interpreter = Interpreter(model_path=sys.argv[1], num_threads=1)
+interpreter.allocate_tensors()
+given = interpreter.get_input_details()[0]
+interpreter.set_tensor(given["index"], np.full(given["shape"], 100, given["dtype"]))
+times = []
+for _ in range(int(sys.argv[2]) + int(sys.argv[3])):
+    started = time.perf_counter_ns()
+    interpreter.invoke()
+    times.append(time.perf_counter_ns() - started)
+print(json.dumps(times[int(sys.argv[2]):]))
+"""
+TOOL = """
+import json, statistics, sys, types
+try:
+    import ml_dtypes
+except ImportError:  # only names types that this artifact has not
+    names = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+    sys.modules["ml_dtypes"] = types.SimpleNamespace(**dict.fromkeys(names))
+from ai_edge_litert.tools import benchmark_litert_model as tool
+raw = []
+tool.statistics = types.SimpleNamespace(
+    mean=statistics.mean, stdev=statistics.stdev,
+    median=lambda values: raw.extend(values) or statistics.median(values),
+)
+sys.argv = [sys.argv[0], "--model", sys.argv[1], "--warmup_runs", sys.argv[2], "--num_runs", sys.argv[3]]
+real, sys.stdout = sys.stdout, sys.stderr
+tool.main()
+print(json.dumps([round(value * 1e6) for value in raw]), file=real)
+"""
+
+
+def child(code: str, python: str, path: str, *words: object) -> list[int]:
+    """Latencies in nanoseconds that a program prints as JSON."""
+    done = subprocess.run(
+        [python, "-s", "-c", code, *map(str, words)], capture_output=True, text=True, check=False, timeout=600,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert isinstance(found, list)
+    return found
+
+
+def runner(python: str, path: str, file: Path, images: Path, warm: int, runs: int, folder: Path) -> list[int]:
+    """Latencies that the shipped runner reports, with as many runs as the others."""
+    job = {
+        "cell": "against-tools", "model": str(file), "model_sha256": sha256_file(file), "inputs": str(images),
+        "inputs_sha256": sha256_file(images), "runtime": "litert", "delegate": "cpu", "threads": 1,
+        "warmup": {"min_runs": warm, "min_ns": 0, "max_runs": warm},
+        "passes": {"min_runs": runs, "min_ns": 0, "max_ns": 10**12},
+    }  # fmt: skip
+    (folder / "job.json").write_text(json.dumps(job))
+    command = [python, "-s", str(runner_file()), "--job", str(folder / "job.json"), "--result", str(folder / "r.json")]
+    subprocess.run(command, check=False, timeout=600, env={**os.environ, "PYTHONPATH": path})
+    answer = json.loads((folder / "r.json").read_text())
+    if answer["status"] != "ok":
+        sys.exit(answer["text"])
+    return list(answer["latency_ns"])
+
+
+def ready(models: Path, model: str, variant: str) -> tuple[Path, str, str]:
+    """The artifact's file, and Python and PYTHONPATH as a local device has them."""
+    fleet = config.parse(yaml.safe_dump({"devices": [{**LOCAL, "thresholds": NO_LIMITS}]}))
+    shipped = [s for s in inventory(models, (model,), (variant,)) if s.artifact.format == "tflite"]
+    (job,) = make(fleet, shipped, Options()).jobs["here"]
+    test = prepare(shipped[0].manifest.split, samples=20)
+    with open_session(fleet.devices[0], lambda message: None) as session:
+        session.deploy([job], {None: test})
+        return job.shipped.path, str(getattr(sys, "_base_executable", "")), session.prepared(job, test).pythonpath
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--model", default="mobilenet-v3-small")
+    parser.add_argument("--variant", default="int8")
+    parser.add_argument("--file", type=Path, help="another artifact, with 48x48x1 input, instead of the model's")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=400)
+    options = parser.parse_args()
+    file, python, path = ready(options.models, options.model, options.variant)
+    file = options.file or file
+    warm = options.runs // 4
+    medians: dict[str, list[float]] = {"harness": [], "bare loop": [], "benchmark_litert_model": []}
+    with tempfile.TemporaryDirectory() as name:
+        images = Path(name) / "images.npy"
+        np.save(images, np.full((20, 48, 48, 1), 100, np.uint8))
+        ways = {
+            "harness": lambda: runner(python, path, file, images, warm, options.runs, Path(name)),
+            "bare loop": lambda: child(BARE, python, path, file, warm, options.runs),
+            "benchmark_litert_model": lambda: child(TOOL, python, path, file, warm, options.runs),
+        }
+        for number in range(options.rounds):
+            order = list(ways)[number % 3 :] + list(ways)[: number % 3]
+            for way in order:
+                medians[way].append(statistics.median(ways[way]()))
+    ratios = {
+        way: statistics.median(h / other for h, other in zip(medians["harness"], found, strict=True))
+        for way, found in medians.items()
+    }
+    rows = [(way, f"{statistics.median(found) / 1e6:.4f}", f"{ratios[way]:.4f}") for way, found in medians.items()]
+    table(("program", "median, ms", "harness / it, median over rounds"), rows)
+    print(f"\n{file.name}, {options.rounds} rounds of {options.runs} runs each, 1 thread")
+    good = all(0.98 <= ratio <= 1.02 for ratio in ratios.values())
+    print("within 0.98 to 1.02" if good else "NOT within 0.98 to 1.02")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
