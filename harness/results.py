@@ -26,13 +26,13 @@ _DEVICE = ("board", "emulated", "local", "clock", "cpu", "cpu_part", "cores", "f
            "os", "kernel", "libc", "python", "tags")  # fmt: skip
 _SPLIT = ("dataset", "synthetic", "scheme", "seed", "fold", "folds", "n", "subject_overlap", "classes", "labels")
 _RUNTIME = ("delegate", "delegate_applied", "delegate_verified", "nodes_delegated", "nodes_total", "threads")
-_PLAIN = ("load_ns", "first_inference_ns", "accuracy", "peak_rss_bytes", "energy_j", "evidence", "started", "ended",
-          "harness")  # fmt: skip
+_PLAIN = ("load_ns", "allocate_ns", "first_inference_ns", "accuracy", "peak_rss_bytes", "energy_j", "evidence",
+          "started", "ended", "harness")  # fmt: skip
 
 #: Numbers that may be missing: float columns with NaN, whatever the rows at hand hold.
 _FLOATS = ("cores", "memory_bytes", "subject_overlap", "nodes_delegated", "nodes_total", "load_ns",
-           "first_inference_ns", "accuracy", "peak_rss_bytes", "energy_j", "reference_accuracy", "latency_median_ms",
-           "latency_median_minstr")  # fmt: skip
+           "allocate_ns", "first_inference_ns", "accuracy", "peak_rss_bytes", "energy_j", "reference_accuracy",
+           "latency_median_ms", "latency_median_minstr")  # fmt: skip
 
 _BOOLS = ("emulated", "local", "synthetic", "delegate_verified")
 

@@ -38,7 +38,7 @@ def plain(text: str) -> str:
 
 def for_figure(text: object, limit: int = 34) -> str:
     """A label matplotlib's own font can draw: Latin-1 and an ellipsis only."""
-    line = clean(text, 10_000).encode("latin-1", "replace").decode("latin-1")
+    line = "".join(c if ord(c) < 256 or c == "…" else "?" for c in clean(text, 10_000))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -128,7 +128,7 @@ def test_the_page_says_what_the_numbers_are(report: Path) -> None:
         assert "Emulated boards." in page
     index = (report / "index.html").read_text()
     assert "The random split leaks:" in index
-    assert "60 test subjects" in index
+    assert "60 test images show a person" in index
     assert "80.0 (79.0 to 81.0)" in index  # the subject-disjoint accuracy from the manifest
     assert "gave the same\n99 predictions on all of them" in index
 

@@ -89,7 +89,9 @@ def _accuracy_of(claim: str, manifest: Manifest, cell: pd.Series[Any]) -> Claim:
         measured += f"; subject-disjoint split: {subject}"
     best = precise(manifest)
     overlap = (
-        f", {cell['subject_overlap']:.0f} test subjects also in training" if pd.notna(cell["subject_overlap"]) else ""
+        f", {cell['subject_overlap']:.0f} test images of people also in training"
+        if pd.notna(cell["subject_overlap"])
+        else ""
     )
     conditions = (
         f"{cell['dataset']}, {cell['scheme']} split (seed {cell['seed']}){overlap}, profile {manifest.profile}"

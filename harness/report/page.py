@@ -171,6 +171,6 @@ def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
 
 
 def _overlap(data: ReportData) -> int | None:
-    """Most test subjects seen in training, over the random splits used; None where nobody knows."""
+    """Most test images of a person who is also in training, over the random splits used; None where nobody knows."""
     known = data.cells[data.cells.scheme == "random"].subject_overlap.dropna()
     return int(known.max()) if len(known) else None

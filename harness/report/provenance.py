@@ -19,7 +19,7 @@ def networks_table(data: ReportData) -> Table:
     columns = (
         ("network", "Network"), ("citation", "Source"), ("parameters", "Parameters"), ("macs", "MACs"),
         ("data", "Data"), ("synthetic", "Synthetic data"), ("scheme", "Split"),
-        ("subject_overlap", "Test subjects seen in training"),
+        ("subject_overlap", "Test images of people also in training"),
         ("seed", "Seed"), ("profile", "Profile"),
         ("accuracy_percent", "Accuracy on that split, most precise artifact (%)"),
         ("random_percent", "Random split, cross-check (%)"),

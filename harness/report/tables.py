@@ -44,6 +44,8 @@ def _cells(data: ReportData) -> Table:
             (f"median_low_{clock.column}", "95 % interval, low"),
             (f"median_high_{clock.column}", "high"),
             (f"p90_{clock.column}", f"p90, early stopping ({clock.unit})"),
+            (f"load_{clock.column}", f"Loading ({clock.unit})"),
+            (f"first_inference_{clock.column}", f"First inference ({clock.unit})"),
         ]
     columns += [
         ("samples", "Samples"), ("model_bytes", "Model (bytes)"), ("peak_rss_bytes", "Peak memory (bytes)"),
@@ -56,7 +58,8 @@ def _cells(data: ReportData) -> Table:
 
 _SHOWN = (
     "device", "board", "emulated", "clock", "model", "variant", "format", "runtime", "delegate", "threads", "dataset",
-    "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "samples",
+    "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
+    "first_inference_ns", "samples",
     "model_bytes", "peak_rss_bytes", "macs", "parameters", "run",
 )  # fmt: skip
 
@@ -72,6 +75,7 @@ def _cell_row(data: ReportData, row: dict[str, Any]) -> tuple[Value, ...]:
     for clock in data.clocks:
         mine = valid and get("clock_key") == clock.key
         values += [number(get(name)) if mine else None for name in ("value", "low", "high", "p90")]
+        values += [number(get(name) / 1e6) if mine else None for name in ("load_ns", "first_inference_ns")]
     values += [
         int(get("samples")), int(get("model_bytes")), whole(get("peak_rss_bytes")) if valid else None, int(get("macs")),
         int(get("parameters")), get("run"),

@@ -11,13 +11,13 @@ _KINDS = ("trained", "pruned", "tuned", "quantised")
 
 
 def paths(data: ReportData) -> list[Drawing]:
-    """One figure a network whose manifest has several steps with an accuracy."""
+    """One figure a network whose steps changed what it costs; the others have nothing to show but two dots."""
     found = []
     used = set(data.cells.model)
     for name, manifest in sorted(data.manifests.items()):
         steps = [(step, accuracy(step)) for step in manifest.chain]
         known = [(step, value) for step, value in steps if value is not None]
-        if name in used and len(known) > 1:
+        if name in used and len({step.macs for step, _ in known}) > 1:  # a path needs two places
             found.append(_path(manifest, known))
     return found
 
