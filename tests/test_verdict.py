@@ -13,7 +13,7 @@ from harness.context import Context
 from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec
 from harness.plan import Job, Shipped
 from harness.records import RuntimeInfo
-from harness.verdict import judge
+from harness.verdict import judge, least_differing
 from tests.test_answers import good
 
 DEVICES = parse(
@@ -75,6 +75,30 @@ def test_nothing_wrong() -> None:
             {"before": {"/p/scaling_governor": "performance"}, "after": {"/p/scaling_governor": "powersave"}},
             "governor-changed",
         ),
+        (
+            {
+                "before": {"vcgencmd get_throttled": "throttled=0x0"},
+                "after": {"vcgencmd get_throttled": "throttled=0x40000"},
+            },
+            "throttled",
+        ),
+        (
+            {"during": [{"/p/scaling_governor": "powersave"}], "before": {"/p/scaling_governor": "ondemand"}},
+            "governor-changed",
+        ),
+        (
+            {
+                "before": {"nvpmodel -q": "NV Power Mode: MAXN\n0"},
+                "after": {"nvpmodel -q": "NV Power Mode: 5W\n1"},
+            },
+            "power-mode-changed",
+        ),
+        ({"during": [{"/p/scaling_cur_freq": "1500000"}, {"/p/scaling_cur_freq": "1200000"}]}, "frequency-dropped"),
+        ({"latency_ns": [100 + i for i in range(100)]}, "unstable"),
+        ({"latency_ns": [100, 200] * 100}, "unstable"),
+        ({"start": {"self waited_ns": "0"}, "end": {"self waited_ns": "3000000000"}}, "background-load"),
+        ({"state_root": "/tmp/x"}, "state-replaced"),
+        ({"predictions": [5] * 10, "labels": tuple(range(10))}, "predictions-differ"),
         ({"after": {"wall_s": "1000000.0"}}, "clock-stepped"),
         ({"after": {"wall_s": "-5.0"}}, "clock-stepped"),
     ],
@@ -86,6 +110,44 @@ def test_invalid(change: dict[str, Any], code: str) -> None:
 def test_throttling_that_is_over_does_not_count() -> None:
     """Bits 16-19 only say that it happened since boot."""
     assert verdict(after={"vcgencmd get_throttled": "throttled=0x50000"}) == ("VALID", [])
+
+
+def test_below_their_limits_none_counts() -> None:
+    assert verdict(
+        during=[{"/p/scaling_cur_freq": "1500000"}, {"/p/scaling_cur_freq": "1400000"}],
+        latency_ns=[100 + i // 20 for i in range(100)],
+        start={"self waited_ns": "0"},
+        end={"self waited_ns": "2000000000"},
+    ) == ("VALID", [])
+
+
+def test_a_frequency_that_only_rises_from_idle_did_not_drop() -> None:
+    assert verdict(before={"/p/scaling_cur_freq": "600000"}, during=[{"/p/scaling_cur_freq": "1500000"}]) == (
+        "VALID",
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "images", "differing"), [(97, 98, 0), (94, 98, 3), (98, 98, 1), (20, 20, 0), (19, 20, 0), (17, 20, 2)]
+)
+def test_how_many_answers_must_differ_at_least(right: int, images: int, differing: int) -> None:
+    """97 of the split's 98 images were right when the artifact was built; a subset may hold the wrong one or not."""
+    manifest = MANIFEST.model_copy(update={"split": SPLIT.model_copy(update={"n_test": 98})})
+    artifact = ARTIFACT.model_copy(update={"accuracy": 97 / 98})
+    job = Job("c", DEVICES[0], Shipped(manifest, artifact, Path("x")), "litert", "cpu", 1, None)
+    labels = [0] * images
+    assert least_differing(job, [0] * right + [1] * (images - right), labels) == differing
+
+
+def test_instructions_know_no_load_and_no_drift() -> None:
+    found = verdict(
+        2,
+        latency_ns=[100 + i for i in range(100)],
+        start={"self waited_ns": "0"},
+        end={"self waited_ns": "9000000000"},
+    )
+    assert found == ("VALID", [])
 
 
 def test_odd_evidence_is_no_evidence() -> None:
