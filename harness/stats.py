@@ -246,6 +246,7 @@ def bootstrap_ratio(
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if min(len(first), len(second)) < 20:
         raise TooFewSamplesError(f"a comparison needs 20 samples each, there are {len(first)} and {len(second)}")
+    resamples = min(resamples, max(200, 50_000_000 // max(len(first), len(second))))  # a million samples need fewer
     rng = np.random.default_rng(seed)
     blocks = np.log(_block_medians(second, resamples, rng)) - np.log(_block_medians(first, resamples, rng))
     draws = [blocks]
