@@ -132,8 +132,8 @@ def open_session(device: Device, say: Say) -> Iterator[Session]:
     with connecting(device, say) as connect:
         connection = connect()
         try:
-            lease = Lease(connection, wait_s=5)
-            session = Session(device, connection, connect, lease, probe(connection), say)
+            seen = probe(connection)
+            session = Session(device, connection, connect, Lease(connection, wait_s=5), seen, say)
         except BaseException:
             connection.close()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -75,6 +76,7 @@ class Sshd:
                 if sock.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
+        self.stop()
         raise AssertionError((self.folder / "log").read_text())
 
     def sessions(self) -> list[int]:
@@ -85,13 +87,17 @@ class Sshd:
 
     def kill_sessions(self) -> None:
         for pid in self.sessions():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         if self.process is not None:
-            self.kill_sessions()
-            self.process.terminate()
-            self.process.wait(10)
+            sessions = self.sessions()
+            self.process.kill()
+            self.process.wait()
+            for pid in sessions:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.process = None
 
     def device(self, name: str = "loop", **more: object) -> dict[str, object]:
