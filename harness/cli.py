@@ -99,11 +99,15 @@ def report(
     results: Results = Path("results"),
     plot: Annotated[list[str] | None, typer.Option(help="Only these figures.")] = None,
     formats: Annotated[list[str] | None, typer.Option("--format", help="svg, png.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="A page with all runs, one line per cell.")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Make tables, plots and the HTML page again from stored results alone."""
-    from harness.commands import report_command
+    from harness.commands import history_command, report_command
 
+    if history:
+        print_answer(history_command(results, out), as_json)
+        return
     print_answer(report_command(runs or ["latest"], results, out, _split(plot), _split(formats)), as_json)
 
 
@@ -141,12 +145,13 @@ def compare(
     run_b: str,
     gate: Annotated[str | None, typer.Option(help="Fail on a significant slowdown above this, e.g. 5%.")] = None,
     results: Results = Path("results"),
+    out: Annotated[Path | None, typer.Option("--out", help="Also a page, compare.html, in this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Compare two runs statistically; exit 1 where a gated slowdown or accuracy loss is significant."""
     from harness.commands import compare_command
 
-    raise typer.Exit(compare_command(run_a, run_b, gate, results, as_json=as_json))
+    raise typer.Exit(compare_command(run_a, run_b, gate, results, out=out, as_json=as_json))
 
 
 @app.command()

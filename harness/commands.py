@@ -141,14 +141,28 @@ def doctor_command(devices: Path, only: Sequence[str], *, as_json: bool) -> int:
     return 0 if findings.healthy else 1
 
 
-def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, as_json: bool) -> int:
+def history_command(results: Path, out: Path) -> dict[str, Any]:
+    """``harness report --history``: one line per cell over all runs."""
+    from harness.report import render_history
+
+    page = str(render_history(store.list_runs(results), out))
+    return {"text": f"history: {page}", "index": page}
+
+
+def compare_command(
+    run_a: str, run_b: str, gate: str | None, results: Path, *, out: Path | None, as_json: bool
+) -> int:
     """``harness compare``; 1 where the gate trips."""
-    from harness.compare import compare, parse_gate
+    from harness.compare import compare, parse_gate, to_json
 
     limit = parse_gate(gate) if gate is not None else None
     outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit)
+    if out is not None:
+        from harness.report import render_comparison
+
+        say(f"page: {render_comparison(outcome, out)}")
     if as_json:
-        print(json.dumps({**asdict(outcome), "counts": outcome.counts(), "tripped": outcome.tripped}))
+        print(json.dumps(to_json(outcome)))
     else:
         print("\n".join(comparison_lines(outcome)))
     return 1 if outcome.tripped else 0
