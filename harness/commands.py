@@ -145,7 +145,7 @@ def history_command(results: Path, out: Path) -> dict[str, Any]:
     """``harness report --history``: one line per cell over all runs."""
     from harness.report import render_history
 
-    page = str(render_history(store.list_runs(results), out))
+    page = str(render_history(store.list_runs(results), out).index)
     return {"text": f"history: {page}", "index": page}
 
 
@@ -160,7 +160,7 @@ def compare_command(
     if out is not None:
         from harness.report import render_comparison
 
-        say(f"page: {render_comparison(outcome, out)}")
+        say(f"page: {render_comparison(outcome, out).index}")
     if as_json:
         print(json.dumps(to_json(outcome)))
     else:
