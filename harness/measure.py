@@ -10,6 +10,7 @@ from typing import Any
 from harness import __version__, verdict
 from harness.answers import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
 from harness.context import Context
+from harness.energy import energy
 from harness.errors import HarnessError, RunnerError
 from harness.plan import Job
 from harness.records import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
@@ -113,6 +114,7 @@ def _finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, s
     delegate = _delegate_name(job.delegate, answer.delegate.applied)
     runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
     status, reasons = judge(job, answer, runtime, context, test.info.labels)
+    used = energy(answer) if context.device.effective_clock == "wall" else None
     evidence = answer.evidence.model_dump(mode="json") | {
         "cpuinfo": list(answer.cpuinfo),
         "uname_machine": answer.machine,
@@ -122,6 +124,7 @@ def _finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, s
         "runtime_build": plain(answer.runtime_build or "") or None,
         "warmup_ended": answer.warmup_ended,
         "thresholds": context.device.thresholds.model_dump(),
+        "energy": vars(used) if used else None,
         "found": verdict.found(answer, job.threads),
         "state_root": answer.state_root,
         "import_ns": answer.import_ns,
@@ -132,7 +135,7 @@ def _finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, s
         job, test, context, status, reasons, started, runtime,
         load_ns=answer.load_ns, allocate_ns=answer.allocate_ns, first_inference_ns=answer.first_inference_ns,
         warmup_ns=answer.warmup_ns, latency_ns=answer.latency_ns, predictions=answer.predictions, accuracy=right / n,
-        peak_rss_bytes=answer.peak_rss_bytes, evidence=evidence,
+        peak_rss_bytes=answer.peak_rss_bytes, energy_j=used.joules if used else None, evidence=evidence,
     )  # fmt: skip
 
 

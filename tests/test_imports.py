@@ -27,7 +27,7 @@ ROOMS = (
     ("doctor", "lease"),
     ("testset", "plan"),
     ("context", "answers", "steady"),
-    ("interference",),
+    ("interference", "energy"),
     ("verdict",),
     ("measure",),
     ("session",),

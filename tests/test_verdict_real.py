@@ -77,6 +77,14 @@ def test_nothing_wrong_with_commands_and_files_that_are_well(sshd: Sshd, tmp_pat
     assert 0 < cell.allocate_ns <= cell.load_ns
 
 
+def test_energy_of_a_pi_5(sshd: Sshd, tmp_path: Path) -> None:
+    answer = "printf 'VDD_CORE_A current(7)=2.0A\\nVDD_CORE_V volt(15)=0.8V\\n'"
+    fakes.program(sshd, "vcgencmd", f'case "$1" in pmic_read_adc) {answer};; *) exit 1;; esac')
+    cell = measured(sshd, tmp_path)
+    assert cell.energy_j == pytest.approx(1.6 * sum(cell.latency_ns) / 1e9)
+    assert cell.evidence["energy"]["method"].startswith("Pi 5 PMIC")
+
+
 def test_throttled(sshd: Sshd, tmp_path: Path) -> None:
     fakes.program(sshd, "vcgencmd", 'case "$1" in get_throttled) echo throttled=0x50005;; *) exit 1;; esac')
     cell = measured(sshd, tmp_path)

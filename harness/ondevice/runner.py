@@ -439,9 +439,9 @@ def steady(values: Sequence[int], tolerance: float) -> bool:
     """Has the series stopped moving? Looks at its latter half, which must have 20 values.
 
     Cox and Stuart's sign test for trend (Biometrika 42, 1955): each value of the first half of them is compared with
-    its partner in the second; without a trend, as many rise as fall. Steady means that p >= 0.2 (a late end costs little, an
-    early one spoils the series), or that the two medians differ by no more than ``tolerance`` (a share), which is too little to matter. Signs and medians, so that
-    single slow runs have no weight.
+    its partner in the second; without a trend, as many rise as fall. Steady means that p >= 0.2 (a late end costs
+    little, an early one spoils the series), or that the two medians differ by no more than ``tolerance`` (a share),
+    which is too little to matter. Signs and medians, so that single slow runs have no weight.
     """
     recent = values[len(values) // 2 :]
     half = len(recent) // 2
