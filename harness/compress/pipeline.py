@@ -61,7 +61,7 @@ def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
         macs = start * factor**k
         epochs = int(min(max(3, 3e8 / macs), 12))
         if k == budget.steps:
-            epochs = 160
+            epochs = 100
         if profile == "quick":
             epochs = max(2, epochs // 4)
         found.append(Round(macs, epochs, 2e-3 if k == budget.steps else 1e-3))
