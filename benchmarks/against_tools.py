@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from benchmarks.common import LOCAL, NO_LIMITS, table
+from benchmarks.common import LOCAL, table
 from harness import config
 from harness.fsio import sha256_file
 from harness.plan import Options, inventory, make
@@ -100,7 +100,7 @@ def runner(python: str, path: str, file: Path, images: Path, warm: int, runs: in
 
 def ready(models: Path, model: str, variant: str) -> tuple[Path, str, str]:
     """The artifact's file, and Python and PYTHONPATH as a local device has them."""
-    fleet = config.parse(yaml.safe_dump({"devices": [{**LOCAL, "thresholds": NO_LIMITS}]}))
+    fleet = config.parse(yaml.safe_dump({"devices": [LOCAL]}))
     shipped = [s for s in inventory(models, (model,), (variant,)) if s.artifact.format == "tflite"]
     (job,) = make(fleet, shipped, Options()).jobs["here"]
     test = prepare(shipped[0].manifest.split, samples=20)
