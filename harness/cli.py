@@ -78,13 +78,14 @@ def run(
     reports: Annotated[Path, typer.Option("--reports", help="Where the report goes.")] = Path("reports"),
     data: Annotated[str, typer.Option(help="'synthetic', or the CK+ copy the models were built with.")] = "synthetic",
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
+    mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
     from harness.commands import run_command
     from harness.plan import Options
 
-    options = Options(_split(model), _split(variant), _threads(threads), _split(only), quick, data)
+    options = Options(_split(model), _split(variant), _threads(threads), _split(only), quick, data, mlperf=mlperf)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended politely, like Ctrl-C
     code = run_command(
         devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json

@@ -20,3 +20,4 @@ class Context:
     probe: Probe | None
     inject_slowdown: float = 0.0
     state_root: str = ""
+    mlperf: bool = False

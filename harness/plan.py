@@ -29,6 +29,7 @@ class Options:
     quick: bool = False
     data: str = "synthetic"
     seed: int = 0
+    mlperf: bool = False
 
 
 @dataclass(frozen=True)

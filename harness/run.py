@@ -155,7 +155,7 @@ class Run:
         jobs = [job for job in self.plan.jobs[device.name] if job.cell not in self._done]
         if not jobs or self._stop.is_set():
             return
-        context = Context(self.info.run, device, None, self.inject_slowdown, self.state_root)
+        context = Context(self.info.run, device, None, self.inject_slowdown, self.state_root, self.options.mlperf)
         left = jobs
         try:
             watcher.device(device.name, "starting")
@@ -189,7 +189,7 @@ class Run:
         earlier: list[dict[str, object]] = []
         for attempt in range(RETRIES + 1):
             try:
-                session.lease.renew(timeout_s(job, test))
+                session.lease.renew(timeout_s(job, test, mlperf=context.mlperf))
                 cell = run_cell(session.connection, job, session.prepared(job, test), test, context)
                 if not cell.reasons or {r.code for r in cell.reasons} - PASSING or attempt == RETRIES:
                     return cell.model_copy(update={"evidence": {**cell.evidence, "earlier": earlier}})

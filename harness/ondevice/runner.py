@@ -488,7 +488,10 @@ def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) ->
     outputs, stable = hashlib.sha256(), True
     total, slow = 0, plan.get("inject_slowdown", 0.0)
     start = board.state()
-    while first is None or ((len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"]):
+    most = plan.get("max_runs", 900000) - len(inputs)
+    while first is None or (
+        (len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"] and len(latency) <= most
+    ):
         predictions = []  # type: List[int]
         for value in inputs:
             taken = timed(model, value)
