@@ -3,7 +3,8 @@
 The agent on the board holds a kernel lock on a file for as long as our connection lives, so a controller that dies
 lets go by dying. It is renewed between cells only (a heart-beat during one would be measured), each time for as long as
 the next cell may take. When the network is cut without a word, the lease ends by itself after that, by the board's own
-clock.
+clock; the same controller, back on a new connection, gets it at once. Runners that an earlier lease left behind are
+ended when a new one is granted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import secrets
 import socket
 import time
 
@@ -33,17 +35,19 @@ class Lease:
 
     Args:
         wait_s: how long to wait for another controller to let go, in seconds.
+        token: of a lease of ours whose connection broke; the board may not have noticed yet, and gives it to us again.
 
     Raises:
         LeaseError: another controller still holds it; says who.
         BoardError: the board could not be asked.
     """
 
-    def __init__(self, connection: Connection, *, wait_s: float = 0.0) -> None:
+    def __init__(self, connection: Connection, *, wait_s: float = 0.0, token: str | None = None) -> None:
         self._label = connection.label
+        self.token = token or secrets.token_hex(8)
         deadline = time.monotonic() + wait_s
         while True:
-            held = connection.hold(["python3", "-c", agent_source(), "lease", connection.root, owner()])
+            held = connection.hold(["python3", "-c", agent_source(), "lease", connection.root, owner(), self.token])
             answer = self._answer(held)
             if answer.get("granted") is True:
                 self._held: Held = held

@@ -22,6 +22,9 @@ from harness.verdict import judge
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
 
+#: The slowest thing seen, a full VGG19 on an emulated Cortex-A53, takes 5 ns.
+SLOWEST_S_PER_MAC = 20e-9
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -35,8 +38,10 @@ class Prepared:
     runtime: str
 
 
-def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet, context: Context) -> Cell:
-    """Measure one cell on a board.
+def run_cell(
+    connection: Connection, job: Job, prepared: Prepared, test: TestSet, context: Context, *, limit_s: float
+) -> Cell:
+    """Measure one cell on a board, in at most ``limit_s`` seconds.
 
     Raises:
         TransportError: the connection failed (the caller may try again on a new one).
@@ -47,7 +52,7 @@ def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet
     order = json.dumps(_order(job, prepared, test, context)) + "\n"
     done = connection.run(
         ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
-        timeout_s=timeout_s(job, test, mlperf=context.mlperf),
+        timeout_s=limit_s,
         stdin=order.encode(),
         hold_stdin=True,
         env={"PYTHONPATH": prepared.pythonpath, "PYTHONHASHSEED": "0"},
@@ -58,12 +63,9 @@ def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet
     take = 'head -c "$1" "$2" && rm -f "$2"'
     fetched = connection.run(["sh", "-c", take, "sh", str(size), result], timeout_s=120, stdout_limit=size)
     if fetched.returncode:
-        how = (
-            f"was ended by signal {done.returncode - 128}"
-            if done.returncode > 128
-            else f"ended with status {done.returncode}"
-        )
-        how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else how
+        signal = done.returncode - 128 if done.returncode > 128 else -done.returncode
+        how = f"was ended by signal {signal}" if signal > 0 else f"ended with status {done.returncode}"
+        how += " (kill: often the kernel's, when memory runs out)" if signal == 9 else ""
         raise RunnerError(f"the runner {how} and left no result: {stderr.strip()[-800:] or 'nothing said'}")
     answer = parse_answer(fetched.stdout, job.cell)
     if isinstance(answer, RunnerFailure):
@@ -71,11 +73,16 @@ def run_cell(connection: Connection, job: Job, prepared: Prepared, test: TestSet
     return _finished(job, answer, test, context, started, stderr)
 
 
+def work(job: Job, test: TestSet) -> float:
+    """Multiply-accumulates that a cell comes to, more or less."""
+    return float(max(test.info.n, 50) + 60) * job.shipped.manifest.macs
+
+
 def timeout_s(job: Job, test: TestSet, *, mlperf: bool = False) -> float:
-    """How long a cell may take: two minutes, and 20 ns for each multiply-accumulate that is due. The slowest thing
-    seen, a full VGG19 on an emulated Cortex-A53, takes 5 ns. MLPerf's rules ask for ten minutes of inferences."""
-    runs = max(test.info.n, 50) + 60
-    return 120 + 2 * MLPERF_S * mlperf + runs * job.shipped.manifest.macs * 20e-9
+    """How long a cell may take on a board that is not known yet: two minutes, and some time for each
+    multiply-accumulate that is due. :mod:`harness.pace` knows better after the first cell. MLPerf's rules ask for ten
+    minutes of inferences."""
+    return 120 + 2 * MLPERF_S * mlperf + work(job, test) * SLOWEST_S_PER_MAC
 
 
 def _order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict[str, Any]:

@@ -192,3 +192,16 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[Job]:
 def _possible(delegate: str, fmt: str) -> bool:
     """The Edge TPU is TFLite's, CUDA and TensorRT are ONNX Runtime's here; the CPU is everyone's."""
     return delegate == "cpu" or (delegate == "edgetpu") == (fmt == "tflite")
+
+
+def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
+    """What may run side by side without one disturbing the other's clock.
+
+    Boards on the network are independent. Emulated boards take this machine's processors, so a local device, whose
+    wall clock would feel that, is measured first, each by itself, and the emulated ones after it.
+    """
+    groups: list[list[list[Device]]] = [[[device]] for device in devices if device.host]
+    local = [[device] for device in devices if device.local]
+    emulated = [device for device in devices if device.emulate]
+    here = [*local, *([emulated] if emulated else [])]
+    return [*groups, here] if here else groups

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -16,16 +17,30 @@ from pydantic import TypeAdapter, ValidationError
 from harness import __version__, store
 from harness.config import Device, Fleet
 from harness.context import Context
-from harness.errors import BoardError, ConnectionLostError, StoreError, UsageError
+from harness.errors import (
+    BoardError,
+    ConnectionLostError,
+    OutputLimitError,
+    RemoteCommandError,
+    RemoteTimeoutError,
+    RunnerError,
+    StoreError,
+    TransferError,
+    UsageError,
+)  # fmt: skip
 from harness.fsio import write_atomic
 from harness.measure import failed, now, reason_of, run_cell, timeout_s
-from harness.plan import Job, Options, Plan, inventory, make
+from harness.pace import Pace
+from harness.plan import Job, Options, Plan, groups, inventory, make
 from harness.records import Cell, Reason, RunInfo, cell_id
 from harness.session import Session, open_session
 from harness.testset import TestSet, prepare
 
 #: A broken connection is tried again this often for one cell; what is not transient is not retried.
 RETRIES = 2
+
+#: What costs one cell and says nothing about the next; anything else ends the device.
+RETURNING = (RunnerError, OutputLimitError, RemoteCommandError)
 #: What passes by itself: a cell with no other reason than these is measured again, so that another program's moment
 #: doesn't cost a run. Why the earlier measurements didn't count is kept in the cell's evidence.
 PASSING = {"background-load", "unstable", "clock-stepped"}
@@ -124,7 +139,7 @@ class Run:
         self.outcome = outcome
         watcher.planned(self.plan)
         with ThreadPoolExecutor(max_workers=max(1, len(self.fleet.devices))) as pool:
-            futures = [pool.submit(self._devices, group, watcher) for group in _groups(self.fleet.devices)]
+            futures = [pool.submit(self._devices, group, watcher) for group in groups(self.fleet.devices)]
             try:
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
@@ -159,12 +174,13 @@ class Run:
         left = jobs
         try:
             watcher.device(device.name, "starting")
-            with open_session(device, lambda message: watcher.device(device.name, message)) as session:
+            say, pace = (lambda message: watcher.device(device.name, message)), Pace()
+            with open_session(device, say, self._stop.wait) as session:
                 with self._lock:
                     self._sessions.add(session)
                 context = replace(context, probe=session.probe)
                 left = self._named_for(session, *session.resolve(jobs))
-                session.deploy(left, self.tests)
+                self._deploy(session, left)
                 with self._lock:
                     self.outcome.sent_bytes[device.name] = sum(session.sent.values())
                 watcher.device(device.name, f"ready, {sum(session.sent.values())} artifact bytes sent")
@@ -172,7 +188,7 @@ class Run:
                     if self._stop.is_set():
                         return
                     watcher.cell_started(job)
-                    self._keep(watcher, job, self._cell(session, job, context))
+                    self._keep(watcher, job, self._cell(session, job, context, pace))
                     left = left[1:]
         except BoardError as error:
             watcher.device(device.name, str(error))
@@ -182,24 +198,46 @@ class Run:
         finally:
             watcher.device(device.name, "done")
 
-    def _cell(self, session: Session, job: Job, context: Context) -> Cell:
+    def _deploy(self, session: Session, jobs: list[Job]) -> None:
+        """Content hashes say what has arrived: after a broken connection or a damaged file, only the rest is sent."""
+        for attempt in range(RETRIES + 1):
+            try:
+                return session.deploy(jobs, self.tests)
+            except (ConnectionLostError, TransferError) as error:
+                if attempt == RETRIES or self._stop.is_set():
+                    raise
+                session.say(f"sending again: {error}")
+                session.reconnect()
+        raise AssertionError("unreachable")
+
+    def _cell(self, session: Session, job: Job, context: Context, pace: Pace) -> Cell:
         """Measure, and again on a new connection if the old one broke, or after a pause where what spoilt the
-        measurement may have passed; a dead board ends the device."""
+        measurement may have passed; a board that stays away ends the device."""
         test, started = self.tests[job.samples], now()
         earlier: list[dict[str, object]] = []
         for attempt in range(RETRIES + 1):
             try:
-                session.lease.renew(timeout_s(job, test, mlperf=context.mlperf))
-                cell = run_cell(session.connection, job, session.prepared(job, test), test, context)
+                if session.suspect:
+                    session.reconnect()
+                limit_s = pace.limit_s(job, test, timeout_s(job, test, mlperf=context.mlperf))
+                session.lease.renew(limit_s)
+                begun = time.monotonic()
+                cell = run_cell(session.connection, job, session.prepared(job, test), test, context, limit_s=limit_s)
+                if cell.status != "FAILED":
+                    pace.took(job, test, time.monotonic() - begun)
                 if not cell.reasons or {r.code for r in cell.reasons} - PASSING or attempt == RETRIES:
                     return cell.model_copy(update={"evidence": {**cell.evidence, "earlier": earlier}})
                 earlier.append(cell.model_dump(include={"started", "ended", "reasons"}, mode="json"))
                 self._stop.wait(PAUSE_S)
-            except ConnectionLostError:
+            except ConnectionLostError as error:
                 if attempt == RETRIES or self._stop.is_set():
                     raise
-                session.reconnect()
-            except BoardError as error:
+                session.say(f"connecting again: {error}")
+                session.suspect = True
+            except RemoteTimeoutError as error:
+                session.suspect = True  # what hung may still be there: the next lease ends it
+                return failed(job, test, context, [reason_of(error)], started)
+            except RETURNING as error:
                 return failed(job, test, context, [reason_of(error)], started)
         raise AssertionError("unreachable")
 
@@ -234,29 +272,10 @@ class Run:
         artifact = job.shipped.artifact
         split = job.cell.rsplit("+", 1)[1]
         name = cell_id(
-            job.device.name,
-            job.shipped.manifest.name,
-            artifact.variant,
-            artifact.format,
-            runtime,
-            job.delegate,
-            job.threads,
-            split,
-        )
+            job.device.name, job.shipped.manifest.name, artifact.variant, artifact.format, runtime, job.delegate,
+            job.threads, split,
+        )  # fmt: skip
         return replace(job, cell=name, runtime=runtime)
-
-
-def _groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
-    """What may run side by side without one disturbing the other's clock.
-
-    Boards on the network are independent. Emulated boards take this machine's processors, so a local device, whose
-    wall clock would feel that, is measured first, each by itself, and the emulated ones after it.
-    """
-    groups: list[list[list[Device]]] = [[[device]] for device in devices if device.host]
-    local = [[device] for device in devices if device.local]
-    emulated = [device for device in devices if device.emulate]
-    here = [*local, *([emulated] if emulated else [])]
-    return [*groups, here] if here else groups
 
 
 def _stored_options(info: RunInfo) -> Options:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
 from harness.config import Device
-from harness.errors import ProvisionError
+from harness.errors import ConnectionLostError, ProvisionError, UnreachableError
 from harness.fsio import sha256_bytes, write_atomic
 from harness.lease import Lease
 from harness.measure import Prepared
@@ -22,9 +22,16 @@ from harness.records import Reason
 from harness.testset import TestSet
 from harness.transport.base import Connection
 from harness.transport.local import LocalConnection
-from harness.transport.ssh import SshConnection, SshTarget
+from harness.transport.ssh import SshConnection
+from harness.transport.target import SshTarget
 
 Say = Callable[[str], None]
+#: Waits for so many seconds; true when there is no point in going on.
+Wait = Callable[[float], bool]
+
+#: Pauses between attempts to reach a board: at the start, and after its connection broke (it may be booting again).
+CONNECT_S = (1.0, 2.0)
+RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass(eq=False)
@@ -40,14 +47,22 @@ class Session:
     lease: Lease
     probe: Probe
     say: Say
+    wait: Wait
     sent: dict[str, int] = field(default_factory=dict)
+    #: the connection broke, or something may have been left running: reconnect before the next cell
+    suspect: bool = False
     _bundles: dict[str, str] = field(default_factory=dict)
 
     def reconnect(self) -> None:
-        """Replace a broken connection; the lease is taken again (the board drops the old one with its connection)."""
+        """Replace a broken connection and take the lease again, which ends what the old connection left running.
+
+        Raises:
+            BoardError: the board stays away, or is not the one it was.
+        """
         self.close()
-        self.connection = self.connect()
-        self.lease = Lease(self.connection, wait_s=30)
+        self.connection = patiently(self.connect, RECONNECT_S, self.wait)
+        self.lease = Lease(self.connection, wait_s=30, token=self.lease.token)
+        self.suspect = False
 
     def close(self) -> None:
         """Let the board go; never raises."""
@@ -122,18 +137,33 @@ class Session:
         )
 
 
+def patiently(connect: Callable[[], Connection], pauses: Sequence[float], wait: Wait) -> Connection:
+    """Connect, and again after each pause while nobody answers. Another host key or a refused login is never retried.
+
+    Raises:
+        TransportError: the last attempt's.
+    """
+    for pause in pauses:
+        try:
+            return connect()
+        except (UnreachableError, ConnectionLostError):
+            if wait(pause):
+                raise
+    return connect()
+
+
 @contextmanager
-def open_session(device: Device, say: Say) -> Iterator[Session]:
+def open_session(device: Device, say: Say, wait: Wait) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
 
     Raises:
         EmulatorError, TransportError, ProvisionError.
     """
     with connecting(device, say) as connect:
-        connection = connect()
+        connection = patiently(connect, CONNECT_S, wait)
         try:
-            seen = probe(connection)
-            session = Session(device, connection, connect, Lease(connection, wait_s=5), seen, say)
+            seen = probe(connection)  # first: where there is no Python, it says so
+            session = Session(device, connection, connect, Lease(connection, wait_s=5), seen, say, wait)
         except BaseException:
             connection.close()
             raise

@@ -30,7 +30,7 @@ ROOMS = (
     ("interference", "energy"),
     ("verdict",),
     ("measure",),
-    ("session",),
+    ("session", "pace"),
     ("store",),
     ("run", "checkup"),
     ("results", "stats"),

@@ -23,7 +23,8 @@ from harness.errors import (
 from harness.fsio import sha256_file
 from harness.transport.base import Completed, Connection
 from harness.transport.local import LocalConnection
-from harness.transport.ssh import SshConnection, SshTarget
+from harness.transport.ssh import SshConnection
+from harness.transport.target import SshTarget
 from tests.sshd_fixtures import Sshd, free_port, make_key
 
 

@@ -6,7 +6,7 @@ installed first and no old copy can be left behind. One JSON object goes to stdo
     probe ROOT                 what machine is this
     have ROOT KIND:SHA...      which of these are in the store, whole
     receive ROOT KIND:SHA SIZE take SIZE bytes from stdin into the store, verified
-    lease ROOT OWNER           hold the board for one controller until stdin ends or is silent for too long
+    lease ROOT OWNER TOKEN     hold the board for one controller until stdin ends or is silent for too long
 
 KIND is ``object`` (a file) or ``wheel`` (unpacked into a folder that goes on PYTHONPATH).
 """
@@ -19,6 +19,7 @@ import platform
 import re
 import select
 import shutil
+import signal
 import sys
 import time
 import zipfile
@@ -174,23 +175,25 @@ def receive(root: str, name: str, size: int) -> Dict[str, Any]:
     return {"received": name, "bytes": size}
 
 
-def lease(root: str, owner: str) -> Dict[str, Any]:
+def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
     """The kernel's lock on a file: it ends with this process, whatever happened, and needs no clock to agree.
 
     Each line on stdin is for how many seconds from now the lease goes on; the first 120 s are free. Silence beyond that
-    means that the controller or the network is gone without having said so.
+    means that the controller or the network is gone without having said so. A controller that comes back with the same
+    token takes the lock from the process it started before.
     """
     os.makedirs(root, mode=0o700, exist_ok=True)
     handle = open(os.path.join(root, "lease"), "a+")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (IOError, OSError):
+    if not locked(handle):
         handle.seek(0)
-        return {"granted": False, "owner": handle.read(200)}
+        words = handle.read(300).split("\n")
+        if len(words) < 3 or words[1] != token or not took_over(handle, words[2]):
+            return {"granted": False, "owner": words[0]}
     handle.seek(0)
     handle.truncate()
-    handle.write(owner[:200])
+    handle.write("%s\n%s\n%d" % (owner[:200].replace("\n", " "), token[:32], os.getpid()))
     handle.flush()
+    end_runners(root)
     sys.stdout.write(json.dumps({"granted": True}) + "\n")
     sys.stdout.flush()
     left = 120.0
@@ -202,6 +205,46 @@ def lease(root: str, owner: str) -> Dict[str, Any]:
     return {"ended": True}
 
 
+def locked(handle: Any) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except (IOError, OSError):
+        return False
+
+
+def took_over(handle: Any, pid: str) -> bool:
+    """End our own earlier holder, whose connection is dead, and take its lock."""
+    if not pid.isdigit() or b"lease" not in command_line(pid):
+        return False
+    os.kill(int(pid), signal.SIGKILL)
+    for _ in range(100):
+        if locked(handle):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def command_line(pid: str) -> List[bytes]:
+    try:
+        with open("/proc/%s/cmdline" % pid, "rb") as handle:
+            return handle.read(1 << 18).split(b"\0")
+    except OSError:
+        return []
+
+
+def end_runners(root: str) -> None:
+    """A runner of ours that still works here has lost its controller: it would only disturb the next measurement."""
+    results = os.path.join(root, "results", "").encode()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        words = command_line(pid)
+        if b"--job" in words and words[-2:-1] and words[-2].startswith(results):
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except OSError:
+                pass
+
+
 def main(argv: List[str]) -> int:
     command, root = argv[1], argv[2]
     try:
@@ -210,7 +253,7 @@ def main(argv: List[str]) -> int:
         elif command == "have":
             answer = have(root, argv[3:])
         elif command == "lease":
-            answer = lease(root, argv[3])
+            answer = lease(root, argv[3], argv[4])
         elif command == "receive":
             answer = receive(root, argv[3], int(argv[4]))
         else:

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +25,9 @@ from harness.errors import (
 )
 from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held
 from harness.transport.local import chunks
+from harness.transport.target import SshTarget, credentials, fingerprint, gateway, notice_silence, pin_host_keys
 
 _CHUNK = 1 << 16
-
-
-@dataclass(frozen=True)
-class SshTarget:
-    """Where a board is and who we are there. None means: what ~/.ssh/config or SSH's default says."""
-
-    label: str
-    host: str
-    user: str | None = None
-    port: int | None = None
-    identity_file: Path | None = None
-    known_hosts: Path | None = None
-    proxy_jump: str | None = None
-    #: Emulated boards are reached with exactly what is here, whatever the user's own SSH configuration says.
-    use_ssh_config: bool = True
 
 
 class SshConnection:
@@ -75,7 +60,9 @@ class SshConnection:
         stdout_limit: int = STDOUT_LIMIT,
     ) -> Completed:
         assigned = [f"{key}={value}" for key, value in (env or {}).items()]
-        command = shlex.join([*(["env", *assigned] if assigned else []), *argv])
+        # Of a program that a signal ended, paramiko tells nothing; a shell tells 128 + the signal's number.
+        words = [*(["env", *assigned] if assigned else []), *argv]
+        command = shlex.join(["sh", "-c", '"$@"; exit $?', "sh", *words])
         transport = self._fabric.client.get_transport()
         if transport is None or not transport.is_active():
             raise ConnectionLostError(f"{self.label}: the connection is gone")
@@ -214,18 +201,17 @@ def _connect(target: SshTarget, timeout_s: float) -> Any:
             user=target.user,
             port=target.port,
             config=config,
-            gateway=_gateway(target, config),
+            gateway=gateway(target, config),
             connect_timeout=timeout_s,
-            connect_kwargs=_credentials(target, timeout_s),
+            connect_kwargs=credentials(target, timeout_s),
         )
-        _pin_host_keys(connection, target)
+        pin_host_keys(connection, target)
         if connection.gateway is not None and not isinstance(connection.gateway, str):
-            _pin_host_keys(connection.gateway, target)
+            pin_host_keys(connection.gateway, target)
         connection.open()
     except paramiko.BadHostKeyException as error:
         raise HostKeyError(
-            f"{where}: the host key CHANGED: expected {_fingerprint(error.expected_key)}, "
-            f"got {_fingerprint(error.key)}",
+            f"{where}: the host key CHANGED: expected {fingerprint(error.expected_key)}, got {fingerprint(error.key)}",
             fix="find out why before anything else; then remove the old line from known_hosts",
         ) from error
     except paramiko.AuthenticationException as error:
@@ -245,47 +231,6 @@ def _connect(target: SshTarget, timeout_s: float) -> Any:
         raise UnreachableError(
             f"{where}: can't be reached: {error}", fix="is it switched on, and the name right?"
         ) from error
-    transport = connection.client.get_transport()
-    if target.use_ssh_config and transport is not None:
-        transport.set_keepalive(30)  # real networks forget idle connections; an emulated board's clock must not see it
+    if target.use_ssh_config:  # an emulated board is on this machine, and its clock must not see a packet
+        notice_silence(connection.client.get_transport())
     return connection
-
-
-def _credentials(target: SshTarget, timeout_s: float) -> dict[str, Any]:
-    found: dict[str, Any] = {"banner_timeout": timeout_s * 3, "auth_timeout": timeout_s * 3}
-    if target.identity_file is not None:
-        found |= {"key_filename": str(target.identity_file), "look_for_keys": False}
-    if not target.use_ssh_config:
-        found |= {"allow_agent": False, "look_for_keys": False}
-    return found
-
-
-def _gateway(target: SshTarget, config: Any) -> Any:
-    if target.proxy_jump is None:
-        return None  # fabric takes ProxyJump and ProxyCommand from ~/.ssh/config by itself
-    return fabric.Connection(target.proxy_jump, config=config)
-
-
-def _pin_host_keys(connection: Any, target: SshTarget) -> None:
-    """fabric's default takes any unknown key; here an unknown key is an error, always."""
-    client = connection.client
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    files: list[Path] = []
-    if target.known_hosts is not None:
-        client._system_host_keys.clear()  # the file named is the only one that counts
-        files = [target.known_hosts]
-    elif target.use_ssh_config:
-        listed = connection.ssh_config.get("userknownhostsfile", "") if connection.ssh_config else ""
-        files = [Path(name).expanduser() for name in listed.split()]
-    for file in files:
-        try:
-            client.load_system_host_keys(str(file))
-        except OSError as error:
-            if target.known_hosts is not None:
-                raise HostKeyError(
-                    f"{target.label}: known_hosts file {file} can't be read: {error.strerror}"
-                ) from error
-
-
-def _fingerprint(key: Any) -> str:
-    return str(getattr(key, "fingerprint", "") or key.get_name())

@@ -1,0 +1,38 @@
+"""How long the next cell may take, from how long the cells before it took on the same board."""
+
+from __future__ import annotations
+
+from harness.measure import SLOWEST_S_PER_MAC, work
+from harness.plan import Job
+from harness.testset import TestSet
+
+#: What is due beside the network itself (starting Python, loading, warm-up) may take this much longer than ever seen,
+#: and a multiply-accumulate that much longer: another variant, or a busy board.
+FIXED_TIMES = 10.0
+RATE_TIMES = 20.0
+FLOOR_S = 30.0
+
+
+class Pace:
+    """What a board has shown of its speed in one run; not shared between threads."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, float]] = []
+
+    def took(self, job: Job, test: TestSet, seconds: float) -> None:
+        """A cell ended well after so long."""
+        self._seen.append((work(job, test), seconds))
+
+    def limit_s(self, job: Job, test: TestSet, most_s: float) -> float:
+        """Seconds for the next cell; ``most_s`` is the limit that holds where nothing is known.
+
+        The rate of a much smaller network says nothing (start-up dominates it), so only cells with at least a quarter
+        of the work count for that.
+        """
+        if not self._seen:
+            return most_s
+        due = work(job, test)
+        fixed = max(FLOOR_S, FIXED_TIMES * max(seconds for _, seconds in self._seen))
+        rates = [seconds / done for done, seconds in self._seen if done and done >= due / 4]
+        rate = min(SLOWEST_S_PER_MAC, RATE_TIMES * max(rates)) if rates else SLOWEST_S_PER_MAC
+        return min(most_s, fixed + rate * due)
