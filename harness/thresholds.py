@@ -37,7 +37,7 @@ class Thresholds(BaseModel):
     warmup_tolerance: Share = 0.02
     drift: Positive | None = 0.1
     dispersion: Positive | None = 0.3
-    waited: Share | None = 0.25
+    waited: Share | None = 0.4
     stolen: Share | None = 0.1
     others: Share | None = 0.8
     memory_stall: Share | None = 0.1
