@@ -18,6 +18,7 @@ from harness import manifest as manifests
 from harness.data import sources, splits
 from harness.data.dataset import Dataset, Split
 from harness.errors import ArtifactError, MissingExtraError
+from harness.export import committed
 from harness.fsio import write_atomic
 from harness.manifest import CrossCheck, Manifest, SplitRecord, Step
 from harness.networks import registry
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_litert", "onnx", "onnxruntime", "tf2onnx")
 _VERSIONS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime")
-#: files of networks below this size are committed beside every int8.tflite (models/.gitignore is written from it)
-COMMIT_BELOW = 2_000_000
-#: kept for an ablation table alone; its files are as big as the residual one's and are not committed
-NOT_COMMITTED = ("vgg19",)
-
 Progress = Callable[[str], None]
 
 
@@ -111,7 +107,7 @@ def build(
         parts = [splits.split(dataset, split, seed, fold, folds) for fold in range(folds if split == "subject" else 1)]
         jobs = [Job(network, dataset, part, profile, seed, models, cache, progress) for part in parts]
         done.append(_cross_validate(jobs) if split == "subject" else _build_one(jobs[0]))
-    write_atomic(models / ".gitignore", gitignore(models))
+    write_atomic(models / ".gitignore", committed.gitignore(models))
     return done
 
 
@@ -272,21 +268,6 @@ def _split_record(dataset: Dataset, split: Split) -> SplitRecord:
         subject_overlap=split.subject_overlap,
         sha256=split.sha256,
     )
-
-
-def gitignore(models: Path) -> str:
-    """Text of ``models/.gitignore``: model files stay out except every int8.tflite and named small ones."""
-    lines = ["# Written by `harness build`: big files are rebuilt from their manifests, small ones are kept.",
-             "*.tflite", "*.onnx", "!/*/int8.tflite"]  # fmt: skip
-    for name in manifests.names(models):
-        if name in NOT_COMMITTED:
-            lines.append(f"/{name}/int8.tflite")
-            continue
-        for artifact in manifests.load(models, name).artifacts:
-            small = artifact.bytes < COMMIT_BELOW and artifact.variant in ("fp32", "int8")
-            if small and artifact.filename != "int8.tflite":
-                lines.append(f"!/{name}/{artifact.filename}")
-    return "\n".join(lines) + "\n"
 
 
 def _version(package: str) -> str:

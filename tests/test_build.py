@@ -13,6 +13,7 @@ import pytest
 from harness import build, manifest
 from harness.data import sources
 from harness.errors import MissingExtraError, UsageError
+from harness.export import committed
 from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec
 from harness.networks import registry
 from harness.train.recipe import Recipe
@@ -67,7 +68,7 @@ def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
     sizes = {("int8", "tflite"): 9_000_000, ("fp32", "tflite"): 1_999_999, ("fp32", "onnx"): 2_000_000}
     stored(tmp_path, "small", {**sizes, ("fp16", "onnx"): 5})
     stored(tmp_path, "vgg19", {("int8", "tflite"): 20_000_000})
-    (tmp_path / ".gitignore").write_text(build.gitignore(tmp_path))
+    (tmp_path / ".gitignore").write_text(committed.gitignore(tmp_path))
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
 
     def ignored(path: str) -> bool:

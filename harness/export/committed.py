@@ -1,0 +1,27 @@
+"""Which model files belong into git, where every byte stays for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import manifest as manifests
+
+#: files of networks below this size are committed beside every int8.tflite (models/.gitignore is written from it)
+COMMIT_BELOW = 2_000_000
+#: kept for an ablation table alone; its files are as big as the residual one's and are not committed
+NOT_COMMITTED = ("vgg19",)
+
+
+def gitignore(models: Path) -> str:
+    """Text of ``models/.gitignore``: model files stay out except every int8.tflite and named small ones."""
+    lines = ["# Written by `harness build`: big files are rebuilt from their manifests, small ones are kept.",
+             "*.tflite", "*.onnx", "!/*/int8.tflite"]  # fmt: skip
+    for name in manifests.names(models):
+        if name in NOT_COMMITTED:
+            lines.append(f"/{name}/int8.tflite")
+            continue
+        for artifact in manifests.load(models, name).artifacts:
+            small = artifact.bytes < COMMIT_BELOW and artifact.variant in ("fp32", "int8")
+            if small and artifact.filename != "int8.tflite":
+                lines.append(f"!/{name}/{artifact.filename}")
+    return "\n".join(lines) + "\n"
