@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from harness.config import Device
-from harness.errors import ConnectionLostError, ProvisionError, UnreachableError
+from harness.errors import ConnectionLostError, EmulatorError, ProvisionError, UnreachableError
 from harness.fsio import sha256_bytes, write_atomic
 from harness.lease import Lease
 from harness.measure import Prepared
@@ -203,7 +203,13 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
             board.known_hosts,
             use_ssh_config=False,
         )
-        return lambda: SshConnection(target, connect_timeout_s=timeout_s)
+
+        def reach() -> Connection:
+            if not board.alive():  # never comes back, so not worth waiting for
+                raise EmulatorError(f"{device.name}: the emulated board has ended")
+            return SshConnection(target, connect_timeout_s=timeout_s)
+
+        return reach
     if device.host is None:
         raise ProvisionError(f"{device.name}: has no address")
     target = SshTarget(

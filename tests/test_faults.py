@@ -46,7 +46,7 @@ def test_sshd_killed_and_back(farm: Farm, tmp_path: Path, record_property: Recor
 
 
 @pytest.mark.slow
-def test_the_network_is_cut_for_good(farm: Farm, tmp_path: Path, record_property: Record) -> None:
+def test_sshd_killed_for_good(farm: Farm, tmp_path: Path, record_property: Record) -> None:
     farm.places["bad"].python(WAIT)
     with running(work(devices(farm), tmp_path / "results", **THREE)) as (told, _):
         until(waiting(farm))
