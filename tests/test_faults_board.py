@@ -54,13 +54,14 @@ def test_the_oom_killer(real: Farm, tmp_path: Path, record_property: Record) -> 
         (group / limit).write_text(str(24 << 20))
     except OSError as error:
         pytest.skip(f"no memory control group: {error}")
-    join = f"if cells == 2: open('{group / procs}', 'w').write(str(os.getpid()))"
+    join = f"if '+t2+' in result: open('{group / procs}', 'w').write(str(os.getpid()))"
     try:
         real.places["bad"].python(runner=join, real=True)
         _, told = execute(devices(real, "bad"), tmp_path / "results", **THREE)
     finally:
         group.rmdir()
-    assert [cell.status == "FAILED" for cell in told.cells["bad"]] == [False, True, False], told.said("bad")
+    # which attempt is the second depends on how quiet this machine is, so the fault is tied to the cell of 2 threads
+    assert {c.runtime.threads for c in told.cells["bad"] if c.status == "FAILED"} == {2}, told.said("bad")
     assert "signal 9" in told.said("bad")
     assert "memory runs out" in told.said("bad")
     note(record_property, "runner killed by the OOM killer", "the real runner in a control group of 24 MiB: the kernel "
@@ -73,20 +74,21 @@ def test_the_boards_disk_is_full(real: Farm, tmp_path: Path, record_property: Re
     root = real.places["bad"].root
     results = root / "results"
     results.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(results)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(results)], check=True)
     try:
         full = (
             f"filler = {str(results / 'filler')!r}\n"
-            "if cells == 2: os.system('cat /dev/zero > %s 2>/dev/null' % filler)\n"
+            "if '+t2+' in result: os.system('cat /dev/zero > %s 2>/dev/null' % filler)\n"
             "elif os.path.exists(filler): os.remove(filler)"
         )
         real.places["bad"].python(runner=full, real=True)
         _, told = execute(devices(real, "bad"), tmp_path / "results", **THREE)
     finally:
         subprocess.run(["umount", str(results)], check=True)
-    assert [cell.status == "FAILED" for cell in told.cells["bad"]] == [False, True, False], told.said("bad")
+    # which attempt is the second depends on how quiet this machine is, so the fault is tied to the cell of 2 threads
+    assert {c.runtime.threads for c in told.cells["bad"] if c.status == "FAILED"} == {2}, told.said("bad")
     assert "No space left" in told.said("bad")
-    note(record_property, "board's disk full", "the folder of results on a 64 KiB tmpfs, filled before the second cell",
+    note(record_property, "board's disk full", "the folder of results on a 8 MiB tmpfs, filled before the second cell",
          "FAILED runner, 'No space left on device'; the next cell is measured once there is space")  # fmt: skip
 
 
@@ -117,13 +119,13 @@ def test_the_boards_clock_is_stepped(real: Farm, tmp_path: Path, record_property
     (tmp_path / "step.c").write_text(STEP)
     library = tmp_path / "step.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "step.c", "-ldl"], check=True)
-    real.places["bad"].python(runner=f"if cells == 2: os.environ['LD_PRELOAD'] = {str(library)!r}", real=True)
+    real.places["bad"].python(runner=f"if '+t2+' in result: os.environ['LD_PRELOAD'] = {str(library)!r}", real=True)
     _, told = execute(devices(real, "bad"), tmp_path / "results", **THREE)
-    codes = [[reason.code for reason in cell.reasons] for cell in told.cells["bad"]]
-    assert "clock-stepped" in codes[1]
-    assert told.cells["bad"][1].status == "INVALID"
-    assert all("clock-stepped" not in codes[n] for n in (0, 2))
-    assert max(told.cells["bad"][1].latency_ns) < 10**10
+    codes = {c.runtime.threads: {reason.code for reason in c.reasons} for c in told.cells["bad"]}
+    (stepped,) = (c for c in told.cells["bad"] if c.runtime.threads == 2)
+    assert stepped.status == "INVALID"
+    assert [threads for threads, found in codes.items() if "clock-stepped" in found] == [2]
+    assert max(stepped.latency_ns) < 10**10
     note(record_property, "board's clock stepped by years", "the real runner's CLOCK_REALTIME jumps 3 years 2 s into "
          "the cell, by a preloaded library (stepping it for real would step this machine's clock)",
          "INVALID clock-stepped; the times, of the monotonic clock, stay sane; other cells as ever")  # fmt: skip
