@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-fast lint lock clean
+.PHONY: demo test soak test-fast lint lock clean
 
 demo: $(VENV)/run.stamp
 	./tools/system-packages emulator || true
@@ -14,7 +14,10 @@ demo: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	./tools/system-packages emulator sshd browser
 	$(MAKE) lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+
+soak: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 test-fast: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)

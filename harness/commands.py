@@ -149,9 +149,7 @@ def history_command(results: Path, out: Path) -> dict[str, Any]:
     return {"text": f"history: {page}", "index": page}
 
 
-def compare_command(
-    run_a: str, run_b: str, gate: str | None, results: Path, *, out: Path | None, as_json: bool
-) -> int:
+def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, out: Path | None, as_json: bool) -> int:
     """``harness compare``; 1 where the gate trips."""
     from harness.compare import compare, parse_gate, to_json
 

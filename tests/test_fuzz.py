@@ -116,6 +116,7 @@ def test_anything_is_read_or_refused(name: str) -> None:
     fuzz(name, 100)
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_ten_thousand_of_anything(name: str) -> None:
