@@ -24,7 +24,7 @@ from harness.plan import Job, Options, Plan
 from harness.records import Cell
 from harness.run import Outcome, Run
 from tests.conftest import MODELS
-from tests.sshd_fixtures import SSHD, free_port, make_key
+from tests.sshd_fixtures import LENIENT, SSHD, free_port, make_key
 from tests.test_answers import good
 
 NET = "mobilenet-v3-small"
@@ -183,6 +183,8 @@ class Farm:
             "user": getpass.getuser(),
             "identity_file": str(self.client_key),
             "known_hosts": str(self.known_hosts),
+            # a stand-in runner answers what it likes: its predictions are not the artifact's
+            "thresholds": {**LENIENT, "predictions": None, "drift": None, "dispersion": None},
             **more,
         }
 
