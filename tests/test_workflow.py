@@ -31,6 +31,7 @@ def test_it_names_files_that_are_there() -> None:
     assert [step["name"] for step in steps() if "compare" in step.get("run", "")] == ["Compare with the baseline"]
 
 
+@pytest.mark.soak  # makes an environment of its own and measures three times: five minutes
 @pytest.mark.slow
 @pytest.mark.qemu
 def test_every_command(tmp_path: Path, cache: Path) -> None:
