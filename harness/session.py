@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from harness.config import Device
-from harness.errors import ConnectionLostError, EmulatorError, ProvisionError, UnreachableError
+from harness.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
 from harness.fsio import sha256_bytes, write_atomic
 from harness.lease import Lease
 from harness.measure import Prepared
@@ -205,9 +205,15 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
         )
 
         def reach() -> Connection:
+            ended = EmulatorError(f"{device.name}: the emulated board has ended")
             if not board.alive():  # never comes back, so not worth waiting for
-                raise EmulatorError(f"{device.name}: the emulated board has ended")
-            return SshConnection(target, connect_timeout_s=timeout_s)
+                raise ended
+            try:
+                return SshConnection(target, connect_timeout_s=timeout_s)
+            except TransportError as error:
+                if board.alive():
+                    raise
+                raise ended from error  # while we knocked; the complaint is about what was tidied up with it
 
         return reach
     if device.host is None:

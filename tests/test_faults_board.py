@@ -97,16 +97,16 @@ STEP = """
 #include <dlfcn.h>
 #include <time.h>
 #include <unistd.h>
-/* CLOCK_REALTIME jumps 3 years ahead 2 s after the first look at it; the monotonic clock is left alone. */
+/* CLOCK_REALTIME jumps 3 years ahead after its first reading, which is the runner's state before the cell, and 300
+   readings of the monotonic clock, which is in the middle of the inferences on a machine of any speed. */
 int clock_gettime(clockid_t id, struct timespec *t) {
     static int (*real)(clockid_t, struct timespec *);
-    static time_t first;
+    static long before, looks;
     if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
     int r = real(id, t);
-    if (id == CLOCK_REALTIME) {
-        if (!first) first = t->tv_sec;
-        if (t->tv_sec > first + 1) t->tv_sec += 3 * 365 * 86400;
-    }
+    if (id == CLOCK_MONOTONIC && before) looks++;
+    if (id == CLOCK_REALTIME && looks > 300) t->tv_sec += 3 * 365 * 86400;
+    if (id == CLOCK_REALTIME) before = 1;
     return r;
 }
 """
@@ -126,6 +126,6 @@ def test_the_boards_clock_is_stepped(real: Farm, tmp_path: Path, record_property
     assert stepped.status == "INVALID"
     assert [threads for threads, found in codes.items() if "clock-stepped" in found] == [2]
     assert max(stepped.latency_ns) < 10**10
-    note(record_property, "board's clock stepped by years", "the real runner's CLOCK_REALTIME jumps 3 years 2 s into "
+    note(record_property, "board's clock stepped by years", "the real runner's CLOCK_REALTIME jumps 3 years within "
          "the cell, by a preloaded library (stepping it for real would step this machine's clock)",
          "INVALID clock-stepped; the times, of the monotonic clock, stay sane; other cells as ever")  # fmt: skip

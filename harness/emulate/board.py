@@ -90,8 +90,8 @@ class Board:
             self._guard.returncode = 0  # it is not ours to wait for: keeps Popen from warning that it still runs
 
     def alive(self) -> bool:
-        """Whether QEMU still runs."""
-        return self._guard is not None and self._guard.poll() is None
+        """Whether QEMU still runs. It is asked for itself: its guard lives a little longer, to tidy up."""
+        return self._guard is not None and self._guard.poll() is None and _runs(self.pid)
 
     def __enter__(self) -> Board:
         return self
@@ -181,6 +181,15 @@ def _board(
         store_is_persistent=facts["persistent"],
         _guard=guard,
     )
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process exists and is more than an exit status waiting to be read (proc(5), field 3)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 def _start_guard(

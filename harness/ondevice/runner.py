@@ -628,7 +628,11 @@ def main() -> None:
         python=sys.version.split()[0],
         clock={"implementation": clock.implementation, "resolution_ns": int(clock.resolution * 1e9)},
     )
-    write_result(options.result, answer)
+    try:
+        write_result(options.result, answer)
+    except Exception:  # a full disk: said on stderr; an ordinary end would crash in a runtime's exit handler
+        traceback.print_exc()
+        answer["status"] = "error"
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if answer["status"] == "ok" else 1)  # runtimes' own exit handlers have crashed after a good result
