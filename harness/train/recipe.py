@@ -51,5 +51,5 @@ def recipe_for(profile: str, macs: int) -> Recipe:
     if profile == "quick":
         base = Recipe(epochs=6 if large else 30)
     else:
-        base = Recipe(epochs=25 if large else 60, patience=15 if large else 30)
+        base = Recipe(epochs=25 if large else 120, patience=15 if large else 40)
     return replace(base, batch=16, rate=1e-3) if large else base
