@@ -9,46 +9,21 @@ import datetime
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from harness import manifest as manifests
 from harness.data import sources, splits
 from harness.data.dataset import Dataset, Split
-from harness.errors import ArtifactError, MissingExtraError
+from harness.errors import ArtifactError, MissingExtraError, UsageError
 from harness.export import committed
 from harness.fsio import write_atomic
-from harness.manifest import CrossCheck, Manifest, SplitRecord, Step
+from harness.job import Job, Progress, make
+from harness.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial
 from harness.networks import registry
-from harness.networks.registry import Network
-
-if TYPE_CHECKING:
-    from harness.train.loop import Outcome
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_litert", "onnx", "onnxruntime", "tf2onnx")
 _VERSIONS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime")
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything one network's build depends on."""
-
-    network: Network
-    dataset: Dataset
-    split: Split
-    profile: str
-    seed: int
-    models: Path
-    cache: Path
-    progress: Progress
-
-    def folder(self, name: str | None = None) -> Path:
-        """Where a network's training state for this split, seed and profile is kept."""
-        part = f"{self.split.scheme}-{self.seed}-{self.split.fold}-{self.profile}"
-        return self.cache / (name or self.network.name) / part
 
 
 def ensure_extra() -> None:
@@ -76,16 +51,17 @@ def build(
     models: Path,
     cache: Path,
     progress: Progress,
+    only_folds: Sequence[int] = (),
 ) -> list[Manifest]:
     """Train, compress and export networks; returns their manifests, which are stored too.
 
     With ``split='random'`` each network's files and manifest are written under ``models``. With ``subject`` all folds
     are trained and their accuracies stored in the manifest's ``cross_checks``; files are written only where the
-    network has none yet (from fold 0). Training that was cut off goes on where it was.
+    network has none yet (from the first fold trained). Training that was cut off goes on where it was.
 
     Args:
         names: of networks; empty for all.
-        data: ``synthetic`` or the path of a CK+ copy.
+        data: ``synthetic`` or a CK+ copy, as :func:`harness.data.sources.spec` writes it.
         split: ``random`` or ``subject``.
         profile: ``quick`` or ``full``.
         seed: of the split, the weights, augmentation and dropout.
@@ -93,6 +69,7 @@ def build(
         models: folder the results go to.
         cache: folder for training state; can be deleted at any time.
         progress: gets lines to show.
+        only_folds: train these (from 0) instead of all: folds share nothing, so each can be made elsewhere or later.
 
     Raises:
         UsageError: unknown network, split or profile, or the [train] extra isn't installed.
@@ -100,19 +77,34 @@ def build(
         BuildError: training, compression or export failed.
     """
     networks = [registry.get(name) for name in names or registry.names()]
+    chosen = _chosen(split, folds, only_folds)
     ensure_extra()
-    dataset = sources.load(data)
+    dataset, findings = sources.load_with_findings(data)
+    for line in sources.summary(dataset, findings):
+        progress(line)
     done = []
     for network in networks:
-        parts = [splits.split(dataset, split, seed, fold, folds) for fold in range(folds if split == "subject" else 1)]
+        parts = [splits.split(dataset, split, seed, fold, folds) for fold in chosen]
         jobs = [Job(network, dataset, part, profile, seed, models, cache, progress) for part in parts]
         done.append(_cross_validate(jobs) if split == "subject" else _build_one(jobs[0]))
     write_atomic(models / ".gitignore", committed.gitignore(models))
     return done
 
 
+def _chosen(split: str, folds: int, only: Sequence[int]) -> Sequence[int]:
+    """Which folds to train; the random split has one."""
+    if split != "subject":
+        if only:
+            raise UsageError("only a subject-disjoint split has folds", fix="--split subject")
+        return [0]
+    wrong = sorted(set(only) - set(range(folds)))
+    if wrong:
+        raise UsageError(f"fold {wrong[0]} is not among 0 to {folds - 1}")
+    return sorted(set(only)) or range(folds)
+
+
 def _build_one(job: Job) -> Manifest:
-    model, chain = _make(job)
+    model, chain = make(job)
     from harness.export import package
 
     images, labels = job.dataset.images, job.dataset.labels
@@ -160,88 +152,39 @@ def _build_one(job: Job) -> Manifest:
     return record
 
 
-def _make(job: Job) -> tuple[Any, list[Step]]:
-    """The finished Keras model of a job and the chain of steps that led to it."""
-    if job.network.pruned_from is None:
-        return train_network(job, job.network)
-    from harness.compress import pipeline
-
-    teacher, chain = train_network(job, registry.get(job.network.pruned_from))
-    pruned, steps = pipeline.prune(
-        teacher,
-        job.dataset,
-        job.split,
-        profile=job.profile,
-        seed=job.seed,
-        folder=job.folder(),
-        progress=job.progress,
-    )
-    return pruned, [*chain, *steps]
-
-
-def train_network(job: Job, network: Network) -> tuple[Any, list[Step]]:
-    """Train a network from nothing (or go on with what the cache has); the model and its first step."""
-    import keras
-
-    from harness.networks.macs import count_macs
-    from harness.train import loop
-    from harness.train.recipe import recipe_for
-
-    keras.utils.set_random_seed(job.seed)
-    model = network.build(len(job.dataset.classes))
-    macs = count_macs(model)
-    recipe = recipe_for(job.profile, macs)
-    outcome = loop.train(
-        model,
-        job.dataset,
-        job.split,
-        recipe,
-        seed=job.seed,
-        folder=job.folder(network.name),
-        progress=job.progress,
-    )
-    return model, [_trained(job, model, macs, outcome)]
-
-
-def _trained(job: Job, model: Any, macs: int, outcome: Outcome) -> Step:
-    from harness.train import loop
-
-    test = job.split.test
-    accuracy, _ = loop.score(model, loop.as_input(job.dataset.images[test]), job.dataset.labels[test])
-    return Step(
-        kind="trained",
-        detail=f"{model.name}: {len(outcome.history)} epochs, best {outcome.best_epoch + 1}",
-        parameters=model.count_params(),
-        macs=macs,
-        validation_accuracy=outcome.validation_accuracy,
-        accuracy=accuracy,
-        seconds=round(outcome.seconds, 1),
-    )
-
-
 def _cross_validate(jobs: Sequence[Job]) -> Manifest:
-    """Train every fold; folds share nothing, so a cut-off run goes on with the first that isn't finished."""
+    """Train folds and record their accuracies beside those recorded earlier; folds share nothing."""
     first = jobs[0]
-    accuracies = []
+    trials = []
     for job in jobs:
-        _, chain = _make(job)
-        accuracies.append(chain[-1].accuracy or 0.0)
-        first.progress(f"{job.network.name}: fold {job.split.fold + 1}/{len(jobs)} accuracy {accuracies[-1]:.4f}")
+        _, chain = make(job)
+        fold, n_test = job.split.fold, len(job.split.test)
+        trials.append(Trial(seed=job.seed, fold=fold, accuracy=chain[-1].accuracy or 0.0, n_test=n_test))
+        first.progress(
+            f"{job.network.name}: fold {fold + 1} of {job.split.folds}: accuracy {trials[-1].accuracy:.4f} on {n_test} "
+            f"images of people never seen"
+        )
     try:
         base = manifests.load(first.models, first.network.name)
     except ArtifactError:
         base = _build_one(first)
-    check = CrossCheck(
-        scheme="subject",
-        seeds=(first.seed,),
-        folds=len(jobs),
-        accuracies=tuple(accuracies),
-        profile=first.profile,
-    )
-    others = tuple(c for c in base.cross_checks if (c.scheme, c.seeds) != (check.scheme, check.seeds))
-    record = base.model_copy(update={"cross_checks": (*others, check)})
+    record = base.model_copy(update={"cross_checks": _merged(base, first, trials)})
     manifests.save(first.models, record)
     return record
+
+
+def _merged(base: Manifest, job: Job, trials: Sequence[Trial]) -> tuple[CrossCheck, ...]:
+    """The manifest's cross-checks with these trials in; what was trained on other data is dropped."""
+    kept = base.cross_checks if base.split.dataset_sha256 == job.dataset.sha256 else ()
+    same = [c for c in kept if (c.scheme, c.folds, c.profile) == (job.split.scheme, job.split.folds, job.profile)]
+    found = {(t.seed, t.fold): t for check in same for t in check.trials} | {(t.seed, t.fold): t for t in trials}
+    mine = CrossCheck(
+        scheme="subject",
+        folds=job.split.folds,
+        profile=job.profile,
+        trials=tuple(found[key] for key in sorted(found)),
+    )
+    return (*(check for check in kept if check not in same), mine)
 
 
 def _kept_checks(job: Job) -> tuple[CrossCheck, ...]:

@@ -29,6 +29,8 @@ app.add_typer(data_app, name="data")
 Devices = Annotated[Path, typer.Option("--devices", help="The device list.", show_default=True)]
 Results = Annotated[Path, typer.Option("--results", help="Where runs are kept.")]
 Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
+Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of each sequence) or peak.")]
+Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]
 Many = Annotated[list[str] | None, typer.Option()]
 
 
@@ -37,13 +39,14 @@ def _split(values: list[str] | None) -> tuple[str, ...]:
     return tuple(part.strip() for value in values or [] for part in value.split(",") if part.strip())
 
 
-def _threads(values: list[str] | None) -> tuple[int, ...]:
+def _whole(values: list[str] | None, option: str, least: int, most: int) -> tuple[int, ...]:
+    """Whole numbers of an option that repeats or is a comma list."""
     try:
         found = tuple(int(part) for part in _split(values))
     except ValueError as error:
-        raise UsageError(f"--threads: {error}", fix="--threads 1,2") from error
-    if any(not 1 <= count <= 256 for count in found):
-        raise UsageError("--threads: from 1 to 256")
+        raise UsageError(f"--{option}: {error}", fix=f"--{option} 1,2") from error
+    if any(not least <= number <= most for number in found):
+        raise UsageError(f"--{option}: from {least} to {most}")
     return found
 
 
@@ -77,15 +80,21 @@ def run(
     models: Models = Path("models"),
     reports: Annotated[Path, typer.Option("--reports", help="Where the report goes.")] = Path("reports"),
     data: Annotated[str, typer.Option(help="'synthetic', or the CK+ copy the models were built with.")] = "synthetic",
+    frames: Frames = "last3",
+    crop: Crop = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
     from harness.commands import run_command
+    from harness.data.sources import spec
     from harness.plan import Options
 
-    options = Options(_split(model), _split(variant), _threads(threads), _split(only), quick, data, mlperf=mlperf)
+    options = Options(
+        _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,
+        spec(data, frames, crop), mlperf=mlperf,
+    )  # fmt: skip
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended politely, like Ctrl-C
     code = run_command(
         devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json
@@ -120,12 +129,19 @@ def build(
     profile: Annotated[str, typer.Option(help="quick or full.")] = "full",
     seed: Annotated[int, typer.Option()] = 0,
     folds: Annotated[int, typer.Option(help="Folds of a subject-disjoint cross-validation.")] = 10,
+    fold: Annotated[list[str] | None, typer.Option(help="Only these folds, from 0; repeat or comma list.")] = None,
     models: Models = Path("models"),
+    frames: Frames = "last3",
+    crop: Crop = "auto",
 ) -> None:
     """Train, compress and export networks. Needs the [train] extra."""
     from harness.commands import build_command
+    from harness.data.sources import spec
 
-    build_command(names or [], data=data, split=split, profile=profile, seed=seed, folds=folds, models=models)
+    build_command(
+        names or [], data=spec(data, frames, crop), split=split, profile=profile, seed=seed, folds=folds,
+        models=models, only_folds=_whole(fold, "fold", 0, 999),
+    )  # fmt: skip
 
 
 @app.command()
@@ -206,11 +222,16 @@ def emulate_ssh(board: str, command: Annotated[list[str] | None, typer.Argument(
 
 
 @data_app.command("check")
-def data_check(path: Path, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def data_check(
+    path: Path,
+    frames: Frames = "last3",
+    crop: Crop = "auto",
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
     """Say what a CK+ copy holds, which form it is, and what is wrong with it."""
     from harness.commands import data_check_command
 
-    raise typer.Exit(data_check_command(path, as_json=as_json))
+    raise typer.Exit(data_check_command(path, frames=frames, crop=crop, as_json=as_json))
 
 
 def print_answer(answer: dict[str, Any], as_json: bool) -> None:

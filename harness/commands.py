@@ -116,7 +116,15 @@ def report_command(
 
 
 def build_command(
-    names: Sequence[str], *, data: str, split: str, profile: str, seed: int, folds: int, models: Path
+    names: Sequence[str],
+    *,
+    data: str,
+    split: str,
+    profile: str,
+    seed: int,
+    folds: int,
+    models: Path,
+    only_folds: Sequence[int] = (),
 ) -> None:
     """``harness build``."""
     from harness.build import build, ensure_extra
@@ -125,7 +133,7 @@ def build_command(
     ensure_extra()
     made = build(
         names, data=data, split=split, profile=profile, seed=seed, folds=folds, models=models,
-        cache=cache_dir() / "build", progress=say,
+        cache=cache_dir() / "build", progress=say, only_folds=only_folds,
     )  # fmt: skip
     for manifest in made:
         for artifact in manifest.artifacts:
@@ -239,10 +247,12 @@ def emulate_list_command(*, as_json: bool) -> None:
         print(f"{board.name}\t{board.family}\t127.0.0.1:{board.port}\tpid {board.pid}\t{board.clock}")
 
 
-def data_check_command(path: Path, *, as_json: bool) -> int:
+def data_check_command(path: Path, *, frames: str, crop: str, as_json: bool) -> int:
     """``harness data check``; 1 when something is an error."""
     from harness.data.ckplus import check, render, to_json
+    from harness.data.sources import choices
 
-    findings = check(path)
+    mode, cropping = choices(frames, crop)
+    findings = check(path, mode=mode, crop=cropping)
     print(json.dumps(to_json(findings)) if as_json else render(findings))
     return 1 if findings.errors else 0

@@ -85,14 +85,32 @@ class SplitRecord(_Record):
     sha256: str = Field(pattern=_HEX64)
 
 
+class Trial(_Record):
+    """One training of a cross-check: its seed, its fold (from 0), accuracy (fp32, Keras) on ``n_test`` test images."""
+
+    seed: int
+    fold: int
+    accuracy: float = Field(ge=0, le=1)
+    n_test: int = Field(gt=0)
+
+
 class CrossCheck(_Record):
-    """Accuracy of the same network trained under another split scheme (e.g. subject-disjoint), fold by fold."""
+    """Accuracy of the same network trained anew under a split scheme, e.g. subject-disjoint. Folds may be missing."""
 
     scheme: Literal["random", "subject"]
-    seeds: tuple[int, ...]
     folds: int
-    accuracies: tuple[float, ...]
     profile: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """One per trial."""
+        return tuple(trial.accuracy for trial in self.trials)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Those of the trials, each once, ascending."""
+        return tuple(sorted({trial.seed for trial in self.trials}))
 
 
 class Manifest(_Record):

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import store
 from harness.boards import FAMILIES
-from harness.manifest import Artifact, CrossCheck, Manifest, SplitRecord, Step, TensorSpec
+from harness.manifest import Artifact, CrossCheck, Manifest, SplitRecord, Step, TensorSpec, Trial
 from harness.records import Cell, DeviceInfo, ModelInfo, Reason, RunInfo, RuntimeInfo, SplitInfo, cell_id
 
 CLASSES = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
@@ -164,7 +164,12 @@ def make_manifest(name: str = "resvgg19-pruned", *, cross: bool = True) -> Manif
                                  accuracy_runtime="litert 2.3.0")
                         for v, b, q, a in (("fp32", 1_300_000, "none", 0.95), ("int8", 370_000, "per-channel", 0.94))),
         confusion=tuple(tuple(13 if r == c else int((r + c) % 5 == 0) for c in range(7)) for r in range(7)),
-        cross_checks=(CrossCheck(scheme="subject", seeds=(0, 1), folds=5, accuracies=(0.81, 0.79), profile="quick"),)
+        cross_checks=(
+            CrossCheck(
+                scheme="subject", folds=5, profile="quick",
+                trials=tuple(Trial(seed=s, fold=0, accuracy=a, n_test=99) for s, a in ((0, 0.81), (1, 0.79))),
+            ),
+        )
         if cross else (),
         libraries={"tensorflow": "2.21.0"}, created="2026-11-22T20:00:00Z",
     )  # fmt: skip

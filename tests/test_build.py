@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from harness import build, manifest
-from harness.data import sources
+from harness.data import sources, splits
 from harness.errors import MissingExtraError, UsageError
 from harness.export import committed
-from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec
+from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec, Trial
 from harness.networks import registry
 from harness.train.recipe import Recipe
 from tests.test_splits import small_dataset
@@ -30,6 +30,29 @@ def test_unknown_network_is_refused_first(tmp_path: Path) -> None:
         run(tmp_path, tmp_path, "resnet")
 
 
+def test_folds_that_are_not_there_are_refused_first(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="fold 7 is not among 0 to 4"):
+        run(tmp_path, tmp_path, "squeezenet", split="subject", folds=5, only_folds=(1, 7))
+    with pytest.raises(UsageError, match="only a subject-disjoint split has folds"):
+        run(tmp_path, tmp_path, "squeezenet", only_folds=(0,))
+
+
+def test_folds_trained_at_other_times_come_together() -> None:
+    first, second = (
+        (Trial(seed=0, fold=fold, accuracy=accuracy, n_test=98),) for fold, accuracy in ((3, 0.7), (1, 0.8))
+    )
+    data = small_dataset()
+    base = record("tiny", data.sha256)
+    jobs = [build.Job(registry.get("squeezenet"), data, splits.split(data, "subject", 0, fold, 4), "quick", 0,
+                      Path(), Path(), lambda line: None) for fold in (3, 1)]  # fmt: skip
+    once = base.model_copy(update={"cross_checks": build._merged(base, jobs[0], first)})
+    (check,) = build._merged(once, jobs[1], second)
+    assert [(trial.fold, trial.accuracy) for trial in check.trials] == [(1, 0.8), (3, 0.7)]
+    other = record("tiny", "f" * 64).model_copy(update={"cross_checks": once.cross_checks})
+    (check,) = build._merged(other, jobs[1], second)
+    assert [trial.fold for trial in check.trials] == [1], "folds of other data are not these"
+
+
 def test_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
@@ -40,6 +63,17 @@ def test_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_importing_the_pipeline_does_not_import_tensorflow() -> None:
     code = "import sys, harness.build; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def record(name: str, dataset_sha256: str = "0" * 64, artifacts: tuple[Artifact, ...] = ()) -> Manifest:
+    split = SplitRecord(
+        dataset="synthetic", dataset_sha256=dataset_sha256, synthetic=True, scheme="random", seed=0, fold=0, folds=1,
+        n_train=1, n_validation=1, n_test=1, subject_overlap=None, sha256="0" * 64,
+    )  # fmt: skip
+    return Manifest(
+        name=name, title=name, citation="", classes=("a",), parameters=1, macs=1, seed=0, profile="quick", split=split,
+        chain=(), artifacts=artifacts, libraries={}, created="",
+    )  # fmt: skip
 
 
 def stored(models: Path, name: str, sizes: dict[tuple[str, str], int]) -> None:
@@ -53,15 +87,7 @@ def stored(models: Path, name: str, sizes: dict[tuple[str, str], int]) -> None:
         )
         for (variant, fmt), size in sizes.items()
     )  # fmt: skip
-    split = SplitRecord(
-        dataset="synthetic", dataset_sha256="0" * 64, synthetic=True, scheme="random", seed=0, fold=0, folds=1,
-        n_train=1, n_validation=1, n_test=1, subject_overlap=None, sha256="0" * 64,
-    )  # fmt: skip
-    record = Manifest(
-        name=name, title=name, citation="", classes=("a",), parameters=1, macs=1, seed=0, profile="quick", split=split,
-        chain=(), artifacts=artifacts, libraries={}, created="",
-    )  # fmt: skip
-    manifest.save(models, record)
+    manifest.save(models, record(name, artifacts=artifacts))
 
 
 def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
@@ -95,7 +121,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         registry.Network("tiny-pruned", "Tiny, pruned", "nobody", "resvgg19", widths, pruned_from="tiny"),
     )
     monkeypatch.setattr(registry, "NETWORKS", extra)
-    monkeypatch.setattr(sources, "load", lambda spec: small_dataset())
+    monkeypatch.setattr(sources, "load_with_findings", lambda spec: (small_dataset(), None))
     monkeypatch.setattr("harness.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
     monkeypatch.setattr(distil, "SETS", 1)
     monkeypatch.setattr(pipeline, "rounds", lambda start, budget, profile: [pipeline.Round(start * 0.5, 1, 1e-3)])
@@ -111,10 +137,10 @@ def test_the_whole_pipeline(tmp_path: Path) -> None:
     assert [step.kind for step in pruned.chain] == ["trained", "pruned", "tuned", "quantised"]
     assert pruned.macs < plain.macs * 0.6
     assert len(plain.artifacts) == 7
-    for record in (plain, pruned):
-        assert manifest.load(tmp_path / "models", record.name) == record
-        for artifact in record.artifacts:
-            assert (tmp_path / "models" / record.name / artifact.filename).stat().st_size == artifact.bytes
+    for made in (plain, pruned):
+        assert manifest.load(tmp_path / "models", made.name) == made
+        for artifact in made.artifacts:
+            assert (tmp_path / "models" / made.name / artifact.filename).stat().st_size == artifact.bytes
     assert plain.confusion is not None
     assert sum(map(sum, plain.confusion)) == plain.split.n_test
 
@@ -122,6 +148,10 @@ def test_the_whole_pipeline(tmp_path: Path) -> None:
     assert checked.artifacts == plain.artifacts
     assert checked.split.scheme == "random"
     assert [(c.scheme, c.folds, len(c.accuracies)) for c in checked.cross_checks] == [("subject", 2, 2)]
+
+    again = run(tmp_path / "models", tmp_path / "cache", "tiny", split="subject", folds=2, only_folds=(1,))[0]
+    assert again.cross_checks == checked.cross_checks  # a fold trained again takes its own place
+    assert sum(trial.n_test for trial in again.cross_checks[0].trials) == len(small_dataset().labels)
 
     (again,) = run(tmp_path / "models", tmp_path / "cache", "tiny")
     assert again.cross_checks == checked.cross_checks

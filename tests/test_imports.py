@@ -21,6 +21,7 @@ ROOMS = (
     ("train",),
     ("compress",),
     ("export",),
+    ("job",),
     ("build",),
     ("transport", "emulate"),
     ("provision",),
@@ -42,7 +43,7 @@ ROOMS = (
     ("__main__",),
 )
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
-TRAINING = {"networks", "train", "compress", "export", "build"}
+TRAINING = {"networks", "train", "compress", "export", "job", "build"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -1,0 +1,99 @@
+"""One network to be made on one split: what that depends on, and the making of its Keras model.
+
+Importing this module doesn't import TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.data.dataset import Dataset, Split
+from harness.manifest import Step
+from harness.networks import registry
+from harness.networks.registry import Network
+
+if TYPE_CHECKING:
+    from harness.train.loop import Outcome
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything one network's build depends on."""
+
+    network: Network
+    dataset: Dataset
+    split: Split
+    profile: str
+    seed: int
+    models: Path
+    cache: Path
+    progress: Progress
+
+    def folder(self, name: str | None = None) -> Path:
+        """Where a network's training state for this split, seed and profile is kept."""
+        part = f"{self.split.scheme}-{self.seed}-{self.split.fold}-{self.profile}"
+        return self.cache / (name or self.network.name) / part
+
+
+def make(job: Job) -> tuple[Any, list[Step]]:
+    """The finished Keras model of a job and the chain of steps that led to it."""
+    if job.network.pruned_from is None:
+        return train_network(job, job.network)
+    from harness.compress import pipeline
+
+    teacher, chain = train_network(job, registry.get(job.network.pruned_from))
+    pruned, steps = pipeline.prune(
+        teacher,
+        job.dataset,
+        job.split,
+        profile=job.profile,
+        seed=job.seed,
+        folder=job.folder(),
+        progress=job.progress,
+    )
+    return pruned, [*chain, *steps]
+
+
+def train_network(job: Job, network: Network) -> tuple[Any, list[Step]]:
+    """Train a network from nothing (or go on with what the cache has); the model and its first step."""
+    import keras
+
+    from harness.networks.macs import count_macs
+    from harness.train import loop
+    from harness.train.recipe import recipe_for
+
+    keras.utils.set_random_seed(job.seed)
+    model = network.build(len(job.dataset.classes))
+    macs = count_macs(model)
+    recipe = recipe_for(job.profile, macs)
+    outcome = loop.train(
+        model,
+        job.dataset,
+        job.split,
+        recipe,
+        seed=job.seed,
+        folder=job.folder(network.name),
+        progress=job.progress,
+    )
+    return model, [_trained(job, model, macs, outcome)]
+
+
+def _trained(job: Job, model: Any, macs: int, outcome: Outcome) -> Step:
+    from harness.train import loop
+
+    test = job.split.test
+    accuracy, _ = loop.score(model, loop.as_input(job.dataset.images[test]), job.dataset.labels[test])
+    return Step(
+        kind="trained",
+        detail=f"{model.name}: {len(outcome.history)} epochs, best {outcome.best_epoch + 1}",
+        parameters=model.count_params(),
+        macs=macs,
+        validation_accuracy=outcome.validation_accuracy,
+        accuracy=accuracy,
+        seconds=round(outcome.seconds, 1),
+    )
