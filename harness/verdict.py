@@ -30,10 +30,11 @@ def judge(
     """
     reasons: list[Reason] = []
     if not runtime.delegate_verified:
-        text = f"asked for '{job.delegate}', the board ran '{runtime.delegate_applied}' ({answer.delegate.how})"
+        text = plain(f"asked for '{job.delegate}', the board ran '{runtime.delegate_applied}' ({answer.delegate.how})")
+        reason = Reason(code="delegate-fallback", text=text[:1000])
         if not job.device.allow_fallback:
-            return "FAILED", [Reason(code="delegate-fallback", text=text)]
-        reasons.append(Reason(code="delegate-fallback", text=text))
+            return "FAILED", [reason]
+        reasons.append(reason)
     reasons += _wrong_cpu(answer, context)
     reasons += _on_purpose(answer)
     reasons += _predictions(job, answer, labels, context.device.thresholds)
@@ -51,7 +52,8 @@ def _wrong_cpu(answer: RunnerResult, context: Context) -> list[Reason]:
     found = [line.split(":", 1)[1].strip() for line in answer.cpuinfo if line.startswith("CPU part")]
     if wanted is None or wanted in found:
         return []
-    return [Reason(code="wrong-cpu", text=f"a {context.device.board} has CPU part {wanted}, this board shows {found}")]
+    text = plain(f"a {context.device.board} has CPU part {wanted}, this board shows {found}")[:1000]
+    return [Reason(code="wrong-cpu", text=text)]
 
 
 def _on_purpose(answer: RunnerResult) -> list[Reason]:
@@ -60,7 +62,8 @@ def _on_purpose(answer: RunnerResult) -> list[Reason]:
     if answer.inject_slowdown:
         reasons.append(Reason(code="slowdown-injected", text=f"{answer.inject_slowdown:.1%} slower on purpose"))
     if answer.state_root:
-        reasons.append(Reason(code="state-replaced", text=f"the board's state was read from '{answer.state_root}'"))
+        text = plain(f"the board's state was read from '{answer.state_root}'")[:1000]
+        reasons.append(Reason(code="state-replaced", text=text))
     return reasons
 
 
