@@ -5,7 +5,9 @@ The same results give the same bytes: nothing here asks for the time, the machin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,7 +59,24 @@ def render(
     """
     _check(plots or (), PLOTS, "plot")
     _check(formats, FORMATS, "format")
-    data = gather(runs, manifests)
+    with _no_collection():
+        return _render(gather(runs, manifests), out, plots, formats)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for cycles of garbage meanwhile: millions of numbers are made that stay, and looking through them
+    again and again takes a fifth of the time. What becomes free by itself is freed as ever."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
+
+
+def _render(data: ReportData, out: Path, plots: Sequence[str] | None, formats: Sequence[str]) -> ReportPaths:
     with styled():
         drawings, left_out = _draw(data, plots)
         drawn = [(drawing, svg(drawing.figure) if "svg" in formats or not plots else "") for drawing in drawings]

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report.data import ReportData
+from harness.report.data import ReportData, records
 from harness.report.table import Value, number
 from harness.safetext import script_json
 
@@ -34,8 +34,7 @@ def grid(data: ReportData) -> Grid:
         "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",
         "low", "high", "p90", "model_bytes", "peak_rss_bytes",
     ]  # fmt: skip
-    records = data.cells[columns].to_dict("records")
-    return Grid(tuple(heads), tuple(_row(data, {str(k): v for k, v in record.items()}) for record in records))
+    return Grid(tuple(heads), tuple(_row(data, record) for record in records(data.cells, columns)))
 
 
 def _row(data: ReportData, cell: dict[str, Any]) -> tuple[Value, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import math
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[Value, ...], ...]
     note: str = ""
+    missing: str = ""  # what people read where there is no value
 
     def csv(self) -> str:
         """RFC 4180 with ``\\n`` line ends; numbers in full precision; missing ones empty."""
@@ -43,20 +45,22 @@ class Table:
         lines.append("| " + " | ".join(heading for _, heading in self.columns) + " |")
         lines.append("|" + "|".join("---:" if self._numeric(i) else "---" for i in range(len(self.columns))) + "|")
         for row in self.rows[:MOST_MARKDOWN]:
-            lines.append("| " + " | ".join(markdown(v) if isinstance(v, str) else human(v) for v in row) + " |")
+            lines.append(
+                "| " + " | ".join(markdown(v) if isinstance(v, str) else human(v, self.missing) for v in row) + " |"
+            )
         if len(self.rows) > MOST_MARKDOWN:
             lines += ["", f"The first {MOST_MARKDOWN} of {len(self.rows)} rows; {self.name}.csv has all."]
         return "\n".join(lines) + "\n"
 
     def _numeric(self, column: int) -> bool:
-        values = [row[column] for row in self.rows if row[column] is not None]
+        values = [row[column] for row in self.rows[:MOST_MARKDOWN] if row[column] is not None]
         return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
-def human(value: Value) -> str:
-    """A value as people read it: 4 significant digits, thousands grouped, nothing for what is missing."""
+def human(value: Value, missing: str = "") -> str:
+    """A value as people read it: 4 significant digits, thousands grouped; ``missing`` where there is none."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
+        return missing
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -67,11 +71,16 @@ def human(value: Value) -> str:
 
 
 def _machine(value: Value) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if isinstance(value, str):
+        return _machine_text(value)
+    if value is None or value != value:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return csv_field(clean(value, LONGEST)) if isinstance(value, str) else repr(value)
+    return repr(value) if value is not True and value is not False else "true" if value else "false"
+
+
+@functools.lru_cache(maxsize=1 << 14)  # a table of many cells repeats a few texts
+def _machine_text(value: str) -> str:
+    return csv_field(clean(value, LONGEST))
 
 
 def number(value: object) -> float | None:

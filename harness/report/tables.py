@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report import boards, claims, provenance
-from harness.report.data import ReportData
+from harness.report import accuracy, boards, claims, provenance
+from harness.report.data import ReportData, records
 from harness.report.summary import Findings
 from harness.report.table import Table, Value, number, whole
 
@@ -20,6 +20,8 @@ def build(data: ReportData, findings: Findings) -> dict[str, Table]:
         boards.boards_table(data),
         boards.agreement_table(findings.agreements),
         boards.recall_table(data),
+        accuracy.accuracy_table(data),
+        accuracy.ablation_table(data),
         provenance.networks_table(data),
         provenance.artifacts_table(data),
         provenance.steps_table(data),
@@ -51,8 +53,7 @@ def _cells(data: ReportData) -> Table:
         ("samples", "Samples"), ("model_bytes", "Model (bytes)"), ("peak_rss_bytes", "Peak memory (bytes)"),
         ("macs", "MACs"), ("parameters", "Parameters"), ("run", "Run"),
     ]  # fmt: skip
-    records = data.cells[list(_SHOWN)].to_dict("records")
-    rows = tuple(_cell_row(data, {str(key): value for key, value in record.items()}) for record in records)
+    rows = tuple(_cell_row(data, record) for record in records(data.cells, _SHOWN))
     return Table("cells", "All cells", tuple(columns), rows, _note(data))
 
 

@@ -1,0 +1,149 @@
+"""Tables of accuracy: every network under either split, and VGG19 with and without its shortcuts.
+
+Figures come from the manifests kept with the results. A random split puts frames of one sequence, and faces of one
+person, on both sides; the subject-disjoint one doesn't. How long each network was trained, and whether a teacher
+helped, stands beside its figures: accuracies of networks that were trained differently don't rank the networks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal
+
+from harness import stats
+from harness.manifest import CrossCheck, Manifest
+from harness.report.data import ReportData
+from harness.report.provenance import precise
+from harness.report.table import Table, Value
+from harness.safetext import clean
+
+PLAIN, RESIDUAL = "vgg19", "resvgg19"
+SCHEMES: tuple[tuple[Literal["random", "subject"], str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One accuracy: ``right`` of ``images`` test images, ``source`` says which trainings it is from."""
+
+    right: int
+    images: int
+    source: str
+    leak: int | None
+
+    @property
+    def interval(self) -> stats.Interval:
+        """The share with Wilson's 95 % interval."""
+        return stats.wilson(self.right, self.images)
+
+
+def figure(manifest: Manifest, scheme: Literal["random", "subject"]) -> Figure | None:
+    """A network's accuracy under that split; None where nobody trained it so.
+
+    The shipped artifact counts for the scheme it was built with, and folds for the subject-disjoint one: they cover
+    more people than a single split.
+    """
+    checks = [check for check in manifest.cross_checks if check.scheme == scheme and check.trials]
+    best = precise(manifest)
+    shipped = manifest.split.scheme == scheme and best is not None
+    if checks and (scheme == "subject" or not shipped):
+        return _folds(max(checks, key=lambda check: (check.profile == "full", len(check.trials))))
+    if not shipped or best is None:
+        return None
+    images = manifest.split.n_test
+    source = f"{best.filename} as shipped, seed {manifest.seed}, {clean(manifest.profile, 20)}"
+    return Figure(round(best.accuracy * images), images, source, manifest.split.subject_overlap)
+
+
+def _folds(check: CrossCheck) -> Figure:
+    """All folds as one; trainings of one fold with several seeds are averaged, so that no image counts twice."""
+    folds: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for trial in check.trials:
+        folds[trial.fold].append((trial.accuracy, trial.n_test))
+    images = sum(max(n for _, n in found) for found in folds.values())
+    right = sum(sum(a for a, _ in found) / len(found) * max(n for _, n in found) for found in folds.values())
+    source = f"{len(folds)} of {check.folds} folds, {_seeds(check)}, {clean(check.profile, 20)}"
+    if len(check.trials) > 1:
+        source += f", {min(check.accuracies):.1%} to {max(check.accuracies):.1%}"
+    return Figure(round(right), images, source, 0 if check.scheme == "subject" else None)
+
+
+def _seeds(check: CrossCheck) -> str:
+    return f"seed{'s' if len(check.seeds) > 1 else ''} {', '.join(map(str, check.seeds))}"
+
+
+def epochs(manifest: Manifest) -> tuple[int | None, int | None]:
+    """(epochs alone, epochs with a teacher), summed over the chain; None where its steps don't tell."""
+    alone: list[int] = []
+    taught: list[int] = []
+    for step in manifest.chain:
+        if found := re.search(r"(\d{1,6}) epochs?\b", step.detail):
+            (taught if re.search(r"distil|teacher", step.detail) else alone).append(int(found[1]))
+    return (sum(alone), sum(taught)) if alone or taught else (None, None)
+
+
+def _columns(*first: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    columns = [*first, ("epochs", "Epochs alone"), ("teacher_epochs", "Epochs with a teacher")]
+    for scheme, title in SCHEMES:
+        columns += [
+            (f"{scheme}_percent", f"{title} split (%)"), (f"{scheme}_low_percent", "95 % interval, low (%)"),
+            (f"{scheme}_high_percent", "high (%)"), (f"{scheme}_images", "Test images"),
+            (f"{scheme}_leak", "of people also in training"), (f"{scheme}_source", "From"),
+        ]  # fmt: skip
+    return (*columns, ("to_make", "To make what is missing"))
+
+
+def _row(name: str, manifest: Manifest | None, *first: Value) -> tuple[Value, ...]:
+    values: list[Value] = [name, *first, *(epochs(manifest) if manifest else (None, None))]
+    missing = []
+    for scheme, _ in SCHEMES:
+        found = figure(manifest, scheme) if manifest else None
+        if found is None:
+            values += [None] * 6
+            missing.append(f"harness build {name} --split {scheme}")
+            continue
+        shown = [share * 100 for share in (found.interval.value, found.interval.low, found.interval.high)]
+        values += [*shown, found.images, found.leak, found.source]
+    return (*values, "; ".join(missing) or None)
+
+
+def accuracy_table(data: ReportData) -> Table:
+    """One row a network that has a manifest, measured here or not."""
+    rows = tuple(_row(name, manifest) for name, manifest in sorted(data.manifests.items()))
+    note = (
+        "A random split leaks: faces of people in the test images were also in training, so it flatters; "
+        "subject-disjoint is the honest one. Interval: Wilson's, for images drawn one by one; frames of one sequence "
+        "are not, so it is too narrow. Epochs differ between networks, and a teacher helps: a difference in accuracy "
+        "may be one in training."
+    )
+    return Table("accuracy", "Accuracy under either split", _columns(("network", "Network")), rows, note, "–")
+
+
+def ablation_table(data: ReportData) -> Table:
+    """VGG19 with and without shortcuts; no rows where neither has a manifest."""
+    found = {name: data.manifests.get(name) for name in (PLAIN, RESIDUAL)}
+    columns = _columns(
+        ("network", "Network"), ("shortcuts", "Shortcuts"), ("parameters", "Parameters"), ("macs", "MACs")
+    )
+    rows = tuple(
+        _row(name, m, name == RESIDUAL, m.parameters if m else None, m.macs if m else None) for name, m in found.items()
+    )
+    note = _difference(found[PLAIN], found[RESIDUAL])
+    title = "Plain against residual VGG19"
+    return Table("ablation", title, columns, rows if any(found.values()) else (), note, "–")
+
+
+def _difference(plain: Manifest | None, residual: Manifest | None) -> str:
+    """What the shortcuts bring, in points, split by split."""
+    said = []
+    for scheme, title in SCHEMES:
+        pair = [figure(manifest, scheme) if manifest else None for manifest in (plain, residual)]
+        if pair[0] is None or pair[1] is None:
+            said.append(f"{title} split: no figure for both.")
+            continue
+        low, high = sorted((each.interval for each in pair if each), key=lambda interval: interval.value)
+        points = (pair[1].interval.value - pair[0].interval.value) * 100
+        apart = "don't overlap" if low.high < high.low else "overlap: so few images can't tell the two apart"
+        said.append(f"{title} split: residual minus plain {points:+.1f} points; intervals {apart}.")
+    return " ".join(said)

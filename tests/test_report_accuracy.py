@@ -1,0 +1,123 @@
+"""The tables of accuracy: either split, what each figure rests on, and how to make what is missing."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from harness import stats
+from harness.manifest import CrossCheck, Manifest, Trial
+from harness.report import render
+from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure
+from harness.report.data import ReportData, gather
+from tests.cell_factory import make_cell, make_manifest, make_run
+
+
+def folds(*accuracies: float, seed: int = 0, of: int = 10, profile: str = "full", n: int = 98) -> CrossCheck:
+    trials = tuple(Trial(seed=seed, fold=i, accuracy=a, n_test=n) for i, a in enumerate(accuracies))
+    return CrossCheck(scheme="subject", folds=of, profile=profile, trials=trials)
+
+
+def trained(name: str, *checks: CrossCheck, detail: str | None = None, accuracy: float | None = None) -> Manifest:
+    """A made-up manifest with these cross-checks, and its first step and its artifacts changed."""
+    base = make_manifest(name, cross=False)
+    changes: dict[str, object] = {"cross_checks": checks}
+    if detail is not None:
+        changes["chain"] = (base.chain[0].model_copy(update={"detail": detail}),)
+    if accuracy is not None:
+        changes["artifacts"] = tuple(a.model_copy(update={"accuracy": accuracy}) for a in base.artifacts)
+    return base.model_copy(update=changes)
+
+
+def data(folder: Path, *manifests: Manifest) -> ReportData:
+    return gather([make_run(folder, [make_cell("resvgg19")])], {m.name: m for m in manifests})
+
+
+def rows(found: object) -> dict[str, dict[str, object]]:
+    names = [name for name, _ in found.columns]  # type: ignore[attr-defined]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in found.rows}  # type: ignore[attr-defined]
+
+
+def test_each_split_has_its_figure_its_images_and_its_interval(tmp_path: Path) -> None:
+    manifest = trained("resvgg19", folds(0.9, 0.8), accuracy=96 / 99)
+    row = rows(accuracy_table(data(tmp_path, manifest)))["resvgg19"]
+    interval = stats.wilson(96, 99)
+    assert (row["random_low_percent"], row["random_high_percent"]) == (interval.low * 100, interval.high * 100)
+    assert (row["random_images"], row["random_leak"]) == (99, 60)
+    assert (row["subject_images"], row["subject_leak"]) == (196, 0)
+    assert row["subject_percent"] == pytest.approx(100 * round(0.85 * 196) / 196)
+    assert row["subject_source"] == "2 of 10 folds, seed 0, full, 80.0% to 90.0%"
+    assert row["to_make"] is None
+
+
+def test_one_fold_of_ten_is_called_so(tmp_path: Path) -> None:
+    row = rows(accuracy_table(data(tmp_path, trained("ghostnet", folds(0.75)))))["ghostnet"]
+    assert row["subject_source"] == "1 of 10 folds, seed 0, full"
+    assert row["subject_images"] == 98
+
+
+def test_what_is_missing_is_a_dash_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    table = accuracy_table(data(tmp_path, trained("ghostnet")))
+    assert rows(table)["ghostnet"]["subject_percent"] is None
+    assert rows(table)["ghostnet"]["to_make"] == "harness build ghostnet --split subject"
+    assert "| – |" in table.markdown()
+    assert ",,,,,,harness build ghostnet --split subject" in table.csv()
+
+
+def test_several_seeds_of_one_fold_count_its_images_once() -> None:
+    check = folds(0.9).model_copy(update={"trials": (*folds(0.9).trials, *folds(0.7, seed=1).trials)})
+    found = figure(trained("ghostnet", check), "subject")
+    assert found is not None
+    assert (found.images, found.right) == (98, 78)
+    assert "seeds 0, 1" in found.source
+
+
+def test_a_full_training_counts_before_more_folds_of_a_quick_one() -> None:
+    found = figure(trained("ghostnet", folds(0.5, 0.5, profile="quick"), folds(0.9)), "subject")
+    assert found is not None
+    assert found.source.startswith("1 of 10 folds")
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ("resvgg19: 25 epochs, best 23", (25, 0)),
+        ("distilled, 3 epochs, best 3", (0, 3)),
+        ("1 epoch", (1, 0)),
+        ("by hand", (None, None)),
+    ],
+)
+def test_epochs_and_teachers_are_read_from_the_chain(detail: str, said: tuple[int | None, int | None]) -> None:
+    assert epochs(trained("ghostnet", detail=detail)) == said
+
+
+def test_plain_against_residual(tmp_path: Path) -> None:
+    plain, residual = trained("vgg19", folds(0.6), accuracy=0.7), trained("resvgg19", folds(0.61), accuracy=0.99)
+    table = ablation_table(data(tmp_path, plain, residual))
+    assert [(row[0], row[1]) for row in table.rows] == [("vgg19", False), ("resvgg19", True)]
+    assert "Random split: residual minus plain +29.3 points; intervals don't overlap." in table.note
+    assert "intervals overlap" in table.note.split("Subject-disjoint")[1]
+
+
+def test_plain_that_nobody_trained_has_its_command(tmp_path: Path) -> None:
+    found = rows(ablation_table(data(tmp_path, trained("resvgg19"))))
+    assert found["vgg19"]["to_make"] == "harness build vgg19 --split random; harness build vgg19 --split subject"
+    assert ablation_table(data(tmp_path / "none")).rows == ()
+
+
+def test_a_report_needs_only_the_run(tmp_path: Path) -> None:
+    """The manifests kept with the run are enough, a network without any cell included."""
+    run = make_run(tmp_path / "results", [make_cell("resvgg19")])
+    (run / "manifests").mkdir()
+    for manifest in (trained("vgg19", folds(0.6)), trained("resvgg19")):
+        (run / "manifests" / f"{manifest.name}.json").write_text(manifest.model_dump_json())
+    index = render([run], tmp_path / "out", formats=["svg"]).index
+    assert index is not None
+    page = index.read_text()
+    assert "Plain against residual VGG19" in page
+    assert "1 of 10 folds" in page
+    assert "harness build resvgg19 --split subject" in page
+    with (tmp_path / "out" / "tables" / "accuracy.csv").open() as file:
+        assert [row["network"] for row in csv.DictReader(file)] == ["resvgg19", "vgg19"]
