@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Literal
 
@@ -169,3 +170,12 @@ def save(models: Path, manifest: Manifest) -> Path:
 def names(models: Path) -> list[str]:
     """Names of all networks that have a manifest under ``models``, sorted."""
     return sorted(p.parent.name for p in models.glob("*/manifest.json"))
+
+
+def readable(models: Path) -> dict[str, Manifest]:
+    """All manifests under ``models`` by name; those that can't be read are left out (:func:`load` says why)."""
+    found: dict[str, Manifest] = {}
+    for name in names(models):
+        with contextlib.suppress(ArtifactError):
+            found[name] = load(models, name)
+    return found

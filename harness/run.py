@@ -29,6 +29,7 @@ from harness.errors import (
     UsageError,
 )  # fmt: skip
 from harness.fsio import write_atomic
+from harness.manifest import readable
 from harness.measure import failed, now, reason_of, run_cell, timeout_s
 from harness.pace import Pace
 from harness.plan import Job, Options, Plan, groups, inventory, make
@@ -101,7 +102,7 @@ class Run:
         split = shipped[0].manifest.split
         wanted = {job.samples for jobs in self.plan.jobs.values() for job in jobs}
         self.tests: dict[int | None, TestSet] = {n: prepare(split, data=options.data, samples=n) for n in wanted}
-        self._manifests = {item.manifest.name: item.manifest for item in shipped}
+        self._manifests = readable(models) | {item.manifest.name: item.manifest for item in shipped}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._done: set[str] = set()
