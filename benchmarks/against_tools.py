@@ -25,14 +25,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from benchmarks.common import LOCAL, table
-from harness import config
+from benchmarks.common import LOCAL, bench, table
 from harness.fsio import sha256_file
-from harness.plan import Options, inventory, make
-from harness.session import open_session, runner_file
-from harness.testset import prepare
+from harness.session import runner_file
 
 BARE = """
 import json, sys, time
@@ -101,13 +97,9 @@ def runner(python: str, path: str, file: Path, images: Path, warm: int, runs: in
 
 def ready(models: Path, model: str, variant: str) -> tuple[Path, str, str]:
     """The artifact's file, and Python and PYTHONPATH as a local device has them."""
-    fleet = config.parse(yaml.safe_dump({"devices": [LOCAL]}))
-    shipped = [s for s in inventory(models, (model,), (variant,)) if s.artifact.format == "tflite"]
-    (job,) = make(fleet, shipped, Options()).jobs["here"]
-    test = prepare(shipped[0].manifest.split, samples=20)
-    with open_session(fleet.devices[0], lambda message: None) as session:
-        session.deploy([job], {None: test})
-        return job.shipped.path, str(getattr(sys, "_base_executable", "")), session.prepared(job, test).pythonpath
+    with bench(LOCAL, model, variant, models=models) as made:
+        path = made.session.prepared(made.job, made.test).pythonpath
+        return made.job.shipped.path, str(getattr(sys, "_base_executable", "")), path
 
 
 def main() -> int:

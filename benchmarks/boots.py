@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.common import BOARD, measure, table
+from benchmarks.common import BOARD, one_run, table
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         for boot in range(options.boots):
             device = {**BOARD, "board": options.board}
-            _, cell = measure(
+            _, cell = one_run(
                 device, options.model, options.variant, Path(name), models=options.models, quick=options.quick
             )
             medians.append(float(statistics.median(cell.latency_ns)))

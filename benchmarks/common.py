@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from harness import config, store
-from harness.plan import Job, Options, Plan
-from harness.records import Cell
+from harness import config, measure, store
+from harness.answers import RunnerResult, parse_answer
+from harness.context import Context
+from harness.plan import Job, Options, Plan, inventory, make
+from harness.records import Cell, RunInfo
 from harness.run import PASSING, Run
+from harness.session import Session, open_session
+from harness.testset import TestSet, prepare
 
 LOCAL = {"name": "here", "board": "generic", "local": True, "runtimes": ["litert"]}
 BOARD = {"name": "pi4", "board": "raspberry-pi-4", "emulate": True, "runtimes": ["litert"]}
@@ -33,13 +41,11 @@ class Quiet:
         self.cells.append(cell)
 
 
-def measure(
-    device: dict[str, object], model: str, variant: str, results: Path, *, models: Path, slower: float = 0.0,
-    quick: bool = False,
-) -> tuple[Path, Cell]:  # fmt: skip
-    """One cell as a run of its own. With ``slower`` (0.03: 3 %) the runner slows itself, and the cell, INVALID for
-    that alone, is made VALID here, so that it can be compared. What other programs spoilt is measured again, for as
-    long as a user would have patience, and how often is printed.
+def one_run(
+    device: dict[str, object], model: str, variant: str, results: Path, *, models: Path, quick: bool = False
+) -> tuple[Path, Cell]:
+    """One cell as a run of its own. What other programs spoilt is measured again, for as long as a user would have
+    patience, and how often is printed.
 
     Raises:
         SystemExit: no cell became VALID; the reasons are printed.
@@ -48,19 +54,112 @@ def measure(
     options = Options(models=(model,), variants=(variant,), quick=quick)
     for attempt in range(PATIENCE):
         watcher = Quiet()
-        outcome = Run(fleet, options, models=models, results=results, inject_slowdown=slower).execute(watcher)
+        outcome = Run(fleet, options, models=models, results=results).execute(watcher)
         (cell,) = watcher.cells
-        wrong = {reason.code for reason in cell.reasons} - {"slowdown-injected"}
-        if not wrong and slower:
-            cell = cell.model_copy(update={"status": "VALID", "reasons": ()})
-            store.write_cell(outcome.folder, cell)
-        if not wrong:
+        if not (wrong := _wrong(cell)):
             return outcome.folder, cell
         if wrong - PASSING:
             break
         print(f"again ({attempt + 1}): {', '.join(sorted(wrong))}", file=sys.stderr, flush=True)
         time.sleep(5)
     sys.exit(f"{cell.status}: {[reason.text for reason in cell.reasons]}")
+
+
+def _wrong(cell: Cell) -> set[str]:
+    return {reason.code for reason in cell.reasons} - {"slowdown-injected"}
+
+
+#: Runs on the board: imports the runtime once, then each measurement is a process forked from there, which runs the
+#: shipped runner from its first line. So each has an interpreter, a warm-up and memory of its own, without the seconds
+#: that importing takes an emulated board.
+FORKS = """
+import json, os, sys
+import numpy
+import ai_edge_litert.interpreter
+code = compile(open(sys.argv[1]).read(), sys.argv[1], "exec")
+for number, line in enumerate(sys.stdin):
+    job, result = sys.argv[2] + "/forked.job", sys.argv[2] + "/forked.result"
+    pid = os.fork()
+    if not pid:
+        open(job, "w").write(line)
+        sys.argv = [sys.argv[1], "--job", job, "--result", result]
+        exec(code, {"__name__": "__main__"})
+    os.waitpid(pid, 0)
+    print(open(result).read(), flush=True)
+    os.remove(result)
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A device made ready for one artifact on LiteRT, to be measured again and again in one session."""
+
+    session: Session
+    job: Job
+    test: TestSet
+    context: Context
+
+    def cell(self, slower: float = 0.0) -> Cell:
+        """One measurement, as ``harness run`` makes it, in a process of its own. With ``slower`` (0.03: 3 %) the runner
+        slows itself; such a cell is INVALID for that alone, and is made VALID here so that it can be compared. What
+        other programs spoilt is measured again.
+
+        Raises:
+            SystemExit: the cell is wrong for good, or stays spoilt; the reasons are printed.
+        """
+        context = replace(self.context, inject_slowdown=slower)
+        prepared = self.session.prepared(self.job, self.test)
+        for attempt in range(PATIENCE):
+            cell = measure.run_cell(self.session.connection, self.job, prepared, self.test, context, limit_s=600)
+            if not (wrong := _wrong(cell)):
+                return cell.model_copy(update={"status": "VALID", "reasons": ()})
+            if wrong - PASSING:
+                break
+            print(f"again ({attempt + 1}): {', '.join(sorted(wrong))}", file=sys.stderr, flush=True)
+        sys.exit(f"{cell.status}: {[reason.text for reason in cell.reasons]}")
+
+    def forked(self, slower: Sequence[float]) -> list[Cell]:
+        """As :meth:`cell`, one measurement for each share in ``slower``, by processes forked from one (``FORKS``)."""
+        connection = self.session.connection
+        prepared = self.session.prepared(self.job, self.test)
+        contexts = [replace(self.context, inject_slowdown=share) for share in slower]
+        orders = [json.dumps(measure.order(self.job, prepared, self.test, context)) for context in contexts]
+        done = connection.run(
+            ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results"], timeout_s=3600,
+            stdin="".join(f"{order}\n" for order in orders).encode(), stdout_limit=256 << 20,
+            env={"PYTHONPATH": prepared.pythonpath, "PYTHONHASHSEED": "0"},
+        ).check("the forks")  # fmt: skip
+        cells = []
+        for answer, context in zip(done.stdout.splitlines(), contexts, strict=True):
+            found = parse_answer(answer, self.job.cell)
+            assert isinstance(found, RunnerResult), found
+            cell = measure.finished(self.job, found, self.test, context, measure.now(), "")
+            if _wrong(cell):
+                sys.exit(f"{cell.status}: {[reason.text for reason in cell.reasons]}")
+            cells.append(cell.model_copy(update={"status": "VALID", "reasons": ()}))
+        return cells
+
+
+@contextmanager
+def bench(device: dict[str, object], model: str, variant: str, *, models: Path, samples: int = 20) -> Iterator[Bench]:
+    """A device, booted or reached, with one artifact on it, until the ``with`` block ends."""
+    fleet = config.parse(yaml.safe_dump({"devices": [device]}))
+    shipped = [s for s in inventory(models, (model,), (variant,)) if s.artifact.format == "tflite"]
+    (job,) = make(fleet, shipped, Options(quick=samples == 20)).jobs[str(device["name"])]
+    test = prepare(shipped[0].manifest.split, samples=samples)
+    with open_session(fleet.devices[0], lambda message: None, threading.Event().wait) as session:
+        session.deploy([job], {job.samples: test})
+        yield Bench(session, job, test, Context("bench", fleet.devices[0], session.probe))
+
+
+def keep(results: Path, name: str, cell: Cell) -> Path:
+    """A cell stored as a run of its own; returns the run's folder."""
+    info = RunInfo(
+        run=name, started=cell.started, harness=cell.harness, devices=(cell.device.name,), planned=(cell.cell,)
+    )
+    folder = store.create_run(results, info)
+    store.write_cell(folder, cell.model_copy(update={"run": name}))
+    return folder
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

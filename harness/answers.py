@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
@@ -24,7 +24,8 @@ class _Answer(BaseModel):
     machine: _Short
     python: _Short
     cpuinfo: Annotated[tuple[_Short, ...], Field(max_length=64)]
-    clock: dict[str, Any]
+    #: the clock that was read: its name and resolution, for people
+    clock: Annotated[dict[_Short, Annotated[int, Field(ge=0, le=10**12)] | _Short], Field(max_length=8)]
 
 
 class RunnerFailure(_Answer):
@@ -75,6 +76,29 @@ class Evidence(BaseModel):
     busiest: Annotated[tuple[BusyProcess, ...], Field(max_length=5)]
 
 
+class NodeTime(BaseModel):
+    """One node of a network: its kind of operator, and the time of all its ``calls``, in nanoseconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: _Short
+    op: _Short
+    provider: _Short
+    calls: Annotated[int, Field(ge=0, le=1_000_000)]
+    total_ns: Nanoseconds
+
+
+class Profile(BaseModel):
+    """What took how long inside the runtime, over ``runs`` inferences that were not timed otherwise. ``how`` says by
+    what it was found, or why there is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    how: _Short
+    runs: Annotated[int, Field(ge=0, le=1_000_000)]
+    nodes: Annotated[tuple[NodeTime, ...], Field(max_length=512)]
+
+
 class RunnerResult(_Answer):
     """A finished measurement. ``_ns`` values are the board's clock; predictions are class indices in image order.
 
@@ -103,11 +127,12 @@ class RunnerResult(_Answer):
     runtime_version: _Short | None
     runtime_build: _Short | None
     numpy_version: _Short
-    import_ns: dict[str, int]
+    import_ns: Annotated[dict[_Short, Nanoseconds], Field(max_length=16)]
     peak_rss_bytes: Annotated[int, Field(ge=0, le=1 << 50)]
     inject_slowdown: float
     state_root: _Short
     evidence: Evidence
+    profile: Profile | None = None
 
 
 def parse_answer(data: bytes, cell: str) -> RunnerResult | RunnerFailure:

@@ -84,6 +84,7 @@ def run(
     crop: Crop = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
+    profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
@@ -93,7 +94,7 @@ def run(
 
     options = Options(
         _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,
-        spec(data, frames, crop), mlperf=mlperf,
+        spec(data, frames, crop), mlperf=mlperf, profile_ops=profile_ops,
     )  # fmt: skip
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended politely, like Ctrl-C
     code = run_command(

@@ -21,3 +21,4 @@ class Context:
     inject_slowdown: float = 0.0
     state_root: str = ""
     mlperf: bool = False
+    profile_ops: bool = False

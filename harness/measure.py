@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,9 @@ from harness.verdict import judge
 
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
+
+#: One answer at a time is taken apart: what a hostile one becomes in memory does not count once for each board.
+_PARSING = threading.Lock()
 
 #: The slowest thing seen, a full VGG19 on an emulated Cortex-A53, takes 5 ns.
 SLOWEST_S_PER_MAC = 20e-9
@@ -49,11 +53,11 @@ def run_cell(
     """
     started = now()
     result = f"{connection.root}/results/{job.cell}.json"
-    order = json.dumps(_order(job, prepared, test, context)) + "\n"
+    given = json.dumps(order(job, prepared, test, context)) + "\n"
     done = connection.run(
         ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
         timeout_s=limit_s,
-        stdin=order.encode(),
+        stdin=given.encode(),
         hold_stdin=True,
         env={"PYTHONPATH": prepared.pythonpath, "PYTHONHASHSEED": "0"},
         stdout_limit=1 << 16,
@@ -67,10 +71,13 @@ def run_cell(
         how = f"was ended by signal {signal}" if signal > 0 else f"ended with status {done.returncode}"
         how += " (kill: often the kernel's, when memory runs out)" if signal == 9 else ""
         raise RunnerError(f"the runner {how} and left no result: {stderr.strip()[-800:] or 'nothing said'}")
-    answer = parse_answer(fetched.stdout, job.cell)
+    with _PARSING:
+        answer = parse_answer(fetched.stdout, job.cell)
+    if isinstance(answer, RunnerResult) and done.returncode:
+        raise RunnerError(f"the runner ended with status {done.returncode}, so the result there is an older one's")
     if isinstance(answer, RunnerFailure):
         return failed(job, test, context, [Reason(code=answer.code, text=_clip(answer.text))], started, stderr=stderr)
-    return _finished(job, answer, test, context, started, stderr)
+    return finished(job, answer, test, context, started, stderr)
 
 
 def work(job: Job, test: TestSet) -> float:
@@ -85,10 +92,13 @@ def timeout_s(job: Job, test: TestSet, *, mlperf: bool = False) -> float:
     return 120 + 2 * MLPERF_S * mlperf + work(job, test) * SLOWEST_S_PER_MAC
 
 
-def _order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict[str, Any]:
-    """Wall clock: as LiteRT's benchmark_model does (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in
-    whole passes over the images, and no end of the warm-up before the series is steady (bounded by 2 s more or less,
-    so that a noisy machine can't hold a run up). Instruction clock: it has no noise, so one pass after three runs."""
+def order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict[str, Any]:
+    """What the runner is told to do.
+
+    Wall clock: as LiteRT's benchmark_model does (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in whole
+    passes over the images, and no end of the warm-up before the series is steady (bounded by 2 s more or less, so that
+    a noisy machine can't hold a run up). Instruction clock: it has no noise, so one pass after three runs.
+    """
     warmup: dict[str, float]
     if context.device.effective_clock == "wall":
         warmup = {
@@ -113,10 +123,16 @@ def _order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dic
         "warmup": warmup,
         "passes": {**passes, "inject_slowdown": context.inject_slowdown},
         "state_root": context.state_root,
+        "profile": context.profile_ops,
     }
 
 
-def _finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, started: str, stderr: str) -> Cell:
+def finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, started: str, stderr: str) -> Cell:
+    """The record of a cell whose runner came to an end, with its verdict.
+
+    Raises:
+        RunnerError: the answer doesn't fit the job.
+    """
     n = test.info.n
     if len(answer.predictions) != n or len(answer.latency_ns) % n:
         raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} images")
@@ -139,6 +155,7 @@ def _finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, s
         "energy": vars(used) if used else None,
         "found": verdict.found(answer, job.threads),
         "state_root": answer.state_root,
+        "profile": answer.profile.model_dump(mode="json") if answer.profile else None,
         "import_ns": answer.import_ns,
         "outputs_sha256": answer.outputs_sha256,
         "stderr": stderr,

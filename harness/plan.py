@@ -30,6 +30,7 @@ class Options:
     data: str = "synthetic"
     seed: int = 0
     mlperf: bool = False
+    profile_ops: bool = False
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,10 @@ class Run:
         jobs = [job for job in self.plan.jobs[device.name] if job.cell not in self._done]
         if not jobs or self._stop.is_set():
             return
-        context = Context(self.info.run, device, None, self.inject_slowdown, self.state_root, self.options.mlperf)
+        asked = self.options
+        context = Context(
+            self.info.run, device, None, self.inject_slowdown, self.state_root, asked.mlperf, asked.profile_ops
+        )
         left = jobs
         try:
             watcher.device(device.name, "starting")
