@@ -80,9 +80,15 @@ def test_class_weights_have_mean_one() -> None:
 
 @train_mark
 @pytest.mark.slow
-def test_resumed_training_ends_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stored_after", [0, 2])
+def test_resumed_training_ends_the_same(stored_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the kill came just after a state was stored, or two epochs later."""
+    monkeypatch.setattr(loop, "CHECKPOINT_S", 0)
     whole = fresh()
     outcome = run(tmp_path / "whole", whole)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", fresh(), stop_after=1)
+    monkeypatch.setattr(loop, "CHECKPOINT_S", 3600 if stored_after else 0)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", fresh(), stop_after=2)
     resumed = fresh()

@@ -20,6 +20,8 @@ from harness.train.augment import augment
 from harness.train.recipe import LARGE_MACS, Recipe
 
 Targets = npt.NDArray[np.float32]
+#: seconds of training that a kill may cost
+CHECKPOINT_S = 60.0
 #: gives the images (N, 48, 48, 1) float32 and targets (N, classes) float32 of one epoch
 Epoch = Callable[[int], tuple[npt.NDArray[np.float32], Targets]]
 
@@ -74,8 +76,8 @@ def train(
 ) -> Outcome:
     """Train in place; the model ends with the weights of its best validation epoch.
 
-    After each epoch the state is stored under ``folder``; the same call after a kill continues there and ends with the
-    same weights. The test part of the split is not looked at.
+    The state is stored under ``folder`` once a minute, after an epoch; the same call after a kill continues there and
+    ends with the same weights. The test part of the split is not looked at.
 
     Args:
         model: built, not compiled.
@@ -112,7 +114,8 @@ def train(
             f"{model.name} epoch {number + 1}/{recipe.epochs} loss {state.history[-1]['train_loss']:.3f} "
             f"validation {accuracy:.4f} best {state.best:.4f} {state.seconds:.0f} s"
         )
-    model.load_weights(folder / "best.weights.h5")
+    state.store()
+    state.restore_best()
     return Outcome(state.best_epoch, state.best, tuple(state.history), state.seconds)
 
 
@@ -157,6 +160,11 @@ class _State:
         self.next_epoch, self.best_epoch = 0, 0
         self.best, self.best_loss, self.seconds = -1.0, float("inf"), 0.0
         self._earlier = 0.0
+        self._newest = ""
+        self._best: list[Any] | None = None
+        self._best_stored = False
+        self._epochs_stored = 0
+        self._stored = time.monotonic()
 
     def load(self) -> None:
         path = self.folder / "state.json"
@@ -169,7 +177,8 @@ class _State:
         self.next_epoch, self.best_epoch = len(self.history), kept["best_epoch"]
         self.best, self.best_loss = kept["best"], kept["best_loss"]
         self.seconds = self._earlier = kept["seconds"]
-        arrays = np.load(self.folder / kept["checkpoint"])
+        self._newest, self._epochs_stored = kept["checkpoint"], len(self.history)
+        arrays = np.load(self.folder / self._newest)
         self.model.optimizer.build(self.model.trainable_variables)
         for k, variable in enumerate(self._variables()):
             variable.assign(arrays[f"v{k}"])
@@ -180,18 +189,36 @@ class _State:
         # on 89 images several epochs tie: then the surer one is the better one
         if (accuracy, -loss) > (self.best, -self.best_loss):
             self.best, self.best_loss, self.best_epoch = accuracy, loss, epoch
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.model.save_weights(self.folder / "next.weights.h5")
-            (self.folder / "next.weights.h5").replace(self.folder / "best.weights.h5")
-        self._store()
+            self._best, self._best_stored = self.model.get_weights(), False
+        # a large network's state is hundreds of megabytes: written each epoch, it took longer than the epoch
+        if time.monotonic() - self._stored >= CHECKPOINT_S:
+            self.store()
+
+    def restore_best(self) -> None:
+        """Give the model the weights of its best epoch."""
+        if self._best is None:
+            self.model.load_weights(self.folder / "best.weights.h5")
+        else:
+            self.model.set_weights(self._best)
 
     def _variables(self) -> list[Any]:
         return [*self.model.weights, *self.model.optimizer.variables]
 
-    def _store(self) -> None:
+    def store(self) -> None:
+        """Write the state. The best weights go first: cut off after them, the epochs since are trained again, to the
+        same end."""
+        if self._epochs_stored == len(self.history):
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self._best is not None and not self._best_stored:
+            current = self.model.get_weights()
+            self.model.set_weights(self._best)
+            self.model.save_weights(self.folder / "next.weights.h5")
+            self.model.set_weights(current)
+            (self.folder / "next.weights.h5").replace(self.folder / "best.weights.h5")
+            self._best_stored = True
         # two checkpoints take turns, so that a kill while one is written leaves the other whole
-        name = f"checkpoint-{len(self.history) % 2}.npz"
+        name = "checkpoint-1.npz" if self._newest == "checkpoint-0.npz" else "checkpoint-0.npz"
         arrays: dict[str, Any] = {f"v{k}": np.asarray(v) for k, v in enumerate(self._variables())}
         np.savez(self.folder / name, **arrays)
         kept = {
@@ -204,3 +231,4 @@ class _State:
             "seconds": self.seconds,
         }
         write_atomic(self.folder / "state.json", json.dumps(kept))
+        self._newest, self._stored, self._epochs_stored = name, time.monotonic(), len(self.history)
