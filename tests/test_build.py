@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec, Trial
 from harness.networks import registry
 from harness.train.recipe import Recipe
 from tests.test_splits import small_dataset
+
+ROOT = Path(__file__).parents[1]
 
 
 def run(models: Path, cache: Path, *names: str, **options: Any) -> list[Manifest]:
@@ -156,3 +160,20 @@ def test_the_whole_pipeline(tmp_path: Path) -> None:
     (again,) = run(tmp_path / "models", tmp_path / "cache", "tiny")
     assert again.cross_checks == checked.cross_checks
     assert [a.accuracy for a in again.artifacts] == [a.accuracy for a in plain.artifacts]
+
+
+@pytest.mark.train
+@pytest.mark.soak
+def test_a_quick_build_from_nothing_takes_ten_minutes_at_most(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "build", "mobilenet-v3-small", "--profile", "quick", "--models", "models"],
+        cwd=tmp_path, env={**os.environ, "HARNESS_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert time.monotonic() - started < 600
+    assert "mobilenet-v3-small/int8.tflite: accuracy" in done.stdout
+    made = manifest.load(tmp_path / "models", "mobilenet-v3-small")
+    assert made.profile == "quick"
+    assert (made.artifact("int8", "tflite") or made.artifacts[0]).accuracy > 0.4, "a guess is right one time in four"
