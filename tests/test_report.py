@@ -234,7 +234,10 @@ def test_a_hostile_board_is_only_ever_text(tmp_path: Path) -> None:
         assert seen.scripts == (2 if page.name == "index.html" else 1), page.name
         assert not seen.handlers
         assert "<script>alert" not in text
-        assert all(a.startswith(("#", "data:")) or a in ("claims.html", "index.html") for a in seen.addresses)
+        assert all(
+            a.startswith(("#", "data:")) or a in ("claims.html", "index.html", "compare.html", "history.html")
+            for a in seen.addresses
+        )
     for path in out.rglob("*.*"):
         if path.suffix != ".png":
             content = path.read_text()
@@ -263,6 +266,24 @@ def test_settings_of_matplotlib_are_left_alone(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     render([make_run(tmp_path, [make_cell()])], tmp_path / "out", plots=["size"])
     assert dict(matplotlib.rcParams) == before
+
+
+def test_pages_beside_are_linked_once_they_are_there(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, [make_cell(dev=HERE)], name=name) for name in ("a", "b")]
+    out = tmp_path / "out"
+    index = render(runs, out, formats=["svg"]).index
+    assert index is not None
+    text = index.read_text()
+    assert "<code>harness compare OLDER NEWER --out reports</code>" in text
+    assert "<code>harness report --history --out reports</code>" in text
+    assert 'href="history.html"' not in text
+    render_comparison(compare(*runs), out, formats=["svg"])
+    render_history(runs, out, formats=["svg"])
+    render(runs, out, formats=["svg"])
+    text = index.read_text()
+    assert 'href="compare.html"' in text
+    assert 'href="history.html"' in text
+    assert "not made yet" not in text
 
 
 def test_a_comparison_has_a_page(tmp_path: Path) -> None:

@@ -158,6 +158,16 @@ def test_nothing_beats_the_frontier(tmp_path: Path) -> None:
     assert best.accuracy.is_unique
 
 
+def test_a_class_without_test_images_is_left_out_of_the_hardest(tmp_path: Path) -> None:
+    """A small split may lack a class: its recall is a dash, and no warning (they are errors here)."""
+    cell = make_cell()
+    labels = tuple(1 if label == 0 else label for label in cell.split.labels)
+    cell = cell.model_copy(update={"split": cell.split.model_copy(update={"labels": labels})})
+    figures = PLOTS["confusion"](gather([make_run(tmp_path, [cell])]))
+    assert "Hardest class on average: contempt" in figures[0].alt
+    assert "–" in [text.get_text() for text in texts(figures[0].figure)]
+
+
 def test_answers_out_of_range_have_a_column_of_their_own() -> None:
     matrix = confusion(np.array([0, 0, 1]), np.array([0, -1, 99]), 2)
     assert matrix.tolist() == [[1, 0, 1], [0, 0, 1]]

@@ -6,7 +6,7 @@ The same results give the same bytes: nothing here asks for the time, the machin
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,9 +89,23 @@ def _render(data: ReportData, out: Path, plots: Sequence[str] | None, formats: S
     made = tables.build(data, findings)
     written = _write_tables(made, out / "tables")
     _write(out / "claims.html", page.claims_page(data, findings))
-    links = [("claims.html", "what the paper claims and what was found")]
-    _write(out / "index.html", page.index(data, findings, made, drawn, links=links, left_out=left_out))
+    pages = _beside(out)
+    _write(out / "index.html", page.index(data, findings, made, drawn, pages=pages, left_out=left_out))
     return ReportPaths(out / "index.html", written, figures)
+
+
+def _beside(out: Path) -> list[page.Beside]:
+    """The pages beside the report's own: where they are, or the command that makes it."""
+    return [
+        page.Beside("claims.html", "what the paper claims and what was found"),
+        *(
+            page.Beside(name if (out / name).is_file() else None, title, command)
+            for name, title, command in (
+                ("compare.html", "two runs side by side", "harness compare OLDER NEWER --out reports"),
+                ("history.html", "cells over all runs", "harness report --history --out reports"),
+            )
+        ),
+    ]
 
 
 #: Above this many VALID cells a report draws only one board of each clock, unless plots are asked for by name.
@@ -119,14 +133,11 @@ def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = 
         found: what :func:`harness.compare.compare` gave.
         out, formats: as for :func:`render`.
     """
-    _check(formats, FORMATS, "format")
-    with styled():
-        drawn = [(drawing, svg(drawing.figure)) for drawing in comparing.changes(found)]
-        figures = _write_figures(drawn, out / "figures", formats)
     table = comparing.table(found)
-    written = _write_tables({table.name: table}, out / "tables")
-    _write(out / "compare.html", page.compare_page(found, table, drawn))
-    return ReportPaths(out / "compare.html", written, figures)
+    return _render_page(
+        "compare", table, lambda: comparing.changes(found), lambda drawn: page.compare_page(found, table, drawn), out,
+        formats,
+    )  # fmt: skip
 
 
 def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
@@ -136,17 +147,28 @@ def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = 
         ReportError: fewer than two runs.
         StoreError: a run.json can't be read.
     """
-    _check(formats, FORMATS, "format")
     if len(runs) < 2:
         raise ReportError("a history needs at least two runs")
     gathered = history.gather(runs)
-    with styled():
-        drawn = [(drawing, svg(drawing.figure)) for drawing in history.figures(gathered)]
-        figures = _write_figures(drawn, out / "figures", formats)
     table = history.table(gathered)
+    return _render_page(
+        "history", table, lambda: history.figures(gathered), lambda drawn: page.history_page(gathered, table, drawn),
+        out, formats,
+    )  # fmt: skip
+
+
+def _render_page(
+    name: str, table: Table, draw: Callable[[], list[Drawing]], make: Callable[[list[tuple[Drawing, str]]], str],
+    out: Path, formats: Sequence[str],
+) -> ReportPaths:  # fmt: skip
+    """A page beside the report's, with one table and some figures."""
+    _check(formats, FORMATS, "format")
+    with styled():
+        drawn = [(drawing, svg(drawing.figure)) for drawing in draw()]
+        figures = _write_figures(drawn, out / "figures", formats)
     written = _write_tables({table.name: table}, out / "tables")
-    _write(out / "history.html", page.history_page(gathered, table, drawn))
-    return ReportPaths(out / "history.html", written, figures)
+    _write(out / f"{name}.html", make(drawn))
+    return ReportPaths(out / f"{name}.html", written, figures)
 
 
 def _check(asked: Sequence[str], known: Sequence[str] | Mapping[str, object], what: str) -> None:

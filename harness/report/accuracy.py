@@ -84,7 +84,7 @@ def epochs(manifest: Manifest) -> tuple[int | None, int | None]:
 
 
 def _columns(*first: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    columns = [*first, ("epochs", "Epochs alone"), ("teacher_epochs", "Epochs with a teacher")]
+    columns = [*first, ("data", "Data"), ("epochs", "Epochs alone"), ("teacher_epochs", "Epochs with a teacher")]
     for scheme, title in SCHEMES:
         columns += [
             (f"{scheme}_percent", f"{title} split (%)"), (f"{scheme}_low_percent", "95 % interval, low (%)"),
@@ -95,7 +95,8 @@ def _columns(*first: tuple[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _row(name: str, manifest: Manifest | None, *first: Value) -> tuple[Value, ...]:
-    values: list[Value] = [name, *first, *(epochs(manifest) if manifest else (None, None))]
+    trained_on = clean(manifest.split.dataset, 80) if manifest else None
+    values: list[Value] = [name, *first, trained_on, *(epochs(manifest) if manifest else (None, None))]
     missing = []
     for scheme, _ in SCHEMES:
         found = figure(manifest, scheme) if manifest else None

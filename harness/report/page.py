@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +23,15 @@ from harness.report.tables import synthetic
 from harness.safetext import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A page beside the report's: its address, or None and the command that makes it."""
+
+    address: str | None
+    title: str
+    command: str = ""
 
 
 def _harmless(value: object) -> object:
@@ -90,14 +100,14 @@ def index(
     tables: Mapping[str, Table],
     figures: Sequence[tuple[Drawing, str]],
     *,
-    links: Sequence[tuple[str, str]] = (),
+    pages: Sequence[Beside] = (),
     left_out: str = "",
 ) -> str:
     """The report's page.
 
     Args:
         figures: each drawing with its SVG.
-        links: (address, title) of pages beside this one.
+        pages: the pages beside this one.
         left_out: what to say of figures that were not drawn.
     """
     by_plot: dict[str, list[tuple[Drawing, Markup]]] = {}
@@ -105,7 +115,7 @@ def index(
         by_plot.setdefault(drawing.plot, []).append((drawing, picture(drawing, svg)))
     cells = grid(data)
     known = {
-        "data": data, "tables": tables, "figures": by_plot, "sections": SECTIONS, "links": links, "left_out": left_out,
+        "data": data, "tables": tables, "figures": by_plot, "sections": SECTIONS, "pages": pages, "left_out": left_out,
         "winners": findings.winners, "verdicts": findings.verdicts, "agreements": findings.agreements,
         "disagreements": findings.disagreements, "trust": _trust(data), "overlap": _overlap(data),
         "synthetic": synthetic(data.cells), "emulated": bool(data.cells.emulated.any()), "stderrs": _stderrs(data),

@@ -46,14 +46,19 @@ def recall(data: ReportData) -> list[Drawing]:
         axes.set_xticks(range(len(classes)), names, fontsize=7, **slanted)
         axes.set_xlabel("Class (images of it); number: recall in %")
         heading(figure, f"Recall of every class{cut}")
-        means = np.nanmean(table, axis=0)
-        worst = int(np.nanargmin(means))
-        alt = (
-            f"Recall in percent of {len(classes)} classes for {len(cells)} artifacts. Hardest class on average: "
-            f"{clean(classes[worst], 40)}, {means[worst]:.0%}."
-        )
+        alt = f"Recall in percent of {len(classes)} classes for {len(cells)} artifacts.{_hardest(table, classes)}"
         drawings.append(Drawing(f"recall-{number + 1}", "confusion", "Recall of every class", alt, figure))
     return drawings + matrices(data)
+
+
+def _hardest(table: np.ndarray[Any, Any], classes: list[str]) -> str:
+    """The class with the lowest mean recall; classes without a test image have none (NaN), and are left out."""
+    there = [column for column in range(len(classes)) if not np.isnan(table[:, column]).any()]
+    if not there:
+        return ""
+    means = table[:, there].mean(axis=0)
+    worst = int(means.argmin())
+    return f" Hardest class on average: {clean(classes[there[worst]], 40)}, {means[worst]:.0%}."
 
 
 def _recall(truth: np.ndarray[Any, Any], answers: np.ndarray[Any, Any], label: int) -> float:
