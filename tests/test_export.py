@@ -81,6 +81,15 @@ def test_onnx_is_old_enough_for_old_boards(exported: tuple[Path, list[Any], Any]
         assert {o.version for o in loaded.opset_import if o.domain == ""} == {13}
 
 
+def test_onnx_weights_leave_room_for_16_bit_sums(exported: tuple[Path, list[Any], Any]) -> None:
+    graph = onnx_package.load(exported[0] / "int8.onnx").graph
+    weights = [onnx_package.numpy_helper.to_array(i) for i in graph.initializer if i.name.endswith("_quantized")]
+    whole = [w for w in weights if w.dtype == np.int8 and w.ndim >= 2]
+    assert len(whole) >= 7
+    # x86 without VNNI adds two products of a uint8 and an int8 in 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 doesn't
+    assert max(int(np.abs(w.astype(int)).max()) for w in whole) <= 64
+
+
 def test_quantise_rounds_and_clips() -> None:
     images = np.array([[[0, 128, 255]]], dtype=np.uint8)
     spec = TensorSpec(shape=(1, 1, 3, 1), dtype="int8", scale=1.0, zero_point=-128)

@@ -17,10 +17,12 @@ from harness.export.tflite import quiet
 from harness.manifest import Variant
 
 OPSET, IR = 13, 7
+#: int8 activations cover this share of what training images caused, in per cent
+PERCENTILE = 99.99
 QUANTISATION: dict[str, str] = {
     "fp32": "none",
     "fp16": "weights and activations float16, input and output float32",
-    "int8": "static QDQ: weights int8 per channel, activations int8, calibrated on training images",
+    "int8": "static QDQ: weights 7 bits in int8 per channel, activations int8, 99.99th percentile of training images",
 }
 
 
@@ -91,9 +93,19 @@ def _quantise(plain: Path, path: Path, representative: npt.NDArray[np.uint8]) ->
         Reader(),
         quant_format=q.QuantFormat.QDQ,
         per_channel=True,
+        # x86 without VNNI adds two int8 products in 16 bits, which overflows silently: MobileNetV2 agreed with fp32 on
+        # 90 of 99 images there, and on 99 with weights of 7 bits. Boards have no such limit but run the same file.
+        reduce_range=True,
         activation_type=q.QuantType.QInt8,
         weight_type=q.QuantType.QInt8,
-        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+        # one rare bright activation must not coarsen all others
+        calibrate_method=q.CalibrationMethod.Percentile,
+        extra_options={
+            "ActivationSymmetric": False,
+            "WeightSymmetric": True,
+            "CalibTensorRangeSymmetric": False,
+            "CalibPercentile": PERCENTILE,
+        },
     )
     loaded = onnx.load(path)
     loaded.ir_version = IR
