@@ -73,7 +73,8 @@ def read(path: str, limit: int = 4096) -> Optional[str]:
 
 
 class Board(object):
-    """Reads the board's state. ``root`` (for tests only): a folder whose files stand in for those of /proc, /sys."""
+    """Reads the board's state. ``root`` (for tests only): a folder whose files stand in for those of /proc and /sys,
+    and whose ``bin`` comes before other programs."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -134,7 +135,7 @@ class Board(object):
         frequency = ("scaling_governor", "scaling_cur_freq", "scaling_max_freq")
         found.update(self.each("/sys/devices/system/cpu/cpufreq", "policy", frequency))
         if self.power_command:
-            found.update(command("vcgencmd", "pmic_read_adc"))
+            found.update(command("vcgencmd", "pmic_read_adc", root=self.root))
         found["/proc/stat cpu"] = (read("/proc/stat") or "").split("\n")[0]
         found["wall_s"] = repr(time.time())
         found["monotonic_ns"] = str(now_ns())
@@ -145,15 +146,15 @@ class Board(object):
         """The state, and what only a command tells: processes are started for it, so never between passes."""
         found = {}  # type: Dict[str, str]
         for words in COMMANDS:
-            found.update(command(*words))
+            found.update(command(*words, root=self.root))
         self.power_command = "vcgencmd pmic_read_adc" in found
         found.update(self.state())
         return found
 
 
-def command(*words: str) -> Dict[str, str]:
+def command(*words: str, root: str = "") -> Dict[str, str]:
     """{"vcgencmd get_throttled": its answer}; empty where there is no such command or it fails."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/opt/vc/bin"
+    path = (root + "/bin:" if root else "") + os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/opt/vc/bin"
     try:
         done = subprocess.run(
             list(words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=5, env=dict(os.environ, PATH=path)
