@@ -40,4 +40,10 @@ def test_boots_agree(cache: Path) -> None:
 
 @pytest.mark.qemu
 def test_three_percent_more_instructions_are_caught(cache: Path) -> None:
-    assert "as promised" in run("gate", "instructions", "--comparisons", "2")
+    assert "as promised" in run("gate", "instructions", "--comparisons", "4", "--boots", "2")
+
+
+@pytest.mark.soak
+def test_ten_percent_more_time_is_caught(cache: Path) -> None:
+    """On the wall clock: needs a quiet machine."""
+    assert "as promised" in run("gate", "wall", "--comparisons", "10")
