@@ -34,6 +34,8 @@ from harness.stats import wilson
 
 #: By clock: share of the slowdown, gate, and how often it must be caught.
 DEFAULTS = {"wall": (0.10, "3%", 0.95), "instructions": (0.03, "1%", 1.0)}
+#: What ``--disturbed`` doesn't look at.
+JUDGED = ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop")
 KINDS = ("plain", "plain again", "slowed")
 
 
@@ -62,7 +64,8 @@ def triples(kinds: list[str], cells: list[Cell]) -> list[dict[str, Cell]]:
 
 def on_the_wall_clock(options: argparse.Namespace, slower: float) -> Found:
     found = Found()
-    with bench(LOCAL, options.model, options.variant, models=options.models) as here:
+    limits = dict.fromkeys(JUDGED) if options.disturbed else {}
+    with bench({**LOCAL, "thresholds": limits}, options.model, options.variant, models=options.models) as here:
         for number in range(options.comparisons):
             kinds = shuffled(1, number)
             (triple,) = triples(kinds, [here.cell(slower if kind == "slowed" else 0.0) for kind in kinds])
@@ -132,6 +135,7 @@ def main() -> int:
     parser.add_argument("--slower", type=float)
     parser.add_argument("--gate")
     parser.add_argument("--boots", type=int, default=10)
+    parser.add_argument("--disturbed", action="store_true", help="wall: compare what other programs spoilt, too")
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--model", default="mobilenet-v3-small")
     parser.add_argument("--variant", default="int8")
