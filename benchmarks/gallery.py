@@ -30,6 +30,7 @@ def cells(networks: int, boards: int) -> list[Cell]:
             }
             made.append(make_cell(
                 cell.model.name, cell.model.variant, cell.device, threads=threads, energy_j=0.5 + number,
+                accuracy=cell.accuracy or 0.0,
                 latency_ns=tuple(round(value / threads**0.8) for value in cell.latency_ns), bytes_=cell.model.bytes,
                 evidence={"before": state, "during": [state], "after": state},
             ))  # fmt: skip

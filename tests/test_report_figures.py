@@ -19,6 +19,7 @@ from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
 from harness.report.figures.classes import confusion
 from harness.report.figures.pareto import frontier
+from harness.report.table import brief
 from tests.cell_factory import device, make_cell, make_manifest, make_run, matrix
 
 SLACK = 1.5  # pixels
@@ -166,6 +167,13 @@ def test_a_class_without_test_images_is_left_out_of_the_hardest(tmp_path: Path) 
     figures = PLOTS["confusion"](gather([make_run(tmp_path, [cell])]))
     assert "Hardest class on average: contempt" in figures[0].alt
     assert "–" in [text.get_text() for text in texts(figures[0].figure)]
+
+
+def test_thousands_are_no_exponents() -> None:
+    """The uncompressed network takes thousands of million instructions."""
+    assert [brief(v) for v in (0.26249, 14.24, 999.4, 999.6, 7310.0, 1_234_567.0)] == [
+        "0.262", "14.2", "999", "1,000", "7,310", "1,234,567",
+    ]  # fmt: skip
 
 
 def test_answers_out_of_range_have_a_column_of_their_own() -> None:

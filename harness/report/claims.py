@@ -15,7 +15,7 @@ from harness import stats
 from harness.manifest import Manifest
 from harness.report.data import Clock, ReportData
 from harness.report.provenance import cross, precise
-from harness.report.table import Table
+from harness.report.table import Table, brief
 
 PAPER = (
     "Xu, Yin, Yang: Facial Expression Recognition Based on Convolutional Neural Networks and Edge Computing, IEEE TOCS "
@@ -146,7 +146,7 @@ def _speed_on(claim: str, clock: Clock, cells: pd.DataFrame) -> Claim | None:
         if value <= mine.value
     ]
     measured = (
-        f"{mine.label}: {mine.value:.3g} {clock.unit}, beats {len(beaten)} of {len(rivals)} rivals"
+        f"{mine.label}: {brief(mine.value)} {clock.unit}, beats {len(beaten)} of {len(rivals)} rivals"
         + (f" ({', '.join(beaten)})" if beaten else "")
         + (f"; faster are {', '.join(lost)}" if lost else "")
     )

@@ -15,7 +15,8 @@ import pandas as pd
 from harness import results, stats, store
 from harness.errors import ReportError
 from harness.manifest import Manifest
-from harness.records import Cell, RunInfo
+from harness.records import RunInfo
+from harness.report import kept
 from harness.safetext import clean, for_figure
 
 
@@ -96,34 +97,37 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
     """
     if not runs:
         raise ReportError("no run to report on", fix="harness run --devices devices.yaml")
-    infos: list[RunInfo] = []
-    newest: dict[str, Cell] = {}
-    bad: list[store.BadFile] = []
+    infos = [store.read_run(folder) for folder in runs]
+    tables = [kept.frame_of(folder) for folder in runs]
+    bad = [file for _, unread in tables for file in unread]
     found: dict[str, Manifest] = {}
-    total = 0
-    for folder in runs:
-        infos.append(store.read_run(folder))
-        cells, unread = store.scan_cells(folder)
-        bad.extend(unread)
-        total += len(cells)
-        for cell in cells:
-            if cell.cell not in newest or cell.started >= newest[cell.cell].started:
-                newest[cell.cell] = cell
-        if manifests is None:
-            found.update(store.read_manifests(folder))
+    for folder in runs if manifests is None else ():
+        found.update(store.read_manifests(folder))
     planned = dict.fromkeys(cell for info in infos for cell in info.planned)
     unreadable = {file.path.stem for file in bad}
-    frame = _enrich(results.to_frame(newest.values(), infer=False))
+    every = pd.concat([table for table, _ in tables], ignore_index=True) if len(tables) > 1 else tables[0][0]
+    newest = _newest(every)
+    frame = _enrich(every if len(newest) == len(every) else every.iloc[list(newest.values())].reset_index(drop=True))
     present = set(frame.clock_key)
     return ReportData(
         runs=tuple(infos),
         cells=frame,
         manifests=dict(found if manifests is None else manifests),
         bad_files=tuple(bad),
-        replaced=total - len(newest),
+        replaced=len(every) - len(newest),
         clocks=tuple(clock for clock in _CLOCKS.values() if clock.key in present),
         missing=tuple(cell for cell in planned if cell not in newest and cell not in unreadable),
     )
+
+
+def _newest(cells: pd.DataFrame) -> dict[str, int]:
+    """Cell -> its row with the newest result; of two as new the later one."""
+    found: dict[str, int] = {}
+    started = cells.started.tolist()
+    for row, cell in enumerate(cells.cell.tolist()):
+        if cell not in found or started[row] >= started[found[cell]]:
+            found[cell] = row
+    return found
 
 
 def clock_of(emulated: bool, clock: str) -> Clock:

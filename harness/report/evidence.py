@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import from_json
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,21 @@ def state(raw: object) -> State:
 
 def states(evidence: object, key: str) -> list[State]:
     """The list of states under ``key`` (``during``), or the single one as a list (``before``, ``after``)."""
-    raw = evidence.get(key) if isinstance(evidence, Mapping) else None
+    raw = content(evidence).get(key)
     if isinstance(raw, list | tuple):
         return [state(item) for item in raw]
     return [state(raw)] if raw is not None else []
+
+
+def content(evidence: object) -> Mapping[Any, Any]:
+    """A cell's evidence, which may still be JSON text (harness/report/kept.py); empty where it is neither."""
+    found = _parsed(evidence) if isinstance(evidence, str) else evidence
+    return found if isinstance(found, Mapping) else {}
+
+
+@functools.lru_cache(maxsize=8)  # several parts of one cell's evidence are asked for in turn
+def _parsed(text: str) -> object:
+    return from_json(text)
 
 
 def _number(value: Any) -> float | None:

@@ -14,11 +14,12 @@ from markupsafe import Markup
 from harness.compare import Comparison
 from harness.report import claims
 from harness.report.data import ReportData
+from harness.report.evidence import content
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
 from harness.report.grid import grid
 from harness.report.history import History
 from harness.report.summary import Findings
-from harness.report.table import Table, human
+from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic
 from harness.safetext import clean
 
@@ -47,6 +48,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     env.filters["human"] = human
+    env.filters["brief"] = brief
     env.filters["percent"] = lambda value: f"{value * 100:.1f}\N{NO-BREAK SPACE}%"
     env.globals["style"] = Markup((TEMPLATES / "report.css").read_text())  # noqa: S704 - our own file
     env.globals["script"] = Markup((TEMPLATES / "report.js").read_text())  # noqa: S704 - our own file
@@ -174,7 +176,7 @@ def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
     """(which cell, lines of what its runner wrote) of cells that are not VALID."""
     found = []
     for _, cell in data.cells[data.cells.status != "VALID"].iterrows():
-        text = cell.evidence.get("stderr") if isinstance(cell.evidence, Mapping) else None
+        text = content(cell.evidence).get("stderr")
         if text:
             found.append((f"{cell.device}, {cell.label}", str(text).splitlines()[-40:]))
     return found[:_MOST_STDERR]

@@ -70,6 +70,11 @@ def human(value: Value, missing: str = "") -> str:
     return clean(value, LONGEST)
 
 
+def brief(value: float) -> str:
+    """3 significant digits, and never an exponent: 0.262, 14.2, 7,310."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
 def _machine(value: Value) -> str:
     if isinstance(value, str):
         return _machine_text(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.manifest import Manifest, Step
 from harness.report.data import ReportData
 from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, heading, log_axis, new
+from harness.report.table import brief
 from harness.safetext import for_figure, slug
 
 _KINDS = ("trained", "pruned", "tuned", "quantised")
@@ -39,14 +40,15 @@ def _path(manifest: Manifest, steps: list[tuple[Step, float]]) -> Drawing:
                 [macs[i] for i in mine], [values[i] for i in mine], c=colour, marker=marker, s=38, lw=0, label=kind
             )
     for place, members in _groups(macs, values).items():
+        below = values[members[-1]] < values[min(members[-1] + 1, len(values) - 1)]  # the line goes up from here
         axes.annotate(
-            ", ".join(str(i + 1) for i in members), place, xytext=(0, 6), textcoords="offset points", ha="center",
-            fontsize=8, fontweight="bold",
+            ", ".join(str(i + 1) for i in members), place, xytext=(0, -6 if below else 6), textcoords="offset points",
+            ha="center", va="top" if below else "bottom", fontsize=8, fontweight="bold",
         )  # fmt: skip
     log_axis(axes, min(macs), max(macs))
     axes.invert_xaxis()
     margin = max((max(values) - min(values)) * 0.15, 1)
-    axes.set_ylim(min(values) - margin, max(values) + margin * 1.4)
+    axes.set_ylim(min(values) - margin * 1.4, max(values) + margin * 1.4)
     axes.set_xlabel("Multiply-accumulates for one image (millions), log scale, falling")
     axes.set_ylabel("Accuracy (%)")
     heading(figure, f"{for_figure(manifest.name, 28)}: compression")
@@ -74,5 +76,5 @@ def _groups(macs: list[float], values: list[float]) -> dict[tuple[float, float],
 def _line(number: int, step: Step, value: float) -> str:
     size = f", {step.bytes / 1e6:.3g} MB" if step.bytes is not None else ""
     detail = f" {for_figure(step.detail, 30)}" if step.detail else ""
-    cost = f"{step.macs / 1e6:,.3g} M MACs, {step.parameters / 1e6:.3g} M par."
+    cost = f"{brief(step.macs / 1e6)} M MACs, {step.parameters / 1e6:.3g} M par."
     return for_figure(f"{number}  {step.kind}{detail}: {value:.1%}, {cost}{size}", 84)

@@ -10,6 +10,7 @@ import pandas as pd
 from harness.report.data import ReportData
 from harness.report.figures.canvas import MUTED, Drawing, kind_style
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
+from harness.report.table import brief
 from harness.safetext import for_figure, slug
 
 
@@ -36,13 +37,13 @@ def _bars(data: ReportData, plot: str, column: str, scale: float, label: str, ti
         figure, axes = canvas(cells, f"{board}{cut}")
         axes.barh(np.arange(len(cells)), values, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
         for row, value in enumerate(values):
-            axes.text(value + values.max() * 0.015, row, f"{value:.3g}", va="center", fontsize=7.5)
+            axes.text(value + values.max() * 0.015, row, brief(value), va="center", fontsize=7.5)
         axes.set_xlim(0, values.max() * 1.14)
         axes.set_xlabel(label)
         kind_legend(figure, cells)
         alt = (
-            f"Bars: {label} of {len(cells)} artifacts on {board}{cut}, from {values.min():.3g} ({cells.label.iloc[0]}) "
-            f"to {values.max():.3g} ({cells.label.iloc[-1]})."
+            f"Bars: {label} of {len(cells)} artifacts on {board}{cut}, from {brief(values.min())} "
+            f"({cells.label.iloc[0]}) to {brief(values.max())} ({cells.label.iloc[-1]})."
         )
         drawings.append(Drawing(f"{plot}-{clock.key}-{slug(board)}", plot, f"{title} on {board}", alt, figure))
     return drawings

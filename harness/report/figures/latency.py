@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from harness.report.data import ReportData
 from harness.report.figures.canvas import INK, Drawing, kind_style
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
+from harness.report.table import brief
 from harness.safetext import slug
 
 
@@ -26,14 +27,14 @@ def bars(data: ReportData) -> list[Drawing]:
         axes.hlines(y, low, high, color=INK, lw=1.4)
         axes.plot(low, y, "|", high, y, "|", color=INK, ms=6, mew=1.4)
         for row, value in enumerate(values):
-            axes.text(high[row] + float(high.max()) * 0.015, row, f"{value:.3g}", va="center", fontsize=7.5)
+            axes.text(high[row] + float(high.max()) * 0.015, row, brief(value), va="center", fontsize=7.5)
         axes.set_xlim(0, float(high.max()) * 1.14)
         axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit})")
         kind_legend(figure, cells, Line2D([], [], color=INK, lw=1.4, label="middle 80 % of samples"))
         first, last = cells.iloc[0], cells.iloc[-1]
         alt = (
             f"Bars of the median {clock.quantity.lower()} in {clock.unit} of {len(cells)} artifacts on {board}{cut}. "
-            f"Lowest: {first.label} with {first.value:.3g}; highest: {last.label} with {last.value:.3g}."
+            f"Lowest: {first.label} with {brief(first.value)}; highest: {last.label} with {brief(last.value)}."
         )
         name = f"latency-{clock.key}-{slug(board)}"
         drawings.append(Drawing(name, "latency", f"{clock.quantity} on {board}", alt, figure))
@@ -52,7 +53,7 @@ def distribution(data: ReportData) -> list[Drawing]:
         axes.set_xlim(low - (high - low) * 0.02, high + (high - low) * 0.3)
         for row, (deviation, kind, value) in enumerate(zip(relative, cells.kind, cells.value, strict=True)):
             _samples(axes, row, deviation, kind, high)
-            axes.text(0.99, row, f"{value:.3g} {clock.unit.replace('million instructions', 'M instr.')}",
+            axes.text(0.99, row, f"{brief(value)} {clock.unit.replace('million instructions', 'M instr.')}",
                       transform=axes.get_yaxis_transform(), va="center", ha="right", fontsize=7.5)  # fmt: skip
         axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("Deviation from its own median (%); right: median")

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from harness.report.data import Clock, ReportData
 from harness.report.figures.canvas import INK, MUTED, Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.rows import per_board
+from harness.report.table import brief
 from harness.safetext import for_figure, slug
 
 
@@ -40,7 +41,7 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale")
     heading(figure, board)
     lines = [
-        f"{i}  {label}: {value:.3g}, {accuracy:.1%}"
+        f"{i}  {label}: {brief(value)}, {accuracy:.1%}"
         for i, (label, value, accuracy) in enumerate(zip(best.label, best.value, best.accuracy, strict=True), 1)
     ]
     axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)

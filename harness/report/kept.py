@@ -1,0 +1,116 @@
+"""The table of a run with many cells, kept beside them in a form that is read several times as fast.
+
+``<run>/.cells.npz`` holds what :func:`harness.results.to_frame` makes of the cells, column by column, with a
+fingerprint of every cell file: name, size, inode, times of content and of change. It is used only where all of that is
+as it was, so it can't show what the cells don't say: a file that was changed, replaced, added, removed or copied has
+another fingerprint. It may be deleted at any time, is never needed, and holds no code (NumPy's own format, without
+pickles).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic_core import from_json
+
+from harness import __version__, records, results, store
+from harness.errors import StoreError
+from harness.fsio import write_atomic
+
+NAME = ".cells.npz"
+#: Below this, reading the cells themselves takes no time worth a file.
+FEWEST = 1000
+#: A file changed this shortly before it was read might change again within one tick of the file system's clock.
+SETTLED_NS = 2_000_000_000
+_ARRAYS = ("warmup_ns", "latency_ns", "predictions")
+_TUPLES = ("reasons", "features", "tags", "classes", "labels")
+
+
+def frame_of(run_dir: Path) -> tuple[pd.DataFrame, list[store.BadFile]]:
+    """The table of a run (``infer=False``), with ``evidence`` as JSON text where it is kept, and unreadable files."""
+    mark, newest_ns = _fingerprint(run_dir)
+    if mark and (found := _load(run_dir / NAME, mark)) is not None:
+        return found, []
+    cells, bad = store.scan_cells(run_dir)
+    frame = results.to_frame(cells, infer=False)
+    if mark and not bad and newest_ns < time.time_ns() - SETTLED_NS and mark == _fingerprint(run_dir)[0]:
+        with contextlib.suppress(StoreError):  # a folder nobody may write to: the cells are read again next time
+            write_atomic(run_dir / NAME, _dump(frame, mark))
+    return frame, bad
+
+
+def _fingerprint(run_dir: Path) -> tuple[str, int]:
+    """(hash over all cell files as they lie there, when the last one was changed); ("", 0) for few cells."""
+    try:
+        with os.scandir(run_dir / "cells") as entries:
+            files = sorted((entry.name, entry.stat(follow_symlinks=True)) for entry in entries)
+    except OSError:
+        return "", 0
+    if len(files) < FEWEST:
+        return "", 0
+    seen = [(name, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for name, s in files]
+    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (records, results, store)]
+    made_by = (__version__, pd.__version__, code)
+    return hashlib.sha256(repr((made_by, seen)).encode()).hexdigest(), max(s.st_ctime_ns for _, s in files)
+
+
+def _dump(frame: pd.DataFrame, mark: str) -> bytes:
+    parts: dict[str, Any] = {}
+    texts: dict[str, list[Any]] = {}
+    for name in frame.columns:
+        values = frame[name].tolist()
+        if name in _ARRAYS:
+            parts[f"flat {name}"] = _small(np.concatenate([*values, np.array([], dtype=np.int64)]))
+            parts[f"sizes {name}"] = _small(np.array([value.size for value in values]))
+        elif frame[name].dtype != object:
+            parts[f"plain {name}"] = frame[name].to_numpy()
+        else:
+            if name == "evidence":
+                values = [json.dumps(value) for value in values]
+            places: dict[Any, int] = {}
+            parts[f"index {name}"] = _small(np.array([places.setdefault(value, len(places)) for value in values]))
+            texts[name] = list(places)
+    parts["texts"] = np.frombuffer(json.dumps([mark, list(frame.columns), texts]).encode(), dtype=np.uint8)
+    out = io.BytesIO()
+    np.savez(out, allow_pickle=False, **parts)
+    return out.getvalue()
+
+
+def _small(values: results.IntArray) -> Any:
+    """The same whole numbers in as few bytes each as the lowest and the highest need."""
+    return (
+        values.astype(np.result_type(*map(np.min_scalar_type, (values.min(), values.max())))) if values.size else values
+    )
+
+
+def _load(path: Path, mark: str) -> pd.DataFrame | None:
+    """The table, or None where there is none, it is of other files, or it is damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as parts:
+            kept, names, texts = from_json(parts["texts"].tobytes())
+            if kept != mark:
+                return None
+            return pd.DataFrame({name: _column(name, parts, texts) for name in names})
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _column(name: str, parts: Any, texts: dict[str, list[Any]]) -> Any:
+    if name in _ARRAYS:
+        ends = np.cumsum(parts[f"sizes {name}"], dtype=np.int64)[:-1]
+        return pd.Series(np.split(parts[f"flat {name}"].astype(np.int64), ends), dtype=object)
+    if name not in texts:
+        return parts[f"plain {name}"]
+    values: Sequence[Any] = [tuple(value) for value in texts[name]] if name in _TUPLES else texts[name]
+    return pd.Series([values[place] for place in parts[f"index {name}"].tolist()], dtype=object)
