@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from harness import measure
+from harness.plan import Options, inventory, make
+from harness.session import open_session
+from harness.testset import prepare
+from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd
-from tests.test_run_loopback import execute, fleet
+from tests.test_run_loopback import NET, execute, fleet
 
 
 def test_mlperf_asks_for_its_floors(sshd: Sshd, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,3 +25,15 @@ def test_mlperf_asks_for_its_floors(sshd: Sshd, cache: Path, tmp_path: Path, mon
     assert sum(cell.latency_ns) >= 2e9
     assert sum(cell.latency_ns[:-20]) < 2e9
     assert len(cell.latency_ns) >= measure.MLPERF_RUNS
+
+
+@pytest.mark.slow
+def test_a_runtime_is_compiled_before_the_first_cell(sshd: Sshd, cache: Path) -> None:
+    """So that the first process is like all later ones."""
+    devices = fleet(sshd.device(runtimes=["litert"]))
+    shipped = inventory(MODELS, (NET,), ("int8",))
+    jobs = make(devices, shipped, Options(quick=True)).jobs["loop"]
+    with open_session(devices.devices[0], lambda message: None, threading.Event().wait) as session:
+        session.deploy(jobs, {20: prepare(shipped[0].manifest.split, samples=20)})
+        compiled = {path.name.split(".")[0] for path in Path(session.connection.root).rglob("__pycache__/*.pyc")}
+    assert {"interpreter", "multiarray"} <= compiled
