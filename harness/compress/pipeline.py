@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import keras
 import numpy as np
 
 from harness.compress import distil, importance, plan, surgery
-from harness.compress.graph import trace
+from harness.compress.budget import FINER, Budget, Measure
+from harness.compress.graph import Channels, trace
 from harness.data.dataset import Dataset, Split
-from harness.errors import UsageError
+from harness.errors import BuildError, UsageError
 from harness.manifest import Step
 from harness.networks.macs import count_macs
 from harness.train import loop
@@ -30,31 +31,16 @@ class Round:
     rate: float
 
 
-@dataclass(frozen=True)
-class Budget:
-    """What the pruned network may cost.
-
-    Attributes:
-        macs: of the last round.
-        steps: rounds on the way, each an equal factor.
-        method: importance: ``taylor``, ``bn`` or ``l1``.
-        multiple: widths are multiples of this.
-    """
-
-    macs: float = 2_400_000
-    steps: int = 4
-    method: str = "taylor"
-    multiple: int = 4
-
-
 def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
-    """Rounds from ``start`` MACs to the budget. Small networks tune longer: they need it and it costs little.
+    """Rounds from ``start`` MACs to the budget's. Small networks tune longer: they need it and it costs little.
 
     Raises:
-        UsageError: the profile is neither quick nor full.
+        UsageError: the profile is neither quick nor full, or the budget has no MACs.
     """
     if profile not in PROFILES:
         raise UsageError(f"profile '{profile}' is unknown", fix="quick or full")
+    if budget.macs is None:
+        raise UsageError("rounds need MACs to come down to")
     factor = (budget.macs / start) ** (1 / budget.steps)
     found = []
     for k in range(1, budget.steps + 1):
@@ -78,32 +64,108 @@ def prune(
     folder: Path,
     progress: Callable[[str], None],
     budget: Budget | None = None,
+    measures: Mapping[str, Measure] | None = None,
 ) -> tuple[Any, list[Step]]:
     """Remove channels until the budget is met; the smaller model and one record per step.
 
-    Only training images are learnt from, only validation images are used to choose; test accuracy is recorded.
+    Only training images are learnt from, only validation images are used to choose; test accuracy is recorded. With
+    ``max_accuracy_drop`` the model may come out before it is small enough: the last round that kept its accuracy, which
+    ``progress`` is told.
+
+    Args:
+        measures: for each of ``bytes`` and ``latency_ratio`` that the budget names, how a model's is measured. Neither
+            depends on the weights, so it is asked before a round is tuned.
 
     Raises:
-        BuildError: the network has a layer that can't be pruned.
-        UsageError: unknown profile or importance method.
+        BuildError: the network has a layer that can't be pruned, a target can't be reached (it is named, with what was
+            reached), or already the first round loses too much accuracy.
+        UsageError: unknown profile or importance method, a budget that makes no sense.
     """
-    budget = budget or Budget()
+    budget, ways = budget or Budget(), dict(measures or {})
     importance.check_method(budget.method)
-    folder = folder / _fingerprint(teacher, budget)
-    epoch = distil.lessons(teacher, dataset, split, seed, folder)
+    budget.check(ways)
+    epoch = distil.lessons(teacher, dataset, split, seed, folder / _fingerprint(teacher, budget))
+    aim = budget if budget.macs is not None else replace(budget, macs=_aim(teacher, epoch, budget, ways, seed))
+    folder = folder / _fingerprint(teacher, aim)
+    floor = None
+    if budget.max_accuracy_drop is not None:
+        floor = _right(teacher, dataset, split.validation) - budget.max_accuracy_drop
     model, steps = teacher, []
-    for number, part in enumerate(rounds(count_macs(teacher), budget, profile), start=1):
+    plans = rounds(count_macs(teacher), aim, profile)
+    for number, part in enumerate(plans, start=1):
         place = folder / f"round-{number}"
-        model = _cut(model, epoch, part.macs, budget, place, seed + number)
-        steps.append(_step("pruned", f"{budget.method}, round {number}", model, dataset, split))
+        last = number == len(plans)
+        smaller = _cut(model, epoch, part.macs, budget, place, seed + number)
+        if last:
+            smaller = _fit(model, smaller, epoch, budget, ways, place, seed + number)
+        steps.append(_step("pruned", f"{budget.method}, round {number}", smaller, dataset, split))
         progress(f"round {number}: {steps[-1].macs / 1e6:.2f} M MACs, {steps[-1].parameters} parameters")
         recipe = Recipe(epochs=part.epochs, rate=part.rate, smoothing=0.0, decay=0.01)
         outcome = loop.train(
-            model, dataset, split, recipe, seed=seed + number, folder=place, progress=progress, epochs=epoch
+            smaller, dataset, split, recipe, seed=seed + number, folder=place, progress=progress, epochs=epoch
         )
         detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
-        steps.append(_step("tuned", detail, model, dataset, split, outcome))
+        steps.append(_step("tuned", detail, smaller, dataset, split, outcome))
+        if floor is not None and outcome.validation_accuracy < floor - 1e-9:
+            said = f"round {number} reaches {outcome.validation_accuracy:.4f} on validation, below {floor:.4f}"
+            return _stopped(model, steps[:-2], said, budget.unmet(model, ways), progress)
+        model = smaller
     return model, steps
+
+
+def _stopped(
+    model: Any, steps: list[Step], said: str, unmet: list[str], progress: Callable[[str], None]
+) -> tuple[Any, list[Step]]:
+    """The last model that was accurate enough.
+
+    Raises:
+        BuildError: there is none but the teacher.
+    """
+    if not steps:
+        raise BuildError(f"can't prune within max_accuracy_drop: {said}", fix="allow a larger drop, or more steps")
+    progress(f"{said}: the round before it is kept, with {'; '.join(unmet) or 'all targets met'}")
+    return model, steps
+
+
+def _aim(teacher: Any, epoch: loop.Epoch, budget: Budget, measures: Mapping[str, Measure], seed: int) -> float:
+    """MACs at which the teacher, cut at once and not tuned, meets the other targets: where the rounds should lead."""
+    macs = float(count_macs(teacher))
+    channels = trace(teacher)
+    scores = _scores(teacher, channels, epoch, budget, seed)
+    costs = plan.CostModel(teacher, channels)
+    reached = None
+    while True:
+        smaller = surgery.remove(teacher, channels, plan.choose(costs, scores, macs, multiple=budget.multiple))
+        unmet = budget.unmet(smaller, measures)
+        now = count_macs(smaller)
+        if not unmet:
+            return float(now)
+        if now == reached:
+            raise BuildError(f"{teacher.name} can't be pruned to its budget: {'; '.join(unmet)}")
+        reached, macs = now, min(now, macs) * FINER
+
+
+def _fit(
+    before: Any,
+    smaller: Any,
+    epoch: loop.Epoch,
+    budget: Budget,
+    measures: Mapping[str, Measure],
+    place: Path,
+    seed: int,
+) -> Any:
+    """The last round's model cut further until it meets every target.
+
+    Raises:
+        BuildError: it gets no smaller, and these targets are still unmet.
+    """
+    while unmet := budget.unmet(smaller, measures):
+        macs = count_macs(smaller)
+        tighter = _cut(before, epoch, macs * FINER, budget, place / f"at-{macs}", seed)
+        if count_macs(tighter) >= macs:
+            raise BuildError(f"{before.name} can't be pruned to its budget: {'; '.join(unmet)}")
+        smaller = tighter
+    return smaller
 
 
 def _cut(model: Any, epoch: loop.Epoch, macs: float, budget: Budget, place: Path, seed: int) -> Any:
@@ -112,13 +174,9 @@ def _cut(model: Any, epoch: loop.Epoch, macs: float, budget: Budget, place: Path
     if stored.exists():
         return keras.models.load_model(stored, compile=False)
     channels = trace(model)
-    if budget.method == "taylor":
-        images, targets = epoch(seed)
-        chosen = np.random.default_rng(seed).permutation(len(images))[:256]
-        scores = importance.taylor(model, channels, images[chosen], targets[chosen])
-    else:
-        measure = importance.l1 if budget.method == "l1" else importance.batch_norm_scale
-        scores = measure(model, channels)
+    if budget.method == "slimming":
+        model = importance.slim(model, epoch, seed)
+    scores = _scores(model, channels, epoch, budget, seed)
     costs = plan.CostModel(model, channels)
     gone = plan.choose(costs, scores, macs, multiple=budget.multiple, largest_cut=0.8)
     smaller = surgery.remove(model, channels, gone)
@@ -128,19 +186,29 @@ def _cut(model: Any, epoch: loop.Epoch, macs: float, budget: Budget, place: Path
     return smaller
 
 
+def _scores(model: Any, channels: Channels, epoch: loop.Epoch, budget: Budget, seed: int) -> importance.Scores:
+    if budget.method == "taylor":
+        images, targets = epoch(seed)
+        chosen = np.random.default_rng(seed).permutation(len(images))[:256]
+        return importance.taylor(model, channels, images[chosen], targets[chosen])
+    measure = importance.l1 if budget.method == "l1" else importance.batch_norm_scale
+    return measure(model, channels)
+
+
+def _right(model: Any, dataset: Dataset, index: Any) -> float:
+    return loop.score(model, loop.as_input(dataset.images[index]), dataset.labels[index])[0]
+
+
 def _step(
     kind: str, detail: str, model: Any, dataset: Dataset, split: Split, outcome: loop.Outcome | None = None
 ) -> Step:
-    def right(index: Any) -> float:
-        return loop.score(model, loop.as_input(dataset.images[index]), dataset.labels[index])[0]
-
     return Step(
         kind="tuned" if kind == "tuned" else "pruned",
         detail=detail,
         parameters=model.count_params(),
         macs=count_macs(model),
-        validation_accuracy=right(split.validation),
-        accuracy=right(split.test),
+        validation_accuracy=_right(model, dataset, split.validation),
+        accuracy=_right(model, dataset, split.test),
         seconds=None if outcome is None else round(outcome.seconds, 1),
     )
 
