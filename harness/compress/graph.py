@@ -136,7 +136,8 @@ def _step(tracer: _Tracer, layer: Any, taken: list[list[int]]) -> list[int]:
         positions = int(np.prod(layer.input.shape[1:-1], dtype=np.int64))
         if kind == "Flatten" or (positions == 1 and width == len(taken[0])):
             return taken[0] * positions
+    what = f"{kind}, as in a channel shuffle" if kind in ("Reshape", "Permute") else kind
     raise BuildError(
-        f"can't prune: the channels of layer '{layer.name}' ({kind}) can't be followed",
+        f"can't prune: the channels of layer '{layer.name}' ({what}) can't be followed",
         fix="networks made of Conv2D, DepthwiseConv2D, Dense, BatchNormalization, Add, Multiply and Concatenate work",
     )
