@@ -10,7 +10,7 @@ import pytest
 from harness import stats
 from harness.manifest import CrossCheck, Manifest, Trial
 from harness.report import render
-from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure
+from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure, for_page
 from harness.report.data import ReportData, gather
 from tests.cell_factory import make_cell, make_manifest, make_run
 
@@ -50,6 +50,17 @@ def test_each_split_has_its_figure_its_images_and_its_interval(tmp_path: Path) -
     assert row["subject_percent"] == pytest.approx(100 * round(0.85 * 196) / 196)
     assert row["subject_source"] == "2 of 10 folds, seed 0, full, 80.0% to 90.0%"
     assert row["to_make"] is None
+
+
+def test_the_page_has_both_splits_side_by_side(tmp_path: Path) -> None:
+    table = for_page(accuracy_table(data(tmp_path, trained("ghostnet", folds(0.75)), trained("mnasnet"))))
+    found = rows(table)
+    assert [name for name, _ in table.columns][-5:-1] == ["random", "random_interval", "subject", "subject_interval"]
+    assert found["ghostnet"]["subject"] == "75.5\N{NO-BREAK SPACE}%"
+    assert "99 images, 60 of people also in training" in str(found["ghostnet"]["rests_on"])
+    assert "Subject-disjoint: 98 images, 1 of 10 folds" in str(found["ghostnet"]["rests_on"])
+    assert found["mnasnet"]["subject"] is None
+    assert str(found["mnasnet"]["rests_on"]).endswith("harness build mnasnet --split subject")
 
 
 def test_one_fold_of_ten_is_called_so(tmp_path: Path) -> None:

@@ -135,6 +135,41 @@ def ablation_table(data: ReportData) -> Table:
     return Table("ablation", title, columns, rows if any(found.values()) else (), note, "–")
 
 
+def for_page(table: Table) -> Table:
+    """The same in fewer columns, so that both splits are seen side by side; what figures rest on comes last."""
+    names = [name for name, _ in table.columns]
+    first = names.index("random_percent")
+    columns = [(name, heading) for name, heading in table.columns[:first] if name != "data"]
+    for scheme, title in SCHEMES:
+        columns += [(scheme, f"{title} split"), (f"{scheme}_interval", "95 % interval")]
+    columns.append(("rests_on", "What they rest on"))
+    data = names.index("data")
+    rows = tuple(
+        (*row[:data], *row[data + 1 : first], *_shown(dict(zip(names, row, strict=True)))) for row in table.rows
+    )
+    return Table(table.name, table.title, tuple(columns), rows, table.note, table.missing)
+
+
+def _shown(row: dict[str, Value]) -> list[Value]:
+    """Figure and interval of each split, and a sentence on what they rest on."""
+    values: list[Value] = []
+    rests = [f"Data: {row['data']}."] if row["data"] else []
+    for scheme, title in SCHEMES:
+        share, low, high = (row[f"{scheme}_{name}"] for name in ("percent", "low_percent", "high_percent"))
+        if share is None or low is None or high is None:
+            values += [None, None]
+            continue
+        values += [
+            f"{float(share):.1f}\N{NO-BREAK SPACE}%",
+            f"{float(low):.1f} to {float(high):.1f}\N{NO-BREAK SPACE}%",
+        ]
+        leak = f", {row[f'{scheme}_leak']} of people also in training" if row[f"{scheme}_leak"] else ""
+        rests.append(f"{title}: {row[f'{scheme}_images']} images{leak}, {row[f'{scheme}_source']}.")
+    if row["to_make"]:
+        rests.append(f"To make what is missing: {row['to_make']}")
+    return [*values, " ".join(rests)]
+
+
 def _difference(plain: Manifest | None, residual: Manifest | None) -> str:
     """What the shortcuts bring, in points, split by split."""
     said = []

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from harness.compare import Comparison
 from harness.report import claims
+from harness.report.accuracy import for_page
 from harness.report.data import ReportData
 from harness.report.evidence import content
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
@@ -121,7 +122,7 @@ def index(
         "winners": findings.winners, "verdicts": findings.verdicts, "agreements": findings.agreements,
         "disagreements": findings.disagreements, "trust": _trust(data), "overlap": _overlap(data),
         "synthetic": synthetic(data.cells), "emulated": bool(data.cells.emulated.any()), "stderrs": _stderrs(data),
-        "grid": cells, "grid_json": cells.json(),
+        "for_page": for_page, "grid": cells, "grid_json": cells.json(),
     }  # fmt: skip
     return environment().get_template("index.html.j2").render(known)
 
