@@ -84,7 +84,7 @@ def epochs(manifest: Manifest) -> tuple[int | None, int | None]:
 
 
 def _columns(*first: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    columns = [*first, ("data", "Data"), ("epochs", "Epochs alone"), ("teacher_epochs", "Epochs with a teacher")]
+    columns = [*first, ("data", "Data"), ("epochs", "Epochs alone"), ("teacher_epochs", "with a teacher")]
     for scheme, title in SCHEMES:
         columns += [
             (f"{scheme}_percent", f"{title} split (%)"), (f"{scheme}_low_percent", "95 % interval, low (%)"),
@@ -141,7 +141,7 @@ def for_page(table: Table) -> Table:
     first = names.index("random_percent")
     columns = [(name, heading) for name, heading in table.columns[:first] if name != "data"]
     for scheme, title in SCHEMES:
-        columns += [(scheme, f"{title} split"), (f"{scheme}_interval", "95 % interval")]
+        columns += [(scheme, title), (f"{scheme}_interval", "95 % interval")]
     columns.append(("rests_on", "What they rest on"))
     data = names.index("data")
     rows = tuple(
