@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,13 @@ from hypothesis import strategies as st
 from harness import config, store
 from harness import manifest as manifests
 from harness.answers import RunnerFailure, RunnerResult, parse_answer
+from harness.context import Context
 from harness.errors import HarnessError
+from harness.measure import Prepared, run_cell
+from harness.plan import Job, Options, inventory, make
 from harness.records import Cell
+from harness.testset import TestSet, prepare
+from harness.transport.base import Completed
 from tests.cell_factory import make_cell
 from tests.conftest import MODELS
 from tests.test_answers import good
@@ -33,6 +40,42 @@ LIST = st.fixed_dictionaries(
     {"devices": st.lists(DEVICE.map(lambda d: {"name": "a", "board": "generic", "host": "h", **d}), max_size=3) | JSON},
     optional={"defaults": JSON, "surprise": JSON},
 )
+#: What the verdict reads of a board's state, with values of any kind.
+STATE = st.dictionaries(
+    st.sampled_from(
+        ["monotonic_ns", "wall_s", "self cpu_ns", "self waited_ns", "/proc/stat cpu", "/proc/pressure/memory",
+         "vcgencmd get_throttled", "vcgencmd pmic_read_adc", "nvpmodel -q",
+         "/sys/class/powercap/intel-rapl:0/energy_uj",
+         "/sys/class/hwmon/hwmon0/power1_input", "/sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq",
+         "/sys/devices/system/cpu/cpufreq/policy0/scaling_governor"]
+    ),
+    st.text(max_size=12) | st.integers().map(str) | st.floats().map(str)
+    | st.sampled_from(["9" * 4999, "1e999", "-1e308", "nan", "cpu " + "9 " * 10, "cpu " + "9" * 4000 + " 1" * 9,
+                       "throttled=0xffffffff", "some avg10=0.00 total=" + "9" * 18, "NV Power Mode: MAXN\n0",
+                       "VDD_CORE_A current(7)=9999.9A\nVDD_CORE_V volt(15)=9999.9V"]),
+    max_size=8,
+)  # fmt: skip
+LONG = st.sampled_from(["x" * 2000, "\ud800", "\x1b[2J" * 300, "CPU part\t: " + "9" * 1900])
+FULL_ANSWER = st.fixed_dictionaries(
+    {},
+    optional={
+        "evidence": st.fixed_dictionaries(
+            {"before": STATE, "start": STATE, "during": st.lists(STATE, max_size=3), "end": STATE, "after": STATE,
+             "busiest": st.lists(st.fixed_dictionaries(
+                 {"pid": st.integers(), "name": TEXT | LONG, "cpu_s": st.floats()}), max_size=5)}),
+        "cpuinfo": st.lists(LONG | TEXT, max_size=64),
+        "delegate": st.fixed_dictionaries({"applied": st.sampled_from(["xnnpack", None]) | LONG, "how": LONG | TEXT}),
+        "clock": st.dictionaries(TEXT, JSON, max_size=3),
+        "import_ns": st.dictionaries(TEXT, st.integers(), max_size=3),
+        "state_root": LONG | TEXT,
+        "inject_slowdown": st.floats(),
+        "peak_rss_bytes": st.integers(),
+        "runtime_version": LONG | TEXT,
+        "predictions_stable": st.booleans(),
+        "latency_ns": st.lists(st.integers(0, 1 << 62), min_size=20, max_size=20),
+        "load_ns": st.integers(),
+    },
+)  # fmt: skip
 ANSWER = st.dictionaries(st.sampled_from(sorted(good())) | TEXT, JSON, max_size=5)
 
 
@@ -59,6 +102,47 @@ def check_answer(change: dict[str, Any]) -> None:
         return
     assert isinstance(answer, RunnerResult | RunnerFailure)
     assert answer.cell == "c"
+
+
+@dataclass
+class Answering:
+    """A board that has ended its cell, with this answer."""
+
+    data: bytes
+    label: str = "b"
+    root: str = "/r"
+    sent_bytes: int = 0
+
+    def run(self, argv: Sequence[str], **_: Any) -> Completed:
+        return Completed(0, b"" if "--job" in argv else self.data, b"")
+
+
+@functools.cache
+def jobs() -> tuple[list[Job], TestSet]:
+    """A cell of a board that is timed, and of one whose instructions are counted."""
+    boards = config.parse(
+        "devices: [{name: a, board: generic, host: h}, {name: b, board: raspberry-pi-4, emulate: true}]"
+    )
+    plan = make(boards, inventory(MODELS, ["mobilenet-v3-small"], ["int8"])[:1], Options(quick=True))
+    found = [job for every in plan.jobs.values() for job in every]
+    return found, prepare(found[0].shipped.manifest.split, samples=found[0].samples)
+
+
+def check_verdict(change: dict[str, Any]) -> None:
+    """A board may spoil its own cell by what it says of itself; whatever it is, a cell comes of it that can be kept."""
+    for job in jobs()[0]:
+        test = jobs()[1]
+        right = {"cell": job.cell, "model_sha256": job.shipped.artifact.sha256, "inputs_sha256": test.file_sha256}
+        series = {"predictions": [0] * 20, "latency_ns": [1_000_000] * 20}
+        board = Answering(changed({**good(), **series, **right}, change))
+        context = Context("run", job.device, None)
+        try:
+            cell = run_cell(board, job, Prepared("r", "m", "i", "p", "litert"), test, context, limit_s=1)  # type: ignore[arg-type]
+        except HarnessError as error:
+            assert "\x1b" not in str(error)
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            assert store.read_cell(store.write_cell(Path(folder), cell)).status == cell.status
 
 
 def check_cell(change: dict[str, Any]) -> None:
@@ -97,6 +181,7 @@ def keys(base: Callable[[], dict[str, Any]]) -> Any:
 SUBJECTS = {
     "devices.yaml": (LIST | JSON, check_devices),
     "runner answers": (ANSWER, check_answer),
+    "boards' states": (FULL_ANSWER, check_verdict),
     "cells": (keys(lambda: json.loads(make_cell().model_dump_json(by_alias=True))), check_cell),
     "manifests": (
         keys(lambda: json.loads((MODELS / "mobilenet-v3-small" / "manifest.json").read_text())),
