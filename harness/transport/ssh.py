@@ -40,14 +40,19 @@ class SshConnection:
     def __init__(self, target: SshTarget, *, connect_timeout_s: float = 20.0) -> None:
         self.label = target.label
         self.sent_bytes = 0
-        self._target = target
         self._fabric = _connect(target, connect_timeout_s)
-        self.root = ""
-        home = self.run(["sh", "-c", 'printf %s "$HOME"'], timeout_s=connect_timeout_s * 3, stdout_limit=4096)
+        try:
+            self.root = f"{self._home(connect_timeout_s * 3).rstrip('/')}/.cache/harness"
+        except BaseException:
+            self.close()  # nobody else has it yet
+            raise
+
+    def _home(self, timeout_s: float) -> str:
+        home = self.run(["sh", "-c", 'printf %s "$HOME"'], timeout_s=timeout_s, stdout_limit=4096)
         folder = home.check("asking for the home folder").stdout.decode("utf-8", "replace")
         if not folder.startswith("/") or "\n" in folder or len(folder) > 1024:
             raise TransportError(f"{self.label}: the home folder there is not a path")
-        self.root = f"{folder.rstrip('/')}/.cache/harness"
+        return folder
 
     def run(
         self,
@@ -106,6 +111,9 @@ class SshConnection:
         out, err = bytearray(), bytearray()
         complained = 0
         channel.settimeout(0.2)
+        arrived = threading.Event()  # with 64 boards, looking 50 times a second would keep half a core busy
+        channel.in_buffer.set_event(arrived)
+        channel.in_stderr_buffer.set_event(arrived)
         while True:
             done = channel.exit_status_ready()
             moved = False
@@ -120,8 +128,8 @@ class SshConnection:
                     chunk = channel.recv(_CHUNK)
                     out += chunk
                     moved = moved or bool(chunk)
-            elif not moved:
-                channel.status_event.wait(0.02)
+            elif not moved:  # after the outputs' end, which sets the event for good, only the status is to come
+                (channel.status_event if channel.eof_received else arrived).wait(0.2)
             if len(out) > stdout_limit:
                 raise OutputLimitError(f"{self.label}: '{name}' wrote over {stdout_limit} bytes")
             if complained > STDERR_LIMIT:
