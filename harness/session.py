@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 from harness.config import Device
 from harness.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
@@ -17,7 +19,7 @@ from harness.measure import Prepared
 from harness.paths import cache_dir
 from harness.plan import Job
 from harness.provision import wheels
-from harness.provision.probe import Probe, probe, send, stored
+from harness.provision.probe import Probe, probe, send, send_s, stored
 from harness.records import Reason
 from harness.testset import TestSet
 from harness.transport.base import Connection
@@ -25,9 +27,13 @@ from harness.transport.local import LocalConnection
 from harness.transport.ssh import SshConnection
 from harness.transport.target import SshTarget
 
+_T = TypeVar("_T")
 Say = Callable[[str], None]
 #: Waits for so many seconds; true when there is no point in going on.
 Wait = Callable[[float], bool]
+
+#: The board stays ours for so long while it looks through its store, or while wheels are fetched; in seconds.
+LOOK_S = 600.0
 
 #: What the runner imports of each runtime.
 MODULES = {
@@ -67,9 +73,16 @@ class Session:
             BoardError: the board stays away, or is not the one it was.
         """
         self.close()
-        self.connection = patiently(self.connect, RECONNECT_S, self.wait)
-        self.lease = Lease(self.connection, wait_s=30, token=self.lease.token)
+        self.connection, self.lease = patiently(self._again, RECONNECT_S, self.wait)
         self.suspect = False
+
+    def _again(self) -> tuple[Connection, Lease]:
+        connection = self.connect()
+        try:
+            return connection, Lease(connection, wait_s=30, token=self.lease.token)
+        except BaseException:
+            connection.close()
+            raise
 
     def close(self) -> None:
         """Let the board go; never raises."""
@@ -111,12 +124,14 @@ class Session:
             files[f"object:{job.shipped.artifact.sha256}"] = job.shipped.path
             test = tests[job.samples]
             files[f"object:{test.file_sha256}"] = test.file
+        self.lease.renew(LOOK_S)
         for runtime in sorted({self.runtime_for(job) for job in jobs}):
             bundle = wheels.choose(runtime, self.probe.platform)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=self.say), strict=True):
                 files[f"wheel:{wheel.sha256}"] = path
             folders = [f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels]
             self._bundles[runtime] = ":".join(folders)
+        self.lease.renew(LOOK_S)
         here = stored(self.connection, list(files))
         missing = {name: path for name, path in files.items() if name not in here}
         total = sum(path.stat().st_size for path in missing.values())
@@ -129,6 +144,7 @@ class Session:
         if missing:
             self.say(f"sending {len(missing)} files, {total / 1e6:.1f} MB")
         for name, path in missing.items():
+            self.lease.renew(send_s(path.stat().st_size))
             self.sent[name] = send(self.connection, name, path)
         for runtime, where in self._bundles.items():
             if any(f"wheel:{folder.rpartition('/')[2]}" in missing for folder in where.split(":")):
@@ -138,8 +154,9 @@ class Session:
         """Python compiles a module when it is first imported. That is not the first cell's to do: its memory would lie
         elsewhere than in all later ones, and an emulated Jetson Nano counts 0.06 % fewer instructions in it. What may
         be wrong with the runtime is for the runner to say."""
+        self.lease.renew(LOOK_S)
         program = f"import numpy, {MODULES[runtime]}"
-        self.connection.run(["python3", "-s", "-c", program], timeout_s=600, env={"PYTHONPATH": path})
+        self.connection.run(["python3", "-s", "-c", program], timeout_s=LOOK_S, env={"PYTHONPATH": path})
 
     def prepared(self, job: Job, test: TestSet) -> Prepared:
         """Where things lie on the board for a job."""
@@ -154,7 +171,7 @@ class Session:
         )
 
 
-def patiently(connect: Callable[[], Connection], pauses: Sequence[float], wait: Wait) -> Connection:
+def patiently(connect: Callable[[], _T], pauses: Sequence[float], wait: Wait) -> _T:
     """Connect, and again after each pause while nobody answers. Another host key or a refused login is never retried.
 
     Raises:
@@ -177,17 +194,26 @@ def open_session(device: Device, say: Say, wait: Wait) -> Iterator[Session]:
         EmulatorError, TransportError, ProvisionError.
     """
     with connecting(device, say) as connect:
-        connection = patiently(connect, CONNECT_S, wait)
-        try:
-            seen = probe(connection)  # first: where there is no Python, it says so
-            session = Session(device, connection, connect, Lease(connection, wait_s=5), seen, say, wait)
-        except BaseException:
-            connection.close()
-            raise
+        session = _opened(device, connect, say, wait)
         try:
             yield session
         finally:
             session.close()
+
+
+def _opened(device: Device, connect: Callable[[], Connection], say: Say, wait: Wait) -> Session:
+    """Connected, probed and leased; from the beginning once more where the connection breaks meanwhile."""
+
+    def attempt() -> Session:
+        connection = connect()
+        try:
+            seen = probe(connection)  # first: where there is no Python, it says so
+            return Session(device, connection, connect, Lease(connection, wait_s=5), seen, say, wait)
+        except BaseException:
+            connection.close()
+            raise
+
+    return patiently(attempt, CONNECT_S, wait)
 
 
 @contextmanager
@@ -241,11 +267,13 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
     return lambda: SshConnection(target, connect_timeout_s=timeout_s)
 
 
+@functools.cache
 def runner_bytes() -> bytes:
     """The runner, as shipped."""
     return resources.files("harness.ondevice").joinpath("runner.py").read_bytes()
 
 
+@functools.cache
 def runner_sha256() -> str:
     """Its content hash, which is its name on a board."""
     return sha256_bytes(runner_bytes())

@@ -114,6 +114,11 @@ def stored(connection: Connection, names: Sequence[str]) -> set[str]:
     return {name for name in names if name in found}
 
 
+def send_s(size: int) -> float:
+    """Seconds that sending so many bytes, and unpacking them, may take."""
+    return 120 + size / 50_000
+
+
 def send(connection: Connection, name: str, path: Path) -> int:
     """Send one file into the board's store under ``name``; returns the bytes sent.
 
@@ -123,7 +128,7 @@ def send(connection: Connection, name: str, path: Path) -> int:
     size = path.stat().st_size
     if name.partition(":")[2] != sha256_file(path):
         raise TransferError(f"{path}: changed since it was hashed", fix="run again")
-    answer = ask(connection, "receive", name, str(size), timeout_s=120 + size / 50_000, stdin=path)
+    answer = ask(connection, "receive", name, str(size), timeout_s=send_s(size), stdin=path)
     if answer.get("received") != name:
         raise TransferError(f"{connection.label}: {name} was not acknowledged")
     return size
