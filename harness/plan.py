@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from harness import manifest as manifests
 from harness.config import Device, Fleet
-from harness.errors import ArtifactError, MissingModelError, UsageError
+from harness.errors import ArtifactError, MissingModelError, StoreError, UsageError
 from harness.fsio import sha256_file
 from harness.manifest import Artifact, Manifest
-from harness.records import Reason, cell_id
+from harness.records import Reason, RunInfo, cell_id
 
 #: Left out on emulated boards unless asked for by name: minutes for a pass, and nothing new learnt.
 HEAVY_MACS = 500_000_000
@@ -190,6 +192,18 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[Job]:
     ]
 
 
+def for_runtime(job: Job, runtime: str) -> Job:
+    """The same job on another runtime, and named for it."""
+    if runtime == job.runtime:
+        return job
+    artifact, split = job.shipped.artifact, job.cell.rsplit("+", 1)[1]
+    name = cell_id(
+        job.device.name, job.shipped.manifest.name, artifact.variant, artifact.format, runtime, job.delegate,
+        job.threads, split,
+    )  # fmt: skip
+    return replace(job, cell=name, runtime=runtime)
+
+
 def _possible(delegate: str, fmt: str) -> bool:
     """The Edge TPU is TFLite's, CUDA and TensorRT are ONNX Runtime's here; the CPU is everyone's."""
     return delegate == "cpu" or (delegate == "edgetpu") == (fmt == "tflite")
@@ -198,11 +212,33 @@ def _possible(delegate: str, fmt: str) -> bool:
 def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
     """What may run side by side without one disturbing the other's clock.
 
-    Boards on the network are independent. Emulated boards take this machine's processors, so a local device, whose
-    wall clock would feel that, is measured first, each by itself, and the emulated ones after it.
+    Boards on the network are independent; one that is listed twice (under two names) is measured once after the other.
+    Emulated boards take this machine's processors, so a local device, whose wall clock would feel that, is measured
+    first, each by itself, and the emulated ones after it.
     """
-    groups: list[list[list[Device]]] = [[[device]] for device in devices if device.host]
+    places: dict[tuple[object, ...], list[list[Device]]] = {}
+    for device in devices:
+        if device.host:
+            places.setdefault((device.host.lower(), device.port, device.proxy_jump), []).append([device])
+    groups = list(places.values())
     local = [[device] for device in devices if device.local]
     emulated = [device for device in devices if device.emulate]
     here = [*local, *([emulated] if emulated else [])]
     return [*groups, here] if here else groups
+
+
+def stored_options(info: RunInfo) -> Options:
+    """What a run was started with: resuming finishes that, whatever the command line says now.
+
+    Raises:
+        StoreError: run.json was changed by hand.
+    """
+    try:
+        return TypeAdapter(Options).validate_python(info.options)
+    except ValidationError as error:
+        raise StoreError(f"run {info.run}: its options are not a run's: {error.errors()[0]['msg']}") from error
+
+
+def plain_options(options: Options) -> dict[str, object]:
+    """As JSON has it."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(options).items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -12,19 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import TypeAdapter, ValidationError
-
 from harness import __version__, store
 from harness.config import Device, Fleet
 from harness.context import Context
 from harness.errors import (
     BoardError,
     ConnectionLostError,
+    HarnessError,
     OutputLimitError,
     RemoteCommandError,
     RemoteTimeoutError,
     RunnerError,
-    StoreError,
     TransferError,
     UsageError,
 )  # fmt: skip
@@ -32,8 +31,9 @@ from harness.fsio import write_atomic
 from harness.manifest import readable
 from harness.measure import failed, now, reason_of, run_cell, timeout_s
 from harness.pace import Pace
-from harness.plan import Job, Options, Plan, groups, inventory, make
-from harness.records import Cell, Reason, RunInfo, cell_id
+from harness.plan import Job, Options, Plan, for_runtime, groups, inventory, make, plain_options, stored_options
+from harness.records import Cell, Reason, RunInfo
+from harness.safetext import plain
 from harness.session import Session, open_session
 from harness.testset import TestSet, prepare
 
@@ -41,7 +41,7 @@ from harness.testset import TestSet, prepare
 RETRIES = 2
 
 #: What costs one cell and says nothing about the next; anything else ends the device.
-RETURNING = (RunnerError, OutputLimitError, RemoteCommandError)
+RETURNING = (RunnerError, RemoteCommandError)
 #: What passes by itself: a cell with no other reason than these is measured again, so that another program's moment
 #: doesn't cost a run. Why the earlier measurements didn't count is kept in the cell's evidence.
 PASSING = {"background-load", "unstable", "clock-stepped"}
@@ -84,10 +84,9 @@ class Run:
         self, fleet: Fleet, options: Options, *, models: Path, results: Path, resume: str | None = None,
         inject_slowdown: float = 0.0, state_root: str = "",
     ) -> None:  # fmt: skip
-        if resume is not None:
-            folder = store.find_run(results, resume)
-            options = _stored_options(store.read_run(folder))
-            resume = folder.name
+        folder = store.find_run(results, resume) if resume is not None else None
+        info = store.read_run(folder) if folder else None
+        options = stored_options(info) if info else options
         self.fleet = fleet.only(list(options.only))
         self.options = options
         self.results = results
@@ -106,34 +105,47 @@ class Run:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._done: set[str] = set()
+        self._measured: set[str] = set()
         self._sessions: set[Session] = set()
-        self._open(resume)
+        self._open(folder, info)
 
-    def _open(self, resume: str | None) -> None:
-        if resume is None:
+    def _open(self, folder: Path | None, info: RunInfo | None) -> None:
+        if folder is None or info is None:
             name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
             self.info = RunInfo(
                 run=name, started=now(), harness=__version__,
                 devices=tuple(d.name for d in self.fleet.devices), planned=self.plan.cells,
-                skipped=tuple(self.plan.skipped), options=_plain(self.options),
+                skipped=tuple(self.plan.skipped), options=plain_options(self.options),
                 config={d.name: d.model_dump(mode="json") for d in self.fleet.devices},
             )  # fmt: skip
             self.folder = self.results / name
             return
-        self.folder = store.find_run(self.results, resume)
-        self.info = store.read_run(self.folder)
-        cells, _ = store.scan_cells(self.folder)
-        self._done = {cell.cell for cell in cells if cell.status == "VALID"}
+        self.folder, self.info = folder, info
+        planned = {job.cell: job for jobs in self.plan.jobs.values() for job in jobs}
+        for cell in store.readable_cells(folder):
+            job = planned.get(cell.cell)
+            if job and cell.status != "FAILED" and cell.model.sha256 != job.shipped.artifact.sha256:
+                raise UsageError(
+                    f"run {info.run} measured another {job.shipped.label} than is here now", fix="start a new run"
+                )
+            if cell.status != "FAILED":
+                self._measured.add(cell.cell)
+            if cell.status == "VALID":
+                self._done.add(cell.cell)
 
     def execute(self, watcher: Watcher) -> Outcome:
         """Measure everything that is not finished yet.
 
         Raises:
-            StoreError: results can't be written (what was written stays).
+            StoreError: results can't be written (what was written stays), or another process works on this run.
             KeyboardInterrupt: passed on after every board has been let go.
         """
         if not self.folder.exists():
             store.create_run(self.results, self.info)
+        with store.claimed(self.folder):
+            return self._execute(watcher)
+
+    def _execute(self, watcher: Watcher) -> Outcome:
         for name, manifest in self._manifests.items():
             write_atomic(self.folder / "manifests" / f"{name}.json", manifest.model_dump_json(indent=1) + "\n")
         outcome = Outcome(self.info.run, self.folder)
@@ -147,8 +159,7 @@ class Run:
             except BaseException:
                 self.stop()
                 raise
-        cells, _ = store.scan_cells(self.folder)
-        outcome.cells = {cell.cell: cell.status for cell in cells}
+        outcome.cells = {cell.cell: cell.status for cell in store.readable_cells(self.folder)}
         outcome.skipped = self.info.skipped
         return outcome
 
@@ -182,6 +193,8 @@ class Run:
             with open_session(device, say, self._stop.wait) as session:
                 with self._lock:
                     self._sessions.add(session)
+                if self._stop.is_set():  # meanwhile; nobody closes this connection under us then
+                    return
                 context = replace(context, probe=session.probe)
                 left = self._named_for(session, *session.resolve(jobs))
                 self._deploy(session, left)
@@ -196,11 +209,20 @@ class Run:
                     left = left[1:]
         except BoardError as error:
             watcher.device(device.name, str(error))
-            for job in left:
-                if not self._stop.is_set():
-                    self._keep(watcher, job, failed(job, self.tests[job.samples], context, [reason_of(error)], now()))
+            self._fail(watcher, left, context, reason_of(error))
+        except HarnessError:  # results can't be kept any more: no use in measuring on
+            raise
+        except Exception as error:  # a mistake of ours: it may cost this board's cells, not the other boards'
+            text = f"a mistake in the harness: {type(error).__name__}: {error}"
+            watcher.device(device.name, text)
+            self._fail(watcher, left, context, Reason(code="internal", text=plain(text)[:4000]), traceback.format_exc())
         finally:
             watcher.device(device.name, "done")
+
+    def _fail(self, watcher: Watcher, jobs: list[Job], context: Context, reason: Reason, trace: str = "") -> None:
+        for job in jobs:
+            cell = failed(job, self.tests[job.samples], context, [reason], now(), stderr=trace[-4000:])
+            self._keep(watcher, job, cell)
 
     def _deploy(self, session: Session, jobs: list[Job]) -> None:
         """Content hashes say what has arrived: after a broken connection or a damaged file, only the rest is sent."""
@@ -238,20 +260,25 @@ class Run:
                     raise
                 session.say(f"connecting again: {error}")
                 session.suspect = True
-            except RemoteTimeoutError as error:
-                session.suspect = True  # what hung may still be there: the next lease ends it
+            except (RemoteTimeoutError, OutputLimitError) as error:
+                session.suspect = True  # what hung, or talks, may still be there: the next lease ends it
                 return failed(job, test, context, [reason_of(error)], started)
             except RETURNING as error:
                 return failed(job, test, context, [reason_of(error)], started)
         raise AssertionError("unreachable")
 
     def _keep(self, watcher: Watcher, job: Job, cell: Cell) -> None:
-        store.write_cell(self.folder, cell)
+        """Store a cell. A failure never replaces what was measured earlier in this run, nor is one that we caused by
+        stopping told."""
+        if cell.status == "FAILED" and self._stop.is_set():
+            return
+        if cell.status != "FAILED" or cell.cell not in self._measured:
+            store.write_cell(self.folder, cell)
         watcher.cell_ended(job, cell)
 
     def _named_for(self, session: Session, jobs: list[Job], dropped: list[Reason]) -> list[Job]:
         """Once the board is known: cells carry the runtime that really runs, and run.json what is left out."""
-        renamed = [self._renamed(session, job) for job in jobs]
+        renamed = [for_runtime(job, session.runtime_for(job)) for job in jobs]
         names = {old.cell: new.cell for old, new in zip(jobs, renamed, strict=True)}
         mine = {job.cell for job in self.plan.jobs[session.device.name]}
         with self._lock:
@@ -268,31 +295,3 @@ class Run:
                 if old != new:
                     (self.folder / "cells" / f"{old}.json").unlink(missing_ok=True)
         return [job for job in renamed if job.cell not in self._done]
-
-    def _renamed(self, session: Session, job: Job) -> Job:
-        runtime = session.runtime_for(job)
-        if runtime == job.runtime:
-            return job
-        artifact = job.shipped.artifact
-        split = job.cell.rsplit("+", 1)[1]
-        name = cell_id(
-            job.device.name, job.shipped.manifest.name, artifact.variant, artifact.format, runtime, job.delegate,
-            job.threads, split,
-        )  # fmt: skip
-        return replace(job, cell=name, runtime=runtime)
-
-
-def _stored_options(info: RunInfo) -> Options:
-    """What the run was started with: resuming finishes that, whatever the command line says now.
-
-    Raises:
-        StoreError: run.json was changed by hand.
-    """
-    try:
-        return TypeAdapter(Options).validate_python(info.options)
-    except ValidationError as error:
-        raise StoreError(f"run {info.run}: its options are not a run's: {error.errors()[0]['msg']}") from error
-
-
-def _plain(options: Options) -> dict[str, object]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(options).items()}

@@ -7,6 +7,8 @@ refused, and every problem is a :class:`~harness.errors.StoreError` that names t
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -82,6 +84,30 @@ def write_cell(run_dir: Path, cell: Cell) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def claimed(run_dir: Path) -> Iterator[None]:
+    """Have a run for this process alone: two that resume one would write over each other's cells.
+
+    The kernel's lock on the folder itself: it ends with the process, and leaves no file behind.
+
+    Raises:
+        StoreError: another process has it.
+    """
+    try:
+        number = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(f"{run_dir}: can't be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(number)
+        raise StoreError(f"{run_dir}: another process works on this run", fix="wait for it, or end it") from error
+    try:
+        yield
+    finally:
+        os.close(number)
+
+
 def read_cell(path: Path) -> Cell:
     """One cell.
 
@@ -111,6 +137,13 @@ def scan_cells(run_dir: Path) -> tuple[list[Cell], list[BadFile]]:
         except StoreError as error:
             bad.append(BadFile(path, str(error).removeprefix(f"{path}: ")))
     return cells, bad
+
+
+def readable_cells(run_dir: Path) -> Iterator[Cell]:
+    """The cells of a run that can be read, one at a time."""
+    for path in cell_paths(run_dir):
+        with contextlib.suppress(StoreError):
+            yield read_cell(path)
 
 
 def cell_paths(run_dir: Path) -> list[Path]:
@@ -172,15 +205,6 @@ def find_run(results: Path, name: str = LATEST) -> Path:
         return elsewhere
     known = ", ".join(p.name for p in list_runs(results)[-5:]) or "none"
     raise StoreError(f"{results}: no run '{name}'", fix=f"runs there: {known}")
-
-
-def finished_cells(run_dir: Path) -> set[str]:
-    """Ids of cells that need not run again when a run is resumed: stored, readable, and not FAILED.
-
-    A FAILED cell (board off, disk full...) is worth another try; an INVALID one was measured and stays as evidence.
-    """
-    cells, _ = scan_cells(run_dir)
-    return {cell.cell for cell in cells if cell.status != "FAILED"}
 
 
 def _dump(record: BaseModel) -> str:

@@ -157,12 +157,6 @@ def test_runs_are_found_by_name_path_and_latest(tmp_path: Path) -> None:
         store.find_run(results, "x")
 
 
-def test_resuming_runs_failed_cells_again(tmp_path: Path) -> None:
-    cells = [make_cell(), make_cell("ghostnet", status="INVALID"), make_cell("mnasnet", status="FAILED")]
-    run = make_run(tmp_path, cells)
-    assert store.finished_cells(run) == {cells[0].cell, cells[1].cell}
-
-
 def test_manifests_kept_with_a_run_are_read(tmp_path: Path) -> None:
     run = make_run(tmp_path, [make_cell()])
     assert store.read_manifests(run) == {}
