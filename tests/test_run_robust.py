@@ -1,0 +1,135 @@
+"""What a run does not lose: measurements, other boards, and the board it holds."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness import config, run, store
+from harness.errors import StoreError, TransportError, UsageError
+from harness.measure import run_cell
+from harness.plan import groups
+from harness.records import Cell
+from harness.transport.ssh import SshConnection
+from tests.board_fixtures import Farm, execute, measured, running, work
+from tests.faults_fixtures import THREE, WAIT, devices, farm, go, short_pauses, until, waiting
+from tests.sshd_fixtures import Sshd
+from tests.test_transport import target
+
+__all__ = ["farm", "short_pauses"]  # fixtures
+
+
+def test_a_run_is_one_processs_at_a_time(farm: Farm, tmp_path: Path) -> None:
+    farm.places["bad"].python(WAIT)
+    making = work(devices(farm, "bad"), tmp_path / "results", **THREE)
+    with running(making) as (told, _):
+        until(waiting(farm))
+        again = work(devices(farm, "bad"), tmp_path / "results", resume=making.info.run)
+        with pytest.raises(StoreError, match="another process works on this run"):
+            again.execute(told)
+        go(farm)
+    assert [measured(cell) for cell in told.cells["bad"]] == [True] * 3
+
+
+def test_a_failure_does_not_replace_a_measurement(farm: Farm, tmp_path: Path) -> None:
+    farm.places["bad"].python("answer['predictions_stable'] = False")
+    outcome, told = execute(devices(farm, "bad"), tmp_path / "results")
+    (first,) = told.cells["bad"]
+    assert first.status == "INVALID"
+    farm.kill("bad")
+    outcome, told = execute(devices(farm, "bad"), tmp_path / "results", resume=outcome.run)
+    assert told.how("bad") == ["FAILED unreachable"]
+    assert list(outcome.cells.values()) == ["INVALID"]
+    assert [cell.latency_ns for cell in store.read_cells(outcome.folder)] == [first.latency_ns]
+
+
+def test_a_mistake_of_ours_costs_one_board(farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(connection: object, job: object, *words: object, **options: object) -> Cell:
+        if job.device.name == "bad":  # type: ignore[attr-defined]
+            raise ZeroDivisionError("one over none")
+        return run_cell(connection, job, *words, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "run_cell", mistaken)
+    _, told = execute(devices(farm), tmp_path / "results", **THREE)
+    assert told.how("bad") == ["FAILED internal"] * 3
+    assert "ZeroDivisionError: one over none" in told.said("bad")
+    assert "mistaken" in told.cells["bad"][0].evidence["stderr"]
+    assert [measured(cell) for cell in told.cells["good"]] == [True] * 3
+
+
+def test_an_old_result_is_not_taken_for_this_one(farm: Farm, tmp_path: Path) -> None:
+    """The result of an earlier run lies there whole, and this run's runner is killed before it can remove it."""
+    farm.places["bad"].python("write(answer); os.kill(os.getpid(), 9)")
+    _, told = execute(devices(farm, "bad"), tmp_path / "results")
+    assert told.how("bad") == ["FAILED runner"]
+    assert "an older one's" in told.said("bad")
+
+
+def test_a_run_is_not_resumed_with_another_artifact(
+    farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome, _ = execute(devices(farm, "good"), tmp_path / "results")
+    (cell,) = store.read_cells(outcome.folder)
+    other = cell.model.model_copy(update={"sha256": "f" * 64})
+    store.write_cell(outcome.folder, cell.model_copy(update={"model": other}))
+    with pytest.raises(UsageError, match="measured another"):
+        work(devices(farm, "good"), tmp_path / "results", resume=outcome.run)
+
+
+def test_the_board_stays_leased_while_files_are_sent(farm: Farm, tmp_path: Path) -> None:
+    """The first 120 s of a lease are free; a slow link needs longer than that for a runtime."""
+    agent = """
+if command == "lease":
+    sys.stdout.write(json.dumps({"granted": True}) + chr(10))
+    sys.stdout.flush()
+    for line in sys.stdin:
+        open(os.path.join(HERE, "order"), "a").write("lease " + line)
+    sys.exit()
+if command == "have":
+    sys.exit(print(json.dumps({"have": []})))
+if command == "receive":
+    sys.stdin.buffer.read(int(sys.argv[6]))
+    open(os.path.join(HERE, "order"), "a").write("receive" + chr(10))
+    sys.exit(print(json.dumps({"received": sys.argv[5]})))
+"""
+    farm.places["bad"].python(agent=agent)
+    _, told = execute(devices(farm, "bad"), tmp_path / "results")
+    assert measured(told.cells["bad"][0])
+    lines = (farm.places["bad"].bin / "order").read_text().split("\n")
+    assert all(float(line.split()[1]) > 200 for line in lines if line.startswith("lease"))
+    assert sum(line.startswith("lease") for line in lines) >= 2 + lines.count("receive") + 1
+
+
+def test_a_connection_that_breaks_before_the_first_cell_is_made_again(farm: Farm, tmp_path: Path) -> None:
+    cut = """
+if command == "probe" and count("probes") == 1:
+    pid = os.getpid()
+    while b"sshd" not in open("/proc/%d/comm" % pid, "rb").read():
+        pid = int(open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[1])
+    os.kill(pid, 9)
+    time.sleep(9)
+"""
+    farm.places["bad"].python(agent=cut)
+    _, told = execute(devices(farm, "bad"), tmp_path / "results")
+    assert (farm.places["bad"].bin / "probes").stat().st_size == 2
+    assert measured(told.cells["bad"][0]), told.said("bad")
+
+
+def test_a_connection_that_is_refused_is_not_left_open(sshd: Sshd) -> None:
+    (sshd.bin / "sh").write_text("#!/bin/sh\necho not-a-path\n")
+    (sshd.bin / "sh").chmod(0o755)
+    before = threading.active_count()
+    with pytest.raises(TransportError, match="not a path"):
+        SshConnection(target(sshd))
+    assert threading.active_count() <= before
+
+
+def test_a_board_listed_twice_is_measured_once_after_the_other() -> None:
+    fleet = config.parse(
+        "devices: [{name: a, board: generic, host: Pi}, {name: b, board: generic, host: pi}, "
+        "{name: c, board: generic, host: pi, port: 2222}]"
+    )
+    found = [[[device.name for device in step] for step in group] for group in groups(fleet.devices)]
+    assert found == [[["a"], ["b"]], [["c"]]]
