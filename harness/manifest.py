@@ -30,6 +30,18 @@ class TensorSpec(_Record):
     zero_point: int | None = None
 
 
+class Agreement(_Record):
+    """How a file's answers compare with the Keras model's it was made from, on the test images.
+
+    ``same_top1`` of ``images`` have the same most probable class; ``max_difference`` is the largest difference of any
+    probability.
+    """
+
+    same_top1: int = Field(ge=0)
+    images: int = Field(gt=0)
+    max_difference: float = Field(ge=0, le=1)
+
+
 class Artifact(_Record):
     """One file, ``<variant>.<format>`` beside the manifest (it may be absent when it is too big to commit).
 
@@ -47,6 +59,7 @@ class Artifact(_Record):
     quantisation: str
     accuracy: float = Field(ge=0, le=1)
     accuracy_runtime: str
+    agreement: Agreement | None = None
 
     @property
     def filename(self) -> str:
@@ -67,6 +80,21 @@ class Step(_Record):
     validation_accuracy: float | None = None
     accuracy: float | None = None
     seconds: float | None = None
+
+
+class Zeroed(_Record):
+    """A file of this network after its smallest weights (``share`` of all, by magnitude) were set to zero in it: what
+    pruning without removing channels gives. ``latency_ratio`` is its median latency over that of the file with no
+    weight zeroed, one thread, by turns on the machine that built it; the file itself isn't kept.
+    """
+
+    filename: str
+    share: float = Field(ge=0, lt=1)
+    bytes: int = Field(gt=0)
+    gzip_bytes: int = Field(gt=0)
+    validation_accuracy: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1)
+    latency_ratio: float = Field(gt=0)
 
 
 class SplitRecord(_Record):
@@ -134,6 +162,7 @@ class Manifest(_Record):
     artifacts: tuple[Artifact, ...]
     confusion: tuple[tuple[int, ...], ...] | None = None
     cross_checks: tuple[CrossCheck, ...] = ()
+    zeroed: tuple[Zeroed, ...] = ()
     libraries: dict[str, str]
     created: str
 

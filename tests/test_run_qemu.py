@@ -90,8 +90,8 @@ def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:
     again = {cell.cell: cell for cell in store.read_cells(Path(str(second["folder"])))}
     for cell in cells:
         a, b = (sorted(c.latency_ns)[len(c.latency_ns) // 2] for c in (cell, again[cell.cell]))
-        # 20 images are few: where the kernel's timer strikes moves the median by up to 0.11 %; benchmarks/boots.py holds
-        # it to 0.1 % with a whole split. ONNX Runtime's memory lies elsewhere in each process: up to 0.2 %
+        # 20 images are few: where the kernel's timer strikes moves the median by up to 0.11 %; benchmarks/boots.py
+        # holds it to 0.1 % with a whole split. ONNX Runtime's memory lies elsewhere in each process: up to 0.2 %
         allowed = 0.005 if cell.runtime.name == "onnxruntime" else 0.002
         assert abs(a - b) / a < allowed, (cell.cell, a, b)
     assert gone(*boards_of(cache))
