@@ -123,7 +123,7 @@ def test_a_connection_that_is_refused_is_not_left_open(sshd: Sshd) -> None:
     before = threading.active_count()
     with pytest.raises(TransportError, match="not a path"):
         SshConnection(target(sshd))
-    assert threading.active_count() <= before
+    until(lambda: threading.active_count() <= before, 10)  # paramiko closes its socket first, its thread ends by that
 
 
 def test_a_board_listed_twice_is_measured_once_after_the_other() -> None:

@@ -1,0 +1,225 @@
+"""What a fleet costs beside its work: ``harness run``, plain ``ssh`` in a loop, and ``ansible`` with forks, in one run.
+
+    python benchmarks/fleet_overhead.py [--boards 16] [--seconds 3] [--rounds 3] [--no-ansible]
+
+Every board is an sshd of its own on loopback, and the work is the same for all: a Python program on the board that
+waits (boards' computing does not fit on one machine; what the controller does is real) and gives a result of some kB,
+which must be on the controller in the end. Rounds are interleaved, each begins with another tool; medians are shown.
+Where there is no ``ansible`` program, ansible-core is installed into a throwaway virtual environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from tests.board_fixtures import PYTHON, Farm, good  # noqa: E402 - the checkout is on the path only now
+from tests.emulate_fixtures import environment  # noqa: E402
+
+#: What the plain tools start on a board; the harness's stand-in for the runner does the same.
+WORK = """#!{python} -S
+import time
+time.sleep({seconds})
+print({answer!r})
+"""
+MARK = '"schema"'
+ANSIBLE = "ansible-core>=2.17,<3"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One way to have the work done; ``run`` works in an empty folder and returns how many results came back."""
+
+    name: str
+    does: str
+    #: boards that it works on at a time
+    width: int
+    run: Callable[[Path], int]
+
+
+@dataclass(frozen=True)
+class Took:
+    """One tool's round. ``cpu_s``: processor time of its own processes, not of the boards'."""
+
+    seconds: float
+    cpu_s: float
+
+
+class Boards:
+    """The farm, as each tool wants it told: devices.yaml, an ssh configuration, an inventory."""
+
+    def __init__(self, folder: Path, count: int, seconds: float) -> None:
+        self.folder, self.names = folder, [f"b{number:03}" for number in range(count)]
+        #: of each ``harness run``: the time after its last cell was stored, which is the report's, in seconds
+        self.report_s: list[float] = []
+        self.farm = Farm(folder / "farm", self.names)
+        answer = json.dumps(good())
+        hosts = []
+        for name, place in self.farm.places.items():
+            place.python(f"time.sleep({seconds})")
+            (place.bin / "board-work").write_text(WORK.format(python=PYTHON, seconds=seconds, answer=answer))
+            (place.bin / "board-work").chmod(0o755)
+            hosts.append(
+                f"Host {name}\n HostName 127.0.0.1\n Port {place.port}\n IdentityFile {self.farm.client_key}\n"
+                f" UserKnownHostsFile {self.farm.known_hosts}\n StrictHostKeyChecking yes\n LogLevel ERROR\n"
+            )
+        self.config, self.inventory, self.devices = folder / "config", folder / "inventory", folder / "devices.yaml"
+        self.config.write_text("".join(hosts))
+        self.inventory.write_text("".join(f"{name} ansible_python_interpreter={PYTHON}\n" for name in self.names))
+        entries = [self.farm.entry(name, runtimes=["litert"]) for name in self.names]
+        self.devices.write_text(yaml.safe_dump({"devices": entries}))
+
+    def harness(self, out: Path) -> int:
+        command = [
+            sys.executable, "-m", "harness", "run", "--devices", str(self.devices), "--results", str(out / "results"),
+            "--models", str(REPOSITORY / "models"), "--reports", str(out / "reports"), "--quick",
+            "--model", "mobilenet-v3-small", "--variant", "int8",
+        ]  # fmt: skip
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        ended, paths = time.time(), list((out / "results").glob("*/cells/*.json"))
+        self.report_s.append(ended - max((path.stat().st_mtime for path in paths), default=ended))
+        cells = [json.loads(path.read_text()) for path in paths]
+        measured = sum(bool(cell["latency_ns"]) and cell["status"] != "FAILED" for cell in cells)
+        if measured < len(self.names):
+            print(done.stderr[-2000:], file=sys.stderr)
+        return measured
+
+    def ssh(self, out: Path, width: int) -> int:
+        """``width`` 1: a loop, as people write it; else by xargs."""
+        quoted = f"ssh -n -F {self.config} $1 board-work >{out}/$1"
+        script = f"for b in {' '.join(self.names)}; do set -- $b; {quoted}; done"
+        if width > 1:
+            script = f"printf '%s\\n' {' '.join(self.names)} | xargs -P {width} -I NAME sh -c '{quoted}' sh NAME"
+        subprocess.run(["sh", "-c", script], check=False)
+        return sum(MARK in path.read_text() for path in out.iterdir())
+
+    def ansible(self, out: Path, program: str) -> int:
+        """Ad hoc, with pipelining and a shared connection for each board: as fast as its manual makes it."""
+        (out / "cp").mkdir()
+        settings = {
+            "ANSIBLE_SSH_ARGS": f"-F {self.config} -o ControlMaster=auto -o ControlPersist=1s",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(out / "cp"), "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOME": str(out),
+            "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_NOCOLOR": "1",
+        }  # fmt: skip
+        command = [program, "all", "-i", str(self.inventory), "--forks", str(len(self.names)), "-o"]
+        done = subprocess.run(
+            [*command, "-m", "command", "-a", "board-work"],
+            env={**os.environ, "LC_ALL": "C.UTF-8", **settings}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        found = sum("CHANGED" in line and "schema" in line for line in done.stdout.splitlines())
+        if found < len(self.names):
+            print(done.stdout[-1000:], done.stderr[-1000:], file=sys.stderr)
+        return found
+
+
+@contextmanager
+def boards(count: int, seconds: float) -> Iterator[Boards]:
+    """Up until the ``with`` block ends."""
+    with tempfile.TemporaryDirectory(prefix="fo-") as folder:  # short: control sockets' paths are limited
+        made = Boards(Path(folder), count, seconds)
+        try:
+            yield made
+        finally:
+            made.farm.stop()
+
+
+def tools(made: Boards, ansible: str | None) -> list[Tool]:
+    count = len(made.names)
+    found = [
+        Tool("harness run", "checks, leases, measures, judges and stores each; then a report", count, made.harness),
+        Tool("ssh in a loop", "starts the program, keeps its output", 1, lambda out: made.ssh(out, 1)),
+        Tool(f"ssh, xargs -P {count}", "the same, all at once", count, lambda out: made.ssh(out, count)),
+    ]
+    if ansible:
+        found.append(
+            Tool(f"ansible --forks {count}", "module `command`, pipelining", count, lambda o: made.ansible(o, ansible))
+        )
+    return found
+
+
+def rounds(made: Boards, chosen: list[Tool], count: int) -> dict[str, list[Took]]:
+    """Each tool ``count`` times, in turn.
+
+    Raises:
+        SystemExit: a tool brought back fewer results than there are boards.
+    """
+    took: dict[str, list[Took]] = {tool.name: [] for tool in chosen}
+    for number in range(count):
+        first = number % len(chosen)
+        for tool in chosen[first:] + chosen[:first]:
+            with tempfile.TemporaryDirectory(prefix="fo-") as out:
+                before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+                results = tool.run(Path(out))
+                seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+            if results != len(made.names):
+                sys.exit(f"{tool.name}: {results} of {len(made.names)} results")
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            took[tool.name].append(Took(seconds, cpu))
+            print(f"round {number + 1}: {tool.name}: {seconds:.1f} s", file=sys.stderr, flush=True)
+    return took
+
+
+def table(chosen: list[Tool], took: dict[str, list[Took]], count: int, seconds: float) -> str:
+    """Markdown. The overhead is what is left of the time without the work, which ``width`` boards do at a time."""
+    lines = ["| tool | what it does for a board | s | overhead per board, s | its processor time per board, s |"]
+    lines.append("|---|---|---|---|---|")
+    for tool in chosen:
+        spent = statistics.median(one.seconds for one in took[tool.name])
+        cpu = statistics.median(one.cpu_s for one in took[tool.name])
+        over = (spent - seconds * count / tool.width) / count
+        lines.append(f"| {tool.name} | {tool.does} | {spent:.1f} | {over:.2f} | {cpu / count:.2f} |")
+    return "\n".join(lines)
+
+
+@contextmanager
+def ansible_program(wanted: bool) -> Iterator[str | None]:
+    """The ``ansible`` that is here, or one that is installed for this run only; None where neither can be."""
+    here = shutil.which("ansible")
+    if here or not wanted:
+        yield here if wanted else None
+        return
+    with tempfile.TemporaryDirectory(prefix="fo-") as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        install = [f"{folder}/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", ANSIBLE]
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"left out: ansible can't be installed: {done.stderr.strip()[-200:]}", file=sys.stderr)
+        yield None if done.returncode else f"{folder}/bin/ansible"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--boards", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long a board works")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-ansible", action="store_true")
+    options = parser.parse_args()
+    with ansible_program(not options.no_ansible) as ansible, boards(options.boards, options.seconds) as made:
+        chosen = tools(made, ansible)
+        took = rounds(made, chosen, options.rounds)
+    print(f"{options.boards} boards, each works {options.seconds:g} s; median of {options.rounds} rounds\n")
+    print(table(chosen, took, options.boards, options.seconds))
+    harness, loop = (statistics.median(one.seconds for one in took[tool.name]) for tool in chosen[:2])
+    print(f"\nharness run / ssh in a loop: {harness / loop:.2f}")
+    print(f"the report's part of harness run: {statistics.median(made.report_s):.1f} s")
+
+
+if __name__ == "__main__":
+    main()
