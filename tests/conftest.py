@@ -37,3 +37,10 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         yield server
     finally:
         server.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What boots a board or goes on for minutes is slow, whether it says so or not: ``-m "not slow"`` is quick."""
+    for item in items:
+        if item.get_closest_marker("slow") is None and any(item.get_closest_marker(m) for m in ("soak", "qemu")):
+            item.add_marker(pytest.mark.slow)
