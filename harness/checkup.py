@@ -9,10 +9,12 @@ from typing import Any
 
 from harness.config import Device, Fleet
 from harness.doctor.check import Check
+from harness.doctor.edgetpu import check_compiler
 from harness.doctor.examine import examine
 from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
 from harness.errors import BoardError
+from harness.provision import edgetpu
 from harness.session import connecting
 from harness.transport.base import Connection
 
@@ -69,7 +71,8 @@ def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
         runtimes=device.runtimes or (),
         delegates=device.delegates,
     )
-    return (*checks, Check("reachable", "ok", "reached, and its host key is the expected one"))
+    ours = check_compiler(edgetpu.installed()) if "edgetpu" in device.delegates else []
+    return (*ours, *checks, Check("reachable", "ok", "reached, and its host key is the expected one"))
 
 
 def _emulator() -> tuple[Check, ...]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from importlib import resources
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from harness.config import Device
+from harness.doctor.edgetpu import check_compiler_log
 from harness.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
-from harness.fsio import sha256_bytes, write_atomic
 from harness.lease import Lease
 from harness.measure import Prepared
 from harness.paths import cache_dir
 from harness.plan import Job
-from harness.provision import wheels
+from harness.provision import edgetpu, own, wheels
 from harness.provision.probe import Probe, probe, send, send_s, stored
+from harness.provision.programs import runner_file, runner_sha256
 from harness.records import Reason
 from harness.testset import TestSet
 from harness.transport.base import Connection
@@ -90,20 +89,37 @@ class Session:
         self.connection.close()
 
     def resolve(self, jobs: list[Job]) -> tuple[list[Job], list[Reason]]:
-        """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason."""
+        """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason;
+        give those for an Edge TPU their compiled networks."""
         fits = wheels.available(self.probe.platform)
         kept, dropped = [], {}
         for job in jobs:
-            if self.device.runtimes is None and self.runtime_for(job) not in fits:
+            given = self.device.runtimes is not None or job.delegate in own.DELEGATES
+            if not given and self.runtime_for(job) not in fits:
                 try:
                     wheels.choose(job.runtime, self.probe.platform)
                 except ProvisionError as error:
                     dropped[job.runtime] = Reason(code="no-runtime", text=f"{self.device.name}: {error}")
                 continue
-            kept.append(job)
+            kept.append(self._compiled(job) if job.delegate == "edgetpu" else job)
         if jobs and not kept:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
+
+    def _compiled(self, job: Job) -> Job:
+        """The job with its network compiled for the Edge TPU. Where that can't be done it stays as it is: it runs on
+        the CPU then, and its verdict says so."""
+        found = edgetpu.compiled(job.shipped.path, job.shipped.artifact.sha256)
+        if found is None:
+            self.say(f"{edgetpu.COMPILER} is not installed here: {job.shipped.label} is not compiled for the Edge TPU")
+            return job
+        for check in check_compiler_log(found.log):
+            self.say(f"{job.shipped.label}: {check.text}")
+        if found.model is None:
+            return job
+        size = found.model.stat().st_size
+        artifact = job.shipped.artifact.model_copy(update={"sha256": found.sha256, "bytes": size})
+        return replace(job, shipped=replace(job.shipped, artifact=artifact, path=found.model))
 
     def runtime_for(self, job: Job) -> str:
         """The runtime that will run a job here: tflite-runtime stands in where LiteRT is not published."""
@@ -125,7 +141,7 @@ class Session:
             test = tests[job.samples]
             files[f"object:{test.file_sha256}"] = test.file
         self.lease.renew(LOOK_S)
-        for runtime in sorted({self.runtime_for(job) for job in jobs}):
+        for runtime in sorted({self.runtime_for(job) for job in jobs if job.delegate not in own.DELEGATES}):
             bundle = wheels.choose(runtime, self.probe.platform)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=self.say), strict=True):
                 files[f"wheel:{wheel.sha256}"] = path
@@ -162,11 +178,12 @@ class Session:
         """Where things lie on the board for a job."""
         objects = f"{self.connection.root}/objects"
         runtime = self.runtime_for(job)
+        ours = job.delegate not in own.DELEGATES
         return Prepared(
             runner=f"{objects}/{runner_sha256()}",
             model=f"{objects}/{job.shipped.artifact.sha256}",
             inputs=f"{objects}/{test.file_sha256}",
-            pythonpath=self._bundles[runtime],
+            pythonpath=self._bundles[runtime] if ours else own.pythonpath(self.connection.root, self.probe.python),
             runtime=runtime,
         )
 
@@ -265,23 +282,3 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
         device.name, device.host, device.user, device.port, device.identity_file, device.known_hosts, device.proxy_jump
     )
     return lambda: SshConnection(target, connect_timeout_s=timeout_s)
-
-
-@functools.cache
-def runner_bytes() -> bytes:
-    """The runner, as shipped."""
-    return resources.files("harness.ondevice").joinpath("runner.py").read_bytes()
-
-
-@functools.cache
-def runner_sha256() -> str:
-    """Its content hash, which is its name on a board."""
-    return sha256_bytes(runner_bytes())
-
-
-def runner_file() -> Path:
-    """The runner as a file on this machine (the package may be a zip)."""
-    path = cache_dir() / "runner" / f"{runner_sha256()}.py"
-    if not path.is_file() or path.read_bytes() != runner_bytes():
-        write_atomic(path, runner_bytes())
-    return path

@@ -12,6 +12,7 @@ from harness.provision import wheels
 from harness.provision.probe import probe, send, stored
 from harness.provision.wheels import Bundle, Platform, Wheel, available, choose, fetch, platform_of, table
 from harness.transport.local import LocalConnection
+from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,19 @@ def test_every_row_is_pinned_and_consistent() -> None:
             assert wheel.size_bytes > 100_000
             assert any(tag.endswith(bundle.machine) for tag in wheel.platforms)
             assert f"cp{bundle.python.replace('.', '')}" in wheel.file
+
+
+def test_the_boards_page_has_the_table_as_it_is() -> None:
+    columns = ("litert", "tflite", "onnxruntime")
+    found: dict[tuple[str, str], list[str]] = {}
+    for bundle in table():
+        cells = found.setdefault((bundle.python, bundle.machine), ["-"] * 3)
+        glibc = ".".join(map(str, bundle.glibc))
+        own = " + numpy of the board" if bundle.system else ""
+        cells[columns.index(bundle.runtime)] = f"{bundle.version} @ {glibc}{own}"
+    page = (REPOSITORY / "docs/boards/raspberry-pi.md").read_text()
+    for (python, machine), cells in found.items():
+        assert f"| {python} | {machine} | {' | '.join(cells)} |\n" in page
 
 
 def _fake_pip(monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:

@@ -159,3 +159,11 @@ def check_device(usb: str, edgetpu: str) -> list[Check]:
         text = f"the USB Accelerator is connected at {speeds[found[0]].strip()} Mbit/s"
         checks.append(Check("edgetpu-usb2", "warning", text, "use a USB 3 port and cable; USB 2 slows every inference"))
     return checks or [Check("edgetpu", "ok", "Edge TPU and libedgetpu found")]
+
+
+def check_compiler(here: bool) -> list[Check]:
+    """Is ``edgetpu_compiler`` on this machine, the controller? What isn't compiled runs on the board's CPU."""
+    if here:
+        return [Check("edgetpu-compiler", "ok", "edgetpu_compiler is installed on this machine")]
+    fix = "install edgetpu-compiler from Coral's packages here (x86-64 Linux only), or leave the delegate out"
+    return [Check("edgetpu-compiler-missing", "error", "this machine has no edgetpu_compiler", fix)]

@@ -50,6 +50,7 @@ def examine(
             checks += jetson.check_clocks(told["jetson_clocks"])
         if family.name == "coral-dev" or "edgetpu" in delegates:
             checks += edgetpu.check_device(told["usb"], told["edgetpu"])
+        checks += jetson.check_providers(told["onnxruntime"], delegates)
     if not told["end"]:
         fix = "try again; is the board stable?"
         checks.append(Check("answer-incomplete", "error", "the board's answer ends before its end", fix))

@@ -6,6 +6,7 @@ Formats: NVIDIA L4T Development Guide 32.7, "Power Management for Jetson Nano" a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.doctor.check import Check
@@ -154,3 +155,26 @@ def check_clocks(text: str) -> list[Check]:
         fix = "sudo jetson_clocks (lasts until the next boot)"
         checks.append(Check("clocks-unlocked", "warning", "clocks go up and down with the load", fix))
     return checks or [Check("clocks", "ok", "all cores on, clocks locked")]
+
+
+_PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
+
+
+def check_providers(text: str, delegates: Sequence[str]) -> list[Check]:
+    """Does the board's own Python have an ONNX Runtime with what the GPU delegates need? No wheel of ours has.
+
+    Args:
+        text: the probe's ``1.11.0 TensorrtExecutionProvider CUDAExecutionProvider CPUExecutionProvider``.
+    """
+    wanted = [name for name in delegates if name in _PROVIDERS]
+    if not wanted:
+        return []
+    version, *found = clean(text, 400).split() or [""]
+    fix = "install NVIDIA's onnxruntime-gpu for this JetPack and Python (Jetson Zoo), or leave the delegate out"
+    if not version:
+        return [Check("gpu-runtime-missing", "error", "python3 there has no onnxruntime of its own", fix)]
+    missing = [_PROVIDERS[name] for name in wanted if _PROVIDERS[name] not in found]
+    if missing:
+        text = f"onnxruntime {version} there has no {' and no '.join(missing)}"
+        return [Check("gpu-runtime-missing", "error", text, fix)]
+    return [Check("gpu-runtime", "ok", f"onnxruntime {version} with {', '.join(_PROVIDERS[name] for name in wanted)}")]

@@ -39,6 +39,9 @@ _SECTIONS = {
         " echo $(cat $d/idVendor):$(cat $d/idProduct) $(cat $d/speed); done"
     ),
     "edgetpu": "ls /dev/apex_* 2>&1; ldconfig -p | grep libedgetpu || ls /usr/lib/*/libedgetpu*",
+    "onnxruntime": (
+        "timeout 10 python3 -c 'import onnxruntime as o;print(o.__version__,*o.get_available_providers())'"
+    ),
     "disk": 'df -Pk "$HOME"',
     "memory": "grep -E '^Mem(Total|Available):' /proc/meminfo",
     "load": "cat /proc/loadavg",

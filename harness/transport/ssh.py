@@ -234,7 +234,8 @@ def _connect(target: SshTarget, timeout_s: float) -> Any:
                 fix=f"connect once by hand, compare the fingerprint: ssh {f'-p {target.port} ' if target.port else ''}"
                 f"{f'{target.user}@' if target.user else ''}{target.host}",
             ) from error
-        raise UnreachableError(f"{where}: no SSH there: {error}", fix="is it an SSH server, and is it up?") from error
+        said = "it takes the connection and says nothing" if "No existing session" in str(error) else str(error)
+        raise UnreachableError(f"{where}: no SSH there: {said}", fix="is it an SSH server, and is it up?") from error
     except (OSError, EOFError) as error:
         raise UnreachableError(
             f"{where}: can't be reached: {error}", fix="is it switched on, and the name right?"

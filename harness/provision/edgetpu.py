@@ -1,0 +1,70 @@
+"""Networks for the Edge TPU are compiled here, on the controller: the compiler is a program for x86-64 Linux only."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.fsio import sha256_bytes, sha256_file, write_atomic
+from harness.paths import cache_dir
+
+COMPILER = "edgetpu_compiler"
+#: The compiler gives up by itself after 180 s for each part of a network.
+LIMIT_S = 900
+_LOG_CHARS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What became of a network: the compiled file (None where the compiler gave up) and all that the compiler said."""
+
+    model: Path | None
+    sha256: str
+    log: str
+
+
+def installed() -> bool:
+    """Whether this machine has the compiler."""
+    return shutil.which(COMPILER) is not None
+
+
+def compiled(model: Path, sha256: str) -> Compiled | None:
+    """The network compiled for the Edge TPU, from the cache where the same compiler has done it before.
+
+    Args:
+        model: a TFLite file; ``sha256`` its content's.
+
+    Returns:
+        None where there is no compiler.
+    """
+    program = shutil.which(COMPILER)
+    if program is None:
+        return None
+    folder = cache_dir() / "edgetpu" / sha256_bytes(f"{sha256} {sha256_file(Path(program))}".encode())
+    out, log = folder / "model_edgetpu.tflite", folder / "log"
+    if not log.is_file():
+        _compile(program, model, out, log)
+    if not out.is_file():
+        return Compiled(None, "", log.read_text())
+    return Compiled(out, sha256_file(out), log.read_text())
+
+
+def _compile(program: str, model: Path, out: Path, log: Path) -> None:
+    """``log`` is written last: it says that the rest is there."""
+    with tempfile.TemporaryDirectory() as work:
+        given = Path(work) / "model.tflite"
+        shutil.copyfile(model, given)
+        try:
+            done = subprocess.run(
+                [program, "-s", "-o", work, str(given)], capture_output=True, timeout=LIMIT_S, check=False
+            )
+            said = (done.stdout + done.stderr).decode("utf-8", "replace")
+        except (OSError, subprocess.SubprocessError) as error:
+            said = f"Compilation failed: {error}"
+        made = Path(work) / "model_edgetpu.tflite"
+        if made.is_file():
+            write_atomic(out, made.read_bytes())
+    write_atomic(log, said[:_LOG_CHARS])

@@ -1,0 +1,21 @@
+"""What only the board itself can have: a GPU build of ONNX Runtime belongs to its CUDA and TensorRT, and no wheel that
+we could bring fits them. So for these delegates the board's own Python is taken as it is."""
+
+from __future__ import annotations
+
+#: Delegates whose runtime the board must have by itself.
+DELEGATES = frozenset({"cuda", "tensorrt"})
+_STORE = "/.cache/harness"
+
+
+def pythonpath(root: str, python: str) -> str:
+    """Where ``pip install --user`` put things on the board; the runner is started without that folder (``-s``), since
+    nothing of the user's may slip into a measurement that we bring the runtime for.
+
+    Args:
+        root: the harness's folder on the board; the home folder is above it.
+        python: the board's version, ``3.6.9``.
+    """
+    if not root.endswith(_STORE):
+        return ""
+    return f"{root.removesuffix(_STORE)}/.local/lib/python{'.'.join(python.split('.')[:2])}/site-packages"
