@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from harness import stats
 from harness.manifest import CrossCheck, Manifest, Trial
 from harness.report import render
-from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure, for_page
+from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure, for_page, lost
 from harness.report.data import ReportData, gather
+from harness.report.seeds import over_seeds
 from tests.cell_factory import make_cell, make_manifest, make_run
 
 
@@ -74,7 +76,7 @@ def test_what_is_missing_is_a_dash_with_the_command_that_makes_it(tmp_path: Path
     assert rows(table)["ghostnet"]["subject_percent"] is None
     assert rows(table)["ghostnet"]["to_make"] == "harness build ghostnet --split subject"
     assert "| – |" in table.markdown()
-    assert ",,,,,,harness build ghostnet --split subject" in table.csv()
+    assert ",,,,,,,,,,harness build ghostnet --split subject" in table.csv()
 
 
 def test_several_seeds_of_one_fold_count_its_images_once() -> None:
@@ -83,6 +85,58 @@ def test_several_seeds_of_one_fold_count_its_images_once() -> None:
     assert found is not None
     assert (found.images, found.right) == (98, 78)
     assert "seeds 0, 1" in found.source
+
+
+def seeds(scheme: Literal["random", "subject"], profile: str = "full", **by_seed: tuple[float, ...]) -> CrossCheck:
+    """``s0=(0.9, 0.8)``: seed 0, accuracy of its folds 0 and 1."""
+    trials = tuple(
+        Trial(seed=int(name[1:]), fold=fold, accuracy=accuracy, n_test=100)
+        for name, accuracies in by_seed.items()
+        for fold, accuracy in enumerate(accuracies)
+    )
+    return CrossCheck(scheme=scheme, folds=10, profile=profile, trials=trials)
+
+
+def test_seeds_of_the_random_split_stand_beside_the_shipped_figure(tmp_path: Path) -> None:
+    manifest = trained("ghostnet", seeds("random", s0=(0.97,), s1=(0.95,), s2=(0.99,)), accuracy=96 / 99)
+    table = accuracy_table(data(tmp_path, manifest, trained("mnasnet")))
+    row = rows(table)["ghostnet"]
+    assert row["random_percent"] == pytest.approx(100 * 96 / 99)  # as shipped
+    assert "as shipped" in str(row["random_source"])
+    assert row["random_seeds"] == 3
+    spread = [row[f"random_{name}_percent"] for name in ("mean", "lowest", "highest")]
+    assert spread == [pytest.approx(97), pytest.approx(95), pytest.approx(99)]
+    page = for_page(table)
+    assert ("random_over_seeds", "Mean over seeds (range)") in page.columns
+    assert not any(name == "subject_over_seeds" for name, _ in page.columns)
+    assert (
+        rows(page)["ghostnet"]["random_over_seeds"] == "97.0\N{NO-BREAK SPACE}% of 3 (95.0 to 99.0\N{NO-BREAK SPACE}%)"
+    )
+    assert rows(page)["mnasnet"]["random_over_seeds"] is None
+
+
+def test_seeds_are_compared_on_the_folds_all_of_them_have() -> None:
+    found = over_seeds(trained("ghostnet", seeds("subject", s0=(0.9, 0.1), s1=(0.8,))), "subject")
+    assert found is not None
+    assert (found.shares, found.folds) == ((0.9, 0.8), frozenset({0}))
+    assert over_seeds(trained("ghostnet", seeds("subject", s0=(0.9,))), "subject") is None
+    assert over_seeds(trained("ghostnet"), "random") is None
+
+
+def test_full_seeds_count_before_quick_ones() -> None:
+    quick = seeds("random", "quick", s0=(0.5,), s1=(0.5,), s2=(0.5,))
+    found = over_seeds(trained("ghostnet", quick, seeds("random", s0=(0.9,), s1=(0.9,))), "random")
+    assert found is not None
+    assert found.mean == pytest.approx(0.9)
+
+
+def test_what_compression_cost_is_the_mean_over_seeds_on_the_same_folds() -> None:
+    full = trained("resvgg19", seeds("subject", s0=(0.92, 0.5)), accuracy=98 / 99)
+    pruned = trained("resvgg19-pruned", seeds("subject", s0=(0.91,), s1=(0.89,), s2=(0.90,)), accuracy=97 / 99)
+    said = lost(full, pruned)
+    assert "random split, 98.0% against 99.0%, -1.0 points" in said
+    assert "over 3 seeds against 92.0%, -2.0 points" in said
+    assert lost(None, pruned) == ""
 
 
 def test_a_full_training_counts_before_more_folds_of_a_quick_one() -> None:

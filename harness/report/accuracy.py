@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Literal
 
 from harness import stats
 from harness.manifest import CrossCheck, Manifest
 from harness.report.data import ReportData
 from harness.report.provenance import precise
+from harness.report.seeds import Scheme, over_seeds, share
 from harness.report.table import Table, Value
 from harness.safetext import clean
 
 PLAIN, RESIDUAL = "vgg19", "resvgg19"
-SCHEMES: tuple[tuple[Literal["random", "subject"], str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))
+SCHEMES: tuple[tuple[Scheme, str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Figure:
         return stats.wilson(self.right, self.images)
 
 
-def figure(manifest: Manifest, scheme: Literal["random", "subject"]) -> Figure | None:
+def figure(manifest: Manifest, scheme: Scheme) -> Figure | None:
     """A network's accuracy under that split; None where nobody trained it so.
 
     The shipped artifact counts for the scheme it was built with, and folds for the subject-disjoint one: they cover
@@ -90,6 +90,8 @@ def _columns(*first: tuple[str, str]) -> tuple[tuple[str, str], ...]:
             (f"{scheme}_percent", f"{title} split (%)"), (f"{scheme}_low_percent", "95 % interval, low (%)"),
             (f"{scheme}_high_percent", "high (%)"), (f"{scheme}_images", "Test images"),
             (f"{scheme}_leak", "of people also in training"), (f"{scheme}_source", "From"),
+            (f"{scheme}_seeds", "Seeds"), (f"{scheme}_mean_percent", "Mean over seeds (%)"),
+            (f"{scheme}_lowest_percent", "Lowest seed (%)"), (f"{scheme}_highest_percent", "Highest seed (%)"),
         ]  # fmt: skip
     return (*columns, ("to_make", "To make what is missing"))
 
@@ -101,12 +103,20 @@ def _row(name: str, manifest: Manifest | None, *first: Value) -> tuple[Value, ..
     for scheme, _ in SCHEMES:
         found = figure(manifest, scheme) if manifest else None
         if found is None:
-            values += [None] * 6
+            values += [None] * 10
             missing.append(f"harness build {name} --split {scheme}")
             continue
-        shown = [share * 100 for share in (found.interval.value, found.interval.low, found.interval.high)]
-        values += [*shown, found.images, found.leak, found.source]
+        shown = [value * 100 for value in (found.interval.value, found.interval.low, found.interval.high)]
+        values += [*shown, found.images, found.leak, found.source, *_seed_values(manifest, scheme)]
     return (*values, "; ".join(missing) or None)
+
+
+def _seed_values(manifest: Manifest | None, scheme: Scheme) -> list[Value]:
+    """Number of seeds, mean, lowest, highest; all missing where there are fewer than two."""
+    seeds = over_seeds(manifest, scheme) if manifest else None
+    if seeds is None:
+        return [None] * 4
+    return [len(seeds.seeds), seeds.mean * 100, min(seeds.shares) * 100, max(seeds.shares) * 100]
 
 
 def accuracy_table(data: ReportData) -> Table:
@@ -138,36 +148,76 @@ def ablation_table(data: ReportData) -> Table:
 def for_page(table: Table) -> Table:
     """The same in fewer columns, so that both splits are seen side by side; what figures rest on comes last."""
     names = [name for name, _ in table.columns]
-    first = names.index("random_percent")
+    first, data = names.index("random_percent"), names.index("data")
+    rows = [dict(zip(names, row, strict=True)) for row in table.rows]
+    several = {scheme: any(row[f"{scheme}_seeds"] for row in rows) for scheme, _ in SCHEMES}
     columns = [(name, heading) for name, heading in table.columns[:first] if name != "data"]
     for scheme, title in SCHEMES:
         columns += [(scheme, title), (f"{scheme}_interval", "95 % interval")]
+        columns += [(f"{scheme}_over_seeds", "Mean over seeds (range)")] * several[scheme]
     columns.append(("rests_on", "What they rest on"))
-    data = names.index("data")
-    rows = tuple(
-        (*row[:data], *row[data + 1 : first], *_shown(dict(zip(names, row, strict=True)))) for row in table.rows
+    shown = tuple(
+        (*values[:data], *values[data + 1 : first], *_shown(row, several))
+        for values, row in zip(table.rows, rows, strict=True)
     )
-    return Table(table.name, table.title, tuple(columns), rows, table.note, table.missing)
+    return Table(table.name, table.title, tuple(columns), shown, table.note, table.missing)
 
 
-def _shown(row: dict[str, Value]) -> list[Value]:
-    """Figure and interval of each split, and a sentence on what they rest on."""
+def _shown(row: dict[str, Value], several: dict[Scheme, bool]) -> list[Value]:
+    """Figure, interval and seeds of each split, and a sentence on what they rest on."""
     values: list[Value] = []
     rests = [f"Data: {row['data']}."] if row["data"] else []
     for scheme, title in SCHEMES:
-        share, low, high = (row[f"{scheme}_{name}"] for name in ("percent", "low_percent", "high_percent"))
-        if share is None or low is None or high is None:
-            values += [None, None]
-            continue
         values += [
-            f"{float(share):.1f}\N{NO-BREAK SPACE}%",
-            f"{float(low):.1f} to {float(high):.1f}\N{NO-BREAK SPACE}%",
+            _percents(row, f"{scheme}_percent"),
+            _percents(row, f"{scheme}_low_percent", f"{scheme}_high_percent"),
         ]
-        leak = f", {row[f'{scheme}_leak']} of people also in training" if row[f"{scheme}_leak"] else ""
-        rests.append(f"{title}: {row[f'{scheme}_images']} images{leak}, {row[f'{scheme}_source']}.")
+        if several[scheme]:
+            values.append(_seeds_shown(row, scheme))
+        if row[f"{scheme}_percent"] is not None:
+            leak = f", {row[f'{scheme}_leak']} of people also in training" if row[f"{scheme}_leak"] else ""
+            rests.append(f"{title}: {row[f'{scheme}_images']} images{leak}, {row[f'{scheme}_source']}.")
     if row["to_make"]:
         rests.append(f"To make what is missing: {row['to_make']}")
     return [*values, " ".join(rests)]
+
+
+def _percents(row: dict[str, Value], *names: str) -> str | None:
+    """``97.0 %`` or ``91.5 to 99.0 %``; None where there is none."""
+    found = [row[name] for name in names]
+    if any(value is None for value in found):
+        return None
+    return " to ".join(f"{float(value or 0):.1f}" for value in found) + "\N{NO-BREAK SPACE}%"
+
+
+def _seeds_shown(row: dict[str, Value], scheme: Scheme) -> str | None:
+    mean = _percents(row, f"{scheme}_mean_percent")
+    if mean is None:
+        return None
+    span = _percents(row, f"{scheme}_lowest_percent", f"{scheme}_highest_percent")
+    return f"{mean} of {row[f'{scheme}_seeds']} ({span})"
+
+
+def lost(full: Manifest | None, pruned: Manifest) -> str:
+    """What compression cost, split by split, in points; the pruned network's mean over seeds where it has several."""
+    said = []
+    for scheme, title in SCHEMES if full else ():
+        before, after = figure(full, scheme) if full else None, figure(pruned, scheme)
+        if before is None or after is None:
+            continue
+        was, now, words = before.interval.value, after.interval.value, f"{after.interval.value:.1%}"
+        if seeds := over_seeds(pruned, scheme):
+            now, words = seeds.mean, f"mean {seeds.said}"
+            was = _on(full, scheme, seeds.folds, seeds.profile) or was
+        said.append(f"{title.lower()} split, {words} against {was:.1%}, {(now - was) * 100:+.1f} points")
+    return "; ".join(said)
+
+
+def _on(manifest: Manifest | None, scheme: Scheme, folds: frozenset[int], profile: str) -> float | None:
+    """A network's accuracy on just these folds; None where some is missing."""
+    checks = [c for c in manifest.cross_checks if (c.scheme, c.profile) == (scheme, profile)] if manifest else []
+    trials = [trial for check in checks for trial in check.trials if trial.fold in folds]
+    return share(trials) if {trial.fold for trial in trials} == folds else None
 
 
 def _difference(plain: Manifest | None, residual: Manifest | None) -> str:

@@ -24,11 +24,13 @@ def winners_table(data: ReportData, found: list[Best]) -> Table:
     columns = [("device", "Board"), ("emulated", "Emulated"), ("pick", "Pick"), ("accuracy_percent", "Accuracy (%)")]
     columns += [(f"pick_{clock.column}", f"Pick's median ({clock.unit})") for clock in data.clocks]
     columns += [("fastest", "Fastest"), ("most_accurate", "Most accurate"), ("cells", "Valid cells")]
+    columns += [("compressed", "Of these, rivals pruned by us"), ("against_rivals", "Against rivals")]
     rows = []
     for best in found:
         values: list[Value] = [best.board, best.emulated, best.pick, best.accuracy * 100]
         values += [best.value if clock.unit == best.unit else None for clock in data.clocks]
-        rows.append((*values, best.fastest, best.accurate, best.cells))
+        compressed = ", ".join(sorted(best.compressed)) or None
+        rows.append((*values, best.fastest, best.accurate, best.cells, compressed, best.standing or None))
     note = "The pick is the fastest artifact that gets at most one image in 99 fewer right than the most accurate one."
     return Table("winners", "Which network wins on which board", tuple(columns), tuple(rows), note)
 

@@ -17,6 +17,7 @@ from harness.errors import ReportError
 from harness.manifest import Manifest
 from harness.records import RunInfo
 from harness.report import kept
+from harness.report.roles import role
 from harness.safetext import clean, for_figure
 
 
@@ -57,9 +58,9 @@ class ReportData:
     """Everything a page, a table or a figure is drawn from.
 
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell when several runs are given)
-    plus: ``clock_key``, ``board_label``, ``label`` (network and variant), ``kind`` (variant.format), ``value``,
-    ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused),
-    sorted for reading. Numbers are NaN unless the cell is VALID.
+    plus: ``clock_key``, ``board_label``, ``label`` (network and variant), ``kind`` (variant.format), ``role``
+    (harness/report/roles.py), ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90``
+    (early stopping; NaN where refused), sorted for reading. Numbers are NaN unless the cell is VALID.
     """
 
     runs: tuple[RunInfo, ...]
@@ -100,19 +101,19 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
     infos = [store.read_run(folder) for folder in runs]
     tables = [kept.frame_of(folder) for folder in runs]
     bad = [file for _, unread in tables for file in unread]
-    found: dict[str, Manifest] = {}
-    for folder in runs if manifests is None else ():
-        found.update(store.read_manifests(folder))
+    if manifests is None:
+        manifests = {name: each for folder in runs for name, each in store.read_manifests(folder).items()}
     planned = dict.fromkeys(cell for info in infos for cell in info.planned)
     unreadable = {file.path.stem for file in bad}
     every = pd.concat([table for table, _ in tables], ignore_index=True) if len(tables) > 1 else tables[0][0]
     newest = _newest(every)
-    frame = _enrich(every if len(newest) == len(every) else every.iloc[list(newest.values())].reset_index(drop=True))
+    frame = every if len(newest) == len(every) else every.iloc[list(newest.values())].reset_index(drop=True)
+    frame = _enrich(frame, manifests)
     present = set(frame.clock_key)
     return ReportData(
         runs=tuple(infos),
         cells=frame,
-        manifests=dict(found if manifests is None else manifests),
+        manifests=dict(manifests),
         bad_files=tuple(bad),
         replaced=len(every) - len(newest),
         clocks=tuple(clock for clock in _CLOCKS.values() if clock.key in present),
@@ -135,11 +136,12 @@ def clock_of(emulated: bool, clock: str) -> Clock:
     return _CLOCKS[(emulated, clock)]
 
 
-def _enrich(frame: pd.DataFrame) -> pd.DataFrame:
+def _enrich(frame: pd.DataFrame, manifests: Mapping[str, Manifest]) -> pd.DataFrame:
     columns: dict[str, list[Any]] = {
         name: _each(lambda text: clean(text, 80), frame[name]) for name in ("device", "board", "model", "variant")
     }
     columns["clock_key"] = _each(lambda e, c: clock_of(e, c).key, frame.emulated, frame.clock)
+    columns["role"] = _each(lambda name: role(name, manifests.get(name)), columns["model"])
     columns["kind"] = _each("{}.{}".format, columns["variant"], frame.format)
     splits = frame.split_sha256.nunique() > 1  # accuracies on different images don't belong in one figure
     several = frame.threads.nunique() > 1

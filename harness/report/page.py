@@ -12,13 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.compare import Comparison
-from harness.report import claims
+from harness.report import claims, rivals
 from harness.report.accuracy import for_page
 from harness.report.data import ReportData
 from harness.report.evidence import content
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
 from harness.report.grid import grid
 from harness.report.history import History
+from harness.report.roles import COMPRESSED
 from harness.report.summary import Findings
 from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic
@@ -87,13 +88,17 @@ SECTIONS = (
     ("latency", "Latency", ""),
     ("distribution", "Every sample", "Dots run from top to bottom in the order measured, so drift shows as a slope."),
     ("threads", "More threads", ""),
-    ("chain", "Compression path", ""),
+    (
+        "chain", "Compression path",
+        "What each step costs in accuracy, and what one image costs after it: in multiply-accumulates, then as "
+        "measured, on each board that ran both the network and its pruned form.",
+    ),
     ("size", "Model size", ""),
     ("memory", "Memory", "The kernel's own high-water mark of the runner's process, Python and runtime included."),
     ("energy", "Energy", ""),
     ("confusion", "Right and wrong, class by class", ""),
     ("timeline", "Evidence over time", "Did heat or a lower frequency go with slower passes?"),
-)
+)  # fmt: skip
 _MOST_STDERR = 20
 
 
@@ -121,6 +126,7 @@ def index(
         "data": data, "tables": tables, "figures": by_plot, "sections": SECTIONS, "pages": pages, "left_out": left_out,
         "winners": findings.winners, "verdicts": findings.verdicts, "agreements": findings.agreements,
         "disagreements": findings.disagreements, "trust": _trust(data), "overlap": _overlap(data),
+        "rivals": rivals.for_page(findings.rivals), "compressed": bool((data.cells.role == COMPRESSED).any()),
         "synthetic": synthetic(data.cells), "emulated": bool(data.cells.emulated.any()), "stderrs": _stderrs(data),
         "for_page": for_page, "grid": cells, "grid_json": cells.json(),
     }  # fmt: skip

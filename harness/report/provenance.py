@@ -66,7 +66,8 @@ def artifacts_table(data: ReportData) -> Table:
         ("network", "Network"), ("file", "File"), ("sha256", "SHA-256"), ("bytes", "Bytes"),
         ("gzip_bytes", "Bytes after gzip"),
         ("input", "Input"), ("quantisation", "Quantisation"), ("accuracy_percent", "Accuracy when built (%)"),
-        ("runtime", "Measured with"), ("ran", "Ran here"),
+        ("runtime", "Measured with"), ("keras_same_top1", "Same top answer as Keras"), ("keras_images", "of images"),
+        ("keras_max_difference", "Largest difference of a probability"), ("ran", "Ran here"),
     )  # fmt: skip
     ran = set(data.cells.model_sha256)
     rows: list[tuple[Value, ...]] = []
@@ -77,11 +78,17 @@ def artifacts_table(data: ReportData) -> Table:
             shape = "x".join(map(str, a.input.shape))
             rows.append((manifest.name, a.filename, a.sha256, a.bytes, a.gzip_bytes, f"{a.input.dtype} {shape}",
                          clean(a.quantisation, 120), a.accuracy * 100, clean(a.accuracy_runtime, 60),
-                         a.sha256 in ran))  # fmt: skip
+                         *_agreement(a), a.sha256 in ran))  # fmt: skip
     for _, cell in data.cells[~data.cells.model_sha256.isin(listed)].drop_duplicates("model_sha256").iterrows():
         known = (str(cell.model), str(cell.kind), clean(cell.model_sha256, 64), int(cell.model_bytes))
-        rows.append((*known, None, None, "no manifest names it", None, None, True))
+        rows.append((*known, None, None, "no manifest names it", *[None] * 5, True))
     return Table("artifacts", "Artifacts", columns, tuple(rows))
+
+
+def _agreement(artifact: Artifact) -> tuple[Value, Value, Value]:
+    """How the file's answers compare with the Keras model's it was made from."""
+    found = artifact.agreement
+    return (found.same_top1, found.images, found.max_difference) if found else (None, None, None)
 
 
 def steps_table(data: ReportData) -> Table:

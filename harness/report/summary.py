@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ import pandas as pd
 
 from harness.report.claims import Claim, claims
 from harness.report.data import Clock, ReportData
+from harness.report.rivals import Versus, against, standing
+from harness.report.roles import COMPRESSED
 from harness.safetext import clean
 
 #: A network may be this much less accurate than the board's best one and still be its pick (one image in 99).
@@ -18,7 +21,8 @@ PICK_WITHIN = 0.0102
 
 @dataclass(frozen=True)
 class Best:
-    """One board's answer. ``unit`` belongs to ``value``; ``note`` says what kind of number that is."""
+    """One board's answer. ``unit`` belongs to ``value``; ``note`` says what kind of number that is; ``compressed`` has
+    those of the three labels that are rivals after our compression; ``standing`` is ours against all rivals."""
 
     board: str
     emulated: bool
@@ -36,22 +40,25 @@ class Best:
     cells: int
     note: str
     pick_artifact: str
+    compressed: frozenset[str]
+    standing: str
 
 
-_BEST = ["board_label", "emulated", "label", "value", "accuracy", "n", "model_sha256"]
+_BEST = ["board_label", "emulated", "label", "role", "value", "accuracy", "n", "model_sha256"]
 
 
-def winners(data: ReportData) -> list[Best]:
+def winners(data: ReportData, found: Sequence[Versus] = ()) -> list[Best]:
     """For each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate), the fastest
     and the most accurate artifact."""
-    found = []
+    best = []
     for clock in data.clocks:
         for board, cells in data.of(clock)[_BEST].groupby("board_label", sort=False):
-            found.append(_best(clock, str(board).replace(" (emulated)", ""), cells))
-    return found
+            versus = [each for each in found if (each.label, each.clock) == (board, clock)]
+            best.append(_best(clock, str(board).replace(" (emulated)", ""), cells, standing(versus)))
+    return best
 
 
-def _best(clock: Clock, board: str, cells: pd.DataFrame) -> Best:
+def _best(clock: Clock, board: str, cells: pd.DataFrame, stands: str) -> Best:
     by_speed = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
     top = float(cells.accuracy.max())
     pick = by_speed[by_speed.accuracy >= top - PICK_WITHIN].iloc[0]
@@ -63,6 +70,8 @@ def _best(clock: Clock, board: str, cells: pd.DataFrame) -> Best:
         fastest=str(fastest.label), fastest_value=float(fastest.value), fastest_accuracy=float(fastest.accuracy),
         accurate=str(accurate.label), accurate_value=float(accurate.value), accurate_accuracy=float(accurate.accuracy),
         cells=len(cells), note=clock.note, pick_artifact=str(pick.model_sha256),
+        compressed=frozenset(str(each.label) for each in (pick, fastest, accurate) if each.role == COMPRESSED),
+        standing=stands,
     )  # fmt: skip
 
 
@@ -125,6 +134,7 @@ class Findings:
     agreements: list[Agreement]
     verdicts: dict[str, int]
     claims: list[Claim]
+    rivals: list[Versus]
 
     @property
     def disagreements(self) -> list[Agreement]:
@@ -134,4 +144,5 @@ class Findings:
 
 def find(data: ReportData) -> Findings:
     """All of the above."""
-    return Findings(winners(data), agreement(data), verdicts(data), claims(data))
+    rivals = against(data)
+    return Findings(winners(data, rivals), agreement(data), verdicts(data), claims(data, rivals), rivals)

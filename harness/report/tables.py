@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report import accuracy, boards, claims, provenance
+from harness.report import accuracy, boards, claims, provenance, rivals, zeroed
 from harness.report.data import ReportData, records
 from harness.report.summary import Findings
 from harness.report.table import Table, Value, number, whole
@@ -17,6 +17,7 @@ def build(data: ReportData, findings: Findings) -> dict[str, Table]:
     made = [
         boards.winners_table(data, findings.winners),
         _cells(data),
+        rivals.rivals_table(data, findings.rivals),
         boards.boards_table(data),
         boards.agreement_table(findings.agreements),
         boards.recall_table(data),
@@ -25,6 +26,7 @@ def build(data: ReportData, findings: Findings) -> dict[str, Table]:
         provenance.networks_table(data),
         provenance.artifacts_table(data),
         provenance.steps_table(data),
+        zeroed.zeroed_table(data),
         claims.claims_table(findings.claims),
         _not_valid(data),
         _skipped(data),
@@ -36,9 +38,9 @@ def _cells(data: ReportData) -> Table:
     """One row per cell. Each clock has columns of its own: milliseconds and instructions never share one."""
     columns: list[tuple[str, str]] = [
         ("device", "Board"), ("board", "Family"), ("emulated", "Emulated"), ("clock", "Clock"), ("model", "Network"),
-        ("variant", "Variant"), ("format", "Format"), ("runtime", "Runtime"), ("delegate", "Delegate"),
-        ("threads", "Threads"), ("dataset", "Data"), ("synthetic", "Synthetic data"), ("split", "Split"),
-        ("status", "Status"), ("accuracy_percent", "Accuracy (%)"), ("images", "Images"),
+        ("role", "Form"), ("variant", "Variant"), ("format", "Format"), ("runtime", "Runtime"),
+        ("delegate", "Delegate"), ("threads", "Threads"), ("dataset", "Data"), ("synthetic", "Synthetic data"),
+        ("split", "Split"), ("status", "Status"), ("accuracy_percent", "Accuracy (%)"), ("images", "Images"),
     ]  # fmt: skip
     for clock in data.clocks:
         columns += [
@@ -58,8 +60,8 @@ def _cells(data: ReportData) -> Table:
 
 
 _SHOWN = (
-    "device", "board", "emulated", "clock", "model", "variant", "format", "runtime", "delegate", "threads", "dataset",
-    "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
+    "device", "board", "emulated", "clock", "model", "role", "variant", "format", "runtime", "delegate", "threads",
+    "dataset", "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
     "first_inference_ns", "samples",
     "model_bytes", "peak_rss_bytes", "macs", "parameters", "run",
 )  # fmt: skip
@@ -69,9 +71,9 @@ def _cell_row(data: ReportData, row: dict[str, Any]) -> tuple[Value, ...]:
     get = row.__getitem__
     valid = get("status") == "VALID"
     values: list[Value] = [
-        get("device"), get("board"), bool(get("emulated")), get("clock"), get("model"), get("variant"), get("format"),
-        get("runtime"), get("delegate"), int(get("threads")), get("dataset"), bool(get("synthetic")), get("scheme"),
-        get("status"), number(get("accuracy") * 100 if valid else None), int(get("n")),
+        get("device"), get("board"), bool(get("emulated")), get("clock"), get("model"), get("role"), get("variant"),
+        get("format"), get("runtime"), get("delegate"), int(get("threads")), get("dataset"), bool(get("synthetic")),
+        get("scheme"), get("status"), number(get("accuracy") * 100 if valid else None), int(get("n")),
     ]  # fmt: skip
     for clock in data.clocks:
         mine = valid and get("clock_key") == clock.key

@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness.manifest import Manifest, Step
 from harness.report.data import ReportData
 from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, heading, log_axis, new
+from harness.report.figures.measured import measured
+from harness.report.roles import PRUNED
 from harness.report.table import brief
 from harness.safetext import for_figure, slug
 
@@ -15,12 +17,12 @@ def paths(data: ReportData) -> list[Drawing]:
     """One figure a network whose steps changed what it costs; the others have nothing to show but two dots."""
     found = []
     used = set(data.cells.model)
-    for name, manifest in sorted(data.manifests.items()):
+    for name, manifest in sorted(data.manifests.items(), key=lambda item: (item[0] != PRUNED, item[0])):
         steps = [(step, accuracy(step)) for step in manifest.chain]
         known = [(step, value) for step, value in steps if value is not None]
         if name in used and len({step.macs for step, _ in known}) > 1:  # a path needs two places
             found.append(_path(manifest, known))
-    return found
+    return found[:1] + measured(data) + found[1:]
 
 
 def accuracy(step: Step) -> float | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.report.data import ReportData
-from harness.report.figures.canvas import INK, Drawing, kind_style
+from harness.report.figures.canvas import INK, Drawing, kind_style, log_axis
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
 from harness.report.table import brief
 from harness.safetext import slug
+
+#: Beyond this, slowest by fastest, bars from zero would show but the slowest: dots on a log axis take their place.
+WIDE = 30.0
 
 
 def bars(data: ReportData) -> list[Drawing]:
@@ -20,25 +25,42 @@ def bars(data: ReportData) -> list[Drawing]:
     for clock, board, every in per_board(data):
         cells, cut = shown(every)
         figure, axes = canvas(cells, board + cut)
-        y = np.arange(len(cells))
-        values = cells.value.to_numpy()
         low, high = np.array([np.percentile(s, (10, 90)) / 1e6 for s in cells.latency_ns]).T
-        axes.barh(y, values, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
+        wide = bool(cells.value.max() > WIDE * cells.value.min() > 0)
+        (_log_dots if wide else _linear_bars)(axes, cells, high)
+        y = np.arange(len(cells))
         axes.hlines(y, low, high, color=INK, lw=1.4)
         axes.plot(low, y, "|", high, y, "|", color=INK, ms=6, mew=1.4)
-        for row, value in enumerate(values):
-            axes.text(high[row] + float(high.max()) * 0.015, row, brief(value), va="center", fontsize=7.5)
-        axes.set_xlim(0, float(high.max()) * 1.14)
-        axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit})")
+        axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}){', log scale' if wide else ''}")
         kind_legend(figure, cells, Line2D([], [], color=INK, lw=1.4, label="middle 80 % of samples"))
         first, last = cells.iloc[0], cells.iloc[-1]
         alt = (
-            f"Bars of the median {clock.quantity.lower()} in {clock.unit} of {len(cells)} artifacts on {board}{cut}. "
+            f"{'Dots at' if wide else 'Bars of'} the median {clock.quantity.lower()} in {clock.unit} of {len(cells)} "
+            f"artifacts on {board}{cut}. "
             f"Lowest: {first.label} with {brief(first.value)}; highest: {last.label} with {brief(last.value)}."
         )
         name = f"latency-{clock.key}-{slug(board)}"
         drawings.append(Drawing(name, "latency", f"{clock.quantity} on {board}", alt, figure))
     return drawings
+
+
+def _linear_bars(axes: Axes, cells: pd.DataFrame, high: np.ndarray[Any, Any]) -> None:
+    """Bars from zero, with their medians behind them."""
+    axes.barh(np.arange(len(cells)), cells.value, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
+    for row, value in enumerate(cells.value):
+        axes.text(high[row] + float(high.max()) * 0.015, row, brief(value), va="center", fontsize=7.5)
+    axes.set_xlim(0, float(high.max()) * 1.14)
+
+
+def _log_dots(axes: Axes, cells: pd.DataFrame, high: np.ndarray[Any, Any]) -> None:
+    """A bar on a log axis would begin nowhere, so dots; medians to their right."""
+    for row, (kind, value) in enumerate(zip(cells.kind, cells.value, strict=True)):
+        colour, marker = kind_style(kind)
+        axes.plot([value], [row], marker, color=colour, ms=6.5, mew=0, alpha=0.9)
+        axes.annotate(
+            brief(value), (high[row], row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5
+        )
+    log_axis(axes, float(cells.value.min()), float(high.max()) * 1.6)  # room for the number of the slowest
 
 
 def distribution(data: ReportData) -> list[Drawing]:

@@ -1,6 +1,9 @@
-"""Accuracy against latency on one board, with the frontier no other artifact beats."""
+"""Accuracy against latency on one board, with the frontier no other artifact beats, and a dashed one of the rivals that
+went through our compression."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,6 +11,7 @@ from matplotlib.axes import Axes
 from harness.report.data import Clock, ReportData
 from harness.report.figures.canvas import INK, MUTED, Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.rows import per_board
+from harness.report.roles import COMPRESSED
 from harness.report.table import brief
 from harness.safetext import for_figure, slug
 
@@ -20,38 +24,69 @@ def frontier(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def scatter(data: ReportData) -> list[Drawing]:
-    """One figure a board; artifacts on the frontier are numbered and named below."""
+    """One figure a board; artifacts on a frontier are named below, by numbers or, the rivals pruned by us, letters."""
     return [_board(clock, board, cells) for clock, board, cells in per_board(data)]
 
 
 def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
-    best = frontier(cells)
-    figure, axes = new(3.5 + 0.17 * len(best))
-    for kind, mine in cells.groupby("kind"):
-        colour, marker = kind_style(str(kind))
-        axes.scatter(
-            mine.value, mine.accuracy * 100, c=colour, marker=marker, s=30, alpha=0.8, lw=0, label=for_figure(kind)
-        )
-    axes.plot(
-        best.value, best.accuracy * 100, color=MUTED, lw=1.2, drawstyle="steps-post", zorder=1, label="Pareto frontier"
-    )
+    compressed = cells[cells.role == COMPRESSED]
+    best, pruned = frontier(cells[cells.role != COMPRESSED]), frontier(compressed)
+    figure, axes = new(3.5 + 0.17 * (len(best) + len(pruned) + bool(len(pruned))))
+    _dots(axes, cells)
     log_axis(axes, float(cells.value.min()), float(cells.value.max()))
+    _line(axes, best, "-", "Pareto frontier")
+    _line(axes, pruned, "--", "rivals pruned by us")
     _accuracy_axis(axes, cells)
-    _number(axes, best)
+    _mark(axes, best, _NUMBERS, (-5, 4), "right", "bottom")
+    _mark(axes, pruned, _LETTERS, (5, -4), "left", "top")
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale")
     heading(figure, board)
-    lines = [
-        f"{i}  {label}: {brief(value)}, {accuracy:.1%}"
-        for i, (label, value, accuracy) in enumerate(zip(best.label, best.value, best.accuracy, strict=True), 1)
-    ]
-    axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)
-    legend_below(figure, axes, 5)
-    names = "; ".join(lines)
-    return Drawing(
-        f"pareto-{clock.key}-{slug(board)}", "pareto", f"Accuracy against {clock.quantity.lower()} on {board}",
+    lines, others = _named(best, _NUMBERS), _named(pruned, _LETTERS)
+    below = [*lines, *(["Rivals pruned by us:"] if others else []), *others]
+    axes.text(-0.1, -0.2, "\n".join(below), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)
+    legend_below(figure, axes, 4 if others else 5)
+    alt = (
         f"Scatter of accuracy in percent against median {clock.quantity.lower()} in {clock.unit} of {len(cells)} "
-        f"artifacts on {board}. On the Pareto frontier, fastest first: {names}.", figure,
-    )  # fmt: skip
+        f"artifacts on {board}. On the Pareto frontier, fastest first: {'; '.join(lines) or 'none'}."
+    )
+    if others:
+        alt += f" On the dashed frontier of the rivals pruned by us: {'; '.join(others)}."
+    title = f"Accuracy against {clock.quantity.lower()} on {board}"
+    return Drawing(f"pareto-{clock.key}-{slug(board)}", "pareto", title, alt, figure)
+
+
+_NUMBERS = tuple(str(i) for i in range(1, 1000))
+_LETTERS = (*"abcdefghijklmnopqrstuvwxyz", *(f"{x}{y}" for x in "abcdefghij" for y in "abcdefghijklmnopqrstuvwxyz"))
+
+
+def _dots(axes: Axes, cells: pd.DataFrame) -> None:
+    """Filled for networks as published and ours, hollow for rivals pruned by us."""
+    for kind, mine in cells.groupby("kind"):
+        colour, marker = kind_style(str(kind))
+        hollow = (mine.role == COMPRESSED).to_numpy()
+        label = for_figure(kind)
+        for some, face in ((mine[~hollow], colour), (mine[hollow], "none")):
+            if len(some):
+                axes.scatter(
+                    some.value, some.accuracy * 100, marker=marker, s=30, alpha=0.8, label=label, facecolors=face,
+                    edgecolors=colour, linewidths=1.2 if face == "none" else 0,
+                )  # fmt: skip
+                label = "_one entry in the legend is enough"
+
+
+def _line(axes: Axes, best: pd.DataFrame, style: str, label: str) -> None:
+    """Steps from point to point and on to the right edge: whoever has more time has the last accuracy too."""
+    if best.empty:
+        return
+    x, y = [*best.value, axes.get_xlim()[1]], [*best.accuracy * 100, best.accuracy.iloc[-1] * 100]
+    axes.plot(x, y, style, color=MUTED, lw=1.2, drawstyle="steps-post", zorder=1, label=label)
+
+
+def _named(best: pd.DataFrame, signs: Sequence[str]) -> list[str]:
+    return [
+        f"{sign}  {label}: {brief(value)}, {accuracy:.1%}"
+        for sign, label, value, accuracy in zip(signs, best.label, best.value, best.accuracy, strict=False)
+    ]
 
 
 def _accuracy_axis(axes: Axes, cells: pd.DataFrame) -> None:
@@ -61,10 +96,11 @@ def _accuracy_axis(axes: Axes, cells: pd.DataFrame) -> None:
     axes.set_ylabel("Accuracy on the test split (%)")
 
 
-def _number(axes: Axes, best: pd.DataFrame) -> None:
-    """A number at each frontier point; to the upper left, where by definition no other point can be."""
-    for i, (x, y) in enumerate(zip(best.value, best.accuracy * 100, strict=True), 1):
+def _mark(axes: Axes, best: pd.DataFrame, signs: Sequence[str], offset: tuple[int, int], ha: str, va: str) -> None:
+    """A sign at each point of a frontier: to the upper left, where by definition no point of its own kind can be, or,
+    for the other frontier, to the lower right, so that the signs of one spot don't lie on each other."""
+    for sign, x, y in zip(signs, best.value, best.accuracy * 100, strict=False):
         axes.annotate(
-            str(i), (x, y), xytext=(-5, 4), textcoords="offset points", ha="right", va="bottom", fontsize=8,
-            fontweight="bold", color=INK,
+            sign, (x, y), xytext=offset, textcoords="offset points", ha=ha, va=va, fontsize=8, fontweight="bold",
+            color=INK,
         )  # fmt: skip

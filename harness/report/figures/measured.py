@@ -1,0 +1,132 @@
+"""The compression path against measured latency: from each network to its pruned form, board by board."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from harness.report.data import Clock, ReportData
+from harness.report.figures.canvas import INK, MUTED, Drawing, heading, kind_style, log_axis, new
+from harness.report.figures.rows import per_board
+from harness.report.roles import FULL, parent
+from harness.report.table import brief
+from harness.safetext import for_figure, slug
+
+#: From what least was taken from to what most was.
+_PRECISION = ("fp32", "fp16", "dynamic", "int8")
+#: More paths than this can't be told apart in one figure; ours and the first by name are drawn.
+MOST_PATHS = 12
+
+
+@dataclass(frozen=True)
+class _Path:
+    """Measured places on the way: the parent's most precise artifact, the pruned network's, and its most quantised."""
+
+    name: str
+    cells: pd.DataFrame
+
+    @property
+    def line(self) -> str:
+        first, last = self.cells.iloc[0], self.cells.iloc[-1]
+        return (
+            f"{for_figure(self.name, 24)} {first.variant} to pruned {last.variant}: {brief(first.value)} to "
+            f"{brief(last.value)} (÷{brief(first.value / last.value)}), {first.accuracy:.1%} to {last.accuracy:.1%}"
+        )
+
+
+def measured(data: ReportData) -> list[Drawing]:
+    """One figure a board on which both ends of at least one path are VALID."""
+    drawings = []
+    for clock, board, every in per_board(data):
+        cells = every[every.threads == every.threads.min()]
+        found = [path for name in sorted(set(cells.model.map(parent))) if (path := _path(name, cells)) is not None]
+        found.sort(key=lambda path: path.name != FULL)
+        if found:
+            drawings.append(_draw(clock, board, found[:MOST_PATHS], len(found)))
+    return drawings
+
+
+def _path(name: str, cells: pd.DataFrame) -> _Path | None:
+    before, after = (_by_precision(cells[cells.model == each]) for each in (name, f"{name}-pruned"))
+    if before.empty or after.empty:
+        return None
+    places = pd.concat([before.head(1), after.head(1), after.tail(1)])
+    return _Path(name, places.drop_duplicates("label"))
+
+
+def _by_precision(cells: pd.DataFrame) -> pd.DataFrame:
+    """The fastest cell of each variant, the most precise one first."""
+    best = cells.sort_values("value", kind="stable").drop_duplicates("variant")
+    order = {variant: rank for rank, variant in enumerate(_PRECISION)}
+    return best.sort_values("variant", kind="stable", key=lambda column: column.map(order).fillna(len(order)))
+
+
+def _draw(clock: Clock, board: str, found: list[_Path], total: int) -> Drawing:
+    figure, axes = new(3.5 + 0.18 * len(found))
+    for path in reversed(found):  # ours comes last, so it lies on top
+        _one(axes, path)
+    every = pd.concat([path.cells for path in found])
+    log_axis(axes, float(every.value.min()), float(every.value.max()))
+    axes.invert_xaxis()
+    low, high = float(every.accuracy.min()) * 100, float(every.accuracy.max()) * 100
+    margin = max((high - low) * 0.15, 1.0)
+    axes.set_ylim(low - margin, high + margin)
+    _numbers(axes, found, every)
+    axes.set_ylabel("Accuracy on the test split (%)")
+    axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale, falling")
+    cut = f" ({len(found)} of {total} networks)" if len(found) < total else ""
+    heading(figure, f"{board}: compression{cut}")
+    lines = [f"{number}  {path.line}" for number, path in enumerate(found, 1)]
+    axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
+    kinds = sorted(every.kind.unique())
+    handles = [Line2D([], [], color=c, marker=m, lw=0, ms=5, label=for_figure(k)) for k, (c, m) in _looks(kinds)]
+    handles.append(Line2D([], [], color=INK, marker="o", mfc="none", lw=0, ms=9, label="before pruning"))
+    figure.legend(handles=handles, loc="outside lower left", ncols=4, handletextpad=0.3, columnspacing=1.2)
+    alt = f"Accuracy against median {clock.quantity.lower()} in {clock.unit} on {board}, before and after compression: "
+    name = f"chain-measured-{clock.key}-{slug(board)}"
+    return Drawing(name, "chain", f"Compression, measured on {board}", f"{alt}{'; '.join(lines)}.", figure)
+
+
+def _looks(kinds: list[str]) -> list[tuple[str, tuple[str, str]]]:
+    return [(kind, kind_style(kind)) for kind in kinds]
+
+
+def _one(axes: Axes, path: _Path) -> None:
+    ours = path.name == FULL
+    cells = path.cells
+    axes.plot(
+        cells.value, cells.accuracy * 100, "-", color=INK if ours else MUTED, lw=1.8 if ours else 0.9,
+        alpha=1 if ours else 0.7, zorder=3 if ours else 1,
+    )  # fmt: skip
+    places = list(zip(cells.kind, cells.value, cells.accuracy * 100, strict=True))
+    for kind, x, y in places:
+        colour, marker = kind_style(str(kind))
+        axes.plot([x], [y], marker, color=colour, ms=6 if ours else 4.5, mew=0, zorder=4)
+    _, x, y = places[0]
+    axes.plot([x], [y], "o", mfc="none", mec=INK, ms=10 if ours else 8, zorder=4)
+
+
+#: Where a number may stand beside its ring, in points.
+_BESIDE = ((-9, 5), (9, 5), (-9, -5), (9, -5), (0, 11), (0, -11), (-14, 0), (14, 0))
+
+
+def _numbers(axes: Axes, found: list[_Path], every: pd.DataFrame) -> None:
+    """A number at the start of each path, on that side where it is farthest from dots and other numbers."""
+    taken = axes.transData.transform(list(zip(every.value, every.accuracy * 100, strict=True))) * 72 / axes.figure.dpi
+    for number, path in enumerate(found, 1):
+        x, y = float(path.cells.value.iloc[0]), float(path.cells.accuracy.iloc[0]) * 100
+        place = axes.transData.transform((x, y)) * 72 / axes.figure.dpi
+        room = [
+            min(math.dist(place + step, other) for other in taken if math.dist(place, other) > 1e-6) for step in _BESIDE
+        ]
+        best = max(range(len(room)), key=lambda i: (min(room[i], 14.0), -i))  # more room than a number needs is no gain
+        taken = np.vstack([taken, place + _BESIDE[best]])
+        axes.annotate(
+            str(number), (x, y), xytext=_BESIDE[best], textcoords="offset points", ha="center", va="center", fontsize=8,
+            fontweight="bold" if path.name == FULL else "normal", color=INK, zorder=5,
+        )  # fmt: skip

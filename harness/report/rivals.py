@@ -1,0 +1,159 @@
+"""The pruned network against every rival, best artifact against best artifact, board by board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from harness import stats
+from harness.report.data import Clock, ReportData
+from harness.report.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
+from harness.report.table import Table, Value, brief
+
+#: Draws for an interval: a board with twenty rivals takes twenty intervals, and the third digit of none matters.
+_DRAWS = 400
+FASTER, SLOWER, UNSURE = "faster", "slower", "can't tell"
+
+
+@dataclass(frozen=True)
+class Side:
+    """The fastest artifact of one network on one board; ``value`` in the clock's unit."""
+
+    model: str
+    label: str
+    value: float
+    accuracy: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Versus:
+    """One rival on one board. ``ratio`` is our median by its median, so below 1 ours is faster; low and high are its
+    95 % interval, None where there are too few samples for one. ``role`` is PUBLISHED or COMPRESSED."""
+
+    board: str
+    label: str
+    family: str
+    emulated: bool
+    clock: Clock
+    threads: int
+    images: int
+    ours: Side
+    rival: Side
+    role: str
+    ratio: float
+    low: float | None
+    high: float | None
+
+    @property
+    def verdict(self) -> str:
+        """Whether ours is faster; an interval that holds 1 can't tell."""
+        if self.low is None or self.high is None or self.low <= 1 <= self.high:
+            return UNSURE
+        return FASTER if self.ratio < 1 else SLOWER
+
+
+_COLUMNS = ["device", "board", "board_label", "emulated", "model", "label", "role", "threads", "value", "accuracy",
+            "model_bytes", "latency_ns", "n"]  # fmt: skip
+
+
+def against(data: ReportData) -> list[Versus]:
+    """Every rival on every board that has the pruned network too, with the fewest threads measured there; published
+    ones first, then from fast to slow."""
+    found = []
+    for clock in data.clocks:
+        for _, cells in data.of(clock)[_COLUMNS].groupby("board_label", sort=False):
+            if PRUNED in set(cells.model):
+                found += _board(clock, cells[cells.threads == cells.threads.min()])
+    return found
+
+
+def _board(clock: Clock, cells: pd.DataFrame) -> list[Versus]:
+    best = cells.sort_values("value", kind="stable").drop_duplicates("model")
+    mine = best[best.model == PRUNED]
+    if mine.empty:
+        return []
+    ours = next(mine.itertuples())
+    rivals = best[best.role != OURS].sort_values("role", kind="stable", key=lambda role: role == COMPRESSED)
+    return [_versus(clock, ours, rival) for rival in rivals.itertuples()]
+
+
+def _versus(clock: Clock, ours: Any, rival: Any) -> Versus:
+    low = high = None
+    try:
+        interval = stats.bootstrap_ratio(rival.latency_ns, ours.latency_ns, images=ours.n, resamples=_DRAWS).interval
+        low, high = interval.low, interval.high
+    except stats.TooFewSamplesError:
+        pass  # the ratio stands without an interval, and nothing is called faster
+    return Versus(
+        str(ours.device), str(ours.board_label), str(ours.board), bool(ours.emulated), clock, int(ours.threads),
+        int(ours.n), _side(ours), _side(rival), str(rival.role), ours.value / rival.value, low, high,
+    )  # fmt: skip
+
+
+def _side(cell: Any) -> Side:
+    return Side(str(cell.model), str(cell.label), float(cell.value), float(cell.accuracy), int(cell.model_bytes))
+
+
+def standing(found: list[Versus]) -> str:
+    """One board in half a sentence: how many rivals ours is faster than, published and pruned ones apart."""
+    said = []
+    for role, words in ((PUBLISHED, "as published"), (COMPRESSED, "pruned by us")):
+        mine = [each for each in found if each.role == role]
+        if mine:
+            said.append(f"{sum(each.verdict == FASTER for each in mine)} of {len(mine)} {words}")
+    return f"{PRUNED} is faster than {' and '.join(said)}" if said else ""
+
+
+def rivals_table(data: ReportData, found: list[Versus]) -> Table:
+    """One row a rival and board; each clock has columns of its own."""
+    columns = [("device", "Board"), ("emulated", "Emulated"), ("rival", "Rival"), ("form", "Form"), ("ours", "Ours")]
+    for clock in data.clocks:
+        columns += [
+            (f"ours_{clock.column}", f"Ours ({clock.unit})"),
+            (f"rival_{clock.column}", f"Rival ({clock.unit})"),
+        ]
+    columns += [
+        ("ratio", "Ours by rival's"), ("ratio_low", "95 % interval, low"), ("ratio_high", "high"),
+        ("verdict", "Ours is"), ("ours_accuracy_percent", "Accuracy, ours (%)"),
+        ("rival_accuracy_percent", "rival (%)"), ("ours_bytes", "Bytes, ours"),
+        ("rival_bytes", "rival"), ("threads", "Threads"),
+    ]  # fmt: skip
+    rows = []
+    for each in found:
+        ours, rival = each.ours, each.rival
+        values: list[Value] = [each.board, each.emulated, rival.label, each.role, ours.label]
+        for clock in data.clocks:
+            values += [ours.value, rival.value] if clock == each.clock else [None, None]
+        rows.append((
+            *values, each.ratio, each.low, each.high, each.verdict, ours.accuracy * 100, rival.accuracy * 100,
+            ours.bytes, rival.bytes, each.threads,
+        ))  # fmt: skip
+    note = (
+        "The fastest artifact of each network on the board. A ratio below 1 means that ours is faster; where its "
+        "interval holds 1, these samples can't tell. A rival pruned by us went through the same compression as ours: "
+        "nobody published it, and the paper's claim is about published ones."
+    )
+    return Table("rivals", f"{PRUNED} against every rival", tuple(columns), tuple(rows), note)
+
+
+def for_page(found: list[Versus]) -> Table:
+    """The same in fewer columns."""
+    columns = (
+        ("device", "Board"), ("rival", "Rival"), ("form", "Form"), ("medians", "Ours and rival's median"),
+        ("ratio", "Ours by rival's"), ("interval", "95 % interval"), ("verdict", "Ours is"),
+        ("accuracy", "Accuracy, ours and rival's"), ("kilobytes", "kB"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            each.label, each.rival.label, each.role,
+            f"{brief(each.ours.value)} and {brief(each.rival.value)} {each.clock.unit}", round(each.ratio, 4),
+            f"{each.low:.4g} to {each.high:.4g}" if each.low is not None else None, each.verdict,
+            f"{each.ours.accuracy:.1%} and {each.rival.accuracy:.1%}",
+            f"{brief(each.ours.bytes / 1e3)} and {brief(each.rival.bytes / 1e3)}",
+        )
+        for each in found
+    )  # fmt: skip
+    return Table("rivals", f"{PRUNED} against every rival", columns, rows)

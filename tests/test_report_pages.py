@@ -1,0 +1,65 @@
+"""Pages beside the report's own: a comparison of two runs, and cells over time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.compare import compare
+from harness.errors import ReportError
+from harness.report import render, render_comparison, render_history
+from tests.cell_factory import make_cell, make_run
+from tests.test_report import HERE, digests, few, rows
+
+
+def test_pages_beside_are_linked_once_they_are_there(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, [make_cell(dev=HERE)], name=name) for name in ("a", "b")]
+    out = tmp_path / "out"
+    index = render(runs, out, formats=["svg"]).index
+    assert index is not None
+    text = index.read_text()
+    assert "<code>harness compare OLDER NEWER --out reports</code>" in text
+    assert "<code>harness report --history --out reports</code>" in text
+    assert 'href="history.html"' not in text
+    render_comparison(compare(*runs), out, formats=["svg"])
+    render_history(runs, out, formats=["svg"])
+    render(runs, out, formats=["svg"])
+    text = index.read_text()
+    assert 'href="compare.html"' in text
+    assert 'href="history.html"' in text
+    assert "not made yet" not in text
+
+
+def test_a_comparison_has_a_page(tmp_path: Path) -> None:
+    cells = few()
+    slow = [c.model_copy(update={"latency_ns": tuple(x + x // 10 for x in c.latency_ns)}) for c in cells]
+    found = compare(make_run(tmp_path, cells, name="a"), make_run(tmp_path, slow, name="b"), 0.05)
+    paths = render_comparison(found, tmp_path / "out")
+    assert paths.index is not None
+    text = paths.index.read_text()
+    assert "tripped" in text
+    assert text.count("<img ") == 2
+    table = rows(tmp_path / "out" / "tables" / "compare.csv")
+    assert {row["verdict"] for row in table} == {"slower", "refused"}
+    assert digests(tmp_path / "out") == again(lambda out: render_comparison(found, out), tmp_path)
+
+
+def again(make: object, tmp_path: Path) -> dict[str, str]:
+    make(tmp_path / "second")  # type: ignore[operator]
+    return digests(tmp_path / "second")
+
+
+def test_history_marks_significant_changes(tmp_path: Path) -> None:
+    runs = []
+    for i, factor in enumerate((1.0, 1.0, 1.08)):
+        cells = [make_cell(dev=HERE, median_ms=10 * factor, seed=i), make_cell("ghostnet", dev=HERE, seed=i)]
+        runs.append(make_run(tmp_path, cells, name=f"run-{i}"))
+    paths = render_history(runs, tmp_path / "out")
+    found = {row["cell"]: row for row in rows(tmp_path / "out" / "tables" / "history.csv")}
+    assert re.fullmatch(r"run-2: \+[78]\.\d %", found["mobilenet-v2 int8.tflite 1T"]["changes"])
+    assert found["ghostnet int8.tflite 1T"]["changes"] == ""
+    assert paths.index is not None
+    with pytest.raises(ReportError, match="at least two"):
+        render_history(runs[:1], tmp_path / "out")
