@@ -52,6 +52,14 @@ ATTACKS = {
     "1,000,001 samples": Attack("answer['latency_ns'] = [1] * 1000001", said="latency_ns"),
     "a million wrong samples": Attack("answer['latency_ns'] = ['x'] * 1000000", said="latency_ns"),
     "small JSON, huge in memory": Attack("raw(b'[' + b'{},' * 10000000 + b'{}]'); os._exit(0)", said="JSON"),
+    "zip bomb": Attack(
+        "import io, zipfile; made = io.BytesIO(); bomb = zipfile.ZipFile(made, 'w', zipfile.ZIP_DEFLATED); "
+        "bomb.writestr('x', bytes(64 << 20)); bomb.close(); raw(made.getvalue()); os._exit(0)",
+        said="JSON",
+    ),
+    "a right answer, compressed": Attack(
+        "import gzip; raw(gzip.compress(json.dumps(answer).encode() + b' ' * (64 << 20))); os._exit(0)", said="JSON"
+    ),
     "a million unknown keys": Attack("answer.update({'k%d' % i: 0 for i in range(1000000)})", said="JSON"),
     "nested 5,000,000 deep": Attack("raw(b'[' * 5000000); os._exit(0)", said="JSON"),
     "wrong schema": Attack("answer['schema'] = 99", said="schema"),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness import config, run, store
-from harness.errors import StoreError, TransportError, UsageError
+from harness.errors import ConfigError, StoreError, TransportError, UsageError
 from harness.measure import run_cell
 from harness.plan import groups
 from harness.records import Cell
 from harness.transport.ssh import SshConnection
-from tests.board_fixtures import Farm, execute, measured, running, work
+from tests.board_fixtures import NET, Farm, descendants, execute, measured, running, work
+from tests.conftest import MODELS
+from tests.emulate_fixtures import environment
 from tests.faults_fixtures import THREE, WAIT, devices, farm, go, short_pauses, until, waiting
 from tests.sshd_fixtures import Sshd
 from tests.test_transport import target
@@ -133,3 +138,37 @@ def test_a_board_listed_twice_is_measured_once_after_the_other() -> None:
     )
     found = [[[device.name for device in step] for step in group] for group in groups(fleet.devices)]
     assert found == [[["a"], ["b"]], [["c"]]]
+
+
+@pytest.mark.slow
+def test_a_key_stays_where_it_is(farm: Farm, tmp_path: Path) -> None:
+    """Not a line of the private key in what is stored, reported, printed or sent, nor where any user of a machine can
+    look: in the words that processes were started with, on the controller and on the board."""
+    farm.places["bad"].python(
+        "time.sleep(0.1)\ncount('waiting')\nwhile not os.path.exists(HERE + '/go'): time.sleep(0.05)"
+    )
+    (tmp_path / "devices.yaml").write_text(yaml.safe_dump({"devices": [farm.entry("bad", runtimes="litert")]}))
+    command = [
+        sys.executable, "-m", "harness", "--debug", "run", "--devices", "devices.yaml", "--models", str(MODELS),
+        "--quick", "--model", NET, "--variant", "int8",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        until(waiting(farm))
+        running_now = [process.pid, *descendants(process.pid), *descendants(farm.servers["bad"].pid)]
+        words = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running_now)
+        go(farm)
+        printed, _ = process.communicate(timeout=120)
+    assert b"--job" in words  # the board's side was looked at, too
+    files = [path for name in ("results", "reports", "bad/home") for path in (tmp_path / name).rglob("*")]
+    written = [path.read_bytes() for path in files if path.is_file()]
+    assert len(written) > 5
+    for line in farm.client_key.read_bytes().splitlines()[1:-1]:
+        assert not any(line in place for place in (words, printed, *written))
+
+
+def test_a_password_in_a_device_list_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse("devices: [{name: a, board: generic, host: h, password: hunter2}]")
+    assert "hunter2" not in f"{caught.value} {caught.value.fix}"
