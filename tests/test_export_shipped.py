@@ -20,9 +20,14 @@ FILES = [
     for artifact in manifest.load(MODELS, name).artifacts
     if (MODELS / name / artifact.filename).exists()
 ]
-#: int8 files that don't reach 98 of 99 same answers as fp32, and what they do reach. A shortfall, not a licence: hard
-#: swish and squeeze-and-excitation lose most in 8 bits, and a network that isn't sure of itself tips over sooner.
+#: int8 files that don't answer as fp32 does, or the Keras model they were made from, on all test images but one; and on
+#: how many they do. A shortfall, not a licence: hard swish and squeeze-and-excitation lose most in 8 bits, and a
+#: network that isn't sure of itself tips over sooner.
 SHORTFALL = {("mobilenet-v3-small", "int8.tflite"): 95, ("mobilenet-v3-small", "int8.onnx"): 97}
+
+#: networks whose manifests were written before agreement with Keras was recorded; a build records it: take it out then
+NO_AGREEMENT_YET = {"mobilenet-v2", "mobilenet-v3-small", "resvgg19", "resvgg19-pruned"}
+RECORDED = [(name, artifact) for name in manifest.names(MODELS) for artifact in manifest.load(MODELS, name).artifacts]
 
 
 def ids(value: object) -> str:
@@ -34,6 +39,20 @@ def test_files_are_those_of_the_manifest(name: str, artifact: Artifact) -> None:
     path = MODELS / name / artifact.filename
     assert path.stat().st_size == artifact.bytes
     assert sha256_file(path) == artifact.sha256
+
+
+@pytest.mark.parametrize(("name", "artifact"), RECORDED, ids=ids)
+def test_agreement_with_keras_is_close(name: str, artifact: Artifact) -> None:
+    found = artifact.agreement
+    if found is None:
+        assert name in NO_AGREEMENT_YET, f"harness build {name}"
+        return
+    assert found.images == manifest.load(MODELS, name).split.n_test
+    if artifact.variant == "fp32":
+        assert found.max_difference <= 1e-3
+        assert found.same_top1 == found.images
+    elif artifact.variant == "int8":
+        assert found.same_top1 >= SHORTFALL.get((name, artifact.filename), found.images - 1)
 
 
 @pytest.mark.parametrize("name", manifest.names(MODELS))

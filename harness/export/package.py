@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from harness.export import onnx, runtimes, tflite
 from harness.fsio import sha256_bytes
-from harness.manifest import VARIANTS, Artifact, Format, Variant
+from harness.manifest import VARIANTS, Agreement, Artifact, Format, Variant
 
 #: training images that set int8 ranges
 CALIBRATION = 200
@@ -42,6 +42,7 @@ def export_all(
         One record per file, and the fp32 TFLite model's confusion matrix (row = truth).
     """
     chosen = representative[:: max(1, len(representative) // CALIBRATION)]
+    expected = np.asarray(model.predict(images.astype(np.float32)[..., None], batch_size=64, verbose=0))
     artifacts = []
     confusion = np.zeros((classes, classes), dtype=np.int64)
     for variant in VARIANTS:
@@ -49,11 +50,16 @@ def export_all(
             path = folder / f"{variant}.{fmt}"
             export = tflite.export_tflite if fmt == "tflite" else onnx.export_onnx
             export(model, path, variant, chosen)
-            guess = runtimes.probabilities(path, images).argmax(1)
+            given = runtimes.probabilities(path, images)
+            guess = given.argmax(1)
             if (variant, fmt) == ("fp32", "tflite"):
                 np.add.at(confusion, (labels, guess), 1)
-            artifacts.append(_record(path, variant, fmt, float((guess == labels).mean())))
-            progress(f"{model.name}: {path.name} {artifacts[-1].bytes} bytes, accuracy {artifacts[-1].accuracy:.4f}")
+            right, alike = float((guess == labels).mean()), agreement(given, expected)
+            artifacts.append(_record(path, variant, fmt, right, alike))
+            progress(
+                f"{model.name}: {path.name} {artifacts[-1].bytes} bytes, accuracy {right:.4f}, as Keras says on "
+                f"{alike.same_top1} of {alike.images}"
+            )
     return artifacts, tuple(tuple(int(n) for n in row) for row in confusion)
 
 
@@ -62,7 +68,16 @@ def formats(variant: Variant) -> tuple[Format, ...]:
     return ("tflite",) if variant == "dynamic" else ("tflite", "onnx")
 
 
-def _record(path: Path, variant: Variant, fmt: Format, accuracy: float) -> Artifact:
+def agreement(given: npt.NDArray[np.float64], expected: npt.NDArray[Any]) -> Agreement:
+    """How a file's probabilities (N, classes) compare with the Keras model's."""
+    return Agreement(
+        same_top1=int((given.argmax(1) == expected.argmax(1)).sum()),
+        images=len(given),
+        max_difference=float(np.abs(given - expected).max()),
+    )
+
+
+def _record(path: Path, variant: Variant, fmt: Format, accuracy: float, alike: Agreement) -> Artifact:
     content = path.read_bytes()
     taken, given = runtimes.tensor_specs(path)
     return Artifact(
@@ -76,4 +91,5 @@ def _record(path: Path, variant: Variant, fmt: Format, accuracy: float) -> Artif
         quantisation=(tflite.QUANTISATION if fmt == "tflite" else onnx.QUANTISATION)[variant],
         accuracy=accuracy,
         accuracy_runtime=runtimes.runtime_name(path),
+        agreement=alike,
     )
