@@ -13,14 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import manifest as manifests
+from harness.compress.budget import AS_REGISTERED, Targets
 from harness.data import sources, splits
 from harness.data.dataset import Dataset, Split
 from harness.errors import ArtifactError, MissingExtraError, UsageError
 from harness.export import committed
+from harness.export.measures import reference_file
 from harness.fsio import write_atomic
 from harness.job import Job, Progress, make
-from harness.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial
+from harness.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial, Zeroed
 from harness.networks import registry
+from harness.networks.registry import Network
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_litert", "onnx", "onnxruntime", "tf2onnx")
 _VERSIONS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime")
@@ -52,6 +55,8 @@ def build(
     cache: Path,
     progress: Progress,
     only_folds: Sequence[int] = (),
+    repeats: int = 1,
+    targets: Targets = AS_REGISTERED,
 ) -> list[Manifest]:
     """Train, compress and export networks; returns their manifests, which are stored too.
 
@@ -64,20 +69,27 @@ def build(
         data: ``synthetic`` or a CK+ copy, as :func:`harness.data.sources.spec` writes it.
         split: ``random`` or ``subject``.
         profile: ``quick`` or ``full``.
-        seed: of the split, the weights, augmentation and dropout.
+        seed: of the split, and of the first training: weights, augmentation and dropout.
         folds: of the subject-disjoint cross-validation.
         models: folder the results go to.
         cache: folder for training state; can be deleted at any time.
         progress: gets lines to show.
         only_folds: train these (from 0) instead of all: folds share nothing, so each can be made elsewhere or later.
+        repeats: trainings on the same split, with seeds ``seed``, ``seed + 1``...; files come from the first. More than
+            one also puts trials of the random split into ``cross_checks``.
+        targets: how small pruned networks are to become, where not as registered.
 
     Raises:
-        UsageError: unknown network, split or profile, or the [train] extra isn't installed.
+        UsageError: unknown network, split or profile, targets that make no sense, or the [train] extra isn't installed.
         DataError: the data can't be used.
         BuildError: training, compression or export failed.
     """
     networks = [registry.get(name) for name in names or registry.names()]
     chosen = _chosen(split, folds, only_folds)
+    if repeats < 1:
+        raise UsageError(f"repeats {repeats}: at least 1")
+    if targets.given():
+        _check_targets(networks, targets, models)
     ensure_extra()
     dataset, findings = sources.load_with_findings(data)
     for line in sources.summary(dataset, findings):
@@ -85,8 +97,12 @@ def build(
     done = []
     for network in networks:
         parts = [splits.split(dataset, split, seed, fold, folds) for fold in chosen]
-        jobs = [Job(network, dataset, part, profile, seed, models, cache, progress) for part in parts]
-        done.append(_cross_validate(jobs) if split == "subject" else _build_one(jobs[0]))
+        jobs = [
+            Job(network, dataset, part, profile, trained, models, cache, progress, targets)
+            for trained in range(seed, seed + repeats)
+            for part in parts
+        ]
+        done.append(_cross_validate(jobs) if split == "subject" else _build_random(jobs))
     write_atomic(models / ".gitignore", committed.gitignore(models))
     return done
 
@@ -101,6 +117,30 @@ def _chosen(split: str, folds: int, only: Sequence[int]) -> Sequence[int]:
     if wrong:
         raise UsageError(f"fold {wrong[0]} is not among 0 to {folds - 1}")
     return sorted(set(only)) or range(folds)
+
+
+def _check_targets(networks: Sequence[Network], targets: Targets, models: Path) -> None:
+    for network in networks:
+        if network.pruned_from is None:
+            pruned = [known.name for known in registry.NETWORKS if known.pruned_from is not None]
+            raise UsageError(f"{network.name} isn't pruned, so no target fits it", fix=f"name {', '.join(pruned)}")
+        targets.budget(network.pruning, 1).check({"bytes": float, "latency_ratio": float})
+    if targets.latency_ratio is not None:
+        reference_file(registry.get(targets.reference).name, models)
+
+
+def _build_random(jobs: Sequence[Job]) -> Manifest:
+    """Files from the first job; where there are more, what each training led to is recorded beside them."""
+    first = jobs[0]
+    record = _build_one(first)
+    if len(jobs) == 1:
+        return record
+    tried = [step for step in record.chain if step.kind != "quantised"]
+    record = _with_trial(record, first, tried[-1])
+    for job in jobs[1:]:
+        _, chain = make(job)
+        record = _with_trial(record, job, chain[-1])
+    return record
 
 
 def _build_one(job: Job) -> Manifest:
@@ -142,7 +182,8 @@ def _build_one(job: Job) -> Manifest:
         chain=tuple(chain),
         artifacts=tuple(artifacts),
         confusion=confusion,
-        cross_checks=_kept_checks(job),
+        cross_checks=_kept_checks(job, last.macs),
+        zeroed=_zeroed(job),
         libraries={name: _version(name) for name in _VERSIONS},
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
@@ -152,25 +193,46 @@ def _build_one(job: Job) -> Manifest:
     return record
 
 
+def _zeroed(job: Job) -> tuple[Zeroed, ...]:
+    from harness.export import zeroed
+
+    if job.network.name not in zeroed.NETWORKS:
+        return ()
+    return zeroed.rows(job.models / job.network.name / zeroed.FILENAME, job.dataset, job.split)
+
+
 def _cross_validate(jobs: Sequence[Job]) -> Manifest:
     """Train folds and record their accuracies beside those recorded earlier; folds share nothing."""
     first = jobs[0]
-    trials = []
+    try:
+        record = manifests.load(first.models, first.network.name)
+    except ArtifactError:
+        record = _build_one(first)
     for job in jobs:
         _, chain = make(job)
-        fold, n_test = job.split.fold, len(job.split.test)
-        trials.append(Trial(seed=job.seed, fold=fold, accuracy=chain[-1].accuracy or 0.0, n_test=n_test))
-        first.progress(
-            f"{job.network.name}: fold {fold + 1} of {job.split.folds}: accuracy {trials[-1].accuracy:.4f} on {n_test} "
-            f"images of people never seen"
-        )
-    try:
-        base = manifests.load(first.models, first.network.name)
-    except ArtifactError:
-        base = _build_one(first)
-    record = base.model_copy(update={"cross_checks": _merged(base, first, trials)})
-    manifests.save(first.models, record)
+        record = _with_trial(record, job, chain[-1])
     return record
+
+
+def _with_trial(record: Manifest, job: Job, last: Step) -> Manifest:
+    """The manifest with one training's accuracy in, stored at once: the next training may take hours."""
+    fold, n_test = job.split.fold, len(job.split.test)
+    trial = Trial(seed=job.seed, fold=fold, accuracy=last.accuracy or 0.0, n_test=n_test)
+    who = (
+        f"fold {fold + 1} of {job.split.folds}, people never seen" if job.split.scheme == "subject" else "random split"
+    )
+    job.progress(f"{job.network.name}: seed {job.seed}, {who}: accuracy {trial.accuracy:.4f} on {n_test} images")
+    if not _same_size(record.macs, last.macs):
+        job.progress(f"{job.network.name}: its files are of another size ({record.macs:,} MACs, this training "
+                     f"{last.macs:,}); build them again with --split random")  # fmt: skip
+    record = record.model_copy(update={"cross_checks": _merged(record, job, [trial])})
+    manifests.save(job.models, record)
+    return record
+
+
+def _same_size(macs: int, other: int) -> bool:
+    """Whether two trainings are of one network: pruning with another seed ends at slightly other widths."""
+    return abs(macs - other) <= 0.1 * macs
 
 
 def _merged(base: Manifest, job: Job, trials: Sequence[Trial]) -> tuple[CrossCheck, ...]:
@@ -179,7 +241,7 @@ def _merged(base: Manifest, job: Job, trials: Sequence[Trial]) -> tuple[CrossChe
     same = [c for c in kept if (c.scheme, c.folds, c.profile) == (job.split.scheme, job.split.folds, job.profile)]
     found = {(t.seed, t.fold): t for check in same for t in check.trials} | {(t.seed, t.fold): t for t in trials}
     mine = CrossCheck(
-        scheme="subject",
+        scheme="random" if job.split.scheme == "random" else "subject",
         folds=job.split.folds,
         profile=job.profile,
         trials=tuple(found[key] for key in sorted(found)),
@@ -187,13 +249,17 @@ def _merged(base: Manifest, job: Job, trials: Sequence[Trial]) -> tuple[CrossChe
     return (*(check for check in kept if check not in same), mine)
 
 
-def _kept_checks(job: Job) -> tuple[CrossCheck, ...]:
-    """Cross-validation done earlier on the same data stays in the manifest."""
+def _kept_checks(job: Job, macs: int) -> tuple[CrossCheck, ...]:
+    """What was tried earlier on the same data, with a network of the same size, stays in the manifest; what was tried
+    on a random split only where it is the same one."""
     try:
         before = manifests.load(job.models, job.network.name)
     except ArtifactError:
         return ()
-    return before.cross_checks if before.split.dataset_sha256 == job.dataset.sha256 else ()
+    if before.split.dataset_sha256 != job.dataset.sha256 or not _same_size(before.macs, macs):
+        return ()
+    same_split = before.split.sha256 == job.split.sha256
+    return tuple(check for check in before.cross_checks if check.scheme == "subject" or same_split)
 
 
 def _split_record(dataset: Dataset, split: Split) -> SplitRecord:
@@ -218,30 +284,3 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "absent"
-
-
-def _main() -> None:
-    root = Path(__file__).resolve().parent.parent
-    options = {"split": "random", "profile": "full", "data": "synthetic"}
-    names = []
-    for word in sys.argv[1:]:
-        key, _, value = word.removeprefix("--").partition("=")
-        if value:
-            options[key] = value
-        else:
-            names.append(word)
-    build(
-        names,
-        data=options["data"],
-        split=options["split"],
-        profile=options["profile"],
-        seed=int(options.get("seed", "0")),
-        folds=int(options.get("folds", "10")),
-        models=Path(options.get("models", str(root / "models"))),
-        cache=Path(options.get("cache", str(Path.home() / ".cache" / "harness" / "train"))),
-        progress=lambda line: print(line, flush=True),
-    )
-
-
-if __name__ == "__main__":
-    _main()

@@ -131,6 +131,17 @@ def build(
     seed: Annotated[int, typer.Option()] = 0,
     folds: Annotated[int, typer.Option(help="Folds of a subject-disjoint cross-validation.")] = 10,
     fold: Annotated[list[str] | None, typer.Option(help="Only these folds, from 0; repeat or comma list.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Trainings on the one split, with seeds from --seed on.")] = 1,
+    target_macs: Annotated[float | None, typer.Option(help="Pruned networks: multiply-accumulates at most.")] = None,
+    target_bytes: Annotated[float | None, typer.Option(help="Pruned networks: bytes of int8.tflite at most.")] = None,
+    target_latency_ratio: Annotated[
+        float | None, typer.Option(help="Pruned networks: int8 latency here over --reference's, at most.")
+    ] = None,
+    reference: Annotated[str, typer.Option(help="Whose int8.tflite a latency ratio is of.")] = "mobilenet-v3-small",
+    max_accuracy_drop: Annotated[
+        float | None, typer.Option(help="Pruned networks: validation accuracy to lose at most; 0.02: two points.")
+    ] = None,
+    importance: Annotated[str | None, typer.Option(help="What to prune by: taylor, bn, l1 or slimming.")] = None,
     models: Models = Path("models"),
     frames: Frames = "last3",
     crop: Crop = "auto",
@@ -141,7 +152,11 @@ def build(
 
     build_command(
         names or [], data=spec(data, frames, crop), split=split, profile=profile, seed=seed, folds=folds,
-        models=models, only_folds=_whole(fold, "fold", 0, 999),
+        models=models, only_folds=_whole(fold, "fold", 0, 999), repeats=repeats,
+        targets={
+            "macs": target_macs, "bytes": target_bytes, "latency_ratio": target_latency_ratio, "reference": reference,
+            "max_accuracy_drop": max_accuracy_drop, "method": importance,
+        },
     )  # fmt: skip
 
 

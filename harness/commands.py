@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -125,15 +125,19 @@ def build_command(
     folds: int,
     models: Path,
     only_folds: Sequence[int] = (),
+    repeats: int = 1,
+    targets: Mapping[str, Any] | None = None,
 ) -> None:
-    """``harness build``."""
+    """``harness build``; ``targets`` are the fields of :class:`harness.compress.budget.Targets`."""
     from harness.build import build, ensure_extra
+    from harness.compress.budget import Targets
     from harness.paths import cache_dir
 
     ensure_extra()
     made = build(
         names, data=data, split=split, profile=profile, seed=seed, folds=folds, models=models,
-        cache=cache_dir() / "build", progress=say, only_folds=only_folds,
+        cache=cache_dir() / "build", progress=say, only_folds=only_folds, repeats=repeats,
+        targets=Targets(**(targets or {})),
     )  # fmt: skip
     for manifest in made:
         for artifact in manifest.artifacts:

@@ -6,10 +6,11 @@ Importing this module doesn't import TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.compress.budget import AS_REGISTERED, Targets
 from harness.data.dataset import Dataset, Split
 from harness.manifest import Step
 from harness.networks import registry
@@ -23,7 +24,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Job:
-    """Everything one network's build depends on."""
+    """Everything one network's build depends on.
+
+    ``seed`` is that of the training: weights, augmentation, dropout, what is pruned. The split has its own.
+    """
 
     network: Network
     dataset: Dataset
@@ -33,20 +37,30 @@ class Job:
     models: Path
     cache: Path
     progress: Progress
+    targets: Targets = AS_REGISTERED
 
     def folder(self, name: str | None = None) -> Path:
         """Where a network's training state for this split, seed and profile is kept."""
-        part = f"{self.split.scheme}-{self.seed}-{self.split.fold}-{self.profile}"
+        part = f"{self.split.scheme}-{self.split.seed}-{self.split.fold}-{self.profile}"
+        if self.seed != self.split.seed:
+            part += f"-seed{self.seed}"
         return self.cache / (name or self.network.name) / part
 
 
 def make(job: Job) -> tuple[Any, list[Step]]:
-    """The finished Keras model of a job and the chain of steps that led to it."""
+    """The finished Keras model of a job and the chain of steps that led to it.
+
+    A pruned network's teacher is always the one trained with the split's own seed: it is trained once, and the spread
+    over seeds is that of pruning and tuning.
+    """
     if job.network.pruned_from is None:
         return train_network(job, job.network)
     from harness.compress import pipeline
+    from harness.export.measures import measures
+    from harness.networks.macs import count_macs
 
-    teacher, chain = train_network(job, registry.get(job.network.pruned_from))
+    teacher, chain = train_network(replace(job, seed=job.split.seed), registry.get(job.network.pruned_from))
+    budget = job.targets.budget(job.network.pruning, count_macs(teacher))
     pruned, steps = pipeline.prune(
         teacher,
         job.dataset,
@@ -55,6 +69,8 @@ def make(job: Job) -> tuple[Any, list[Step]]:
         seed=job.seed,
         folder=job.folder(),
         progress=job.progress,
+        budget=budget,
+        measures=measures(budget, job.models, job.dataset.images[job.split.train]),
     )
     return pruned, [*chain, *steps]
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from harness import build, manifest
+from harness import build, cli, manifest
+from harness.compress.budget import Targets
 from harness.data import sources, splits
 from harness.errors import MissingExtraError, UsageError
 from harness.export import committed
-from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec, Trial
+from harness.manifest import Artifact, CrossCheck, Manifest, SplitRecord, TensorSpec, Trial
 from harness.networks import registry
 from harness.train.recipe import Recipe
 from tests.test_splits import small_dataset
@@ -39,6 +43,59 @@ def test_folds_that_are_not_there_are_refused_first(tmp_path: Path) -> None:
         run(tmp_path, tmp_path, "squeezenet", split="subject", folds=5, only_folds=(1, 7))
     with pytest.raises(UsageError, match="only a subject-disjoint split has folds"):
         run(tmp_path, tmp_path, "squeezenet", only_folds=(0,))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("squeezenet", {"repeats": 0}, "repeats 0: at least 1"),
+        ("squeezenet", {"targets": Targets(macs=1e6)}, "squeezenet isn't pruned"),
+        ("squeezenet-pruned", {"targets": Targets(macs=-1)}, "target macs must be above 0"),
+        ("squeezenet-pruned", {"targets": Targets(method="magic")}, "taylor, bn, l1 or slimming"),
+        ("squeezenet-pruned", {"targets": Targets(latency_ratio=0.9, reference="x")}, "network 'x' is unknown"),
+        ("squeezenet-pruned", {"targets": Targets(latency_ratio=0.9)}, "harness build mobilenet-v3-small"),
+    ],
+)
+def test_targets_without_sense_are_refused_first(name: str, options: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        run(tmp_path, tmp_path, name, **options)
+
+
+def test_the_command_line_s_options_reach_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(build, "build", lambda names, **options: asked.update(options) or [])
+    words = "build resvgg19-pruned --repeats 3 --target-macs 1.5e6 --target-bytes 4e4 --target-latency-ratio 0.9"
+    more = "--reference mnasnet --max-accuracy-drop 0.02 --importance l1"
+    done = CliRunner().invoke(cli.app, [*words.split(), *more.split()])
+    assert done.exit_code == 0, done.output
+    assert asked["repeats"] == 3
+    assert asked["targets"] == Targets(1.5e6, 4e4, 0.9, 0.02, "l1", "mnasnet")
+    CliRunner().invoke(cli.app, ["build", "resvgg19-pruned"])
+    assert not asked["targets"].given()
+
+
+def test_trainings_of_other_seeds_have_folders_of_their_own() -> None:
+    data = small_dataset()
+    for scheme, fold in (("random", 0), ("subject", 2)):
+        job = build.Job(registry.get("squeezenet"), data, splits.split(data, scheme, 4, fold, 5), "full", 4,
+                        Path(), Path("cache"), lambda line: None)  # fmt: skip
+        assert job.folder() == Path(f"cache/squeezenet/{scheme}-4-{fold}-full"), "as it always was"
+        assert replace(job, seed=5).folder() == Path(f"cache/squeezenet/{scheme}-4-{fold}-full-seed5")
+
+
+def test_trials_of_another_size_or_random_split_are_not_kept(tmp_path: Path) -> None:
+    data = small_dataset()
+    job = build.Job(registry.get("squeezenet"), data, splits.split(data), "quick", 0, tmp_path, Path(), print)
+    assert build._kept_checks(job, 1000) == ()
+    trial = (Trial(seed=0, fold=0, accuracy=0.7, n_test=9),)
+    checks = [CrossCheck(scheme=s, folds=2, profile="quick", trials=trial) for s in ("random", "subject")]
+    before = record("squeezenet", data.sha256).model_copy(update={"macs": 1000, "cross_checks": tuple(checks)})
+    manifest.save(tmp_path, before)
+    assert build._kept_checks(job, 1050) == (checks[1],)
+    assert build._kept_checks(job, 1500) == ()
+    same = before.split.model_copy(update={"sha256": job.split.sha256})
+    manifest.save(tmp_path, before.model_copy(update={"split": same}))
+    assert build._kept_checks(job, 1000) == tuple(checks)
 
 
 def test_folds_trained_at_other_times_come_together() -> None:
@@ -97,6 +154,8 @@ def stored(models: Path, name: str, sizes: dict[tuple[str, str], int]) -> None:
 def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
     sizes = {("int8", "tflite"): 9_000_000, ("fp32", "tflite"): 1_999_999, ("fp32", "onnx"): 2_000_000}
     stored(tmp_path, "small", {**sizes, ("fp16", "onnx"): 5})
+    stored(tmp_path, "resvgg19-pruned", sizes)
+    stored(tmp_path, "mnasnet-pruned", sizes)
     stored(tmp_path, "vgg19", {("int8", "tflite"): 20_000_000})
     (tmp_path / ".gitignore").write_text(committed.gitignore(tmp_path))
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
@@ -107,6 +166,9 @@ def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
     assert not ignored("small/manifest.json")
     assert not ignored("small/int8.tflite")
     assert not ignored("small/fp32.tflite")
+    assert not ignored("resvgg19-pruned/fp32.tflite")
+    assert not ignored("mnasnet-pruned/int8.tflite")
+    assert ignored("mnasnet-pruned/fp32.tflite"), "of a rival's pruned form one file says enough"
     assert ignored("small/fp32.onnx")
     assert ignored("small/fp16.onnx")
     assert ignored("vgg19/int8.tflite")
@@ -117,18 +179,19 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network, data set and budget small enough to go through the whole pipeline in seconds."""
     for module in ("tensorflow", "ai_edge_litert", "onnx", "tf2onnx"):
         pytest.importorskip(module)
-    from harness.compress import distil, pipeline
+    from harness.compress import distil
 
     widths = (("widths", ((8, 8), (8, 8))), ("name", "tiny"))
     extra = (
         registry.Network("tiny", "Tiny", "nobody", "resvgg19", widths),
-        registry.Network("tiny-pruned", "Tiny, pruned", "nobody", "resvgg19", widths, pruned_from="tiny"),
+        registry.Network(
+            "tiny-pruned", "Tiny, pruned", "nobody", "resvgg19", widths, "tiny", registry.Pruning(keep=0.5, epochs=(1,))
+        ),
     )
     monkeypatch.setattr(registry, "NETWORKS", extra)
     monkeypatch.setattr(sources, "load_with_findings", lambda spec: (small_dataset(), None))
     monkeypatch.setattr("harness.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
     monkeypatch.setattr(distil, "SETS", 1)
-    monkeypatch.setattr(pipeline, "rounds", lambda start, budget, profile: [pipeline.Round(start * 0.5, 1, 1e-3)])
 
 
 @pytest.mark.usefixtures("tiny")
@@ -160,6 +223,55 @@ def test_the_whole_pipeline(tmp_path: Path) -> None:
     (again,) = run(tmp_path / "models", tmp_path / "cache", "tiny")
     assert again.cross_checks == checked.cross_checks
     assert [a.accuracy for a in again.artifacts] == [a.accuracy for a in plain.artifacts]
+    for artifact in again.artifacts:
+        assert artifact.agreement is not None
+        assert artifact.agreement.images == again.split.n_test
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.train
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_repeats_share_the_split_and_the_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.export import zeroed
+
+    monkeypatch.setattr(zeroed, "NETWORKS", ("tiny-pruned",))
+    monkeypatch.setattr(zeroed, "SHARES", (0.5,))
+    (made,) = run(tmp_path / "models", tmp_path / "cache", "tiny-pruned", repeats=2)
+    assert manifest.load(tmp_path / "models", "tiny-pruned") == made
+    assert made.seed == 0
+    (check,) = made.cross_checks
+    assert (check.scheme, check.folds, check.seeds) == ("random", 1, (0, 1))
+    assert {trial.n_test for trial in check.trials} == {made.split.n_test}
+    assert check.trials[0].accuracy == made.chain[-2].accuracy
+    assert {p.name for p in (tmp_path / "cache" / "tiny").iterdir()} == {"random-0-0-quick"}
+    assert {p.name for p in (tmp_path / "cache" / "tiny-pruned").iterdir()} == {
+        "random-0-0-quick", "random-0-0-quick-seed1",
+    }  # fmt: skip
+    assert [(row.filename, row.bytes) for row in made.zeroed] == [("int8.tflite", made.artifacts[-2].bytes)]
+
+    (both,) = run(tmp_path / "models", tmp_path / "cache", "tiny-pruned", split="subject", only_folds=(1,), repeats=2)
+    assert both.artifacts == made.artifacts
+    assert [(c.scheme, [(t.seed, t.fold) for t in c.trials]) for c in both.cross_checks] == [
+        ("random", [(0, 0), (1, 0)]), ("subject", [(0, 1), (1, 1)]),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.train
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_a_target_in_bytes_is_met_by_the_file(tmp_path: Path) -> None:
+    whole, first = run(tmp_path / "models", tmp_path / "cache", "tiny", "tiny-pruned")
+    least, most = (made.artifact("int8", "tflite") for made in (first, whole))
+    assert least is not None
+    assert most is not None
+    wanted = (least.bytes + most.bytes) / 2
+    (made,) = run(tmp_path / "models", tmp_path / "cache", "tiny-pruned", targets=Targets(bytes=wanted))
+    got = made.artifact("int8", "tflite")
+    assert got is not None
+    assert got.bytes <= wanted
+    assert made.macs > first.macs, "nothing asked for so few"
 
 
 @pytest.mark.train

@@ -13,7 +13,8 @@ pytest.importorskip("tensorflow")
 # Keras reads its own variables in a way that numpy 2 deprecates
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
-from harness.compress import distil, importance, plan, surgery  # noqa: E402
+from harness.compress import distil, importance, pipeline, plan, surgery  # noqa: E402
+from harness.compress.budget import AS_REGISTERED, check_method  # noqa: E402
 from harness.compress.graph import Channels, trace  # noqa: E402
 from harness.errors import BuildError, UsageError  # noqa: E402
 from harness.networks import registry, resvgg19  # noqa: E402
@@ -21,6 +22,7 @@ from harness.networks.macs import count_macs  # noqa: E402
 
 
 def tiny() -> Any:
+    keras.utils.set_random_seed(0)
     model = resvgg19.build(widths=((8, 8), (12, 12), (16, 16)), name="tiny")
     return stirred(model)
 
@@ -69,11 +71,29 @@ def test_removing_channels_equals_silencing_them() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [name for name in registry.names() if name not in ("resvgg19-pruned", "shufflenet-v2")],
+    [network.name for network in registry.NETWORKS if not network.pruned_from and network.name != "shufflenet-v2"],
 )
 def test_works_on_the_networks_of_the_zoo(name: str) -> None:
     model = stirred(registry.get(name).build())
     assert assert_same_without(model, 0.7).output_shape == model.output_shape
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [network.name for network in registry.NETWORKS if network.pruned_from])
+def test_registered_sizes_are_reached_in_the_registered_rounds(name: str) -> None:
+    """Untrained, as :func:`pipeline.prune` cuts without its tuning."""
+    network = registry.get(name)
+    model = stirred(registry.get(network.pruned_from or "").build())
+    whole = count_macs(model)
+    budget = AS_REGISTERED.budget(network.pruning, whole)
+    assert budget.macs == (1_600_000 if name == "resvgg19-pruned" else whole / 4)
+    for part in pipeline.rounds(whole, budget, "full"):
+        channels = trace(model)
+        scores = importance.batch_norm_scale(model, channels)
+        gone = plan.choose(plan.CostModel(model, channels), scores, part.macs, largest_cut=pipeline.LARGEST_CUT)
+        model = surgery.remove(model, channels, gone)
+        assert 0.8 * part.macs < count_macs(model) <= part.macs
+    assert model.output_shape == (None, 7)
 
 
 def test_a_block_s_output_and_shortcut_go_together() -> None:
@@ -156,7 +176,7 @@ def test_importance_finds_the_dead_channel(method: str) -> None:
 
 def test_unknown_importance_is_refused() -> None:
     with pytest.raises(UsageError, match="taylor"):
-        importance.check_method("magic")
+        check_method("magic")
 
 
 def test_lessons_are_asked_once(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ pytestmark = [
 ]
 
 from harness.compress import importance, pipeline  # noqa: E402
-from harness.compress.budget import Budget  # noqa: E402
+from harness.compress.budget import AS_REGISTERED, Budget, Targets  # noqa: E402
 from harness.data.splits import split  # noqa: E402
 from harness.errors import BuildError, UsageError  # noqa: E402
+from harness.networks import registry  # noqa: E402
 from harness.networks.macs import count_macs  # noqa: E402
 from harness.train import loop  # noqa: E402
 from tests.test_compress import tiny  # noqa: E402
@@ -28,25 +29,39 @@ from tests.test_splits import small_dataset  # noqa: E402
 PARAMETERS = {"bytes": lambda model: float(model.count_params())}
 
 
-@pytest.fixture(autouse=True)
-def _short_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes are looked at here, not accuracies: one epoch a round."""
-    plan = pipeline.rounds
-    monkeypatch.setattr(pipeline, "rounds", lambda *words: [replace(part, epochs=1) for part in plan(*words)])
-
-
 def prune(model: Any, budget: Budget, folder: Path, lines: list[str] | None = None, **more: Any) -> Any:
     data = small_dataset()
     told = [] if lines is None else lines
     return pipeline.prune(
-        model, data, split(data), profile="quick", seed=0, folder=folder, progress=told.append, budget=budget, **more
+        model, data, split(data), profile="full", seed=0, folder=folder, progress=told.append, budget=budget, **more
     )
 
 
-def test_a_default_budget_has_the_fingerprint_of_the_shipped_network_s_cache() -> None:
-    assert repr(Budget()) == "Budget(macs=2400000, steps=4, method='taylor', multiple=4)"
-    assert repr(Budget(bytes=5.0, max_accuracy_drop=0.1)) == repr(Budget())
-    assert repr(Budget(macs=1.0)) != repr(Budget())
+def test_the_cache_s_folder_is_named_by_what_decides_the_rounds() -> None:
+    budget = Budget(macs=1e6)
+    assert repr(replace(budget, max_accuracy_drop=0.1)) == repr(budget), "it says where rounds end, not what one does"
+    others = [
+        replace(budget, macs=2e6), replace(budget, bytes=1e4), replace(budget, latency_ratio=0.9),
+        replace(budget, epochs=(1,)), replace(budget, method="l1"), replace(budget, reference="mnasnet"),
+    ]  # fmt: skip
+    assert len({repr(other) for other in [budget, *others]}) == 7
+
+
+def test_targets_take_the_place_of_the_registered_size() -> None:
+    small = registry.Pruning(keep=0.25, epochs=(5, 6))
+    assert AS_REGISTERED.budget(small, 1000) == Budget(macs=250, epochs=(5, 6))
+    assert Targets(method="l1").budget(small, 1000).macs == 250
+    assert Targets(max_accuracy_drop=0.1).budget(small, 1000).macs == 250
+    assert Targets(bytes=5e4).budget(small, 1000) == Budget(macs=None, epochs=(5, 6), bytes=5e4)
+    assert Targets(macs=100, latency_ratio=0.9).budget(small, 1000).macs == 100
+    assert not Targets(reference="mnasnet").given()
+    assert Targets(method="bn").given()
+
+
+def test_rounds_are_equal_factors_and_the_registered_epochs() -> None:
+    found = pipeline.rounds(1000, Budget(macs=10, epochs=(8, 80)), "full")
+    assert [(round(part.macs), part.epochs) for part in found] == [(100, 8), (10, 80)]
+    assert [part.epochs for part in pipeline.rounds(1000, Budget(macs=10, epochs=(3, 80)), "quick")] == [2, 20]
 
 
 @pytest.mark.parametrize(
@@ -54,10 +69,10 @@ def test_a_default_budget_has_the_fingerprint_of_the_shipped_network_s_cache() -
     [
         (Budget(macs=None), "how small"),
         (Budget(macs=0), "macs"),
-        (Budget(bytes=-1), "bytes"),
-        (Budget(max_accuracy_drop=1.5), "max_accuracy_drop"),
-        (Budget(latency_ratio=0.9), "latency_ratio"),
-        (Budget(method="magic"), "magic"),
+        (Budget(macs=9, bytes=-1), "bytes"),
+        (Budget(macs=9, max_accuracy_drop=1.5), "max_accuracy_drop"),
+        (Budget(macs=9, latency_ratio=0.9), "latency_ratio"),
+        (Budget(macs=9, method="magic"), "magic"),
     ],
 )
 def test_a_budget_without_sense_is_refused_before_any_work(budget: Budget, named: str, tmp_path: Path) -> None:
@@ -68,7 +83,7 @@ def test_a_budget_without_sense_is_refused_before_any_work(budget: Budget, named
 @pytest.mark.slow
 def test_bytes_alone_say_how_small(tmp_path: Path) -> None:
     teacher = tiny()
-    budget = Budget(macs=None, bytes=0.5 * teacher.count_params(), steps=2)
+    budget = Budget(macs=None, bytes=0.5 * teacher.count_params(), epochs=(1, 1))
     smaller, steps = prune(teacher, budget, tmp_path, measures=PARAMETERS)
     assert 0.25 * teacher.count_params() < smaller.count_params() <= 0.5 * teacher.count_params()
     assert [step.kind for step in steps] == ["pruned", "tuned"] * 2
@@ -78,7 +93,7 @@ def test_bytes_alone_say_how_small(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_last_round_goes_on_until_all_targets_are_met(tmp_path: Path) -> None:
     teacher = tiny()
-    budget = Budget(macs=0.8 * count_macs(teacher), latency_ratio=0.6, steps=1)
+    budget = Budget(macs=0.8 * count_macs(teacher), latency_ratio=0.6, epochs=(1,))
     ratio = {"latency_ratio": lambda model: count_macs(model) / count_macs(teacher)}
     smaller, _ = prune(teacher, budget, tmp_path, measures=ratio)
     assert count_macs(smaller) <= 0.6 * count_macs(teacher)
@@ -88,9 +103,9 @@ def test_the_last_round_goes_on_until_all_targets_are_met(tmp_path: Path) -> Non
 def test_what_can_not_be_reached_is_named(tmp_path: Path) -> None:
     teacher = tiny()
     with pytest.raises(BuildError, match=r"bytes .* > 10$"):
-        prune(teacher, Budget(macs=None, bytes=10), tmp_path, measures=PARAMETERS)
+        prune(teacher, Budget(macs=None, epochs=(1, 1), bytes=10), tmp_path, measures=PARAMETERS)
     with pytest.raises(BuildError, match=r"MACs .* > 1,000$"):
-        prune(teacher, Budget(macs=1000, steps=1), tmp_path)
+        prune(teacher, Budget(macs=1000, epochs=(1,)), tmp_path)
 
 
 @pytest.mark.slow
@@ -106,14 +121,14 @@ def test_a_round_that_loses_too_much_is_not_taken(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(loop, "train", falling)
     monkeypatch.setattr(pipeline, "_right", lambda model, dataset, index: 1.0)
     lines: list[str] = []
-    budget = Budget(macs=0.5 * count_macs(teacher), steps=2, max_accuracy_drop=0.1)
+    budget = Budget(macs=0.25 * count_macs(teacher), epochs=(1, 1), max_accuracy_drop=0.1)
     kept, steps = prune(teacher, budget, tmp_path, lines)
     assert kept is rounds[0]
     assert len(steps) == 2
     assert "round 2 reaches 0.0000 on validation, below 0.9000" in lines[-1]
     assert "MACs" in lines[-1]
     with pytest.raises(BuildError, match="max_accuracy_drop: round 1"):
-        prune(teacher, replace(budget, steps=1), tmp_path)
+        prune(teacher, replace(budget, epochs=(1,)), tmp_path)
 
 
 @pytest.mark.slow

@@ -19,8 +19,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
+from harness.compress.budget import Budget  # noqa: E402
 from harness.errors import BuildError  # noqa: E402
-from harness.export import onnx, package, runtimes  # noqa: E402
+from harness.export import measures, onnx, package, runtimes, timing  # noqa: E402
 from harness.manifest import TensorSpec  # noqa: E402
 from harness.networks import resvgg19  # noqa: E402
 from tests.test_compress import stirred  # noqa: E402
@@ -65,6 +66,36 @@ def test_outputs_agree_with_keras(model: Any, exported: tuple[Path, list[Any], A
         tolerance = {"fp32": 1e-4, "fp16": 0.02}.get(artifact.variant, 0.15)
         given = runtimes.probabilities(folder / artifact.filename, images)
         assert np.abs(given - expected).max() < tolerance, artifact.filename
+
+
+def test_agreement_with_keras_is_recorded(model: Any, exported: tuple[Path, list[Any], Any]) -> None:
+    folder, artifacts, _ = exported
+    images = small_dataset().images[60:]
+    expected = model.predict(images.astype(np.float32)[..., None], verbose=0)
+    for artifact in artifacts:
+        given = runtimes.probabilities(folder / artifact.filename, images)
+        assert artifact.agreement.images == len(images)
+        assert artifact.agreement.same_top1 == (given.argmax(1) == expected.argmax(1)).sum()
+        assert artifact.agreement.max_difference == pytest.approx(np.abs(given - expected).max(), abs=1e-5)
+
+
+def test_a_model_s_cost_is_that_of_its_int8_file(model: Any, exported: tuple[Path, list[Any], Any]) -> None:
+    folder, artifacts, _ = exported
+    (folder.parent / "models" / "tiny").mkdir(parents=True)
+    (folder.parent / "models" / "tiny" / "int8.tflite").write_bytes((folder / "int8.tflite").read_bytes())
+    budget = Budget(macs=None, bytes=1, latency_ratio=1, reference="tiny")
+    found = measures.measures(budget, folder.parent / "models", small_dataset().images)
+    size = next(a.bytes for a in artifacts if a.filename == "int8.tflite")
+    assert found["bytes"](model) == pytest.approx(size, rel=0.02)
+    assert 0.7 < found["latency_ratio"](model) < 1.4, "a file over itself, on a machine that may be busy"
+
+
+def test_a_ratio_by_turns_sees_which_is_slower(exported: tuple[Path, list[Any], Any]) -> None:
+    from tests.conftest import MODELS
+
+    small, large = exported[0] / "int8.tflite", MODELS / "resvgg19" / "int8.tflite"
+    images = small_dataset().images
+    assert timing.ratio_by_turns(large, small, images) > 5
 
 
 def test_int8_takes_pixels_minus_128(exported: tuple[Path, list[Any], Any]) -> None:

@@ -26,10 +26,24 @@ PUBLISHED = {
 
 def test_names_and_errors() -> None:
     assert registry.names()[:2] == ["resvgg19", "resvgg19-pruned"]
-    assert len(set(registry.names())) == 12
+    assert len(set(registry.names())) == len(registry.names()) == 20
     assert "keras" not in registry.__dict__
     with pytest.raises(UsageError, match="mobilenet-v2"):
         registry.get("mobilenet")
+
+
+def test_pruned_networks_come_after_their_parents_and_know_their_size() -> None:
+    names = registry.names()
+    pruned = [network for network in registry.NETWORKS if network.pruned_from]
+    assert len(pruned) == 9
+    for network in pruned:
+        assert network.pruned_from is not None
+        assert network.name == f"{network.pruned_from}-pruned"
+        assert names.index(network.pruned_from) < names.index(network.name), "a build needs the parent first"
+        assert network.title == f"{registry.get(network.pruned_from).title}, pruned"
+    assert registry.get("resvgg19-pruned").pruning.target(907_447_808) == 1_600_000
+    assert registry.get("ghostnet-pruned").pruning.target(1000) == 250
+    assert len(registry.get("resvgg19-pruned").pruning.epochs) == 4
 
 
 pytest.importorskip("tensorflow")
@@ -53,7 +67,7 @@ def test_squeezenet_parameters_are_the_published_ones() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", [network.name for network in registry.NETWORKS if not network.pruned_from])
 def test_takes_pixels_gives_probabilities(name: str) -> None:
     model = registry.get(name).build()
     assert model.input_shape == (None, 48, 48, 1)

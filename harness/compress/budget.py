@@ -1,18 +1,22 @@
-"""What a pruned network may cost, and whether it does."""
+"""What a pruned network may cost, and whether it does. Importing this module doesn't import Keras."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.errors import UsageError
 from harness.networks.macs import count_macs
+from harness.networks.registry import Pruning
 
 #: measures a model's cost; needs no trained weights (bytes of its int8 file, its latency over a reference's)
 Measure = Callable[[Any], float]
 #: rounds of pruning where only bytes or latency are given come down from here by this factor at a time
 FINER = 0.85
+METHODS = ("taylor", "bn", "l1", "slimming")
+#: whose int8 file a latency ratio is of, where nothing else is said
+REFERENCE = "mobilenet-v3-small"
 
 
 @dataclass(frozen=True)
@@ -21,23 +25,25 @@ class Budget:
 
     Attributes:
         macs: of the last round; None where only ``bytes`` or ``latency_ratio`` say how small it must be.
-        steps: rounds on the way, each an equal factor.
+        epochs: of tuning, one number per round; each round takes an equal factor.
         method: importance: ``taylor``, ``bn``, ``l1`` or ``slimming`` (``bn`` after training that pulls
             scales to zero).
         multiple: widths are multiples of this.
         bytes: of the int8 TFLite file, at most.
         latency_ratio: latency over a reference's on the same device, at most.
+        reference: the network ``latency_ratio`` is over.
         max_accuracy_drop: share of validation images, below the uncompressed network: the round that would lose more
             isn't taken.
     """
 
-    macs: float | None = 2_400_000
-    steps: int = 4
+    macs: float | None
+    epochs: tuple[int, ...] = (3, 7, 12, 100)
     method: str = "taylor"
     multiple: int = 4
-    # not in repr(), which names the cache's folder: they say where rounds end, not what a round does
-    bytes: float | None = field(default=None, repr=False)
-    latency_ratio: float | None = field(default=None, repr=False)
+    bytes: float | None = None
+    latency_ratio: float | None = None
+    reference: str = REFERENCE
+    # not in repr(), which names the cache's folder: it says where rounds end, not what a round does
     max_accuracy_drop: float | None = field(default=None, repr=False)
 
     def check(self, measures: Mapping[str, Measure]) -> None:
@@ -56,6 +62,7 @@ class Budget:
             raise UsageError(
                 f"max_accuracy_drop lies from 0 to below 1 (0.02: two points), not {self.max_accuracy_drop:g}"
             )
+        check_method(self.method)
         for name in self.measured():
             if name not in measures:
                 raise UsageError(f"target {name} needs a way to measure it, and none was given")
@@ -74,3 +81,49 @@ class Budget:
             if (value := measures[name](model)) > wanted:
                 found.append(f"{name} {value:,.4g} > {wanted:,.4g}")
         return found
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a user asks of a pruned network in place of its registered size; attributes as in :class:`Budget`."""
+
+    macs: float | None = None
+    bytes: float | None = None
+    latency_ratio: float | None = None
+    max_accuracy_drop: float | None = None
+    method: str | None = None
+    reference: str = REFERENCE
+
+    def given(self) -> bool:
+        """Whether anything is asked."""
+        return replace(self, reference=REFERENCE) != AS_REGISTERED
+
+    def budget(self, pruning: Pruning, parent_macs: int) -> Budget:
+        """The budget of a network pruned from one of ``parent_macs``: its registered size where nothing says how small.
+
+        Rounds and epochs stay the registered ones.
+        """
+        sized = (self.macs, self.bytes, self.latency_ratio) != (None, None, None)
+        return Budget(
+            macs=self.macs if sized else pruning.target(parent_macs),
+            epochs=pruning.epochs,
+            method=self.method or "taylor",
+            bytes=self.bytes,
+            latency_ratio=self.latency_ratio,
+            reference=self.reference,
+            max_accuracy_drop=self.max_accuracy_drop,
+        )
+
+
+AS_REGISTERED = Targets()
+
+
+def check_method(method: str) -> str:
+    """The method's name, if it is one.
+
+    Raises:
+        UsageError: it isn't.
+    """
+    if method not in METHODS:
+        raise UsageError(f"importance '{method}' is unknown", fix="taylor, bn, l1 or slimming")
+    return method

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.compress.graph import Channels
-from harness.errors import UsageError
 
 Scores = dict[int, float]
 
@@ -117,17 +116,6 @@ def slim(
         copy.fit(images[order], targets[order], batch_size=16, shuffle=False, verbose=0)
     sparsity(copy, 0.0)
     return copy
-
-
-def check_method(method: str) -> str:
-    """The method's name, if it is one.
-
-    Raises:
-        UsageError: it isn't.
-    """
-    if method not in ("taylor", "bn", "l1", "slimming"):
-        raise UsageError(f"importance '{method}' is unknown", fix="taylor, bn, l1 or slimming")
-    return method
 
 
 def _normalisations(model: Any) -> list[Any]:

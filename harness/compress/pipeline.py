@@ -16,10 +16,14 @@ from harness.compress.budget import FINER, Budget, Measure
 from harness.compress.graph import Channels, trace
 from harness.data.dataset import Dataset, Split
 from harness.errors import BuildError, UsageError
+from harness.fsio import write_atomic
 from harness.manifest import Step
 from harness.networks.macs import count_macs
 from harness.train import loop
 from harness.train.recipe import PROFILES, Recipe
+
+#: share of a layer's channels that one round may take
+LARGEST_CUT = 0.8
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Round:
 
 
 def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
-    """Rounds from ``start`` MACs to the budget's. Small networks tune longer: they need it and it costs little.
+    """Rounds from ``start`` MACs to the budget's, by equal factors.
 
     Raises:
         UsageError: the profile is neither quick nor full, or the budget has no MACs.
@@ -41,16 +45,12 @@ def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
         raise UsageError(f"profile '{profile}' is unknown", fix="quick or full")
     if budget.macs is None:
         raise UsageError("rounds need MACs to come down to")
-    factor = (budget.macs / start) ** (1 / budget.steps)
+    count = len(budget.epochs)
+    factor = (budget.macs / start) ** (1 / count)
     found = []
-    for k in range(1, budget.steps + 1):
-        macs = start * factor**k
-        epochs = int(min(max(3, 3e8 / macs), 12))
-        if k == budget.steps:
-            epochs = 100
-        if profile == "quick":
-            epochs = max(2, epochs // 4)
-        found.append(Round(macs, epochs, 2e-3 if k == budget.steps else 1e-3))
+    for k, epochs in enumerate(budget.epochs, start=1):
+        tuned = max(2, epochs // 4) if profile == "quick" else epochs
+        found.append(Round(start * factor**k, tuned, 2e-3 if k == count else 1e-3))
     return found
 
 
@@ -63,7 +63,7 @@ def prune(
     seed: int,
     folder: Path,
     progress: Callable[[str], None],
-    budget: Budget | None = None,
+    budget: Budget,
     measures: Mapping[str, Measure] | None = None,
 ) -> tuple[Any, list[Step]]:
     """Remove channels until the budget is met; the smaller model and one record per step.
@@ -81,12 +81,11 @@ def prune(
             reached), or already the first round loses too much accuracy.
         UsageError: unknown profile or importance method, a budget that makes no sense.
     """
-    budget, ways = budget or Budget(), dict(measures or {})
-    importance.check_method(budget.method)
+    ways = dict(measures or {})
     budget.check(ways)
-    epoch = distil.lessons(teacher, dataset, split, seed, folder / _fingerprint(teacher, budget))
-    aim = budget if budget.macs is not None else replace(budget, macs=_aim(teacher, epoch, budget, ways, seed))
-    folder = folder / _fingerprint(teacher, aim)
+    folder = folder / _fingerprint(teacher, budget)
+    epoch = distil.lessons(teacher, dataset, split, seed, folder)
+    aim = replace(budget, macs=budget.macs or _aim(teacher, epoch, budget, ways, folder, seed))
     floor = None
     if budget.max_accuracy_drop is not None:
         floor = _right(teacher, dataset, split.validation) - budget.max_accuracy_drop
@@ -127,8 +126,16 @@ def _stopped(
     return model, steps
 
 
-def _aim(teacher: Any, epoch: loop.Epoch, budget: Budget, measures: Mapping[str, Measure], seed: int) -> float:
-    """MACs at which the teacher, cut at once and not tuned, meets the other targets: where the rounds should lead."""
+def _aim(
+    teacher: Any, epoch: loop.Epoch, budget: Budget, measures: Mapping[str, Measure], folder: Path, seed: int
+) -> float:
+    """MACs at which the teacher, cut at once and not tuned, meets the other targets: where the rounds should lead.
+
+    Stored under ``folder``: a latency comes out a little different each time, and a resumed run must go the same way.
+    """
+    stored = folder / "aim.txt"
+    if stored.exists():
+        return float(stored.read_text())
     macs = float(count_macs(teacher))
     channels = trace(teacher)
     scores = _scores(teacher, channels, epoch, budget, seed)
@@ -139,6 +146,7 @@ def _aim(teacher: Any, epoch: loop.Epoch, budget: Budget, measures: Mapping[str,
         unmet = budget.unmet(smaller, measures)
         now = count_macs(smaller)
         if not unmet:
+            write_atomic(stored, f"{now}\n")
             return float(now)
         if now == reached:
             raise BuildError(f"{teacher.name} can't be pruned to its budget: {'; '.join(unmet)}")
@@ -154,17 +162,21 @@ def _fit(
     place: Path,
     seed: int,
 ) -> Any:
-    """The last round's model cut further until it meets every target.
+    """The last round's model cut further until it meets every target; stored, since latencies vary.
 
     Raises:
         BuildError: it gets no smaller, and these targets are still unmet.
     """
+    stored = place / "fit.keras"
+    if stored.exists():
+        return keras.models.load_model(stored, compile=False)
     while unmet := budget.unmet(smaller, measures):
         macs = count_macs(smaller)
         tighter = _cut(before, epoch, macs * FINER, budget, place / f"at-{macs}", seed)
         if count_macs(tighter) >= macs:
             raise BuildError(f"{before.name} can't be pruned to its budget: {'; '.join(unmet)}")
         smaller = tighter
+    _store(smaller, stored)
     return smaller
 
 
@@ -178,12 +190,16 @@ def _cut(model: Any, epoch: loop.Epoch, macs: float, budget: Budget, place: Path
         model = importance.slim(model, epoch, seed)
     scores = _scores(model, channels, epoch, budget, seed)
     costs = plan.CostModel(model, channels)
-    gone = plan.choose(costs, scores, macs, multiple=budget.multiple, largest_cut=0.8)
+    gone = plan.choose(costs, scores, macs, multiple=budget.multiple, largest_cut=LARGEST_CUT)
     smaller = surgery.remove(model, channels, gone)
-    place.mkdir(parents=True, exist_ok=True)
-    smaller.save(place / "next.keras")
-    (place / "next.keras").replace(stored)
+    _store(smaller, stored)
     return smaller
+
+
+def _store(model: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.save(path.with_name("next.keras"))
+    path.with_name("next.keras").replace(path)
 
 
 def _scores(model: Any, channels: Channels, epoch: loop.Epoch, budget: Budget, seed: int) -> importance.Scores:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import manifest as manifests
+from harness.networks import registry
 
 #: files of networks below this size are committed beside every int8.tflite (models/.gitignore is written from it)
 COMMIT_BELOW = 2_000_000
 #: kept for an ablation table alone; its files are as big as the residual one's and are not committed
 NOT_COMMITTED = ("vgg19",)
+#: the pruned network whose small files are all committed; of other pruned networks int8.tflite says enough
+OURS = "resvgg19-pruned"
 
 
 def gitignore(models: Path) -> str:
@@ -20,8 +23,14 @@ def gitignore(models: Path) -> str:
         if name in NOT_COMMITTED:
             lines.append(f"/{name}/int8.tflite")
             continue
+        if name in _pruned_rivals():
+            continue
         for artifact in manifests.load(models, name).artifacts:
             small = artifact.bytes < COMMIT_BELOW and artifact.variant in ("fp32", "int8")
             if small and artifact.filename != "int8.tflite":
                 lines.append(f"!/{name}/{artifact.filename}")
     return "\n".join(lines) + "\n"
+
+
+def _pruned_rivals() -> set[str]:
+    return {n.name for n in registry.NETWORKS if n.pruned_from is not None and n.name != OURS}
