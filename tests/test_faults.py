@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import run, store
+from harness import run, session, store
 from harness.errors import StoreError
 from harness.fsio import sha256_file
 from tests.board_fixtures import Farm, execute, measured, running, work
@@ -30,7 +30,10 @@ from tests.sshd_fixtures import make_key
 __all__ = ["farm", "short_pauses"]  # fixtures
 
 
-def test_sshd_killed_and_back(farm: Farm, tmp_path: Path, record_property: Record) -> None:
+def test_sshd_killed_and_back(
+    farm: Farm, tmp_path: Path, record_property: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "RECONNECT_S", (0.25,) * 60)  # a busy machine may need seconds to start the server
     farm.places["bad"].python(WAIT)
     with running(work(devices(farm), tmp_path / "results", **THREE)) as (told, _):
         until(waiting(farm))

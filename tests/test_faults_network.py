@@ -125,9 +125,9 @@ def test_a_board_is_powered_off(
     monkeypatch.setattr(session, "RECONNECT_S", (0.1, 0.2, 0.4))
     boards = fleet({"name": "pi4", "board": "raspberry-pi-4", "emulate": True, "runtimes": ["litert"]})
     with running(work(boards, tmp_path / "results", **THREE)) as (told, _):
-        assert told.ended.acquire(timeout=200)  # the first cell
-        assert told.started.acquire(timeout=20)
-        assert told.started.acquire(timeout=20)  # the second has begun
+        assert told.ended.acquire(timeout=900)  # the first cell; on a fresh machine the image is built before it
+        assert told.started.acquire(timeout=60)
+        assert told.started.acquire(timeout=60)  # the second has begun
         (pid,) = boards_of(cache)
         os.kill(pid, signal.SIGKILL)
     assert told.how("pi4")[0] == "VALID", told.said("pi4")
