@@ -18,13 +18,16 @@ from harness.report import PLOTS, render
 from tests.cell_factory import make_cell, make_manifest, make_run, matrix
 
 #: With few networks too, every figure has something to show: a path of compression, and a rival pruned by us.
+VARIANTS = ("fp32", "int8", "fp16", "dynamic")
 FIRST = {1: ["resvgg19-pruned"], 3: ["resvgg19", "resvgg19-pruned", "mobilenet-v3-small-pruned"]}
 
 
 def cells(networks: int, boards: int) -> list[Cell]:
     """Two variants on every board; several thread counts, heat and energy where that fits."""
     made = []
-    for number, cell in enumerate(matrix(FIRST.get(networks, networks), boards)):
+    for number, cell in enumerate(
+        matrix(FIRST.get(networks, networks), boards, VARIANTS if networks in FIRST else VARIANTS[:2])
+    ):
         for threads in (1, 2, 4) if number % 12 == 0 else (1,):
             state = {
                 "wall_s": str(1e9 + number * 60),

@@ -121,6 +121,36 @@ def test_nor_with_long_names(tmp_path: Path) -> None:
                 check(drawing)
 
 
+def test_nor_with_every_variant_and_rivals_pruned_by_us(tmp_path: Path) -> None:
+    """The longest legend there is: all variants in both formats, two frontiers."""
+    names = ["resvgg19", "resvgg19-pruned", "mobilenet-v3-small", "mobilenet-v3-small-pruned"]
+    cells = matrix(names, 1, ("fp32", "int8", "fp16", "dynamic"))
+    cells += [c for fmt in ("fp32", "int8", "fp16") for c in matrix(names, 1, (fmt,), fmt="onnx")]
+    found = gather([make_run(tmp_path, cells)], {name: make_manifest(name) for name in names})
+    with styled():
+        for draw in PLOTS.values():
+            for drawing in draw(found):
+                check(drawing)
+
+
+def test_no_number_is_cut_from_a_step_and_no_accuracy_is_above_100(tmp_path: Path) -> None:
+    manifest = make_manifest()
+    steps = tuple(
+        step.model_copy(update={"detail": "words " * 40, "accuracy": 1.0, "parameters": 21_503})
+        for step in manifest.chain
+    )
+    run = make_run(tmp_path, [make_cell("resvgg19-pruned", accuracy=1.0), make_cell("resvgg19", accuracy=1.0)])
+    found = gather([run], {manifest.name: manifest.model_copy(update={"chain": steps})})
+    with styled():
+        for name in ("chain", "pareto"):
+            for drawing in PLOTS[name](found):
+                check(drawing)
+                ticks = [float(tick) for axes in drawing.figure.axes for tick in axes.get_yticks()]
+                assert max(ticks) <= 100.01
+        (lines,) = (t.get_text() for t in texts(PLOTS["chain"](found)[0].figure) if "words" in t.get_text())
+    assert all(line.endswith("kB") and "21.5 k par." in line and len(line) <= 80 for line in lines.splitlines())
+
+
 def test_changes_and_history_are_not_cut_either(tmp_path: Path) -> None:
     cells = matrix(6, 2)
     slower = [c.model_copy(update={"latency_ns": tuple(x + x // 9 for x in c.latency_ns)}) for c in cells[::2]]

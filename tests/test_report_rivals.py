@@ -65,7 +65,7 @@ def test_every_rival_is_compared_and_neither_of_our_own(tmp_path: Path) -> None:
     assert small.high is not None
     assert small.low <= small.ratio <= small.high < 1
     assert standing(list(found.values())) == (
-        "resvgg19-pruned is faster than 2 of 2 as published and 1 of 2 pruned by us"
+        "resvgg19-pruned is faster than 2 of 2 rivals as published and 1 of 2 rivals pruned by us"
     )
 
 
@@ -96,7 +96,7 @@ def test_pages_and_tables_say_what_is_ours(tmp_path: Path) -> None:
     out = tmp_path / "out"
     render([run], out, manifests={}, formats=["svg"])
     index, claims = (" ".join((out / name).read_text().split()) for name in ("index.html", "claims.html"))
-    assert "resvgg19-pruned is faster than 2 of 2 as published and 1 of 2 pruned by us." in index
+    assert "resvgg19-pruned is faster than 2 of 2 rivals as published and 1 of 2 rivals pruned by us." in index
     assert 'mobilenet-v3-small-pruned int8 <span class="tag">pruned by us</span>' in index  # it is the fastest
     assert "Nobody published it" in index
     assert "Rivals after the same compression" in claims

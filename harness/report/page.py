@@ -99,6 +99,12 @@ SECTIONS = (
     ("confusion", "Right and wrong, class by class", ""),
     ("timeline", "Evidence over time", "Did heat or a lower frequency go with slower passes?"),
 )  # fmt: skip
+#: What comes after the figures, for the list of contents.
+_TABLES = (
+    ("agreement", "Do the boards agree?"), ("not-valid", "Without a valid measurement"), ("skipped", "Left out"),
+    ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"), ("boards", "Boards"),
+    ("networks", "Where artifacts come from"),
+)  # fmt: skip
 _MOST_STDERR = 20
 
 
@@ -122,13 +128,17 @@ def index(
     for drawing, svg in figures:
         by_plot.setdefault(drawing.plot, []).append((drawing, picture(drawing, svg)))
     cells = grid(data)
+    contents = [
+        ("believe", "Can I believe it?"),
+        *((f"s-{plot}", name) for plot, name, _ in SECTIONS if plot in by_plot),
+    ]
     known = {
         "data": data, "tables": tables, "figures": by_plot, "sections": SECTIONS, "pages": pages, "left_out": left_out,
         "winners": findings.winners, "verdicts": findings.verdicts, "agreements": findings.agreements,
         "disagreements": findings.disagreements, "trust": _trust(data), "overlap": _overlap(data),
         "rivals": rivals.for_page(findings.rivals), "compressed": bool((data.cells.role == COMPRESSED).any()),
         "synthetic": synthetic(data.cells), "emulated": bool(data.cells.emulated.any()), "stderrs": _stderrs(data),
-        "for_page": for_page, "grid": cells, "grid_json": cells.json(),
+        "contents": [*contents, *_TABLES], "for_page": for_page, "grid": cells, "grid_json": cells.json(),
     }  # fmt: skip
     return environment().get_template("index.html.j2").render(known)
 
@@ -136,9 +146,14 @@ def index(
 def claims_page(data: ReportData, findings: Findings) -> str:
     """The page on what the paper claims and what was found."""
     return environment().get_template("claims.html.j2").render(
-        data=data, claims=findings.claims, paper=claims.PAPER, synthetic=synthetic(data.cells),
+        data=data, claims=_grouped(findings.claims), paper=claims.PAPER, synthetic=synthetic(data.cells),
         emulated=bool(data.cells.emulated.any()),
     )  # fmt: skip
+
+
+def _grouped(found: Sequence[claims.Claim]) -> list[tuple[str, list[claims.Claim]]]:
+    """Rows of one claim together: some have a row a board."""
+    return [(words, [each for each in found if each.claim == words]) for words in dict.fromkeys(c.claim for c in found)]
 
 
 def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:

@@ -100,7 +100,7 @@ def _side(cell: Any) -> Side:
 def standing(found: list[Versus]) -> str:
     """One board in half a sentence: how many rivals ours is faster than, published and pruned ones apart."""
     said = []
-    for role, words in ((PUBLISHED, "as published"), (COMPRESSED, "pruned by us")):
+    for role, words in ((PUBLISHED, "rivals as published"), (COMPRESSED, "rivals pruned by us")):
         mine = [each for each in found if each.role == role]
         if mine:
             said.append(f"{sum(each.verdict == FASTER for each in mine)} of {len(mine)} {words}")
@@ -139,20 +139,24 @@ def rivals_table(data: ReportData, found: list[Versus]) -> Table:
     return Table("rivals", f"{PRUNED} against every rival", tuple(columns), tuple(rows), note)
 
 
+def _short(clock: Clock) -> str:
+    return clock.unit.replace("million instructions", "M instr.")
+
+
 def for_page(found: list[Versus]) -> Table:
     """The same in fewer columns."""
     columns = (
-        ("device", "Board"), ("rival", "Rival"), ("form", "Form"), ("medians", "Ours and rival's median"),
-        ("ratio", "Ours by rival's"), ("interval", "95 % interval"), ("verdict", "Ours is"),
-        ("accuracy", "Accuracy, ours and rival's"), ("kilobytes", "kB"),
+        ("device", "Board"), ("rival", "Rival"), ("form", "Form"), ("medians", "Medians, ours / rival's"),
+        ("ratio", "Ratio"), ("interval", "95 % interval"), ("verdict", "Ours is"),
+        ("accuracy", "Accuracy (%)"), ("kilobytes", "kB"),
     )  # fmt: skip
     rows = tuple(
         (
-            each.label, each.rival.label, each.role,
-            f"{brief(each.ours.value)} and {brief(each.rival.value)} {each.clock.unit}", round(each.ratio, 4),
+            each.label, each.rival.label, each.role.removeprefix("rival "),
+            f"{brief(each.ours.value)} / {brief(each.rival.value)} {_short(each.clock)}", round(each.ratio, 4),
             f"{each.low:.4g} to {each.high:.4g}" if each.low is not None else None, each.verdict,
-            f"{each.ours.accuracy:.1%} and {each.rival.accuracy:.1%}",
-            f"{brief(each.ours.bytes / 1e3)} and {brief(each.rival.bytes / 1e3)}",
+            f"{each.ours.accuracy * 100:.1f} / {each.rival.accuracy * 100:.1f}",
+            f"{brief(each.ours.bytes / 1e3)} / {brief(each.rival.bytes / 1e3)}",
         )
         for each in found
     )  # fmt: skip

@@ -15,10 +15,10 @@ STAYS = 0.05
 def zeroed_table(data: ReportData) -> Table:
     """One row a file and share of zeros, of every network whose manifest has some."""
     columns = (
-        ("network", "Network"), ("file", "File"), ("zeros_percent", "Weights set to zero (%)"), ("bytes", "Bytes"),
-        ("gzip_bytes", "Bytes after gzip"), ("gzip_ratio", "Zipped, by the file without zeros"),
-        ("validation_accuracy_percent", "Accuracy, validation (%)"), ("accuracy_percent", "Accuracy, test (%)"),
-        ("latency_ratio", "Latency, by the file without zeros"),
+        ("network", "Network"), ("file", "File"), ("zeros_percent", "Zeros (%)"), ("bytes", "Bytes"),
+        ("gzip_bytes", "Gzip (bytes)"), ("gzip_ratio", "Gzip ratio"),
+        ("validation_accuracy_percent", "Validation (%)"), ("accuracy_percent", "Test (%)"),
+        ("latency_ratio", "Latency ratio"),
     )  # fmt: skip
     rows, said = [], []
     for name, manifest in sorted(data.manifests.items()):
@@ -31,8 +31,9 @@ def zeroed_table(data: ReportData) -> Table:
                 row.latency_ratio,
             ))  # fmt: skip
         if manifest.zeroed:
-            said.append(_reading(name, max(manifest.zeroed, key=lambda row: row.share), whole))
-    return Table("zeroed", TITLE, columns, tuple(rows), " ".join(said), "–")
+            most = max(manifest.zeroed, key=lambda row: row.share)
+            said.append((clean(name, 64), most, whole.get(most.filename)))
+    return Table("zeroed", TITLE, columns, tuple(rows), _reading(said) if said else "", "–")
 
 
 def _whole(manifest: Manifest) -> dict[str, int]:
@@ -41,15 +42,15 @@ def _whole(manifest: Manifest) -> dict[str, int]:
     return found | {row.filename: row.gzip_bytes for row in manifest.zeroed if not row.share}
 
 
-def _reading(name: str, most: Zeroed, whole: dict[str, int]) -> str:
-    """What the row with the most zeros says, in one sentence."""
-    before = whole.get(most.filename)
-    size = (
-        f"the zipped file is {brief(most.gzip_bytes / before)} of its size" if before else "the zipped file is smaller"
-    )
-    stays = abs(most.latency_ratio - 1) <= STAYS
-    why = "its latency stays, since kernels multiply by zeros like by anything else" if stays else "its latency changes"
-    return (
-        f"{name} with {most.share:.0%} of its weights set to zero: {size}, {why} ({most.latency_ratio:.2f} times), and "
-        f"{most.accuracy:.1%} of the test images are right."
-    )
+def _reading(found: list[tuple[str, Zeroed, int | None]]) -> str:
+    """What the row with the most zeros of each network says, in one sentence for all."""
+    said = []
+    for name, most, before in found:
+        size = f"{brief(most.gzip_bytes / before)} times the zipped size, " if before else ""
+        said.append(
+            f"{name} with {most.share:.0%} zeros has {size}{most.latency_ratio:.2f} times the latency and "
+            f"{most.accuracy:.1%} of the test images right"
+        )
+    stays = all(abs(most.latency_ratio - 1) <= STAYS for _, most, _ in found)
+    why = ": zipped size falls, latency stays, since kernels multiply by zeros like by anything else" if stays else ""
+    return f"{'; '.join(said)}{why}."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -104,8 +105,56 @@ def log_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+def accuracy_axis(axes: Axes, low: float, high: float) -> None:
+    """A y axis over [low, high] percent with a margin for signs; nothing is more accurate than 100 %, so no line or
+    number lies above it."""
+    margin = max((high - low) * 0.15, 1.0)
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_yticks([tick for tick in axes.get_yticks() if low - margin <= tick <= min(high + margin, 100.001)])
+    axes.set_ylim(low - margin, high + margin)
+
+
 def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:
     """The legend under the axes, never on the data."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower left", ncols=columns, handletextpad=0.3, columnspacing=1.2)
+
+
+#: Where a sign may stand beside its dot, in points; from the upper left, around.
+_BESIDE = ((-8, 6), (8, 6), (-8, -6), (8, -6), (0, 11), (0, -11), (-13, 0), (13, 0))
+_ROOM = 12.0
+
+
+def place_signs(
+    axes: Axes,
+    spots: Sequence[tuple[float, float]],
+    signs: Sequence[str],
+    dots: Sequence[tuple[float, float]],
+    *,
+    taken: Sequence[tuple[float, float]] = (),
+) -> list[tuple[float, float]]:
+    """A sign beside each spot, where no dot and no other sign is near; the axes' limits must stand.
+
+    Args:
+        spots, dots: in data's coordinates; spots are dots too.
+        taken: where signs stand already, as an earlier call returned it.
+
+    Returns:
+        Where signs stand now, in points: those of ``taken`` too.
+    """
+    scale = 72 / axes.figure.dpi
+    around = axes.transData.transform(np.array(dots, dtype=float).reshape(-1, 2)) * scale
+    standing = list(taken)
+    for (x, y), sign in zip(spots, signs, strict=False):
+        here = axes.transData.transform((x, y)) * scale
+        near = around[np.abs(around - here).sum(axis=1) > 0.1]  # not the dot itself
+        others = np.vstack([near, np.array(standing).reshape(-1, 2)])
+        room = [min(float(np.hypot(*(others - here - step).T).min(initial=_ROOM)), _ROOM) for step in _BESIDE]
+        step = _BESIDE[int(np.argmax(room))]  # the first of those with room enough
+        standing.append((here[0] + step[0], here[1] + step[1]))
+        axes.annotate(
+            sign, (x, y), xytext=step, textcoords="offset points", ha="center", va="center", fontsize=8,
+            fontweight="bold", color=INK, zorder=5,
+        )  # fmt: skip
+    return standing

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from harness.manifest import Manifest, Step
 from harness.report.data import ReportData
-from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, heading, log_axis, new
+from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, accuracy_axis, heading, log_axis, new
 from harness.report.figures.measured import measured
 from harness.report.roles import PRUNED
 from harness.report.table import brief
 from harness.safetext import for_figure, slug
 
+#: Characters of a line below the figure.
+_LONGEST = 80
 _KINDS = ("trained", "pruned", "tuned", "quantised")
 
 
@@ -49,8 +51,7 @@ def _path(manifest: Manifest, steps: list[tuple[Step, float]]) -> Drawing:
         )  # fmt: skip
     log_axis(axes, min(macs), max(macs))
     axes.invert_xaxis()
-    margin = max((max(values) - min(values)) * 0.15, 1)
-    axes.set_ylim(min(values) - margin * 1.4, max(values) + margin * 1.4)
+    accuracy_axis(axes, min(values), max(values))
     axes.set_xlabel("Multiply-accumulates for one image (millions), log scale, falling")
     axes.set_ylabel("Accuracy (%)")
     heading(figure, f"{for_figure(manifest.name, 28)}: compression")
@@ -76,7 +77,7 @@ def _groups(macs: list[float], values: list[float]) -> dict[tuple[float, float],
 
 
 def _line(number: int, step: Step, value: float) -> str:
-    size = f", {step.bytes / 1e6:.3g} MB" if step.bytes is not None else ""
-    detail = f" {for_figure(step.detail, 30)}" if step.detail else ""
-    cost = f"{brief(step.macs / 1e6)} M MACs, {step.parameters / 1e6:.3g} M par."
-    return for_figure(f"{number}  {step.kind}{detail}: {value:.1%}, {cost}{size}", 84)
+    kilobytes = f", {brief(step.bytes / 1e3)} kB" if step.bytes is not None else ""
+    cost = f": {value:.1%}, {brief(step.macs / 1e6)} M MACs, {brief(step.parameters / 1e3)} k par.{kilobytes}"
+    what = f"{number}  {step.kind} {step.detail}".rstrip()
+    return f"{for_figure(what, _LONGEST - len(cost))}{cost}"  # what must be cut is words, never a number

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.report.data import Clock, ReportData
-from harness.report.figures.canvas import INK, MUTED, Drawing, heading, kind_style, log_axis, new
+from harness.report.figures.canvas import (
+    INK,
+    MUTED,
+    Drawing,
+    accuracy_axis,
+    heading,
+    kind_style,
+    log_axis,
+    new,
+    place_signs,
+)
 from harness.report.figures.rows import per_board
 from harness.report.roles import FULL, parent
 from harness.report.table import brief
@@ -73,10 +81,10 @@ def _draw(clock: Clock, board: str, found: list[_Path], total: int) -> Drawing:
     every = pd.concat([path.cells for path in found])
     log_axis(axes, float(every.value.min()), float(every.value.max()))
     axes.invert_xaxis()
-    low, high = float(every.accuracy.min()) * 100, float(every.accuracy.max()) * 100
-    margin = max((high - low) * 0.15, 1.0)
-    axes.set_ylim(low - margin, high + margin)
-    _numbers(axes, found, every)
+    accuracy_axis(axes, float(every.accuracy.min()) * 100, float(every.accuracy.max()) * 100)
+    starts = [(float(path.cells.value.iloc[0]), float(path.cells.accuracy.iloc[0]) * 100) for path in found]
+    dots = list(zip(every.value, every.accuracy * 100, strict=True))
+    place_signs(axes, starts, [str(number) for number in range(1, len(found) + 1)], dots)
     axes.set_ylabel("Accuracy on the test split (%)")
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale, falling")
     cut = f" ({len(found)} of {total} networks)" if len(found) < total else ""
@@ -109,24 +117,3 @@ def _one(axes: Axes, path: _Path) -> None:
         axes.plot([x], [y], marker, color=colour, ms=6 if ours else 4.5, mew=0, zorder=4)
     _, x, y = places[0]
     axes.plot([x], [y], "o", mfc="none", mec=INK, ms=10 if ours else 8, zorder=4)
-
-
-#: Where a number may stand beside its ring, in points.
-_BESIDE = ((-9, 5), (9, 5), (-9, -5), (9, -5), (0, 11), (0, -11), (-14, 0), (14, 0))
-
-
-def _numbers(axes: Axes, found: list[_Path], every: pd.DataFrame) -> None:
-    """A number at the start of each path, on that side where it is farthest from dots and other numbers."""
-    taken = axes.transData.transform(list(zip(every.value, every.accuracy * 100, strict=True))) * 72 / axes.figure.dpi
-    for number, path in enumerate(found, 1):
-        x, y = float(path.cells.value.iloc[0]), float(path.cells.accuracy.iloc[0]) * 100
-        place = axes.transData.transform((x, y)) * 72 / axes.figure.dpi
-        room = [
-            min(math.dist(place + step, other) for other in taken if math.dist(place, other) > 1e-6) for step in _BESIDE
-        ]
-        best = max(range(len(room)), key=lambda i: (min(room[i], 14.0), -i))  # more room than a number needs is no gain
-        taken = np.vstack([taken, place + _BESIDE[best]])
-        axes.annotate(
-            str(number), (x, y), xytext=_BESIDE[best], textcoords="offset points", ha="center", va="center", fontsize=8,
-            fontweight="bold" if path.name == FULL else "normal", color=INK, zorder=5,
-        )  # fmt: skip

@@ -9,7 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.report.data import Clock, ReportData
-from harness.report.figures.canvas import INK, MUTED, Drawing, heading, kind_style, legend_below, log_axis, new
+from harness.report.figures.canvas import (
+    INK,
+    MUTED,
+    Drawing,
+    accuracy_axis,
+    heading,
+    kind_style,
+    legend_below,
+    log_axis,
+    new,
+    place_signs,
+)
 from harness.report.figures.rows import per_board
 from harness.report.roles import COMPRESSED
 from harness.report.table import brief
@@ -36,15 +47,17 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
     log_axis(axes, float(cells.value.min()), float(cells.value.max()))
     _line(axes, best, "-", "Pareto frontier")
     _line(axes, pruned, "--", "rivals pruned by us")
-    _accuracy_axis(axes, cells)
-    _mark(axes, best, _NUMBERS, (-5, 4), "right", "bottom")
-    _mark(axes, pruned, _LETTERS, (5, -4), "left", "top")
+    accuracy_axis(axes, float(cells.accuracy.min()) * 100, float(cells.accuracy.max()) * 100)
+    axes.set_ylabel("Accuracy on the test split (%)")
+    dots = _spots(cells)
+    taken = place_signs(axes, _spots(best), _NUMBERS, dots)
+    place_signs(axes, _spots(pruned), _LETTERS, dots, taken=taken)
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale")
     heading(figure, board)
     lines, others = _named(best, _NUMBERS), _named(pruned, _LETTERS)
     below = [*lines, *(["Rivals pruned by us:"] if others else []), *others]
     axes.text(-0.1, -0.2, "\n".join(below), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)
-    legend_below(figure, axes, 4 if others else 5)
+    legend_below(figure, axes, 4)
     alt = (
         f"Scatter of accuracy in percent against median {clock.quantity.lower()} in {clock.unit} of {len(cells)} "
         f"artifacts on {board}. On the Pareto frontier, fastest first: {'; '.join(lines) or 'none'}."
@@ -57,6 +70,10 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
 
 _NUMBERS = tuple(str(i) for i in range(1, 1000))
 _LETTERS = (*"abcdefghijklmnopqrstuvwxyz", *(f"{x}{y}" for x in "abcdefghij" for y in "abcdefghijklmnopqrstuvwxyz"))
+
+
+def _spots(cells: pd.DataFrame) -> list[tuple[float, float]]:
+    return list(zip(cells.value, cells.accuracy * 100, strict=True))
 
 
 def _dots(axes: Axes, cells: pd.DataFrame) -> None:
@@ -87,20 +104,3 @@ def _named(best: pd.DataFrame, signs: Sequence[str]) -> list[str]:
         f"{sign}  {label}: {brief(value)}, {accuracy:.1%}"
         for sign, label, value, accuracy in zip(signs, best.label, best.value, best.accuracy, strict=False)
     ]
-
-
-def _accuracy_axis(axes: Axes, cells: pd.DataFrame) -> None:
-    low, high = float(cells.accuracy.min()) * 100, float(cells.accuracy.max()) * 100
-    margin = max((high - low) * 0.1, 1.0)
-    axes.set_ylim(low - margin, min(high + margin, 100.0 + margin))
-    axes.set_ylabel("Accuracy on the test split (%)")
-
-
-def _mark(axes: Axes, best: pd.DataFrame, signs: Sequence[str], offset: tuple[int, int], ha: str, va: str) -> None:
-    """A sign at each point of a frontier: to the upper left, where by definition no point of its own kind can be, or,
-    for the other frontier, to the lower right, so that the signs of one spot don't lie on each other."""
-    for sign, x, y in zip(signs, best.value, best.accuracy * 100, strict=False):
-        axes.annotate(
-            sign, (x, y), xytext=offset, textcoords="offset points", ha=ha, va=va, fontsize=8, fontweight="bold",
-            color=INK,
-        )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.report.data import ReportData
-from harness.report.figures.canvas import Drawing, heading, kind_style, log_axis, new
+from harness.report.figures.canvas import Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.rows import ROW
 from harness.safetext import for_figure
 
@@ -16,7 +16,7 @@ def sizes(data: ReportData) -> list[Drawing]:
     if cells.empty:
         return []
     models = cells.groupby("model").model_bytes.max().sort_values(kind="stable")
-    figure, axes = new(1.2 + ROW * 1.1 * len(models))
+    figure, axes = new(1.2 + ROW * 1.1 * len(models) + ROW * (cells.kind.nunique() > 4))
     place = {name: row for row, name in enumerate(models.index)}
     for row, name in enumerate(models.index):
         mine = cells[cells.model == name].model_bytes / 1e6
@@ -33,7 +33,7 @@ def sizes(data: ReportData) -> list[Drawing]:
     log_axis(axes, float(cells.model_bytes.min()) / 1e6, float(cells.model_bytes.max()) / 1e6)
     axes.set_xlabel("File size (MB, 10⁶ bytes), log scale")
     heading(figure, "Model size")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=5, handletextpad=0.3)
+    legend_below(figure, axes)
     by_size = cells.sort_values("model_bytes", kind="stable")
     small, big = by_size.iloc[0], by_size.iloc[-1]
     alt = (
