@@ -152,6 +152,7 @@ def _build_one(job: Job) -> Manifest:
         model,
         job.models / job.network.name,
         representative=images[job.split.train],
+        validation=images[job.split.validation],
         images=images[job.split.test],
         labels=labels[job.split.test],
         classes=len(job.dataset.classes),

@@ -21,7 +21,7 @@ pytestmark = [
 
 from harness.compress.budget import Budget  # noqa: E402
 from harness.errors import BuildError  # noqa: E402
-from harness.export import measures, onnx, package, runtimes, timing  # noqa: E402
+from harness.export import bias, measures, onnx, package, runtimes, timing  # noqa: E402
 from harness.manifest import TensorSpec  # noqa: E402
 from harness.networks import resvgg19  # noqa: E402
 from tests.test_compress import stirred  # noqa: E402
@@ -41,7 +41,8 @@ def exported(model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     artifacts, confusion = package.export_all(
         model,
         folder,
-        representative=data.images[:60],
+        representative=data.images[:50],
+        validation=data.images[50:60],
         images=data.images[60:],
         labels=data.labels[60:],
         classes=7,
@@ -96,6 +97,50 @@ def test_a_ratio_by_turns_sees_which_is_slower(exported: tuple[Path, list[Any], 
     small, large = exported[0] / "int8.tflite", MODELS / "resvgg19" / "int8.tflite"
     images = small_dataset().images
     assert timing.ratio_by_turns(large, small, images) > 5
+
+
+def skewed(content: bytes) -> bytes:
+    """The file with the biases of all layers but the last off by what quantisation may do at its worst."""
+    changed = bytearray(content)
+    for layer in bias._layers(changed)[:-1]:
+        layer.codes[:] += np.round(0.3 / layer.scales).astype(np.int32)
+    return bytes(changed)
+
+
+def test_biases_are_brought_back(exported: tuple[Path, list[Any], Any], tmp_path: Path) -> None:
+    folder, images = exported[0], small_dataset().images
+    fp32, int8 = (folder / f"{variant}.tflite" for variant in ("fp32", "int8"))
+    expected = runtimes.probabilities(fp32, images)
+
+    def off(content: bytes) -> float:
+        (tmp_path / "x.tflite").write_bytes(content)
+        return float(np.abs(runtimes.probabilities(tmp_path / "x.tflite", images) - expected).mean())
+
+    plain = int8.read_bytes()
+    wrong = skewed(plain)
+    right = bias.corrected(wrong, fp32.read_bytes(), images)
+    assert len(right) == len(plain)
+    assert off(wrong) > 5 * off(plain)
+    assert off(right) < off(wrong) / 3
+
+
+def test_biases_are_corrected_where_int8_answers_otherwise_and_only_then(
+    exported: tuple[Path, list[Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, path = small_dataset().images, tmp_path / "int8.tflite"
+    for variant in ("fp32", "int8"):
+        (tmp_path / f"{variant}.tflite").write_bytes((exported[0] / f"{variant}.tflite").read_bytes())
+    plain = path.read_bytes()
+    monkeypatch.setattr(package, "ALIKE", 0.0)
+    assert package._correct(path, images, images) == ""
+    monkeypatch.setattr(package, "ALIKE", 1.1)
+    monkeypatch.setattr(bias, "corrected", lambda *words: skewed(plain))
+    assert package._correct(path, images, images) == "", "it made things worse"
+    assert path.read_bytes() == plain
+    path.write_bytes(skewed(plain))
+    monkeypatch.setattr(bias, "corrected", lambda *words: plain)
+    assert package._correct(path, images, images).startswith("; biases corrected: fp32's answer for ")
+    assert path.read_bytes() == plain
 
 
 def test_int8_takes_pixels_minus_128(exported: tuple[Path, list[Any], Any]) -> None:
