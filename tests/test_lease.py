@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -65,3 +68,47 @@ def test_silence_ends_it_by_the_boards_clock(tmp_path: Path) -> None:
         with pytest.raises(ConnectionLostError):
             lease.renew(1)
     lease.close()
+
+
+#: A board's calendar, off by so many seconds.
+OFF = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *t) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int r = real(id, t);
+    if (id == CLOCK_REALTIME) t->tv_sec += SECONDS;
+    return r;
+}
+"""
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_a_calendar_that_is_years_off_changes_nothing(sshd: Sshd, years: int) -> None:
+    """A Pi without a battery wakes up in another year, and may be put right in the middle of a lease."""
+    (sshd.folder / "off.c").write_text(OFF)
+    library = sshd.folder / "off.so"
+    seconds = f"-DSECONDS=({years * 365 * 86400}L)"
+    subprocess.run(["cc", seconds, "-shared", "-fPIC", "-o", library, sshd.folder / "off.c", "-ldl"], check=True)
+    python = shutil.which("python3", path=os.defpath) or shutil.which("python3")
+    off = sshd.bin / "python3"
+    off.write_text(f'#!/bin/sh\nLD_PRELOAD={library} exec {python} "$@"\n')
+    off.chmod(0o755)
+    first, second, third = (SshConnection(target(sshd)) for _ in range(3))
+    said = first.run(["python3", "-c", "import time; print(time.time())"], timeout_s=30).stdout
+    assert abs(float(said) - time.time()) > 9 * 365 * 86400
+    with Lease(first) as lease:
+        lease.renew(60)
+        with pytest.raises(LeaseError, match="in use by"):
+            Lease(second)
+        off.unlink()  # the clock is put right
+        with pytest.raises(LeaseError, match="in use by"):
+            Lease(third)
+        lease.renew(60)
+    with Lease(second, wait_s=10):
+        pass
+    for connection in (first, second, third):
+        connection.close()
