@@ -74,6 +74,34 @@ def test_equal_ones_cannot_be_told_apart(tmp_path: Path) -> None:
     assert [each.verdict for each in against(data(tmp_path, pair))] == [UNSURE]
 
 
+def test_very_many_pairs_take_the_intervals_of_their_medians(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = data(tmp_path)
+    drawn = against(found)
+    monkeypatch.setattr("harness.report.rivals.MOST_DRAWN", 3)
+    for quick, slow in zip(against(found), drawn, strict=True):
+        assert (quick.rival, quick.ratio, quick.verdict) == (slow.rival, slow.ratio, slow.verdict)
+        assert quick.low is not None
+        assert quick.high is not None
+        assert quick.low < quick.ratio < quick.high
+
+
+def test_too_few_samples_call_nothing_faster(tmp_path: Path) -> None:
+    """A split of nine images, measured once."""
+    found = []
+    for name, ms in (("resvgg19-pruned", 1.0), ("mnasnet", 5.0)):
+        whole = make_cell(name, "int8", PI, median_ms=ms)
+        split = whole.split.model_copy(update={"n": 9, "labels": whole.split.labels[:9], "subject_overlap": 0})
+        cut = {
+            "latency_ns": whole.latency_ns[:9],
+            "predictions": whole.split.labels[:9],
+            "accuracy": 1.0,
+            "split": split,
+        }
+        found.append(whole.model_copy(update=cut))
+    (only,) = against(data(tmp_path, found))
+    assert (only.low, only.high, only.verdict) == (None, None, UNSURE)
+
+
 def test_the_claim_is_about_published_networks_and_pruned_ones_stand_beside(tmp_path: Path) -> None:
     claim = find(data(tmp_path)).claims[-1]
     assert claim.verdict == "found"

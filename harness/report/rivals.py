@@ -10,10 +10,13 @@ import pandas as pd
 from harness import stats
 from harness.report.data import Clock, ReportData
 from harness.report.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
-from harness.report.table import Table, Value, brief
+from harness.report.table import Table, Value, brief, number
 
 #: Draws for an interval: a board with twenty rivals takes twenty intervals, and the third digit of none matters.
 _DRAWS = 400
+#: Beyond this many pairs, their intervals come from those of the two medians: a report of very many cells would draw
+#: for minutes otherwise.
+MOST_DRAWN = 400
 FASTER, SLOWER, UNSURE = "faster", "slower", "can't tell"
 
 
@@ -56,37 +59,47 @@ class Versus:
 
 
 _COLUMNS = ["device", "board", "board_label", "emulated", "model", "label", "role", "threads", "value", "accuracy",
-            "model_bytes", "latency_ns", "n"]  # fmt: skip
+            "model_bytes", "latency_ns", "n", "low", "high"]  # fmt: skip
 
 
 def against(data: ReportData) -> list[Versus]:
     """Every rival on every board that has the pruned network too, with the fewest threads measured there; published
     ones first, then from fast to slow."""
-    found = []
+    pairs = []
     for clock in data.clocks:
         for _, cells in data.of(clock)[_COLUMNS].groupby("board_label", sort=False):
             if PRUNED in set(cells.model):
-                found += _board(clock, cells[cells.threads == cells.threads.min()])
-    return found
+                pairs += _pairs(clock, cells[cells.threads == cells.threads.min()])
+    interval = _drawn if len(pairs) <= MOST_DRAWN else _of_medians
+    return [_versus(clock, ours, rival, *interval(ours, rival)) for clock, ours, rival in pairs]
 
 
-def _board(clock: Clock, cells: pd.DataFrame) -> list[Versus]:
+def _pairs(clock: Clock, cells: pd.DataFrame) -> list[tuple[Clock, Any, Any]]:
+    """(clock, our fastest cell, a rival's fastest cell) of one board."""
     best = cells.sort_values("value", kind="stable").drop_duplicates("model")
     mine = best[best.model == PRUNED]
     if mine.empty:
         return []
     ours = next(mine.itertuples())
     rivals = best[best.role != OURS].sort_values("role", kind="stable", key=lambda role: role == COMPRESSED)
-    return [_versus(clock, ours, rival) for rival in rivals.itertuples()]
+    return [(clock, ours, rival) for rival in rivals.itertuples()]
 
 
-def _versus(clock: Clock, ours: Any, rival: Any) -> Versus:
-    low = high = None
+def _drawn(ours: Any, rival: Any) -> tuple[float | None, float | None]:
+    """The ratio's 95 % interval; None where there are too few samples: then nothing is called faster."""
     try:
-        interval = stats.bootstrap_ratio(rival.latency_ns, ours.latency_ns, images=ours.n, resamples=_DRAWS).interval
-        low, high = interval.low, interval.high
+        found = stats.bootstrap_ratio(rival.latency_ns, ours.latency_ns, images=ours.n, resamples=_DRAWS).interval
     except stats.TooFewSamplesError:
-        pass  # the ratio stands without an interval, and nothing is called faster
+        return None, None
+    return found.low, found.high
+
+
+def _of_medians(ours: Any, rival: Any) -> tuple[float | None, float | None]:
+    """From the farthest ends of both medians' intervals: wider than the ratio's own, never narrower."""
+    return number(ours.low / rival.high), number(ours.high / rival.low)
+
+
+def _versus(clock: Clock, ours: Any, rival: Any, low: float | None, high: float | None) -> Versus:
     return Versus(
         str(ours.device), str(ours.board_label), str(ours.board), bool(ours.emulated), clock, int(ours.threads),
         int(ours.n), _side(ours), _side(rival), str(rival.role), ours.value / rival.value, low, high,
