@@ -60,6 +60,8 @@ def choose(
 
     Each family (channels that differ in nothing but their weights) loses its least important ``multiple`` channels at a
     time, so that widths stay multiples of it: kernels work on 4 or 8 channels at once, and the rest of a bunch is free.
+    The last bunch to go may be a costly one, far below the target: what then fits again comes back, the most important
+    per unit of cost first.
 
     Args:
         costs: cost model of the network.
@@ -72,7 +74,6 @@ def choose(
     ranked = [sorted(members, key=lambda g: (scores[g], g)) for members in costs.families]
     widths = [len(members) for members in ranked]
     floors = [max(least, math.ceil(len(members) * (1 - largest_cut))) for members in ranked]
-    gone: set[int] = set()
     now = costs.cost(widths)
     while now > target:
         best: tuple[float, int, int, float] | None = None
@@ -90,10 +91,31 @@ def choose(
         if best is None:
             break
         _, k, count, now = best
-        start = len(ranked[k]) - widths[k]
-        gone.update(ranked[k][start : start + count])
         widths[k] -= count
-    return gone
+    _restore(costs, scores, target, ranked, widths, multiple)
+    return {group for members, width in zip(ranked, widths, strict=True) for group in members[: len(members) - width]}
+
+
+def _restore(
+    costs: CostModel, scores: Scores, target: float, ranked: list[list[int]], widths: list[int], multiple: int
+) -> None:
+    """Widen families bunch by bunch, in place, while the cost stays within ``target``."""
+    now = costs.cost(widths)
+    while True:
+        best: tuple[float, int, int, float] | None = None
+        for k, members in enumerate(ranked):
+            count = min(multiple, len(members) - widths[k])
+            after = costs.cost([*widths[:k], widths[k] + count, *widths[k + 1 :]])
+            if not count or after > target:
+                continue
+            end = len(members) - widths[k]
+            rank = sum(scores[g] for g in members[end - count : end]) / max(after - now, 1e-12)
+            if best is None or rank > best[0]:
+                best = (rank, k, count, after)
+        if best is None:
+            return
+        _, k, count, now = best
+        widths[k] += count
 
 
 def _families(channels: Channels) -> list[list[int]]:
