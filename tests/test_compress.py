@@ -192,3 +192,19 @@ def test_lessons_are_asked_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     np.testing.assert_allclose(first[1].sum(axis=1), 1, atol=1e-5)
+
+
+def test_what_fits_again_comes_back() -> None:
+    """No bunch of channels could be added without going over the target, however costly the last one to go was."""
+    model = tiny()
+    channels = trace(model)
+    costs = plan.CostModel(model, channels)
+    scores = {group: float(np.random.default_rng(group).random()) for group in channels.groups()}
+    for share in (0.2, 0.35, 0.5, 0.8):
+        target = count_macs(model) * share
+        gone = plan.choose(costs, scores, target)
+        widths = [sum(group not in gone for group in members) for members in costs.families]
+        assert costs.cost(widths) <= target
+        for k, members in enumerate(costs.families):
+            wider = [*widths[:k], min(widths[k] + 4, len(members)), *widths[k + 1 :]]
+            assert widths[k] == len(members) or costs.cost(wider) > target
