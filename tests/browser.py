@@ -59,6 +59,15 @@ def console_errors(driver: Any) -> list[str]:
     return [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
 
 
+def complaints(driver: Any, page: Path) -> list[str]:
+    """Open a page from its file: what it asked for beyond itself, and what the console says of it. Empty is good."""
+    address = page.resolve().as_uri()
+    requests_made(driver)
+    driver.get(address)
+    asked = {url for url in requests_made(driver) if not url.startswith("data:")} - {address}
+    return [*sorted(asked), *console_errors(driver)]
+
+
 def media(driver: Any, *, dark: bool) -> None:
     """Pretend the reader asked for a dark or a light page."""
     features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]

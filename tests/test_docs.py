@@ -20,6 +20,7 @@ import pytest
 from typer.main import get_command
 
 from harness.cli import app
+from tests.browser import axe, browser, complaints
 from tests.conftest import MODELS, REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -141,3 +142,7 @@ def test_the_guide_works_as_written(tmp_path: Path, cache: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     for name in ("reports/index.html", "reports/compare.html", "reports/history.html", "cells.csv", "benchmark.json"):
         assert (tmp_path / name).stat().st_size > 0, name
+    with browser() as driver:  # pages of what was really measured, not of made-up cells
+        for page in sorted((tmp_path / "reports").glob("*.html")):
+            assert complaints(driver, page) == [], page.name
+            assert axe(driver) == [], page.name
