@@ -6,26 +6,26 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.fsio import sha256_file
-from harness.provision import edgetpu, own
+from harness.provision import edgetpu, own, wheels
 from harness.session import runner_file
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd
 from tests.test_doctor_recorded import LOG_MAPPED, LOG_REFUSED
-from tests.test_run_loopback import NET, execute, fleet
+from tests.test_run_loopback import NET, OLD_PYTHONS, execute, fleet
 
 #: Stands in for a GPU's provider: it is in every wheel, a session lists it first, and it takes no node.
 AZURE = "AzureExecutionProvider"
 
 
-def delegate_of(folder: Path, provider: str) -> dict[str, object]:
+def delegate_of(folder: Path, provider: str, python: str = sys.executable, path: str = "") -> dict[str, object]:
     """What the runner finds out about the delegate when CUDA's provider is another one."""
-    pytest.importorskip("onnxruntime")
     runner, images, model = folder / "runner.py", folder / "images.npy", MODELS / NET / "int8.onnx"
     runner.write_text(runner_file().read_text().replace("CUDAExecutionProvider", provider))
     np.save(images, np.zeros((2, 48, 48, 1), np.uint8))
@@ -35,8 +35,9 @@ def delegate_of(folder: Path, provider: str) -> dict[str, object]:
         "warmup": {"min_runs": 1, "min_ns": 0, "max_runs": 1}, "passes": {"min_runs": 1, "min_ns": 0, "max_ns": 1},
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, str(runner), "--job", str(folder / "job.json"), "--result", str(folder / "result.json")]
-    subprocess.run(command, check=True, timeout=120, capture_output=True, env={**os.environ, "TMPDIR": str(folder)})
+    command = [python, str(runner), "--job", str(folder / "job.json"), "--result", str(folder / "result.json")]
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": path}
+    subprocess.run(command, check=True, timeout=120, capture_output=True, env=environment)
     assert not list(folder.glob("tmp*")), "the profiler's trace stays on the board"
     answer = json.loads((folder / "result.json").read_text())
     assert len(answer["latency_ns"]) == 2
@@ -48,6 +49,7 @@ def delegate_of(folder: Path, provider: str) -> dict[str, object]:
 @pytest.mark.slow
 def test_a_provider_that_took_no_node_is_not_believed(tmp_path: Path) -> None:
     """The session lists the provider first, as it would a GPU's; every node ran on the CPU."""
+    pytest.importorskip("onnxruntime")
     found = delegate_of(tmp_path, AZURE)
     assert AZURE in str(found["how"])
     assert found["applied"] == "cpu"
@@ -57,10 +59,24 @@ def test_a_provider_that_took_no_node_is_not_believed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_provider_that_took_the_nodes_is(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
     found = delegate_of(tmp_path, "CPUExecutionProvider")
     assert found["applied"] == "cuda"
     assert found["nodes_delegated"] == found["nodes_total"] != 0
     assert found["nodes_left"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(OLD_PYTHONS["3.6"] is None, reason="no Python 3.6 here")
+def test_so_it_is_on_a_jetson_nanos_python(tmp_path: Path) -> None:
+    """Python 3.6 and ONNX Runtime 1.10 have another profiler; on another processor, and without a GPU."""
+    path = tmp_path / "path"
+    for wheel in wheels.fetch(wheels.choose("onnxruntime", wheels.Platform("3.6", "x86_64", (2, 27)))):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(path)
+    found = delegate_of(tmp_path, "CPUExecutionProvider", str(OLD_PYTHONS["3.6"]), str(path))
+    assert found["applied"] == "cuda"
+    assert found["nodes_delegated"] == found["nodes_total"] != 0
 
 
 @pytest.mark.slow
