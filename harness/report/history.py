@@ -149,13 +149,13 @@ def _board(history: History, device: str, emulated: bool, unit: str, lines: list
     marked = sorted((x for x in lines if any(p.change for p in x.points)), key=lambda x: -abs(x.total - 1))[
         :_MOST_NAMED
     ]
-    named = {line.cell: PALETTE[i % 7] for i, line in enumerate(marked)}
+    named = {line.cell: (PALETTE[i % 7], "-" if i < 7 else "--") for i, line in enumerate(marked)}
     for line in sorted(lines, key=lambda x: x.cell in named):
         x = [p.run for p in line.points]
         y = [(p.median / line.points[0].median - 1) * 100 for p in line.points]
-        colour = named.get(line.cell, MUTED)
+        colour, style = named.get(line.cell, (MUTED, "-"))
         axes.plot(
-            x, y, "-", color=colour, lw=1.4 if line.cell in named else 0.8, alpha=0.9 if line.cell in named else 0.5
+            x, y, style, color=colour, lw=1.4 if line.cell in named else 0.8, alpha=0.9 if line.cell in named else 0.5
         )
         for at, value, point in zip(x, y, line.points, strict=True):
             marker = "x" if point.broken else ("^" if (point.change or 1) > 1 else "v") if point.change else "."
@@ -181,9 +181,16 @@ def _board(history: History, device: str, emulated: bool, unit: str, lines: list
     return Drawing(f"history-{slug(board)}-{slug(unit)}", "history", f"Over time on {board}", alt, figure)
 
 
-def _names(figure: Figure, marked: list[Line], named: dict[str, str]) -> None:
+def _names(figure: Figure, marked: list[Line], named: dict[str, tuple[str, str]]) -> None:
     handles = [
-        Line2D([], [], color=named[x.cell], lw=1.6, label=f"{for_figure(x.label, 44)}: {(x.total - 1) * 100:+.1f} %")
+        Line2D(
+            [],
+            [],
+            color=named[x.cell][0],
+            ls=named[x.cell][1],
+            lw=1.6,
+            label=f"{for_figure(x.label, 44)}: {(x.total - 1) * 100:+.1f} %",
+        )
         for x in marked
     ]
     marks = [

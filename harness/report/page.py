@@ -158,21 +158,35 @@ def _grouped(found: Sequence[claims.Claim]) -> list[tuple[str, list[claims.Claim
 
 def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
     """The page of a comparison."""
+    refused, gated = ([p for p in found.pairs if getattr(p, name)] for name in ("refused", "gates"))
     changed = [p for p in found.pairs if p.accuracy and (p.accuracy.only_a or p.accuracy.only_b)]
     return environment().get_template("compare.html.j2").render(
         found=found, table=table, counts=found.counts(), figures=[(d, picture(d, svg)) for d, svg in figures],
-        accuracy=changed, refused=[p for p in found.pairs if p.refused], synthetic=found.synthetic,
-        emulated=any(p.emulated for p in found.pairs),
+        accuracy=changed, refused=refused, refusals=[f"{p.cell}: {'; '.join(p.refused)}" for p in refused],
+        tripped=[_marked(p.device, p.emulated, f"{p.model} {p.variant}: {'; '.join(p.gates)}") for p in gated],
+        synthetic=found.synthetic, emulated=any(p.emulated for p in found.pairs),
     )  # fmt: skip
 
 
 def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
     """The page of cells over time."""
     changed = [line for line in history.lines if any(p.change is not None for p in line.points)]
+    changes = [
+        _marked(line.device, line.emulated, f"{line.label}: {(p.change - 1) * 100:+.1f} % in {history.runs[p.run]}")
+        for line in changed
+        for p in line.points
+        if p.change is not None
+    ]
     return environment().get_template("history.html.j2").render(
         history=history, table=table, figures=[(d, picture(d, svg)) for d, svg in figures], changed=changed,
-        synthetic=history.synthetic, emulated=any(line.emulated for line in history.lines),
+        changes=changes, synthetic=history.synthetic, emulated=any(line.emulated for line in history.lines),
     )  # fmt: skip
+
+
+def _marked(device: str, emulated: bool, words: str) -> Markup:
+    """A line about a board, marked where it was emulated."""
+    tag = Markup(' <span class="tag">emulated</span>') if emulated else ""
+    return Markup("{}{}, {}").format(clean(device, 80), tag, clean(words, 2_000))
 
 
 def _trust(data: ReportData) -> list[str]:
