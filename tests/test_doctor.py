@@ -15,6 +15,7 @@ from harness.doctor import edgetpu, jetson, linux, pi
 from harness.doctor.check import Thresholds
 from harness.doctor.examine import examine, render
 from harness.doctor.probe import MARK, MAX_ANSWER_BYTES, PROBE, sections
+from tests.test_doctor_recorded import codes
 
 #: A healthy Raspberry Pi 4 as the probe would show it (put together by hand; recorded parts are in the other file).
 HEALTHY = {
@@ -190,3 +191,24 @@ def test_every_throttle_value_is_read_back(value: int) -> None:
     assert throttled.value == value
     assert len(throttled.now) + len(throttled.past) == (value & 0xF000F).bit_count()
     assert throttled.unknown_bits == value & ~0xF000F
+
+
+@pytest.mark.parametrize(
+    ("text", "delegates", "found"),
+    [
+        # put together by hand, from the names in ONNX Runtime's manual: no recorded answer of a Jetson was found
+        ("1.11.0 TensorrtExecutionProvider CUDAExecutionProvider CPUExecutionProvider", ["tensorrt", "cuda", "cpu"],
+         [("ok", "gpu-runtime")]),
+        # the providers as in github.com/nazdridoy/kokoro-tts/issues/59: a build for the CPU alone
+        ("1.31.1 AzureExecutionProvider CPUExecutionProvider", ["cuda"], [("error", "gpu-runtime-missing")]),
+        ("", ["tensorrt"], [("error", "gpu-runtime-missing")]),
+        ("", ["cpu"], []),
+    ],
+)  # fmt: skip
+def test_gpu_runtime(text: str, delegates: list[str], found: list[tuple[str, str]]) -> None:
+    assert codes(jetson.check_providers(text, delegates)) == found
+
+
+def test_compiler_on_the_controller() -> None:
+    assert codes(edgetpu.check_compiler(True)) == [("ok", "edgetpu-compiler")]
+    assert codes(edgetpu.check_compiler(False)) == [("error", "edgetpu-compiler-missing")]

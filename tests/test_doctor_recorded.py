@@ -295,24 +295,3 @@ def test_dev_board_on_pcie() -> None:
     assert codes(edgetpu.check_device("", "/dev/apex_0\n/usr/lib/aarch64-linux-gnu/libedgetpu.so.1")) == [
         ("ok", "edgetpu")
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "delegates", "found"),
-    [
-        # put together by hand, from the names in ONNX Runtime's manual: no recorded answer of a Jetson was found
-        ("1.11.0 TensorrtExecutionProvider CUDAExecutionProvider CPUExecutionProvider", ["tensorrt", "cuda", "cpu"],
-         [("ok", "gpu-runtime")]),
-        # the providers as in github.com/nazdridoy/kokoro-tts/issues/59: a build for the CPU alone
-        ("1.31.1 AzureExecutionProvider CPUExecutionProvider", ["cuda"], [("error", "gpu-runtime-missing")]),
-        ("", ["tensorrt"], [("error", "gpu-runtime-missing")]),
-        ("", ["cpu"], []),
-    ],
-)  # fmt: skip
-def test_gpu_runtime(text: str, delegates: list[str], found: list[tuple[str, str]]) -> None:
-    assert codes(jetson.check_providers(text, delegates)) == found
-
-
-def test_compiler_on_the_controller() -> None:
-    assert codes(edgetpu.check_compiler(True)) == [("ok", "edgetpu-compiler")]
-    assert codes(edgetpu.check_compiler(False)) == [("error", "edgetpu-compiler-missing")]
