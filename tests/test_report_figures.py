@@ -151,6 +151,23 @@ def test_no_number_is_cut_from_a_step_and_no_accuracy_is_above_100(tmp_path: Pat
     assert all(line.endswith("kB") and "21.5 k par." in line and len(line) <= 80 for line in lines.splitlines())
 
 
+def test_medians_beside_samples_touch_no_sample(tmp_path: Path) -> None:
+    """Long names leave little room: how many samples lie beyond and the median stand side by side."""
+    boards = [device("here", "generic", emulated=False), device()]
+    cells = [make_cell("efficientnet-lite0-pruned", v, b, median_ms=0.123) for v in ("fp32", "int8") for b in boards]
+    slow = [c.model_copy(update={"latency_ns": (*c.latency_ns[:-1], c.latency_ns[0] * 9)}) for c in cells]
+    with styled():
+        for drawing in PLOTS["distribution"](gather([make_run(tmp_path, slow)], {})):
+            check(drawing)
+            canvas = FigureCanvasAgg(drawing.figure)
+            canvas.draw()
+            axes = drawing.figure.axes[0]
+            boxes = [text.get_window_extent(canvas.get_renderer()) for text in axes.texts]
+            assert any("▸" in text.get_text() for text in axes.texts)
+            for i, a in enumerate(boxes):
+                assert not any(a.overlaps(b) for b in boxes[i + 1 :]), drawing.name
+
+
 def test_changes_and_history_are_not_cut_either(tmp_path: Path) -> None:
     cells = matrix(6, 2)
     slower = [c.model_copy(update={"latency_ns": tuple(x + x // 9 for x in c.latency_ns)}) for c in cells[::2]]

@@ -72,11 +72,12 @@ def distribution(data: ReportData) -> list[Drawing]:
         relative = [(s / np.median(s) - 1) * 100 for s in cells.latency_ns]
         low = min(min(float(np.percentile(r, 0.5)) for r in relative) * 1.1, -0.01)
         high = max(max(float(np.percentile(r, 99)) for r in relative) * 1.1, 0.01)
-        axes.set_xlim(low - (high - low) * 0.02, high + (high - low) * 0.3)
-        for row, (deviation, kind, value) in enumerate(zip(relative, cells.kind, cells.value, strict=True)):
+        medians = [f"{brief(value)} {clock.unit.replace('million instructions', 'M instr.')}" for value in cells.value]
+        room = 0.045 * max(map(len, medians)) + 0.03  # medians stand beyond the last dot
+        axes.set_xlim(low - (high - low) * 0.02, high + (high - low) * room)
+        for row, (deviation, kind, median) in enumerate(zip(relative, cells.kind, medians, strict=True)):
             _samples(axes, row, deviation, kind, high)
-            axes.text(0.99, row, f"{brief(value)} {clock.unit.replace('million instructions', 'M instr.')}",
-                      transform=axes.get_yaxis_transform(), va="center", ha="right", fontsize=7.5)  # fmt: skip
+            axes.text(0.99, row, median, transform=axes.get_yaxis_transform(), va="center", ha="right", fontsize=7.5)
         axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("Deviation from its own median (%); right: median")
         kind_legend(figure, cells, Line2D([], [], color=INK, lw=1.6, label="middle half"))
@@ -110,7 +111,7 @@ def _samples(
     axes.plot([q1, q3], [row, row], color=INK, lw=1.6, solid_capstyle="butt", zorder=3)
     axes.plot([0, 0], [row - 0.36, row + 0.36], color=INK, lw=1.2, zorder=3)
     if beyond := int(np.count_nonzero(deviation > high)):
-        axes.text(high, row, f" {beyond}▸", va="center", fontsize=6.5)
+        axes.text(high, row, f"{beyond}▸", ha="right", va="center", fontsize=6.5)
 
 
 def _widest(cells: pd.DataFrame) -> str:
