@@ -34,7 +34,7 @@ from harness.pace import Pace
 from harness.plan import Job, Options, Plan, for_runtime, groups, inventory, make, plain_options, stored_options
 from harness.records import Cell, Reason, RunInfo
 from harness.safetext import plain
-from harness.session import Session, open_session
+from harness.session import Session, measured, open_session
 from harness.testset import TestSet, prepare
 
 #: A broken connection is tried again this often for one cell; what is not transient is not retried.
@@ -124,7 +124,7 @@ class Run:
         planned = {job.cell: job for jobs in self.plan.jobs.values() for job in jobs}
         for cell in store.readable_cells(folder):
             job = planned.get(cell.cell)
-            if job and cell.status != "FAILED" and cell.model.sha256 != job.shipped.artifact.sha256:
+            if job and cell.status != "FAILED" and not measured(job, cell.model.sha256):
                 raise UsageError(
                     f"run {info.run} measured another {job.shipped.label} than is here now", fix="start a new run"
                 )

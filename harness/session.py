@@ -188,6 +188,14 @@ class Session:
         )
 
 
+def measured(job: Job, sha256: str) -> bool:
+    """Whether a cell of this job measured that file: the artifact, or what the Edge TPU's compiler makes of it."""
+    if sha256 == job.shipped.artifact.sha256:
+        return True
+    made = edgetpu.compiled(job.shipped.path, job.shipped.artifact.sha256) if job.delegate == "edgetpu" else None
+    return made is not None and made.sha256 == sha256
+
+
 def patiently(connect: Callable[[], _T], pauses: Sequence[float], wait: Wait) -> _T:
     """Connect, and again after each pause while nobody answers. Another host key or a refused login is never retried.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ import pytest
 from harness.fsio import sha256_file
 from harness.provision import edgetpu, own, wheels
 from harness.session import runner_file
+from tests import board_fakes as fakes
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd
 from tests.test_doctor_recorded import LOG_MAPPED, LOG_REFUSED
@@ -142,6 +144,18 @@ def test_what_the_compiler_refuses_is_told_and_stays_as_it_was(compiler: Path, c
         assert found.model is None
         assert "Invalid model" in found.log
     assert (compiler / "calls").read_text().count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler for the delegate")
+def test_a_compiled_network_is_the_same_when_resumed(compiler: Path, sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+    fakes.python(sshd, libraries=fakes.idle_delegate(tmp_path / "lib"))
+    devices = fleet(sshd.device(runtimes=["litert"], delegates=["edgetpu"], allow_fallback=True))
+    outcome, told = execute(devices, tmp_path / "results")
+    assert told.cells[0].status == "INVALID"
+    assert told.cells[0].model.sha256 != sha256_file(MODELS / NET / "int8.tflite")
+    _, again = execute(devices, tmp_path / "results", resume=outcome.run)
+    assert [cell.cell for cell in again.cells] == [told.cells[0].cell]
 
 
 @pytest.mark.slow
