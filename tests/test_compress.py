@@ -208,3 +208,14 @@ def test_what_fits_again_comes_back() -> None:
         for k, members in enumerate(costs.families):
             wider = [*widths[:k], min(widths[k] + 4, len(members)), *widths[k + 1 :]]
             assert widths[k] == len(members) or costs.cost(wider) > target
+
+
+def test_output_channels_cost_in_whole_bunches() -> None:
+    """As kernels compute them: five like eight, but two have a kernel of their own."""
+    model = tiny()
+    channels = trace(model)
+    plain, bunched = plan.CostModel(model, channels), plan.CostModel(model, channels, lanes=8)
+    for each, wanted in ((8, 1.0), (5, 8 / 5), (2, 1.0)):
+        widths = [each] * len(plain.families)
+        dense = 7 * each  # the classifier's outputs are no channels
+        assert (bunched.cost(widths) - dense) / (plain.cost(widths) - dense) == pytest.approx(wanted)

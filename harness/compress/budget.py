@@ -24,11 +24,12 @@ class Budget:
     """What the pruned network may cost.
 
     Attributes:
-        macs: of the last round; None where only ``bytes`` or ``latency_ratio`` say how small it must be.
+        macs: of the last round, by ``lanes``; None where only ``bytes`` or ``latency_ratio`` say how small it must be.
         epochs: of tuning, one number per round; each round takes an equal factor.
         method: importance: ``taylor``, ``bn``, ``l1`` or ``slimming`` (``bn`` after training that pulls
             scales to zero).
-        multiple: widths are multiples of this.
+        multiple: widths are multiples of this, and at least this.
+        lanes: a convolution's output channels are counted in whole bunches of this many.
         bytes: of the int8 TFLite file, at most.
         latency_ratio: latency over a reference's on the same device, at most.
         reference: the network ``latency_ratio`` is over.
@@ -40,6 +41,7 @@ class Budget:
     epochs: tuple[int, ...] = (3, 7, 12, 100)
     method: str = "taylor"
     multiple: int = 4
+    lanes: int = 1
     bytes: float | None = None
     latency_ratio: float | None = None
     reference: str = REFERENCE
@@ -108,6 +110,8 @@ class Targets:
             macs=self.macs if sized else pruning.target(parent_macs),
             epochs=pruning.epochs,
             method=self.method or "taylor",
+            multiple=pruning.multiple,
+            lanes=pruning.lanes,
             bytes=self.bytes,
             latency_ratio=self.latency_ratio,
             reference=self.reference,

@@ -13,7 +13,7 @@ from harness.train.augment import augment
 from harness.train.loop import Epoch, one_hot
 
 #: passes over the training images the teacher has seen; a student's epochs take turns with them
-SETS = 4
+SETS = 8
 TEMPERATURE = 2.0
 #: share of the target that is the teacher's answer, the rest is the true label
 TRUST = 0.6

@@ -23,7 +23,7 @@ from harness.train import loop
 from harness.train.recipe import PROFILES, Recipe
 
 #: share of a layer's channels that one round may take
-LARGEST_CUT = 0.8
+LARGEST_CUT = 0.85
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,12 @@ def _aim(
     macs = float(count_macs(teacher))
     channels = trace(teacher)
     scores = _scores(teacher, channels, epoch, budget, seed)
-    costs = plan.CostModel(teacher, channels)
+    costs = plan.CostModel(teacher, channels, lanes=budget.lanes)
     reached = None
     while True:
-        smaller = surgery.remove(teacher, channels, plan.choose(costs, scores, macs, multiple=budget.multiple))
+        smaller = surgery.remove(
+            teacher, channels, plan.choose(costs, scores, macs, multiple=budget.multiple, least=budget.multiple)
+        )
         unmet = budget.unmet(smaller, measures)
         now = count_macs(smaller)
         if not unmet:
@@ -189,8 +191,8 @@ def _cut(model: Any, epoch: loop.Epoch, macs: float, budget: Budget, place: Path
     if budget.method == "slimming":
         model = importance.slim(model, epoch, seed)
     scores = _scores(model, channels, epoch, budget, seed)
-    costs = plan.CostModel(model, channels)
-    gone = plan.choose(costs, scores, macs, multiple=budget.multiple, largest_cut=LARGEST_CUT)
+    costs = plan.CostModel(model, channels, lanes=budget.lanes)
+    gone = plan.choose(costs, scores, macs, multiple=budget.multiple, least=budget.multiple, largest_cut=LARGEST_CUT)
     smaller = surgery.remove(model, channels, gone)
     _store(smaller, stored)
     return smaller

@@ -11,10 +11,14 @@ from typing import Any
 from harness.compress.graph import Channels
 from harness.compress.importance import Scores
 
+#: up to this many output channels XNNPACK has a float kernel of its own, so they don't cost a whole bunch
+NARROW = 2
+
 
 @dataclass(frozen=True)
 class _Priced:
-    """A layer whose cost is price * work * (channels in) * (channels out); families by how often each occurs."""
+    """A layer whose cost is price * work * (channels in) * (channels out), the latter in whole bunches of ``lanes``;
+    families by how often each occurs."""
 
     work: float
     taken: Counter[int]
@@ -22,6 +26,7 @@ class _Priced:
     fixed_in: int
     fixed_out: int
     depthwise: bool
+    lanes: int
 
 
 class CostModel:
@@ -32,13 +37,17 @@ class CostModel:
         channels: of it.
         prices: cost per multiply-accumulate by layer name, e.g. measured nanoseconds on a device; 1 where missing, so
             that without prices the cost is MACs.
+        lanes: output channels that a kernel computes at once: a convolution with 3 costs what one with 8 does where
+            that is 8, as with XNNPACK's float kernels on ARM (one with ``NARROW`` or fewer doesn't).
     """
 
-    def __init__(self, model: Any, channels: Channels, prices: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, model: Any, channels: Channels, prices: Mapping[str, float] | None = None, lanes: int = 1
+    ) -> None:
         self.families = _families(channels)
         family_of = {group: k for k, members in enumerate(self.families) for group in members}
         self._layers = [
-            _priced(channels, layer, family_of, (prices or {}).get(layer.name, 1.0))
+            _priced(channels, layer, family_of, (prices or {}).get(layer.name, 1.0), lanes)
             for layer in model.layers
             if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D", "Dense")
         ]
@@ -49,7 +58,7 @@ class CostModel:
         for layer in self._layers:
             out = layer.fixed_out + sum(widths[k] * times for k, times in layer.given.items())
             into = 1 if layer.depthwise else layer.fixed_in + sum(widths[k] * t for k, t in layer.taken.items())
-            total += layer.work * into * out
+            total += layer.work * into * (out if out <= NARROW else -(-out // layer.lanes) * layer.lanes)
         return total
 
 
@@ -132,7 +141,7 @@ def _families(channels: Channels) -> list[list[int]]:
     return list(families.values())
 
 
-def _priced(channels: Channels, layer: Any, family_of: Mapping[int, int], price: float) -> _Priced:
+def _priced(channels: Channels, layer: Any, family_of: Mapping[int, int], price: float, lanes: int) -> _Priced:
     use = channels.uses[layer.name]
     kind = type(layer).__name__
     area = 1 if kind == "Dense" else math.prod(layer.kernel.shape[:2])
@@ -151,4 +160,5 @@ def _priced(channels: Channels, layer: Any, family_of: Mapping[int, int], price:
         fixed_in=sum(g not in family_of for g in taken),
         fixed_out=sum(g not in family_of for g in given),
         depthwise=kind == "DepthwiseConv2D",
+        lanes=1 if kind == "Dense" else lanes,
     )

@@ -18,11 +18,16 @@ class Pruning:
         keep: the same as a share of the parent's.
         epochs: of tuning, one number per round; each round takes an equal factor. The last is the longest: the network
             is smallest then, so an epoch costs least and there is most to win back.
+        multiple: widths are multiples of this.
+        lanes: output channels that the target's kernels compute at once, see ``harness.compress.plan.CostModel``;
+            ``macs`` counts them in whole bunches.
     """
 
     macs: int | None = None
     keep: float | None = None
     epochs: tuple[int, ...] = (12, 60)
+    multiple: int = 4
+    lanes: int = 1
 
     def target(self, parent_macs: int) -> float:
         """Multiply-accumulates to come down to from a parent of ``parent_macs``."""
@@ -68,7 +73,7 @@ class Network:
 _XU = "Xu, Yin, Yang: Facial Expression Recognition Based on CNNs and Edge Computing, IEEE TOCS 2020"
 
 #: At 2.27 M MACs its int8 form took 1 % more ARM instructions than MobileNetV3-Small's.
-_SMALL = Pruning(macs=1_600_000, epochs=(3, 7, 12, 160))
+_SMALL = Pruning(macs=660_000, epochs=(3, 7, 12, 400), multiple=2, lanes=8)
 
 _WHOLE: tuple[Network, ...] = (
     Network("resvgg19", "Residual VGG19", _XU, "resvgg19"),
