@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
+from tests.browser import CHROMIUM, DRIVER, axe, browser, complaints
 from tests.conftest import MODELS
 from tests.emulate_fixtures import gone
 
@@ -103,6 +104,10 @@ def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:
     after = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "reports").rglob("*") if p.is_file()}
     assert before
     assert after == before
+    if CHROMIUM and DRIVER:  # the report of boards that really ran, as a person opens it
+        with browser() as driver:
+            assert complaints(driver, tmp_path / "reports" / "index.html") == []
+            assert axe(driver) == []
 
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT])
