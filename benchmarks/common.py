@@ -110,6 +110,7 @@ class Bench:
         context = replace(self.context, inject_slowdown=slower)
         prepared = self.session.prepared(self.job, self.test)
         for attempt in range(PATIENCE):
+            self.session.lease.renew(600)  # else another program takes the device for free, and ends our runner
             cell = measure.run_cell(self.session.connection, self.job, prepared, self.test, context, limit_s=600)
             if not (wrong := _wrong(cell)):
                 return cell.model_copy(update={"status": "VALID", "reasons": ()})
@@ -123,6 +124,7 @@ class Bench:
         connection = self.session.connection
         prepared = self.session.prepared(self.job, self.test)
         contexts = [replace(self.context, inject_slowdown=share) for share in slower]
+        self.session.lease.renew(3600)
         orders = [json.dumps(measure.order(self.job, prepared, self.test, context)) for context in contexts]
         done = connection.run(
             ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results"], timeout_s=3600,
