@@ -114,14 +114,17 @@ def test_an_untouched_board_is_valid(board: Faked) -> None:
 
 def test_all_that_a_boards_files_and_commands_tell(board: Faked) -> None:
     """Under-voltage, another governor, another power mode, a frequency that falls, a runner that slows itself."""
-    board.shell(f"cd {board.root} && : >wrong")
     board.put("swing", SWING)
-    board.shell(f"sh {board.root}/swing {board.root} </dev/null >/dev/null 2>&1 &")
-    try:
-        cell = board.cell(slower=0.05)
-    finally:
-        board.shell(f"rm -f {board.root}/wrong {board.root}/called {board.root}/asked")
-    found = codes(cell)
+    for _ in range(4):  # the frequency is looked at between passes: a few looks can all meet the same half of a swing
+        board.shell(f"cd {board.root} && : >wrong")
+        board.shell(f"sh {board.root}/swing {board.root} </dev/null >/dev/null 2>&1 &")
+        try:
+            cell = board.cell(slower=0.05)
+        finally:
+            board.shell(f"rm -f {board.root}/wrong {board.root}/called {board.root}/asked")
+        found = codes(cell)
+        if "frequency-dropped" in found:
+            break
     assert cell.status == "INVALID"
     assert set(found) == {
         "throttled", "governor-changed", "power-mode-changed", "frequency-dropped", "slowdown-injected",

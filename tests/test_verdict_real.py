@@ -52,7 +52,8 @@ def codes(cell: Cell) -> list[str]:
 
 @contextmanager
 def hogs(count: int) -> Iterator[None]:
-    loops = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(count)]
+    # each a session of its own: a kernel that schedules sessions as groups would give them one share together
+    loops = [subprocess.Popen(["sh", "-c", "while :; do :; done"], start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:
