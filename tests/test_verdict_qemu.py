@@ -47,7 +47,7 @@ exit 0
 SWING = f"""
 cd "$1" || exit 1
 while [ -e wrong ]; do
-  for khz in 600000 1500000; do echo $khz >f; mv f {POLICY}/scaling_cur_freq; sleep 0.1; done
+  for khz in 600000 1500000; do echo $khz >{POLICY}/scaling_cur_freq; sleep 0.03; done
 done
 """
 
