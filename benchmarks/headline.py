@@ -29,6 +29,7 @@ from benchmarks.common import LOCAL, Quiet, table
 from harness import config, results
 from harness import manifest as manifests
 from harness.plan import Options
+from harness.report import roles
 from harness.run import Run
 from harness.stats import Ratio, bootstrap_ratio
 
@@ -130,8 +131,9 @@ def main() -> int:
     parser.add_argument("--from", dest="runs", type=Path, action="append", default=[], metavar="RUN")
     options = parser.parse_args()
     others = [n for n in manifests.names(options.models) if n != OURS and n not in options.but.split(",")]
-    rivals = [name for name in others if not name.endswith("-pruned")]
-    pruned = [name for name in others if name.endswith("-pruned")]
+    parts = {name: roles.role(name, manifests.load(options.models, name)) for name in others}
+    rivals = [name for name in others if parts[name] != roles.COMPRESSED]
+    pruned = [name for name in others if parts[name] == roles.COMPRESSED]
     if options.runs:
         cells = pd.concat([results.load(run) for run in options.runs], ignore_index=True)
     else:

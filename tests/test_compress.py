@@ -86,7 +86,7 @@ def test_registered_sizes_are_reached_in_the_registered_rounds(name: str) -> Non
     model = stirred(registry.get(network.pruned_from or "").build())
     whole = count_macs(model)
     budget = AS_REGISTERED.budget(network.pruning, whole)
-    assert budget.macs == (1_400_000 if name == "resvgg19-pruned" else whole / 4)
+    assert budget.macs == (6_000_000 if name == "resvgg19-pruned" else whole / 4)
     for part in pipeline.rounds(whole, budget, "full"):
         channels = trace(model)
         scores = importance.batch_norm_scale(model, channels)
@@ -215,12 +215,68 @@ def test_what_fits_again_comes_back() -> None:
             assert widths[k] == len(members) or costs.cost(wider) > target
 
 
-def test_output_channels_cost_in_whole_bunches() -> None:
-    """As kernels compute them: five like eight, but two have a kernel of their own."""
-    model = tiny()
+def test_kernels_cost_whole_bunches_and_their_fetches() -> None:
+    """As XNNPACK computes: five output channels like eight, two in a kernel of their own, and a fetch for each."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(2, 3, padding="same", name="narrow")(inputs)
+    x = keras.layers.Conv2D(5, 3, padding="same", name="wide")(x)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
+    model = keras.Model(inputs, keras.layers.Dense(7)(keras.layers.GlobalAveragePooling2D()(x)))
     channels = trace(model)
     plain, bunched = plan.CostModel(model, channels), plan.CostModel(model, channels, lanes=8)
-    for each, wanted in ((8, 1.0), (5, 8 / 5), (2, 1.0)):
-        widths = [each] * len(plain.families)
-        dense = 7 * each  # the classifier's outputs are no channels
-        assert (bunched.cost(widths) - dense) / (plain.cost(widths) - dense) == pytest.approx(wanted)
+    widths = [len(members) for members in plain.families]
+    assert plain.cost(widths) == count_macs(model)
+    depthwise, dense = 64 * 9 * 5, 5 * 7
+    narrow, wide = 1 * 2 + plan.FETCH_NARROW, 2 * 8 + plan.FETCH
+    assert bunched.cost(widths) == 64 * 9 * (narrow + wide) + depthwise + dense
+
+
+def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
+    from harness.data.splits import split
+    from tests.test_splits import small_dataset
+
+    data = small_dataset()
+    parts = split(data)
+    teacher = tiny()
+    told = distil.live(teacher, data, parts, 0)
+    images, targets = told(5)
+    np.testing.assert_array_equal(told(5)[0], images)
+    assert not np.array_equal(told(6)[0], images)
+    assert images.shape == (len(parts.train), 48, 48, 1)
+    assert 0 <= images.min() < images.max() <= 255
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-5)
+    answers = np.asarray(teacher(images, training=False))
+    rest = (targets - distil.TRUST * answers) / (1 - distil.TRUST)  # what is left is a mixture of two labels
+    assert ((rest > 1e-3).sum(axis=1) <= 2).all()
+    # the larger share is the label of the image that the class weights go by
+    assert (rest[np.arange(len(rest)), data.labels[parts.train]] > 0.499).all()
+
+
+@pytest.mark.slow
+def test_the_teacher_answers_itself_where_it_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.compress.budget import Budget
+    from harness.data.splits import split
+    from tests.test_splits import small_dataset
+
+    data = small_dataset()
+    parts = split(data)
+    asked: list[int] = []
+    real = distil.live
+    monkeypatch.setattr(distil, "live", lambda model, *rest: asked.append(count_macs(model)) or real(model, *rest))
+    model = tiny()
+    whole = count_macs(model)
+
+    def prune(live: int, folder: Path) -> Any:
+        monkeypatch.setattr(distil, "LIVE_MACS", live)
+        asked.clear()
+        budget = Budget(macs=whole / 4, epochs=(1, 1))
+        return pipeline.prune(
+            model, data, parts, profile="full", seed=0, folder=folder, progress=lambda text: None, budget=budget
+        )[0]
+
+    prune(whole, tmp_path / "a")
+    assert asked == [whole, whole]
+    prune(whole - 1, tmp_path / "b")  # the first round's network answers in the second
+    assert [macs < whole for macs in asked] == [True]
+    prune(0, tmp_path / "c")
+    assert asked == []

@@ -24,12 +24,12 @@ class Budget:
     """What the pruned network may cost.
 
     Attributes:
-        macs: of the last round, by ``lanes``; None where only ``bytes`` or ``latency_ratio`` say how small it must be.
+        macs: of the last round, as ``lanes`` says; None where only ``bytes`` or ``latency_ratio`` is given.
         epochs: of tuning, one number per round; each round takes an equal factor.
         method: importance: ``taylor``, ``bn``, ``l1`` or ``slimming`` (``bn`` after training that pulls
             scales to zero).
         multiple: widths are multiples of this, and at least this.
-        lanes: a convolution's output channels are counted in whole bunches of this many.
+        lanes: above 1, what kernels make of MACs is counted: see :class:`harness.compress.plan.CostModel`.
         bytes: of the int8 TFLite file, at most.
         latency_ratio: latency over a reference's on the same device, at most.
         reference: the network ``latency_ratio`` is over.
@@ -103,7 +103,7 @@ class Targets:
     def budget(self, pruning: Pruning, parent_macs: int) -> Budget:
         """The budget of a network pruned from one of ``parent_macs``: its registered size where nothing says how small.
 
-        Rounds and epochs stay the registered ones.
+        Rounds and epochs stay the registered ones. MACs that a user gives are plain ones.
         """
         sized = (self.macs, self.bytes, self.latency_ratio) != (None, None, None)
         return Budget(
@@ -111,7 +111,7 @@ class Targets:
             epochs=pruning.epochs,
             method=self.method or "taylor",
             multiple=pruning.multiple,
-            lanes=pruning.lanes,
+            lanes=pruning.lanes if self.macs is None else 1,
             bytes=self.bytes,
             latency_ratio=self.latency_ratio,
             reference=self.reference,

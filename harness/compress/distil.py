@@ -1,4 +1,11 @@
-"""Teaches a small network what the uncompressed one answers (Hinton, Vinyals, Dean, arXiv:1503.02531, 2015)."""
+"""Teaches a small network what a larger one answers (Hinton, Vinyals, Dean, arXiv:1503.02531, 2015).
+
+A student learns most when it sees the very images that its teacher answers, ever new ones and mixtures of two, for long
+(Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", CVPR 2022). The uncompressed network
+is too slow to be asked that often: while no smaller one is there, its answers to a fixed set of images serve; then the
+first pruned network that is quick enough answers in its place (Mirzadeh et al., "Improved Knowledge Distillation via
+Teacher Assistant", AAAI 2020).
+"""
 
 from __future__ import annotations
 
@@ -14,13 +21,16 @@ from harness.train.loop import Epoch, one_hot
 
 #: passes over the training images the teacher has seen; a student's epochs take turns with them
 SETS = 8
-TEMPERATURE = 2.0
 #: share of the target that is the teacher's answer, the rest is the true label
-TRUST = 0.6
+TRUST = 0.9
+#: a teacher up to this size is asked anew in each epoch
+LIVE_MACS = 80_000_000
+#: both parameters of the beta distribution of a mixture's shares (Zhang et al., "mixup", ICLR 2018)
+MIXTURE = 0.4
 
 
 def lessons(teacher: Any, dataset: Dataset, split: Split, seed: int, folder: Path, *, sets: int = SETS) -> Epoch:
-    """Augmented training images with the teacher's softened answers mixed into the labels.
+    """Augmented training images with the teacher's answers mixed into the labels.
 
     The teacher looks at a fixed set of images once (stored under ``folder``): a live one would cost more than the
     student. Mirroring and grain are varied anew in each epoch.
@@ -35,7 +45,7 @@ def lessons(teacher: Any, dataset: Dataset, split: Split, seed: int, folder: Pat
     else:
         rng = np.random.default_rng([seed, 7])
         images = np.stack([augment(dataset.images[split.train], rng) for _ in range(sets)]).astype(np.uint8)
-        answers = np.stack([_answers(teacher, part) for part in images])
+        answers = np.stack([_answers(teacher, part.astype(np.float32)) for part in images])
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / "next.npz", images=images, answers=answers)
         (folder / "next.npz").replace(path)
@@ -47,13 +57,35 @@ def lessons(teacher: Any, dataset: Dataset, split: Split, seed: int, folder: Pat
         mirror = rng.random(len(chosen)) < 0.5
         chosen[mirror] = chosen[mirror, :, ::-1]
         grain = rng.standard_normal(chosen.shape, dtype=np.float32) * np.float32(3.0)
-        targets = TRUST * answers[number % len(images)] + (1 - TRUST) * truth
-        return np.clip(chosen + grain, 0, 255), targets.astype(np.float32)
+        return np.clip(chosen + grain, 0, 255), _targets(answers[number % len(images)], truth)
 
     return epoch
 
 
-def _answers(teacher: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    p = np.asarray(teacher.predict(images.astype(np.float32), batch_size=32, verbose=0), dtype=np.float64)
-    soft = np.maximum(p, 1e-9) ** (1 / TEMPERATURE)
-    return np.asarray(soft / soft.sum(axis=1, keepdims=True), dtype=np.float32)
+def live(teacher: Any, dataset: Dataset, split: Split, seed: int) -> Epoch:
+    """New variations of the training images in each epoch, each mixed with another, and the teacher's answers to them.
+
+    Returns:
+        For an epoch's number, on which alone they depend: images float32 (N, 48, 48, 1), targets float32 (N, classes).
+    """
+    labels = one_hot(dataset.labels[split.train], len(dataset.classes))
+
+    def epoch(number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        rng = np.random.default_rng([seed, number, 8])
+        images = augment(dataset.images[split.train], rng)
+        share = rng.beta(MIXTURE, MIXTURE, len(images)).astype(np.float32)
+        share = np.maximum(share, 1 - share)  # the larger part is the image whose class weighs this one
+        other = rng.permutation(len(images))
+        images = share[:, None, None, None] * images + (1 - share[:, None, None, None]) * images[other]
+        truth = share[:, None] * labels + (1 - share[:, None]) * labels[other]
+        return images, _targets(_answers(teacher, images), truth)
+
+    return epoch
+
+
+def _answers(teacher: Any, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(teacher.predict(images, batch_size=64, verbose=0), dtype=np.float32)
+
+
+def _targets(answers: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(TRUST * answers + (1 - TRUST) * truth, dtype=np.float32)

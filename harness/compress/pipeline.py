@@ -28,7 +28,7 @@ LARGEST_CUT = 0.85
 
 @dataclass(frozen=True)
 class Round:
-    """One prune-and-tune round: multiply-accumulates to come down to, and epochs to recover in."""
+    """One prune-and-tune round: the cost to come down to, as the budget counts, and epochs to recover in."""
 
     macs: float
     epochs: int
@@ -89,9 +89,11 @@ def prune(
     floor = None
     if budget.max_accuracy_drop is not None:
         floor = _right(teacher, dataset, split.validation) - budget.max_accuracy_drop
-    model, steps = teacher, []
+    model, steps, answering = teacher, [], None
     plans = rounds(count_macs(teacher), aim, profile)
     for number, part in enumerate(plans, start=1):
+        if answering is None and count_macs(model) <= distil.LIVE_MACS:
+            answering = model
         place = folder / f"round-{number}"
         last = number == len(plans)
         smaller = _cut(model, epoch, part.macs, budget, place, seed + number)
@@ -100,9 +102,11 @@ def prune(
         steps.append(_step("pruned", f"{budget.method}, round {number}", smaller, dataset, split))
         progress(f"round {number}: {steps[-1].macs / 1e6:.2f} M MACs, {steps[-1].parameters} parameters")
         recipe = Recipe(epochs=part.epochs, rate=part.rate, smoothing=0.0, decay=0.01)
+        told = epoch if answering is None else distil.live(answering, dataset, split, seed + number)
         outcome = loop.train(
-            smaller, dataset, split, recipe, seed=seed + number, folder=place, progress=progress, epochs=epoch
-        )
+            smaller, dataset, split, recipe, seed=seed + number, folder=place, progress=progress, epochs=told,
+            surest=True,
+        )  # fmt: skip
         detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
         steps.append(_step("tuned", detail, smaller, dataset, split, outcome))
         if floor is not None and outcome.validation_accuracy < floor - 1e-9:
@@ -129,30 +133,29 @@ def _stopped(
 def _aim(
     teacher: Any, epoch: loop.Epoch, budget: Budget, measures: Mapping[str, Measure], folder: Path, seed: int
 ) -> float:
-    """MACs at which the teacher, cut at once and not tuned, meets the other targets: where the rounds should lead.
+    """Cost at which the teacher, cut at once and not tuned, meets the other targets: where the rounds should lead.
 
     Stored under ``folder``: a latency comes out a little different each time, and a resumed run must go the same way.
     """
     stored = folder / "aim.txt"
     if stored.exists():
         return float(stored.read_text())
-    macs = float(count_macs(teacher))
     channels = trace(teacher)
     scores = _scores(teacher, channels, epoch, budget, seed)
     costs = plan.CostModel(teacher, channels, lanes=budget.lanes)
-    reached = None
+    target, reached = _cost(teacher, budget), None
     while True:
         smaller = surgery.remove(
-            teacher, channels, plan.choose(costs, scores, macs, multiple=budget.multiple, least=budget.multiple)
+            teacher, channels, plan.choose(costs, scores, target, multiple=budget.multiple, least=budget.multiple)
         )
         unmet = budget.unmet(smaller, measures)
-        now = count_macs(smaller)
+        now = _cost(smaller, budget)
         if not unmet:
             write_atomic(stored, f"{now}\n")
-            return float(now)
+            return now
         if now == reached:
             raise BuildError(f"{teacher.name} can't be pruned to its budget: {'; '.join(unmet)}")
-        reached, macs = now, min(now, macs) * FINER
+        reached, target = now, min(now, target) * FINER
 
 
 def _fit(
@@ -173,16 +176,22 @@ def _fit(
     if stored.exists():
         return keras.models.load_model(stored, compile=False)
     while unmet := budget.unmet(smaller, measures):
-        macs = count_macs(smaller)
-        tighter = _cut(before, epoch, macs * FINER, budget, place / f"at-{macs}", seed)
-        if count_macs(tighter) >= macs:
+        cost = _cost(smaller, budget)
+        tighter = _cut(before, epoch, cost * FINER, budget, place / f"at-{cost:.0f}", seed)
+        if _cost(tighter, budget) >= cost:
             raise BuildError(f"{before.name} can't be pruned to its budget: {'; '.join(unmet)}")
         smaller = tighter
     _store(smaller, stored)
     return smaller
 
 
-def _cut(model: Any, epoch: loop.Epoch, macs: float, budget: Budget, place: Path, seed: int) -> Any:
+def _cost(model: Any, budget: Budget) -> float:
+    """What the model costs as the budget counts: multiply-accumulates, or with ``lanes`` what kernels make of them."""
+    costs = plan.CostModel(model, trace(model), lanes=budget.lanes)
+    return costs.cost([len(members) for members in costs.families])
+
+
+def _cut(model: Any, epoch: loop.Epoch, cost: float, budget: Budget, place: Path, seed: int) -> Any:
     """The model without its least useful channels; stored, so that a resumed run tunes the very same one."""
     stored = place / "cut.keras"
     if stored.exists():
@@ -192,7 +201,7 @@ def _cut(model: Any, epoch: loop.Epoch, macs: float, budget: Budget, place: Path
         model = importance.slim(model, epoch, seed)
     scores = _scores(model, channels, epoch, budget, seed)
     costs = plan.CostModel(model, channels, lanes=budget.lanes)
-    gone = plan.choose(costs, scores, macs, multiple=budget.multiple, least=budget.multiple, largest_cut=LARGEST_CUT)
+    gone = plan.choose(costs, scores, cost, multiple=budget.multiple, least=budget.multiple, largest_cut=LARGEST_CUT)
     smaller = surgery.remove(model, channels, gone)
     _store(smaller, stored)
     return smaller
@@ -232,8 +241,9 @@ def _step(
 
 
 def _fingerprint(teacher: Any, budget: Budget) -> str:
-    """Names the folder of one pruning: another teacher or budget must not meet this one's rounds."""
-    digest = hashlib.sha256(repr(budget).encode())
+    """Names the folder of one pruning: another teacher, budget or way to teach must not meet this one's rounds."""
+    ways = (distil.SETS, distil.TRUST, distil.LIVE_MACS, distil.MIXTURE, plan.FETCH, plan.FETCH_NARROW, LARGEST_CUT)
+    digest = hashlib.sha256(repr((budget, ways)).encode())
     for weight in teacher.weights:
         digest.update(np.asarray(weight).tobytes())
     return digest.hexdigest()[:16]

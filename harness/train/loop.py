@@ -73,6 +73,7 @@ def train(
     folder: Path,
     progress: Callable[[str], None],
     epochs: Epoch | None = None,
+    surest: bool = False,
 ) -> Outcome:
     """Train in place; the model ends with the weights of its best validation epoch.
 
@@ -82,6 +83,8 @@ def train(
     Args:
         model: built, not compiled.
         epochs: where each epoch's images and targets come from; by default augmented images with true labels.
+        surest: the best epoch is the one with the lowest validation loss, not the highest accuracy: over the many
+            epochs of a distillation some epoch gets a few images right by luck.
         progress: gets one line per epoch.
     """
     source = epochs or augmented(dataset, split.train, seed)
@@ -89,7 +92,7 @@ def train(
     per_image = weights[dataset.labels[split.train]]
     steps = -(-len(per_image) // recipe.batch)
     _compile(model, recipe, steps)
-    state = _State(folder, model, recipe, seed, split.sha256)
+    state = _State(folder, model, recipe, seed, split.sha256, surest)
     state.load()
     checked = as_input(dataset.images[split.validation])
     truth = dataset.labels[split.validation]
@@ -152,8 +155,8 @@ def _reseed(model: Any, seed: int, epoch: int) -> None:
 class _State:
     """Progress of one training, on disk after each epoch: state.json names the newest complete checkpoint."""
 
-    def __init__(self, folder: Path, model: Any, recipe: Recipe, seed: int, split: str) -> None:
-        self.folder, self.model = folder, model
+    def __init__(self, folder: Path, model: Any, recipe: Recipe, seed: int, split: str, surest: bool) -> None:
+        self.folder, self.model, self.surest = folder, model, surest
         shapes = [tuple(w.shape) for w in model.weights]
         self.key = sha256_bytes(repr((asdict(recipe), seed, split, shapes)).encode())
         self.history: list[dict[str, float]] = []
@@ -187,7 +190,8 @@ class _State:
         self.history.append({"accuracy": accuracy, "loss": loss, "train_loss": train_loss})
         self.seconds = self._earlier + time.monotonic() - started
         # on 89 images several epochs tie: then the surer one is the better one
-        if (accuracy, -loss) > (self.best, -self.best_loss):
+        better = loss < self.best_loss if self.surest else (accuracy, -loss) > (self.best, -self.best_loss)
+        if better:
             self.best, self.best_loss, self.best_epoch = accuracy, loss, epoch
             self._best, self._best_stored = self.model.get_weights(), False
         # a large network's state is hundreds of megabytes: written each epoch, it took longer than the epoch
