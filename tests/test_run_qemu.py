@@ -113,9 +113,11 @@ def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT])
 def test_the_controller_ends_in_the_middle(sig: signal.Signals, tmp_path: Path, cache: Path) -> None:
     """No QEMU is left, no cell is half written, and --resume does only the rest."""
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - a shell's background jobs ignore it
     process = subprocess.Popen(
-        command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heard,
+    )  # fmt: skip
     assert process.stderr is not None
     said = []
     for line in process.stderr:
