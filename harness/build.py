@@ -151,7 +151,7 @@ def _build_one(job: Job) -> Manifest:
     artifacts, confusion = package.export_all(
         model,
         job.models / job.network.name,
-        representative=images[job.split.train],
+        representative=job.calibration(),
         validation=images[job.split.validation],
         images=images[job.split.test],
         labels=labels[job.split.test],

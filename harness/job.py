@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from harness.compress.budget import AS_REGISTERED, Targets
 from harness.data.dataset import Dataset, Split
 from harness.manifest import Step
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from harness.train.loop import Outcome
 
 Progress = Callable[[str], None]
+#: training images that set the int8 ranges of a network that isn't pruned
+CALIBRATION = 200
 
 
 @dataclass(frozen=True)
@@ -46,20 +51,38 @@ class Job:
             part += f"-seed{self.seed}"
         return self.cache / (name or self.network.name) / part
 
+    def calibration(self) -> npt.NDArray[np.uint8]:
+        """Training images uint8 (N, 48, 48) that set int8 ranges: every k-th, about ``CALIBRATION``.
+
+        All of them for pruned networks: their layers are narrow, and what one channel needs few images may show.
+        MobileNetV3-Large, pruned, answered as in float on 97 of 99 test images with 200 and on 99 with all.
+        """
+        images = self.dataset.images[self.split.train]
+        every = 1 if self.network.pruned_from is not None else max(1, len(images) // CALIBRATION)
+        return images[::every]
+
 
 def make(job: Job) -> tuple[Any, list[Step]]:
     """The finished Keras model of a job and the chain of steps that led to it.
 
     A pruned network's teacher is always the one trained with the split's own seed: it is trained once, and the spread
-    over seeds is that of pruning and tuning.
+    over seeds is that of pruning and tuning. Layers with no signal on the images that set int8 ranges become constant.
     """
-    if job.network.pruned_from is None:
-        return train_network(job, job.network)
+    from harness.compress import silent
+    from harness.train import loop
+
+    model, chain = _pruned(job) if job.network.pruned_from is not None else train_network(job, job.network)
+    for name in silent.settle(model, loop.as_input(job.calibration())):
+        job.progress(f"{job.network.name}: layer '{name}' has no signal left and becomes a constant")
+    return model, chain
+
+
+def _pruned(job: Job) -> tuple[Any, list[Step]]:
     from harness.compress import pipeline
     from harness.export.measures import measures
     from harness.networks.macs import count_macs
 
-    teacher, chain = train_network(replace(job, seed=job.split.seed), registry.get(job.network.pruned_from))
+    teacher, chain = train_network(replace(job, seed=job.split.seed), registry.get(str(job.network.pruned_from)))
     budget = job.targets.budget(job.network.pruning, count_macs(teacher))
     pruned, steps = pipeline.prune(
         teacher,

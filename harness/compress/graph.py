@@ -82,7 +82,7 @@ def trace(model: Any) -> Channels:
     tracer = _Tracer()
     known: dict[str, list[int]] = {}
     uses: dict[str, Use] = {}
-    for layer in _in_order(model):
+    for layer in in_order(model):
         sources = inputs_of(layer)
         taken = [known[name] for name in sources]
         given = _step(tracer, layer, taken)
@@ -94,7 +94,12 @@ def trace(model: Any) -> Channels:
     return Channels(uses, root, {root[n] for use in ends for n in use.given})
 
 
-def _in_order(model: Any) -> list[Any]:
+def in_order(model: Any) -> list[Any]:
+    """Layers and operators of a functional model, each after those it reads.
+
+    Raises:
+        BuildError: the model isn't functional.
+    """
     if not hasattr(model, "_operations_by_depth"):
         raise BuildError(f"can't prune {model.name}: it isn't a functional model")
     depths = sorted(model._operations_by_depth, reverse=True)

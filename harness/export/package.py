@@ -14,8 +14,6 @@ from harness.export import bias, onnx, runtimes, tflite
 from harness.fsio import sha256_bytes, write_atomic
 from harness.manifest import VARIANTS, Agreement, Artifact, Format, Variant
 
-#: training images that set int8 ranges
-CALIBRATION = 200
 #: an int8 file that gives fp32's answer for a smaller share of training and validation images gets its biases corrected
 ALIKE = 0.995
 
@@ -37,7 +35,7 @@ def export_all(
 
     Args:
         model: the trained Keras model.
-        representative: training images uint8 (N, 48, 48); every k-th is used, about 200.
+        representative: training images uint8 (N, 48, 48) that set int8 ranges.
         validation: images of the validation split: with those above they decide whether int8's biases are corrected.
         images, labels: the test split.
         classes: how many there are.
@@ -45,7 +43,6 @@ def export_all(
     Returns:
         One record per file, and the fp32 TFLite model's confusion matrix (row = truth).
     """
-    chosen = representative[:: max(1, len(representative) // CALIBRATION)]
     expected = np.asarray(model.predict(images.astype(np.float32)[..., None], batch_size=64, verbose=0))
     artifacts = []
     confusion = np.zeros((classes, classes), dtype=np.int64)
@@ -53,10 +50,10 @@ def export_all(
         for fmt in formats(variant):
             path = folder / f"{variant}.{fmt}"
             export = tflite.export_tflite if fmt == "tflite" else onnx.export_onnx
-            export(model, path, variant, chosen)
+            export(model, path, variant, representative)
             more = ""
             if (variant, fmt) == ("int8", "tflite"):
-                more = _correct(path, np.concatenate([chosen, validation]), chosen)
+                more = _correct(path, np.concatenate([representative, validation]), representative)
             given = runtimes.probabilities(path, images)
             guess = given.argmax(1)
             if (variant, fmt) == ("fp32", "tflite"):
