@@ -30,6 +30,7 @@ class Budget:
             scales to zero).
         multiple: widths are multiples of this, and at least this.
         lanes: above 1, what kernels make of MACs is counted: see :class:`harness.compress.plan.CostModel`.
+        without: convolutions that go whole before the first round, by name.
         bytes: of the int8 TFLite file, at most.
         latency_ratio: latency over a reference's on the same device, at most.
         reference: the network ``latency_ratio`` is over.
@@ -42,6 +43,7 @@ class Budget:
     method: str = "taylor"
     multiple: int = 4
     lanes: int = 1
+    without: tuple[str, ...] = ()
     bytes: float | None = None
     latency_ratio: float | None = None
     reference: str = REFERENCE
@@ -112,6 +114,7 @@ class Targets:
             method=self.method or "taylor",
             multiple=pruning.multiple,
             lanes=pruning.lanes if self.macs is None else 1,
+            without=pruning.without,
             bytes=self.bytes,
             latency_ratio=self.latency_ratio,
             reference=self.reference,

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from harness.compress import distil, importance, plan, surgery
+from harness.compress import depth, distil, importance, plan, surgery
 from harness.compress.budget import FINER, Budget, Measure
 from harness.compress.graph import Channels, trace
 from harness.data.dataset import Dataset, Split
@@ -85,12 +85,15 @@ def prune(
     budget.check(ways)
     folder = folder / _fingerprint(teacher, budget)
     epoch = distil.lessons(teacher, dataset, split, seed, folder)
-    aim = replace(budget, macs=budget.macs or _aim(teacher, epoch, budget, ways, folder, seed))
+    model, steps, answering = teacher, [], None
+    for name in budget.without:
+        model = depth.without(model, name)
+        steps.append(_step("pruned", f"without {name}", model, dataset, split))
+    aim = replace(budget, macs=budget.macs or _aim(model, epoch, budget, ways, folder, seed))
     floor = None
     if budget.max_accuracy_drop is not None:
         floor = _right(teacher, dataset, split.validation) - budget.max_accuracy_drop
-    model, steps, answering = teacher, [], None
-    plans = rounds(count_macs(teacher), aim, profile)
+    plans = rounds(count_macs(model), aim, profile)
     for number, part in enumerate(plans, start=1):
         if answering is None and count_macs(model) <= distil.LIVE_MACS:
             answering = model
