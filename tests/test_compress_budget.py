@@ -37,14 +37,33 @@ def prune(model: Any, budget: Budget, folder: Path, lines: list[str] | None = No
     )
 
 
+def test_a_whole_convolution_goes_first_and_the_last_tuning_can_be_done_again(tmp_path: Path) -> None:
+    model = tiny()
+    budget = Budget(macs=count_macs(model) / 3, epochs=(1, 2), without=("block1_2_conv",))
+    lines: list[str] = []
+    once, before = prune(model, budget, tmp_path, lines)
+    assert [step.detail.split(",")[0] for step in before] == [
+        "without block1_2_conv", "taylor", "distilled", "taylor", "distilled",
+    ]  # fmt: skip
+    assert before[0].macs < count_macs(model)
+    epochs = sum("epoch" in line for line in lines)
+    twice, steps = prune(model, replace(budget, restarts=1), tmp_path, lines)
+    assert steps[:5] == before, "what was tuned is not tuned anew"
+    assert (steps[5].kind, steps[5].macs) == ("tuned", before[4].macs)
+    assert sum("epoch" in line for line in lines) == epochs + 2
+    assert any((a != b).any() for a, b in zip(once.get_weights(), twice.get_weights(), strict=True))
+
+
 def test_the_cache_s_folder_is_named_by_what_decides_the_rounds() -> None:
     budget = Budget(macs=1e6)
     assert repr(replace(budget, max_accuracy_drop=0.1)) == repr(budget), "it says where rounds end, not what one does"
+    assert repr(replace(budget, restarts=1)) == repr(budget), "a restart goes on from what the rounds led to"
     others = [
+        replace(budget, without=("conv",)), replace(budget, lanes=8),
         replace(budget, macs=2e6), replace(budget, bytes=1e4), replace(budget, latency_ratio=0.9),
         replace(budget, epochs=(1,)), replace(budget, method="l1"), replace(budget, reference="mnasnet"),
     ]  # fmt: skip
-    assert len({repr(other) for other in [budget, *others]}) == 7
+    assert len({repr(other) for other in [budget, *others]}) == 9
 
 
 def test_targets_take_the_place_of_the_registered_size() -> None:

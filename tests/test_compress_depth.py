@@ -13,7 +13,6 @@ keras = pytest.importorskip("keras")
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 from harness.compress import depth  # noqa: E402
-from harness.compress.budget import Budget  # noqa: E402
 from harness.errors import BuildError  # noqa: E402
 from harness.networks import registry, resvgg19  # noqa: E402
 
@@ -62,7 +61,3 @@ def test_what_the_registry_takes_out_is_there() -> None:
         model = network.build()
         for name in network.pruning.without:
             depth.without(model, name)
-
-
-def test_it_names_the_folder_of_a_training() -> None:
-    assert repr(Budget(macs=1e6)) != repr(Budget(macs=1e6, without=("block1_2_conv",)))

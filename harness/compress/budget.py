@@ -36,6 +36,7 @@ class Budget:
         reference: the network ``latency_ratio`` is over.
         max_accuracy_drop: share of validation images, below the uncompressed network: the round that would lose more
             isn't taken.
+        restarts: how many times the last round's tuning is done again, on what it led to.
     """
 
     macs: float | None
@@ -47,8 +48,9 @@ class Budget:
     bytes: float | None = None
     latency_ratio: float | None = None
     reference: str = REFERENCE
-    # not in repr(), which names the cache's folder: it says where rounds end, not what a round does
+    # not in repr(), which names the cache's folder: these say where rounds end, not what a round does
     max_accuracy_drop: float | None = field(default=None, repr=False)
+    restarts: int = field(default=0, repr=False)
 
     def check(self, measures: Mapping[str, Measure]) -> None:
         """See that it can be worked with.
@@ -115,6 +117,7 @@ class Targets:
             multiple=pruning.multiple,
             lanes=pruning.lanes if self.macs is None else 1,
             without=pruning.without,
+            restarts=pruning.restarts,
             bytes=self.bytes,
             latency_ratio=self.latency_ratio,
             reference=self.reference,

@@ -24,6 +24,8 @@ from harness.train.recipe import PROFILES, Recipe
 
 #: share of a layer's channels that one round may take
 LARGEST_CUT = 0.85
+#: between the seeds of a round's tuning and of its restart
+AGAIN = 1000
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def prune(
     for number, part in enumerate(plans, start=1):
         if answering is None and count_macs(model) <= distil.LIVE_MACS:
             answering = model
-        place = folder / f"round-{number}"
+        place, before = folder / f"round-{number}", len(steps)
         last = number == len(plans)
         smaller = _cut(model, epoch, part.macs, budget, place, seed + number)
         if last:
@@ -105,16 +107,18 @@ def prune(
         steps.append(_step("pruned", f"{budget.method}, round {number}", smaller, dataset, split))
         progress(f"round {number}: {steps[-1].macs / 1e6:.2f} M MACs, {steps[-1].parameters} parameters")
         recipe = Recipe(epochs=part.epochs, rate=part.rate, smoothing=0.0, decay=0.01)
-        told = epoch if answering is None else distil.live(answering, dataset, split, seed + number)
-        outcome = loop.train(
-            smaller, dataset, split, recipe, seed=seed + number, folder=place, progress=progress, epochs=told,
-            surest=True,
-        )  # fmt: skip
-        detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
-        steps.append(_step("tuned", detail, smaller, dataset, split, outcome))
+        for again in range(1 + budget.restarts * last):
+            drawn = seed + number + AGAIN * again
+            told = epoch if answering is None else distil.live(answering, dataset, split, drawn)
+            outcome = loop.train(
+                smaller, dataset, split, recipe, seed=drawn, folder=place / f"again-{again}" if again else place,
+                progress=progress, epochs=told, surest=True,
+            )  # fmt: skip
+            detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
+            steps.append(_step("tuned", detail, smaller, dataset, split, outcome))
         if floor is not None and outcome.validation_accuracy < floor - 1e-9:
             said = f"round {number} reaches {outcome.validation_accuracy:.4f} on validation, below {floor:.4f}"
-            return _stopped(model, steps[:-2], said, budget.unmet(model, ways), progress)
+            return _stopped(model, steps[:before], said, budget.unmet(model, ways), progress)
         model = smaller
     return model, steps
 
@@ -127,7 +131,7 @@ def _stopped(
     Raises:
         BuildError: there is none but the teacher.
     """
-    if not steps:
+    if not any(step.kind == "tuned" for step in steps):
         raise BuildError(f"can't prune within max_accuracy_drop: {said}", fix="allow a larger drop, or more steps")
     progress(f"{said}: the round before it is kept, with {'; '.join(unmet) or 'all targets met'}")
     return model, steps
