@@ -28,7 +28,7 @@ def test_the_smallest_weights_are_zeroed_and_nothing_else(variant: str) -> None:
     changed, zeros = zeroed(content, 0.7)
     assert zeros == pytest.approx(0.7, abs=0.01)
     before, after = weights(bytearray(content)), weights(bytearray(changed))
-    assert len(before) == 21  # 20 convolutions and a dense layer
+    assert len(before) == 20  # 19 convolutions and a dense layer
     gone = np.concatenate([(a == 0).ravel() & (b != 0).ravel() for (b, _), (a, _) in zip(before, after, strict=True)])
     size = np.concatenate([s.ravel() for _, s in before])
     kept = np.concatenate([(a == b).ravel() & (b != 0).ravel() for (b, _), (a, _) in zip(before, after, strict=True)])
