@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from harness.compress.graph import inputs_of
+from harness.compress.graph import in_order, inputs_of, readers_of
 from harness.errors import BuildError
 
 #: layers that belong to the convolution they follow
@@ -26,22 +26,18 @@ def without(model: Any, name: str) -> Any:
     Raises:
         BuildError: there is no such convolution, its output has another shape than its input, or it is used twice.
     """
-    known = {layer.name: layer for layer in model.layers}
+    known = {each.name: each for each in in_order(model)}
     if type(known.get(name)).__name__ != "Conv2D":
         raise BuildError(f"can't prune: {model.name} has no convolution '{name}'")
     if tuple(known[name].input.shape) != tuple(known[name].output.shape):
         shapes = f"{tuple(known[name].input.shape)} to {tuple(known[name].output.shape)}"
         raise BuildError(f"can't take out '{name}': it makes {shapes}, and only what keeps the shape can go")
-    sources = {layer: inputs_of(known[layer]) for layer in known}
-    gone, last = {name}, name
-    while True:
-        readers = [layer for layer, read in sources.items() if last in read]
-        if len(readers) != 1 or type(known[readers[0]]).__name__ not in _FOLLOW:
-            break
-        last = readers[0]
+    readers, gone, last = readers_of(model), {name}, name
+    while len(readers[last]) == 1 and type(known[readers[last][0]]).__name__ in _FOLLOW:
+        last = readers[last][0]
         gone.add(last)
     config = model.get_config()
-    entry = sources[name][0]
+    (entry,) = inputs_of(known[name])
     config["layers"] = [_reading(each, last, entry) for each in config["layers"] if each["name"] not in gone]
     smaller = keras.Model.from_config(config)
     for layer in smaller.layers:

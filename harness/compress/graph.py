@@ -118,6 +118,20 @@ def inputs_of(layer: Any) -> list[str]:
     return [tensor._keras_history.operation.name for tensor in nodes[0].input_tensors]
 
 
+def readers_of(model: Any) -> dict[str, list[str]]:
+    """For each layer and operator of a functional model, in order, the names of those that read its output.
+
+    Raises:
+        BuildError: the model isn't functional, or a layer is used more than once.
+    """
+    found: dict[str, list[str]] = {}
+    for layer in in_order(model):
+        found[layer.name] = []
+        for source in inputs_of(layer):
+            found[source].append(layer.name)
+    return found
+
+
 def _step(tracer: _Tracer, layer: Any, taken: list[list[int]]) -> list[int]:
     kind = type(layer).__name__
     if kind == "InputLayer":

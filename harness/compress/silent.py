@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from harness.compress.graph import in_order, inputs_of
+from harness.compress.graph import in_order, readers_of
 
 #: outputs that stay below this are no signal: layers here give values around 1
 SILENT = 1e-4
@@ -59,10 +59,7 @@ def settle(model: Any, images: npt.NDArray[np.float32]) -> list[str]:
 def _watched(model: Any) -> list[tuple[str, str, str]]:
     """Of each rectified layer: its name, the name of the layer that rectifies, and of the one that reads it."""
     known = {each.name: each for each in in_order(model)}  # with operators, which model.layers leaves out
-    readers: dict[str, list[str]] = {name: [] for name in known}
-    for name, layer in known.items():
-        for source in inputs_of(layer):
-            readers[source].append(name)
+    readers = readers_of(model)
 
     def only_reader(name: str, *kinds: str) -> str | None:
         found = readers[name]
