@@ -67,6 +67,11 @@ def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume
     except MissingModelError as error:
         from harness.networks.registry import names
 
+        if set(names()).issuperset(str(models).split(",")):  # else they'd be built, for hours, into a folder so called
+            raise UsageError(
+                f"--models {models}: no such folder, but networks are called so",
+                fix=f"harness run --model {models} (--models is where artifacts are)",
+            ) from error
         if find_spec("tensorflow") is None or not set(names()).issuperset(error.names):
             raise
         say(f"{error.message}; building")

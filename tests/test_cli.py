@@ -48,6 +48,11 @@ def test_every_command_has_help(command: str) -> None:
         ("devices: [{name: a, board: generic, local: true}]\n", ("--only", "b"), "no device 'b'"),
         ("devices: [{name: a, board: generic, local: true}]\n", ("--threads", "x"), "--threads"),
         ("devices: [{name: a, board: generic, local: true}]\n", ("--variant", "int3"), "no artifact"),
+        (
+            "devices: [{name: a, board: generic, local: true}]\n",
+            ("--models", "resvgg19,mnasnet"),
+            "harness run --model resvgg19,mnasnet",
+        ),
     ],
 )
 def test_a_bad_order_is_refused_before_anything_is_touched(

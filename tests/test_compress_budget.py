@@ -54,10 +54,25 @@ def test_a_whole_convolution_goes_first_and_the_last_tuning_can_be_done_again(tm
     assert any((a != b).any() for a, b in zip(once.get_weights(), twice.get_weights(), strict=True))
 
 
+def test_the_assistant_learns_on_before_the_last_restart(tmp_path: Path) -> None:
+    """And the round that made it stays what it was: a copy learns."""
+    model = tiny()
+    budget = Budget(macs=count_macs(model) / 3, epochs=(1, 2), restarts=1)
+    plain, _ = prune(model, budget, tmp_path / "a")
+    weights = [w.copy() for w in model.get_weights()]
+    better, steps = prune(model, replace(budget, assistant=3), tmp_path / "b")
+    assert steps[-1].detail.endswith("its teacher tuned for 3 more")
+    assert "its teacher" not in steps[-2].detail
+    assert len(list((tmp_path / "b").glob("*/assistant/best.weights.h5"))) == 1
+    assert all((a == b).all() for a, b in zip(weights, model.get_weights(), strict=True))
+    assert any((a != b).any() for a, b in zip(plain.get_weights(), better.get_weights(), strict=True))
+
+
 def test_the_cache_s_folder_is_named_by_what_decides_the_rounds() -> None:
     budget = Budget(macs=1e6)
     assert repr(replace(budget, max_accuracy_drop=0.1)) == repr(budget), "it says where rounds end, not what one does"
     assert repr(replace(budget, restarts=1)) == repr(budget), "a restart goes on from what the rounds led to"
+    assert repr(replace(budget, assistant=3)) == repr(budget), "so does what the assistant learns before it"
     others = [
         replace(budget, without=("conv",)), replace(budget, lanes=8),
         replace(budget, macs=2e6), replace(budget, bytes=1e4), replace(budget, latency_ratio=0.9),

@@ -37,6 +37,7 @@ class Budget:
         max_accuracy_drop: share of validation images, below the uncompressed network: the round that would lose more
             isn't taken.
         restarts: how many times the last round's tuning is done again, on what it led to.
+        assistant: epochs for which the teacher assistant is tuned on before the last of these.
     """
 
     macs: float | None
@@ -51,6 +52,7 @@ class Budget:
     # not in repr(), which names the cache's folder: these say where rounds end, not what a round does
     max_accuracy_drop: float | None = field(default=None, repr=False)
     restarts: int = field(default=0, repr=False)
+    assistant: int = field(default=0, repr=False)
 
     def check(self, measures: Mapping[str, Measure]) -> None:
         """See that it can be worked with.
@@ -118,6 +120,7 @@ class Targets:
             lanes=pruning.lanes if self.macs is None else 1,
             without=pruning.without,
             restarts=pruning.restarts,
+            assistant=pruning.assistant,
             bytes=self.bytes,
             latency_ratio=self.latency_ratio,
             reference=self.reference,

@@ -108,19 +108,44 @@ def prune(
         progress(f"round {number}: {steps[-1].macs / 1e6:.2f} M MACs, {steps[-1].parameters} parameters")
         recipe = Recipe(epochs=part.epochs, rate=part.rate, smoothing=0.0, decay=0.01)
         for again in range(1 + budget.restarts * last):
-            drawn = seed + number + AGAIN * again
+            drawn, more = seed + number + AGAIN * again, 0
+            if answering is not None and 0 < again == budget.restarts:
+                more = budget.assistant if profile == "full" else budget.assistant // 4
+                answering = _learnt_on(answering, more, epoch, dataset, split, seed + AGAIN, folder, progress)
             told = epoch if answering is None else distil.live(answering, dataset, split, drawn)
             outcome = loop.train(
                 smaller, dataset, split, recipe, seed=drawn, folder=place / f"again-{again}" if again else place,
                 progress=progress, epochs=told, surest=True,
             )  # fmt: skip
             detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
+            detail += f", its teacher tuned for {more} more" if more else ""
             steps.append(_step("tuned", detail, smaller, dataset, split, outcome))
         if floor is not None and outcome.validation_accuracy < floor - 1e-9:
             said = f"round {number} reaches {outcome.validation_accuracy:.4f} on validation, below {floor:.4f}"
             return _stopped(model, steps[:before], said, budget.unmet(model, ways), progress)
         model = smaller
     return model, steps
+
+
+def _learnt_on(
+    assistant: Any,
+    epochs: int,
+    epoch: loop.Epoch,
+    dataset: Dataset,
+    split: Split,
+    seed: int,
+    folder: Path,
+    progress: Callable[[str], None],
+) -> Any:
+    """A copy of the teacher assistant that the uncompressed network has taught for ``epochs`` more."""
+    if not epochs:
+        return assistant
+    copy = keras.models.clone_model(assistant)
+    copy.set_weights(assistant.get_weights())
+    recipe = Recipe(epochs=epochs, rate=1e-3, smoothing=0.0, decay=0.01)
+    place = folder / "assistant"
+    loop.train(copy, dataset, split, recipe, seed=seed, folder=place, progress=progress, epochs=epoch, surest=True)
+    return copy
 
 
 def _stopped(
