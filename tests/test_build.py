@@ -154,7 +154,7 @@ def stored(models: Path, name: str, sizes: dict[tuple[str, str], int]) -> None:
 def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
     sizes = {("int8", "tflite"): 9_000_000, ("fp32", "tflite"): 1_999_999, ("fp32", "onnx"): 2_000_000}
     stored(tmp_path, "small", {**sizes, ("fp16", "onnx"): 5})
-    stored(tmp_path, "resvgg19-pruned", sizes)
+    stored(tmp_path, "resvgg19-pruned", {**sizes, ("fp16", "tflite"): 5, ("fp16", "onnx"): 5})
     stored(tmp_path, "mnasnet-pruned", sizes)
     stored(tmp_path, "vgg19", {("int8", "tflite"): 20_000_000})
     (tmp_path / ".gitignore").write_text(committed.gitignore(tmp_path))
@@ -167,6 +167,8 @@ def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
     assert not ignored("small/int8.tflite")
     assert not ignored("small/fp32.tflite")
     assert not ignored("resvgg19-pruned/fp32.tflite")
+    assert not ignored("resvgg19-pruned/fp16.tflite"), "no form of ours is the fastest on every processor"
+    assert ignored("resvgg19-pruned/fp16.onnx")
     assert not ignored("mnasnet-pruned/int8.tflite")
     assert ignored("mnasnet-pruned/fp32.tflite"), "of a rival's pruned form one file says enough"
     assert ignored("small/fp32.onnx")

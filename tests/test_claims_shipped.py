@@ -36,13 +36,13 @@ def test_people_never_seen_are_harder_for_the_uncompressed_network() -> None:
 
 
 def test_the_pruned_network_keeps_the_accuracy_over_three_seeds() -> None:
-    """All of it on people never seen; on the random split but four test images in three trainings: 1.35 points."""
+    """All of it, on both splits, in the mean."""
     record = manifest.load(MODELS, WHOLE)
     shipped = record.artifact("int8", "tflite")
     assert shipped is not None
     seen = trials(PRUNED, "random")
     assert len({trial.seed for trial in seen}) >= 3
-    assert statistics.mean(t.accuracy for t in seen) >= shipped.accuracy - 4 / (3 * record.split.n_test) - 1e-9
+    assert statistics.mean(t.accuracy for t in seen) >= shipped.accuracy
     unseen = [trial for trial in trials(PRUNED, "subject") if trial.fold == 0]
     assert len({trial.seed for trial in unseen}) >= 3
     whole = next(trial for trial in trials(WHOLE, "subject") if trial.fold == 0)
