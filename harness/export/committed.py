@@ -11,8 +11,8 @@ from harness.networks import registry
 COMMIT_BELOW = 2_000_000
 #: kept for an ablation table alone; its files are as big as the residual one's and are not committed
 NOT_COMMITTED = ("vgg19",)
-#: the pruned network whose TFLite files are all committed, since none is the fastest on every processor; every rival's
-#: fastest form is int8 on each of them (benchmarks/headline.py), and of other pruned networks int8.tflite says enough
+#: the pruned network whose TFLite files are all committed, since none is the fastest on every processor; of rivals the
+#: fastest on each (benchmarks/headline.py) is an int8 file, and of other pruned networks int8.tflite says enough
 OURS = "resvgg19-pruned"
 
 
