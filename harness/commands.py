@@ -67,12 +67,14 @@ def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume
     except MissingModelError as error:
         from harness.networks.registry import names
 
-        if set(names()).issuperset(str(models).split(",")):  # else they'd be built, for hours, into a folder so called
+        known = set(names())
+        # else they'd be built, for hours, into a folder so called
+        if not models.exists() and known.issuperset(str(models).split(",")):
             raise UsageError(
                 f"--models {models}: no such folder, but networks are called so",
                 fix=f"harness run --model {models} (--models is where artifacts are)",
             ) from error
-        if find_spec("tensorflow") is None or not set(names()).issuperset(error.names):
+        if find_spec("tensorflow") is None or not known.issuperset(error.names):
             raise
         say(f"{error.message}; building")
         build_command(error.names, data=options.data, split="random", profile="full", seed=0, folds=1, models=models)

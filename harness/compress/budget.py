@@ -49,7 +49,7 @@ class Budget:
     bytes: float | None = None
     latency_ratio: float | None = None
     reference: str = REFERENCE
-    # not in repr(), which names the cache's folder: these say where rounds end, not what a round does
+    # not in repr(), which names the cache's folder: these say where rounds end and what follows them, not what one does
     max_accuracy_drop: float | None = field(default=None, repr=False)
     restarts: int = field(default=0, repr=False)
     assistant: int = field(default=0, repr=False)

@@ -112,11 +112,12 @@ def prune(
             if answering is not None and 0 < again == budget.restarts:
                 more = budget.assistant if profile == "full" else budget.assistant // 4
                 answering = _learnt_on(answering, more, epoch, dataset, split, seed + AGAIN, folder, progress)
+            by = f"-assistant-{more}" if more else ""
+            stored = place / f"again-{again}{by}" if again else place
             told = epoch if answering is None else distil.live(answering, dataset, split, drawn)
             outcome = loop.train(
-                smaller, dataset, split, recipe, seed=drawn, folder=place / f"again-{again}" if again else place,
-                progress=progress, epochs=told, surest=True,
-            )  # fmt: skip
+                smaller, dataset, split, recipe, seed=drawn, folder=stored, progress=progress, epochs=told, surest=True
+            )
             detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
             detail += f", its teacher tuned for {more} more" if more else ""
             steps.append(_step("tuned", detail, smaller, dataset, split, outcome))
