@@ -3,24 +3,32 @@
 Python 3.6 syntax and standard library alone. The controller passes this text to ``python3 -c``, so nothing has to be
 installed first and no old copy can be left behind. One JSON object goes to stdout; exit 0 means it is complete.
 
-    probe ROOT                 what machine is this
+    probe ROOT                 what machine is this, and can the folder ROOT be used
     have ROOT KIND:SHA...      which of these are in the store, whole
     receive ROOT KIND:SHA SIZE take SIZE bytes from stdin into the store, verified
     lease ROOT OWNER TOKEN     hold the board for one controller until stdin ends or is silent for too long
 
-KIND is ``object`` (a file) or ``wheel`` (unpacked into a folder that goes on PYTHONPATH).
+KIND is ``object`` (a file) or ``wheel`` (unpacked into a folder that a runner imports from).
 """
 
+import sys
+
+sys.path[:] = [folder for folder in sys.path if folder]  # "": a module is never looked for where we happen to stand
+if sys.version_info < (3, 6):
+    sys.stdout.write('{"error": "Python %d.%d is too old", "kind": "python-old"}\n' % sys.version_info[:2])
+    sys.exit(1)
+
+import errno
 import fcntl
 import hashlib
 import json
+import mmap
 import os
 import platform
 import re
 import select
 import shutil
 import signal
-import sys
 import time
 import zipfile
 from typing import Any, Dict, List, Optional, Tuple
@@ -39,15 +47,15 @@ def read(path: str, limit: int = 1 << 16) -> Optional[str]:
 def module_version(name: str) -> Optional[str]:
     """Version of a package of the board's own Python, or None. Not imported: that may take seconds, or crash."""
     try:
-        packages = __import__("pkg_resources")  # what Python 3.6 and 3.7 have
-        return str(packages.get_distribution(name).version)
-    except Exception:
         try:
             from importlib import metadata
 
             return metadata.version(name)
-        except Exception:
-            return None
+        except ImportError:
+            packages = __import__("pkg_resources")  # what Python 3.6 and 3.7 have
+            return str(packages.get_distribution(name).version)
+    except Exception:
+        return None
 
 
 def cpu() -> Dict[str, Any]:
@@ -84,8 +92,47 @@ def libc() -> str:
         return " ".join(platform.libc_ver())
 
 
+def make(folder: str) -> None:
+    """A folder with those above it, ours alone. An error names the one that can't be made, or stands in the way."""
+    if os.path.isdir(folder):
+        return
+    if os.path.lexists(folder):
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
+    make(os.path.dirname(folder))
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:  # by another process, meanwhile
+        pass
+
+
+def tried(root: str) -> Optional[str]:
+    """Write a file, read it back, and load it as a program library is loaded. Says why the last one is not possible.
+
+    Raises OSError where nothing can be written.
+    """
+    make(root)
+    path = os.path.join(root, ".try.%d" % os.getpid())
+    content = os.urandom(1 << 12)
+    try:
+        with open(path, "wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        with open(path, "rb") as handle:
+            if handle.read() != content:
+                raise OSError(errno.EIO, "what is written there is not what is read", path)
+            try:
+                mmap.mmap(handle.fileno(), len(content), mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
+            except OSError as error:
+                return str(error)
+    finally:
+        if os.path.exists(path):
+            os.remove(path)
+    return None
+
+
 def probe(root: str) -> Dict[str, Any]:
-    os.makedirs(root, mode=0o700, exist_ok=True)
+    no_exec = tried(root)
     usage = shutil.disk_usage(root)
     uname = os.uname()
     return {
@@ -102,6 +149,7 @@ def probe(root: str) -> Dict[str, Any]:
         "disk_free_bytes": usage.free,
         "time_s": time.time(),
         "numpy": module_version("numpy"),
+        "no_exec": no_exec,
     }
 
 
@@ -138,7 +186,7 @@ def have(root: str, names: List[str]) -> Dict[str, Any]:
 def receive(root: str, name: str, size: int) -> Dict[str, Any]:
     kind, digest, path = place(root, name)
     folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make(folder)
     part = os.path.join(folder, ".%s.%d" % (digest, os.getpid()))
     seen = hashlib.sha256()
     left = size
@@ -182,16 +230,16 @@ def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
     means that the controller or the network is gone without having said so. A controller that comes back with the same
     token takes the lock from the process it started before.
     """
-    os.makedirs(root, mode=0o700, exist_ok=True)
-    handle = open(os.path.join(root, "lease"), "a+")
+    make(root)
+    handle = open(os.path.join(root, "lease"), "ab+")
     if not locked(handle):
         handle.seek(0)
-        words = handle.read(300).split("\n")
+        words = handle.read(900).decode("utf-8", "replace").split("\n")
         if len(words) < 3 or words[1] != token or not took_over(handle, words[2]):
-            return {"granted": False, "owner": words[0]}
+            return {"granted": False, "owner": words[0], "token": words[1] if len(words) > 1 else ""}
     handle.seek(0)
     handle.truncate()
-    handle.write("%s\n%s\n%d" % (owner[:200].replace("\n", " "), token[:32], os.getpid()))
+    handle.write(os.fsencode("%s\n%s\n%d" % (owner[:200].replace("\n", " "), token[:32], os.getpid())))
     handle.flush()
     end_runners(root)
     sys.stdout.write(json.dumps({"granted": True}) + "\n")
@@ -206,10 +254,11 @@ def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
 
 
 def locked(handle: Any) -> bool:
+    """Whether the lock is ours now; False where it is another's, and nothing else."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
-    except (IOError, OSError):
+    except BlockingIOError:
         return False
 
 
@@ -259,7 +308,14 @@ def main(argv: List[str]) -> int:
         else:
             raise ValueError("unknown command %r" % command)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        answer = {"error": "%s: %s" % (type(error).__name__, error), "errno": getattr(error, "errno", None)}
+        answer = {"error": "%s: %s" % (type(error).__name__, error)}
+        if isinstance(error, OSError) and error.errno:
+            path = error.filename if isinstance(error.filename, str) else ""
+            answer.update(
+                errno=errno.errorcode.get(error.errno, str(error.errno)),
+                path=os.fsencode(path).decode("utf-8", "replace"),
+                error=os.strerror(error.errno),
+            )
     sys.stdout.write(json.dumps(answer) + "\n")
     return 1 if "error" in answer else 0
 
