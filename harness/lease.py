@@ -44,6 +44,13 @@ def owner() -> str:
     return f"{name}@{socket.gethostname()} pid {os.getpid()}"
 
 
+def in_use(label: str, holder: object) -> LeaseError:
+    """``holder``: who has the board, in the board's words."""
+    return LeaseError(
+        f"{label}: in use by {clean(holder or 'another controller', 200)}", fix="wait for it, or end that run"
+    )
+
+
 class Lease:
     """Holds a board; a context manager.
 
@@ -83,10 +90,7 @@ class Lease:
                 other.wait()  # without a word to the board, which is being measured
                 deadline, patient = max(deadline, time.monotonic() + _LINGER_S), True
             if time.monotonic() >= deadline:
-                raise LeaseError(
-                    f"{self._label}: in use by {clean(answer.get('owner') or 'another controller', 200)}",
-                    fix="wait for it, or end that run",
-                )
+                raise in_use(self._label, answer.get("owner"))
             time.sleep(0.1 if other is not None else min(2.0, wait_s))
 
     def _answer(self, held: Held) -> dict[str, object]:

@@ -245,7 +245,15 @@ def look(connection: Connection, device: Device) -> Probe:
     Raises:
         ProvisionError, PlaceError, TransportError: it has not.
     """
-    seen = probe(connection)
+    return usable(connection, device, probe(connection))
+
+
+def usable(connection: Connection, device: Device, seen: Probe) -> Probe:
+    """The board as described, if a runtime can be loaded from the harness's folder or none of ours is needed.
+
+    Raises:
+        PlaceError: else.
+    """
     if seen.no_exec is not None and not own.DELEGATES.issuperset(device.delegates):
         raise place.no_exec(connection.label, connection.root, seen.no_exec)
     return seen

@@ -7,6 +7,8 @@ installed first and no old copy can be left behind. One JSON object goes to stdo
     have ROOT KIND:SHA...      which of these are in the store, whole
     receive ROOT KIND:SHA SIZE take SIZE bytes from stdin into the store, verified
     lease ROOT OWNER TOKEN     hold the board for one controller until stdin ends or is silent for too long
+    check ROOT OWNER TOKEN SIZE KIND:SHA...
+                               all of these once, as a run would: the first name is received if it is not there
 
 KIND is ``object`` (a file) or ``wheel`` (unpacked into a folder that a runner imports from).
 """
@@ -230,17 +232,12 @@ def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
     means that the controller or the network is gone without having said so. A controller that comes back with the same
     token takes the lock from the process it started before.
     """
-    make(root)
-    handle = open(os.path.join(root, "lease"), "ab+")
+    handle = lock_file(root)
     if not locked(handle):
-        handle.seek(0)
-        words = handle.read(900).decode("utf-8", "replace").split("\n")
-        if len(words) < 3 or words[1] != token or not took_over(handle, words[2]):
-            return {"granted": False, "owner": words[0], "token": words[1] if len(words) > 1 else ""}
-    handle.seek(0)
-    handle.truncate()
-    handle.write(os.fsencode("%s\n%s\n%d" % (owner[:200].replace("\n", " "), token[:32], os.getpid())))
-    handle.flush()
+        words = holder(handle)
+        if words[1] != token or not took_over(handle, words[2]):
+            return {"granted": False, "owner": words[0], "token": words[1]}
+    sign(handle, owner, token)
     end_runners(root)
     sys.stdout.write(json.dumps({"granted": True}) + "\n")
     sys.stdout.flush()
@@ -253,6 +250,45 @@ def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
     return {"ended": True}
 
 
+def check(root: str, owner: str, token: str, size: int, names: List[str]) -> Dict[str, Any]:
+    """Everything that a run does before its first cell. What was found out before an error is in the answer, too.
+
+    Another check by the same controller, which knows this board under two names, is waited for.
+    """
+    answer = {"probe": probe(root)}  # type: Dict[str, Any]
+    try:
+        handle = lock_file(root)
+        for _ in range(200):
+            answer["granted"] = locked(handle)
+            if answer["granted"]:
+                sign(handle, owner, token)
+                break
+            answer["owner"], holding, _ = holder(handle)
+            if holding != token:
+                return answer
+            time.sleep(0.02)
+        answer.update(have(root, names))
+        if names[0] not in answer["have"]:
+            receive(root, names[0], size)
+        handle.close()
+    except FAULTS as error:
+        answer.update(failure(error))
+    return answer
+
+
+def lock_file(root: str) -> Any:
+    make(root)
+    return open(os.path.join(root, "lease"), "ab+")
+
+
+def sign(handle: Any, owner: str, token: str) -> None:
+    """Say whose the lock is."""
+    handle.seek(0)
+    handle.truncate()
+    handle.write(os.fsencode("%s\n%s\n%d" % (owner[:200].replace("\n", " "), token[:32], os.getpid())))
+    handle.flush()
+
+
 def locked(handle: Any) -> bool:
     """Whether the lock is ours now; False where it is another's, and nothing else."""
     try:
@@ -260,6 +296,17 @@ def locked(handle: Any) -> bool:
         return True
     except BlockingIOError:
         return False
+
+
+def holder(handle: Any) -> List[str]:
+    """Owner, token and pid of who has the lock; who has just taken it may not have written them yet."""
+    for _ in range(20):
+        handle.seek(0)
+        words = handle.read(900).decode("utf-8", "replace").split("\n")
+        if len(words) == 3:
+            return words
+        time.sleep(0.02)
+    return ["", "", ""]
 
 
 def took_over(handle: Any, pid: str) -> bool:
@@ -284,7 +331,7 @@ def command_line(pid: str) -> List[bytes]:
 
 def end_runners(root: str) -> None:
     """A runner of ours that still works here has lost its controller: it would only disturb the next measurement."""
-    results = os.path.join(root, "results", "").encode()
+    results = os.fsencode(os.path.join(root, "results", ""))
     for pid in filter(str.isdigit, os.listdir("/proc")):
         words = command_line(pid)
         if b"--job" in words and words[-2:-1] and words[-2].startswith(results):
@@ -292,6 +339,21 @@ def end_runners(root: str) -> None:
                 os.kill(int(pid), signal.SIGKILL)
             except OSError:
                 pass
+
+
+FAULTS = (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError)
+
+
+def failure(error: BaseException) -> Dict[str, Any]:
+    """What went wrong; of the file system's errors the number's name and the path."""
+    if not isinstance(error, OSError) or not error.errno:
+        return {"error": "%s: %s" % (type(error).__name__, error)}
+    path = error.filename if isinstance(error.filename, str) else ""
+    return {
+        "error": os.strerror(error.errno),
+        "errno": errno.errorcode.get(error.errno, str(error.errno)),
+        "path": os.fsencode(path).decode("utf-8", "replace"),
+    }
 
 
 def main(argv: List[str]) -> int:
@@ -305,17 +367,12 @@ def main(argv: List[str]) -> int:
             answer = lease(root, argv[3], argv[4])
         elif command == "receive":
             answer = receive(root, argv[3], int(argv[4]))
+        elif command == "check":
+            answer = check(root, argv[3], argv[4], int(argv[5]), argv[6:])
         else:
             raise ValueError("unknown command %r" % command)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        answer = {"error": "%s: %s" % (type(error).__name__, error)}
-        if isinstance(error, OSError) and error.errno:
-            path = error.filename if isinstance(error.filename, str) else ""
-            answer.update(
-                errno=errno.errorcode.get(error.errno, str(error.errno)),
-                path=os.fsencode(path).decode("utf-8", "replace"),
-                error=os.strerror(error.errno),
-            )
+    except FAULTS as error:
+        answer = failure(error)
     sys.stdout.write(json.dumps(answer) + "\n")
     return 1 if "error" in answer else 0
 

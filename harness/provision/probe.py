@@ -71,6 +71,16 @@ def ask(
         PlaceError: the harness's folder there can't be used.
         TransportError: the connection failed.
     """
+    answer = answered(connection, command, *args, timeout_s=timeout_s, stdin=stdin)
+    if "error" in answer:
+        raise complaint(connection, command, answer)
+    return answer
+
+
+def answered(
+    connection: Connection, command: str, *args: str, timeout_s: float, stdin: bytes | Path | None = None
+) -> dict[str, Any]:
+    """As :func:`ask`, but an error that the agent tells is part of the answer."""
     done = connection.run(
         ["python3", "-c", agent_source(), command, connection.root, *args], timeout_s=timeout_s, stdin=stdin
     )
@@ -86,8 +96,6 @@ def ask(
         raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {said or 'nothing said'}") from error
     if not isinstance(answer, dict):
         raise ProvisionError(f"{connection.label}: '{command}' answered with no object")
-    if "error" in answer:
-        raise complaint(connection, command, answer)
     return answer
 
 
@@ -117,7 +125,15 @@ def probe(connection: Connection) -> Probe:
     Raises:
         ProvisionError, PlaceError, TransportError: see :func:`ask`.
     """
-    answer = ask(connection, "probe", timeout_s=120)
+    return described(connection, ask(connection, "probe", timeout_s=120))
+
+
+def described(connection: Connection, answer: Any) -> Probe:
+    """The agent's description of a board, checked.
+
+    Raises:
+        ProvisionError: it is none.
+    """
     try:
         return Probe.model_validate(answer)
     except ValidationError as error:

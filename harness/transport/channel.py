@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -22,6 +23,9 @@ from harness.safetext import clean, plain
 from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, Completed
 from harness.transport.local import chunks
 from harness.transport.shell import Frame
+
+#: What goes wrong is told by our errors; Python would print a library's log where nobody takes it.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _CHUNK = 1 << 16
 _LINE_BYTES = 4096
@@ -232,8 +236,7 @@ class Dialogue:
 
     def words(self) -> str:
         """What the board said, as the end of a message: outside of the frame, and on stderr."""
-        stderr = self.frame.inside(bytes(self.err)) if self._started else bytes(self.err)
-        said = bytes(self.noise[-4000:]) + b"\n" + stderr if not self._started else stderr
+        said = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
         text = clean(plain(said.decode("utf-8", "replace")).strip()[-800:], 800)
         return f": {text}" if text else ""
 
@@ -256,6 +259,7 @@ class Dialogue:
         )
 
     def _waits_for_input(self) -> LoginShellError:
+        self._started = False  # by our end of the input; what was said before it tells more
         return LoginShellError(
             f"{self.label}: a start-up file of the login shell there (.bashrc, .cshrc...) waits for input{self.words()}",
             fix="let it ask only in a terminal: begin it with  case $- in *i*) ;; *) return ;; esac",

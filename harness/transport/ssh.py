@@ -29,6 +29,17 @@ from harness.transport.target import SshTarget, credentials, fingerprint, gatewa
 _REFUSED_S = (0.0, 0.05, 0.2, 0.5, 1.0, 1.0)
 _SECOND_LINK_S = 0.2
 
+#: Prints the home folder, if it is there. fish takes an umlaut in HOME for two letters where no locale is set; then the
+#: login shell's own environment (that of the shell above our own) has it right.
+_HOME = """
+if [ -n "$HOME" ] && [ ! -d "$HOME" ] && [ -n "$(printf %s "$HOME" | LC_ALL=C tr -d ' -~')" ]; then
+  login=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PPID/status")
+  HOME=$(tr '\\0' '\\n' <"/proc/$login/environ" | sed -n 's/^HOME=//p')
+fi
+[ -d "$HOME" ] && printf %s "$HOME"
+exit 0
+"""
+
 
 class SshConnection:
     """An open SSH connection.
@@ -58,8 +69,7 @@ class SshConnection:
 
     def _home(self) -> str | None:
         """The home folder, None where there is none; any bytes that are no UTF-8 are kept as surrogates."""
-        asked = ["sh", "-c", '[ -d "$HOME" ] && printf %s "$HOME"; exit 0']
-        done = self.run(asked, timeout_s=self._start_s + 10, stdout_limit=4096, hold_stdin=True)
+        done = self.run(["sh", "-c", _HOME], timeout_s=self._start_s + 10, stdout_limit=4096, hold_stdin=True)
         found = done.check("asking for the home folder").stdout.decode("utf-8", "surrogateescape")
         return found if found.startswith("/") and "\n" not in found else None
 
