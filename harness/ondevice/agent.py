@@ -127,6 +127,8 @@ def tried(root: str) -> Optional[str]:
                 mmap.mmap(handle.fileno(), len(content), mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
             except OSError as error:
                 return str(error)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, root)
     finally:
         if os.path.exists(path):
             os.remove(path)
@@ -302,7 +304,7 @@ def holder(handle: Any) -> List[str]:
     """Owner, token and pid of who has the lock; who has just taken it may not have written them yet."""
     for _ in range(20):
         handle.seek(0)
-        words = handle.read(900).decode("utf-8", "replace").split("\n")
+        words = handle.read(900).decode("utf-8", "replace").split("\n")  # type: List[str]
         if len(words) == 3:
             return words
         time.sleep(0.02)

@@ -246,8 +246,9 @@ class Dialogue:
             return ConnectionLostError(f"{self.label}: the connection broke before '{self.name}' began{self.words()}")
         status = self.channel.recv_exit_status() if self.channel.exit_status_ready() else -1
         how = f"ended with status {status}" if status >= 0 else "ended"
+        said = self.words() or ", without a word"
         return LoginShellError(
-            f"{self.label}: the login shell there {how} and did not run our command{self.words() or ', without a word'}",
+            f"{self.label}: the login shell there {how} and did not run our command{said}",
             fix="does 'ssh HOST true' work by hand? A start-up file (.bashrc, .cshrc...) must not end with 'exit' or "
             "start another shell there, and the account must be allowed to run commands",
         )
@@ -260,7 +261,8 @@ class Dialogue:
 
     def _waits_for_input(self) -> LoginShellError:
         self._started = False  # by our end of the input; what was said before it tells more
+        files = "a start-up file of the login shell there (.bashrc, .cshrc...)"
         return LoginShellError(
-            f"{self.label}: a start-up file of the login shell there (.bashrc, .cshrc...) waits for input{self.words()}",
+            f"{self.label}: {files} waits for input{self.words()}",
             fix="let it ask only in a terminal: begin it with  case $- in *i*) ;; *) return ;; esac",
         )

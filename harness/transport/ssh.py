@@ -25,7 +25,8 @@ from harness.transport.channel import Dialogue
 from harness.transport.shell import Frame
 from harness.transport.target import SshTarget, credentials, fingerprint, gateway, notice_silence, pin_host_keys
 
-#: Pauses before a session that was refused is asked for again, in seconds, and from which on a second connection may help.
+#: Pauses before a session that was refused is asked for again, in seconds; from a later one on, a second connection may
+#: help.
 _REFUSED_S = (0.0, 0.05, 0.2, 0.5, 1.0, 1.0)
 _SECOND_LINK_S = 0.2
 
@@ -140,7 +141,8 @@ class SshConnection:
                 if transport is None or not transport.is_active():
                     raise ConnectionLostError(f"{self.label}: the connection is gone")
                 try:
-                    return transport.open_session(timeout=30)
+                    channel: paramiko.Channel = transport.open_session(timeout=30)
+                    return channel
                 except paramiko.ChannelException as error:
                     refused = error
             if len(self._links) == 1 and pause >= _SECOND_LINK_S and not self._closed:

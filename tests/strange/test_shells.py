@@ -1,4 +1,4 @@
-"""Any login shell, however talkative, and whatever of the user's lies in the home folder: the same programs run there."""
+"""Any login shell, however talkative, and whatever of the user's lies in the home folder: our programs run there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from harness import config
 from harness.checkup import check_device
-from harness.errors import BoardError, HarnessError, LoginShellError, ProvisionError, TransportError
+from harness.errors import HarnessError, LoginShellError
 from harness.fsio import sha256_bytes
 from harness.lease import Lease
 from harness.provision.probe import probe, send, stored
@@ -168,8 +168,7 @@ def test_a_shell_that_runs_nothing_is_quoted(program: str, settings: tuple[str, 
     board.start(*settings)
     with pytest.raises(LoginShellError, match=said):
         SshConnection(board.target(account), connect_timeout_s=5)
-    code, text = tried(board, account)
-    assert code == "login-shell"
+    assert tried(board, account)[0] == "login-shell"
 
 
 SHIM = """#!/bin/sh
@@ -205,8 +204,8 @@ def test_a_python_that_talks_first_is_understood(board: Board, tmp_path: Path) -
 def test_an_old_python_is_told(board: Board) -> None:
     """Python 3.5 as the agent meets it; acted out, for want of one."""
     account = board.account(login_shell(board, "bash"))
-    old = '#!/bin/sh\nshift\nexec /usr/bin/python3 -c "import sys; sys.version_info = (3, 5, 2); exec(sys.argv.pop(1))" "$@"\n'
-    account.write("bin/python3", old).chmod(0o755)
+    older = "import sys; sys.version_info = (3, 5, 2); exec(sys.argv.pop(1))"
+    account.write("bin/python3", f'#!/bin/sh\nshift\nexec /usr/bin/python3 -c "{older}" "$@"\n').chmod(0o755)
     account.write(".bashrc", 'export PATH="$HOME/bin:$PATH"\n')
     board.start()
     code, text = tried(board, account)
@@ -302,7 +301,7 @@ HOMES = {"umlauts": "Jürgens Zuhause", "no UTF-8": os.fsdecode(b"J\xfcrgen")}
 def test_an_old_python_without_a_locale(
     home: str, locale: str, board: Board, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python 3.6 takes ASCII for every file name there. Where the board has no C.UTF-8, either, that is what it gets."""
+    """Python 3.6 takes every file name for ASCII there. Where the board has no C.UTF-8, either, we can't help that."""
     python = OLD_PYTHONS["3.6"]
     if python is None:
         pytest.skip("no CPython 3.6 here")
