@@ -21,7 +21,7 @@ from harness.errors import BoardError, HarnessError, ProvisionError
 from harness.lease import in_use, owner
 from harness.provision import edgetpu, own
 from harness.provision.probe import Probe, answered, complaint, described
-from harness.provision.programs import runner_file, runner_sha256
+from harness.provision.programs import runner_bytes, runner_sha256
 from harness.provision.wheels import Bundle, available, choose, table
 from harness.safetext import clean
 from harness.session import check_space, connecting, usable
@@ -123,9 +123,8 @@ def _way(device: Device, connection: Connection) -> tuple[Probe | None, tuple[Ch
     process on the board: Python takes its time to start there."""
     seen = None
     try:
-        runner, wheels = runner_file(), _wheels(device)
-        names = [f"object:{runner_sha256()}", *wheels]
-        size = str(runner.stat().st_size)
+        runner, wheels = runner_bytes(), _wheels(device)
+        names, size = [f"object:{runner_sha256()}", *wheels], str(len(runner))
         answer = answered(connection, "check", owner(), _TOKEN, size, *names, timeout_s=CHECK_S, stdin=runner)
         if "probe" not in answer:
             raise complaint(connection, "check", answer)

@@ -37,6 +37,10 @@ _GRACE_S = 1.0
 _AFTER_EOF_S = 2.0
 
 
+class ShellEndedError(LoginShellError):
+    """It did not wait for anything: another command may do."""
+
+
 class Dialogue:
     """A command on a channel.
 
@@ -247,7 +251,7 @@ class Dialogue:
         status = self.channel.recv_exit_status() if self.channel.exit_status_ready() else -1
         how = f"ended with status {status}" if status >= 0 else "ended"
         said = self.words() or ", without a word"
-        return LoginShellError(
+        return ShellEndedError(
             f"{self.label}: the login shell there {how} and did not run our command{said}",
             fix="does 'ssh HOST true' work by hand? A start-up file (.bashrc, .cshrc...) must not end with 'exit' or "
             "start another shell there, and the account must be allowed to run commands",

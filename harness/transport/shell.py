@@ -51,7 +51,7 @@ class Frame:
         #: no end is longer than this
         self.end_bytes = len(self.word) + 5
 
-    def command(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    def command(self, argv: Sequence[str], env: Mapping[str, str] | None = None, *, sh: str = "sh") -> str:
         """The line for the login shell. Characters beyond UTF-8 in ``argv`` are surrogates, as in :func:`os.fsdecode`.
 
         ``env`` is for the program alone; ``sh`` says 128 and the signal's number where a signal ended it.
@@ -73,7 +73,7 @@ class Frame:
                 'exit "$1"',
             )
         )
-        return " ".join(["sh", "-c", """'eval "$(printf %b "$@")"'""", "sh", *map(_quoted, _pieces(script))])
+        return " ".join([sh, "-c", """'eval "$(printf %b "$@")"'""", "sh", *map(_quoted, _pieces(script))])
 
     def inside(self, said: bytes) -> bytes:
         """What of ``said`` is between the two marks; all of it where a mark was cut off."""

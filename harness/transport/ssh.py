@@ -21,7 +21,7 @@ from harness.errors import (
 )
 from harness.transport import place
 from harness.transport.base import STDOUT_LIMIT, Completed, Held
-from harness.transport.channel import Dialogue
+from harness.transport.channel import Dialogue, ShellEndedError
 from harness.transport.shell import Frame
 from harness.transport.target import SshTarget, credentials, fingerprint, gateway, notice_silence, pin_host_keys
 
@@ -61,6 +61,7 @@ class SshConnection:
         #: the second one is there only where the server allows one session at a time on each
         self._links = [_connect(target, connect_timeout_s)]
         self._closed = False
+        self._sh = "sh"
         try:
             self.home = self._home()
             self.root = place.folder(self.label, self.home, folder)
@@ -70,9 +71,24 @@ class SshConnection:
 
     def _home(self) -> str | None:
         """The home folder, None where there is none; any bytes that are no UTF-8 are kept as surrogates."""
-        done = self.run(["sh", "-c", _HOME], timeout_s=self._start_s + 10, stdout_limit=4096, hold_stdin=True)
+        again: Completed | None = None
+        try:
+            done = self._ask_home()
+        except ShellEndedError:
+            # A start-up file may have lost PATH. Not so at once: a restricted shell takes no program with a slash.
+            self._sh = "/bin/sh"
+            with contextlib.suppress(ShellEndedError):
+                again = self._ask_home()
+            if again is None:
+                raise
+            done = again
         found = done.check("asking for the home folder").stdout.decode("utf-8", "surrogateescape")
         return found if found.startswith("/") and "\n" not in found else None
+
+    def _ask_home(self) -> Completed:
+        """The first words to a board. Its stdin is held until they are answered, to see who waits for it."""
+        given_s = self._start_s + 10
+        return self.run(["sh", "-c", _HOME], timeout_s=given_s, stdout_limit=4096, hold_stdin=True)
 
     @property
     def _start_s(self) -> float:
@@ -117,7 +133,7 @@ class SshConnection:
         channel = self._session()
         channel.settimeout(30)
         try:
-            channel.exec_command(frame.command(argv, env))
+            channel.exec_command(frame.command(argv, env, sh=self._sh))
         except paramiko.SSHException as error:
             transport = channel.get_transport()
             channel.close()
@@ -146,7 +162,10 @@ class SshConnection:
                 except paramiko.ChannelException as error:
                     refused = error
             if len(self._links) == 1 and pause >= _SECOND_LINK_S and not self._closed:
-                self._links.append(_connect(self._target, self._connect_s))
+                try:
+                    self._links.append(_connect(self._target, self._connect_s))
+                except UnreachableError as error:
+                    raise ConnectionLostError(f"{self.label}: {error.message}") from error
         raise TransportError(
             f"{self.label}: the SSH server there allows no further session: {refused}",
             fix="set 'MaxSessions 10' (OpenSSH's default) in its sshd_config",

@@ -86,6 +86,10 @@ def test_a_talkative_start_up_file(name: str, board: Board, tmp_path: Path) -> N
     noise = [text for text in NOISE.values() if "granted" not in text or name not in ("csh", "bsd-csh", "tcsh")]
     if name in ("bash", "zsh"):
         noise.append("trap 'echo bye; echo bye >&2' EXIT")
+    if name == "tcsh":
+        noise.append("set backslash_quote; set printexitvalue")
+    if name == "bash":
+        noise.append("set -efu; shopt -s extdebug; sleep 300 &")
     account.write(STARTUP[name], "\n".join(noise) + "\n")
     connection = SshConnection(board.start().target(account))
     try:
@@ -247,10 +251,10 @@ def test_nothing_of_the_users_is_imported(how: str, board: Board, cache: Path, t
     assert outcome.all_valid, [cell.reasons for cell in told.cells]
 
 
-def test_a_lost_path_is_found_again(board: Board, tmp_path: Path) -> None:
-    account = board.account("/bin/bash")
-    account.write("bin/sh", '#!/bin/bash\nexec /bin/bash "$@"\n').chmod(0o755)
-    account.write(".bashrc", 'PATH="$HOME/bin"\nexport PATH\n')
+@pytest.mark.parametrize(("name", "line"), [("bash", 'export PATH="$HOME/bin"'), ("tcsh", "set path = (~/bin)")])
+def test_a_lost_path_is_found_again(name: str, line: str, board: Board, tmp_path: Path) -> None:
+    account = board.account(login_shell(board, name))
+    account.write(STARTUP[name], f"{line}\n")
     connection = SshConnection(board.start().target(account))
     try:
         works(connection, tmp_path)
