@@ -123,10 +123,10 @@ if command == "probe" and count("probes") == 1:
 
 
 def test_a_connection_that_is_refused_is_not_left_open(sshd: Sshd) -> None:
-    (sshd.bin / "sh").write_text("#!/bin/sh\necho not-a-path\n")
-    (sshd.bin / "sh").chmod(0o755)
+    authorized = sshd.folder / "authorized"
+    authorized.write_text(f'command="echo not-a-path" {authorized.read_text()}')
     before = threading.active_count()
-    with pytest.raises(TransportError, match="not a path"):
+    with pytest.raises(TransportError, match="did not run our command: not-a-path"):
         SshConnection(target(sshd))
     until(lambda: threading.active_count() <= before, 10)  # paramiko closes its socket first, its thread ends by that
 
