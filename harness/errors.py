@@ -17,6 +17,7 @@ enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns
     │   ├── EmulatorError          QEMU or its image
     │   │   └── EmulatorMissingError   QEMU is not installed
     │   ├── TransportError         the connection
+    │   │   ├── SshSettingsError       the user's ssh configuration, or OpenSSH here, is broken
     │   │   ├── UnreachableError       nobody answers
     │   │   ├── HostKeyError           the host key is unknown or changed
     │   │   ├── AuthenticationError    the board doesn't let us in
@@ -113,6 +114,10 @@ class EmulatorMissingError(EmulatorError):
 
 class TransportError(BoardError):
     code = "transport"
+
+
+class SshSettingsError(TransportError):
+    code = "ssh-settings"
 
 
 class UnreachableError(TransportError):

@@ -11,10 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness import manifest as manifests
 from harness.config import Device, Fleet
-from harness.errors import ArtifactError, MissingModelError, StoreError, UsageError
+from harness.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
 from harness.fsio import sha256_file
 from harness.manifest import Artifact, Manifest
 from harness.records import Reason, RunInfo, cell_id
+from harness.transport.login import settings_of
+from harness.transport.target import ssh_target
 
 #: Left out on emulated boards unless asked for by name: minutes for a pass, and nothing new learnt.
 HEAVY_MACS = 500_000_000
@@ -219,12 +221,20 @@ def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
     places: dict[tuple[object, ...], list[list[Device]]] = {}
     for device in devices:
         if device.host:
-            places.setdefault((device.host.lower(), device.port, device.proxy_jump), []).append([device])
+            places.setdefault(_place(device), []).append([device])
     groups = list(places.values())
     local = [[device] for device in devices if device.local]
     emulated = [device for device in devices if device.emulate]
     here = [*local, *([emulated] if emulated else [])]
     return [*groups, here] if here else groups
+
+
+def _place(device: Device) -> tuple[object, ...]:
+    """Where a device is, by the settings that count for it: an alias and an address are the same board."""
+    try:
+        return settings_of(ssh_target(device)).place
+    except TransportError:  # said when the device's turn comes
+        return (str(device.host).lower(), device.port, device.proxy_jump)
 
 
 def stored_options(info: RunInfo) -> Options:

@@ -24,7 +24,7 @@ from harness.testset import TestSet
 from harness.transport.base import Connection
 from harness.transport.local import LocalConnection
 from harness.transport.ssh import SshConnection
-from harness.transport.target import SshTarget
+from harness.transport.target import SshTarget, ssh_target
 
 _T = TypeVar("_T")
 Say = Callable[[str], None]
@@ -286,7 +286,5 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
         return reach
     if device.host is None:
         raise ProvisionError(f"{device.name}: has no address")
-    target = SshTarget(
-        device.name, device.host, device.user, device.port, device.identity_file, device.known_hosts, device.proxy_jump
-    )
+    target = ssh_target(device)
     return lambda: SshConnection(target, connect_timeout_s=timeout_s)

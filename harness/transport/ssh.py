@@ -1,4 +1,4 @@
-"""SSH by fabric and paramiko: strict host keys, ~/.ssh/config honoured, output bounded, errors mapped here."""
+"""Programs on a board over SSH: output bounded, errors mapped here. :mod:`harness.transport.login` reaches a board."""
 
 from __future__ import annotations
 
@@ -9,23 +9,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import fabric
 import paramiko
 
-from harness.errors import (
-    AuthenticationError,
-    ConnectionLostError,
-    HostKeyError,
-    OutputLimitError,
-    RemoteTimeoutError,
-    TransportError,
-    UnreachableError,
-)
+from harness.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
 from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held
 from harness.transport.local import chunks
-from harness.transport.target import SshTarget, credentials, fingerprint, gateway, notice_silence, pin_host_keys
+from harness.transport.login import connect
+from harness.transport.target import SshTarget
 
 _CHUNK = 1 << 16
 
@@ -40,7 +31,7 @@ class SshConnection:
     def __init__(self, target: SshTarget, *, connect_timeout_s: float = 20.0) -> None:
         self.label = target.label
         self.sent_bytes = 0
-        self._fabric = _connect(target, connect_timeout_s)
+        self._fabric = connect(target, connect_timeout_s)
         try:
             self.root = f"{self._home(connect_timeout_s * 3).rstrip('/')}/.cache/harness"
         except BaseException:
@@ -198,48 +189,3 @@ class _SshHeld:
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self._channel.close()
-
-
-def _connect(target: SshTarget, timeout_s: float) -> Any:
-    where = f"{target.label} ({target.host}{f':{target.port}' if target.port else ''})"
-    try:
-        config = fabric.Config() if target.use_ssh_config else fabric.Config(ssh_config=paramiko.SSHConfig())
-        connection = fabric.Connection(
-            target.host,
-            user=target.user,
-            port=target.port,
-            config=config,
-            gateway=gateway(target, config),
-            connect_timeout=timeout_s,
-            connect_kwargs=credentials(target, timeout_s),
-        )
-        pin_host_keys(connection, target)
-        if connection.gateway is not None and not isinstance(connection.gateway, str):
-            pin_host_keys(connection.gateway, target)
-        connection.open()
-    except paramiko.BadHostKeyException as error:
-        raise HostKeyError(
-            f"{where}: the host key CHANGED: expected {fingerprint(error.expected_key)}, got {fingerprint(error.key)}",
-            fix="find out why before anything else; then remove the old line from known_hosts",
-        ) from error
-    except paramiko.AuthenticationException as error:
-        raise AuthenticationError(
-            f"{where}: the board does not let user '{target.user or 'you'}' in: {error}",
-            fix="try 'ssh' by hand; set 'user' and 'identity_file'; add the public key to ~/.ssh/authorized_keys there",
-        ) from error
-    except paramiko.SSHException as error:
-        if "not found in known_hosts" in str(error):
-            raise HostKeyError(
-                f"{where}: its host key is not known",
-                fix=f"connect once by hand, compare the fingerprint: ssh {f'-p {target.port} ' if target.port else ''}"
-                f"{f'{target.user}@' if target.user else ''}{target.host}",
-            ) from error
-        said = "it takes the connection and says nothing" if "No existing session" in str(error) else str(error)
-        raise UnreachableError(f"{where}: no SSH there: {said}", fix="is it an SSH server, and is it up?") from error
-    except (OSError, EOFError) as error:
-        raise UnreachableError(
-            f"{where}: can't be reached: {error}", fix="is it switched on, and the name right?"
-        ) from error
-    if target.use_ssh_config:  # an emulated board is on this machine, and its clock must not see a packet
-        notice_silence(connection.client.get_transport())
-    return connection
