@@ -153,6 +153,8 @@ def _notes(settings: Settings, plain: Sequence[KnownKey], answer: Answer | None)
     if plain:
         kinds = ", ".join(dict.fromkeys(key.kind for key in plain))
         notes.append(f"only a key of another type is known: {kinds}")
+    if not any(file.is_file() for file in settings.known_hosts):
+        notes.append(f"there is no known_hosts file ({', '.join(map(str, settings.known_hosts[:2]))})")
     if settings.lax:
         notes.append("StrictHostKeyChecking in your ssh configuration does not count here")
     return "; " + "; ".join(notes) if notes else ""
