@@ -131,6 +131,11 @@ class _Login:
         Raises:
             AuthenticationError: none of the keys is taken, or there is none.
         """
+        if not self.settings.keys_allowed:
+            raise AuthenticationError(
+                f"{self.target.shown}: your ssh configuration allows no keys, and the harness uses nothing else",
+                fix="see PubkeyAuthentication and PreferredAuthentications in ssh_config",
+            )
         methods = self._methods(transport)
         if methods is None:
             return []

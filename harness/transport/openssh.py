@@ -53,6 +53,8 @@ class Settings:
     certificates: tuple[Path, ...] = ()
     identity_agent: str | None = None
     identities_only: bool = False
+    #: the user's files allow logging in by a key
+    keys_allowed: bool = True
     jumps: tuple[str, ...] = ()
     proxy_command: str | None = None
     #: the same for all hosts that share it, tokens not replaced
@@ -227,6 +229,8 @@ def _settings(target: SshTarget, values: Mapping[str, list[str]], agent: str) ->
         ),
         identity_agent=_agent((values.get("identityagent") or ["SSH_AUTH_SOCK"])[0], tokens, agent),
         identities_only=first("identitiesonly") == "yes",
+        keys_allowed=first("pubkeyauthentication") not in ("no", "false")
+        and "publickey" in (first("preferredauthentications") or "publickey").split(","),
         jumps=tuple(part.strip() for part in jump.split(",")) if jump else (),
         proxy_command=expanded(command, tokens, tilde=False) if command else None,
         proxy_template=command,
