@@ -197,7 +197,7 @@ def load(file: Path) -> tuple[paramiko.PKey | None, Problem | None]:
         return None, Problem(file, "is not there", f"ssh-keygen -t ed25519 -f {file}, or name another identity_file")
     except OSError as error:
         return None, Problem(file, f"can't be read: {error.strerror}", f"ls -l {file}")
-    if state.st_uid == os.getuid() and state.st_mode & 0o077:
+    if state.st_uid == os.getuid() and state.st_mode & 0o077 and b"PRIVATE KEY" in data:
         mode = f"{state.st_mode & 0o777:04o}"
         return None, Problem(file, f"may be read by others (mode {mode}), so ssh ignores it", f"chmod 600 {file}")
     return _parsed(file, data)
