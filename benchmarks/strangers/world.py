@@ -112,3 +112,7 @@ class World:
         if owner is not None:
             os.chown(path, owner.uid, owner.uid)
         return True
+
+    def remount(self, path: Path, options: str) -> None:
+        """Give a file system made by :meth:`mount` other options."""
+        subprocess.run(["mount", "-o", f"remount,{options}", str(path)], check=True, capture_output=True)

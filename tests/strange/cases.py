@@ -15,7 +15,7 @@ from benchmarks.strangers.stranger import as_ssh
 class Case:
     """One way. ``name`` is the device's name and, where ``config`` says so, a host of ~/.ssh/config.
 
-    ``connects`` is what ``ssh`` does, which the test checks first. ``code`` and ``says`` (a regular expression) are what
+    ``connects`` is what ``ssh`` does, which the test checks first. ``code`` and ``says`` (regular expressions) are what
     ``doctor`` finds where it does not.
     """
 
@@ -77,7 +77,7 @@ def check(case: Case, outcome: Outcome) -> None:
     assert "Traceback" not in outcome.error, outcome.error
     assert finding.connected == outcome.ssh_connected, (finding, outcome.ssh_said)
     if not outcome.ssh_connected:
-        assert finding.code == case.code, (finding, outcome.ssh_said)
+        assert re.fullmatch(case.code, finding.code), (finding, outcome.ssh_said)
         assert re.search(case.says, finding.text), (finding, outcome.ssh_said)
 
 

@@ -75,7 +75,7 @@ CASES = (
     Case("device-hidden-unknown", False, "host-key", "first-unknown|{first.address}", device={"proxy_jump": "second-by-unknown"}),
     Case("device-second-changed", False, "host-key", "second-changed|{second.address}", device={"proxy_jump": "first,second-changed"}),
     Case("command", True, config="ProxyCommand ssh -W %h:%p side"),
-    Case("command-unknown", False, "host-key", "", config="ProxyCommand ssh -o BatchMode=yes -W %h:%p side-unknown"),
+    Case("command-unknown", False, "host-key|unreachable", "(?i)host key|proxy", config="ProxyCommand ssh -o BatchMode=yes -W %h:%p side-unknown"),
 )  # fmt: skip
 #: The board behind good hops: it is the one that is blamed.
 BEHIND = (
