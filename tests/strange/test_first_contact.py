@@ -43,7 +43,7 @@ def test_from_the_first_login_to_a_valid_cell(newcomer: Stranger, board: Board) 
     assert found.healthy, found
 
 
-@pytest.mark.parametrize("hashed", ["yes", "no"])
+@pytest.mark.parametrize("hashed", ["yes", pytest.param("no", marks=pytest.mark.slow)])
 def test_the_default_known_hosts_counts(world: World, board: Board, hashed: str) -> None:
     stranger = board.newcomer(world.stranger(), "-o", f"HashKnownHosts={hashed}")
     text = (stranger.home / ".ssh/known_hosts").read_text()
@@ -52,6 +52,7 @@ def test_the_default_known_hosts_counts(world: World, board: Board, hashed: str)
     assert found.connected, found
 
 
+@pytest.mark.slow
 def test_another_port(world: World, board: Board) -> None:
     other = Board(world.server(port=22022), board.account)
     assert other.server.port != 22
@@ -75,6 +76,7 @@ def test_before_the_first_login(world: World, board: Board) -> None:
     assert found.connected, found
 
 
+@pytest.mark.slow
 def test_a_changed_host_key(newcomer: Stranger, board: Board, world: World) -> None:
     other = world.server(key_types=["ed25519"])
     newcomer.write(".ssh/known_hosts", other.known(name=board.server.name))
@@ -95,6 +97,7 @@ def test_no_key_at_all(world: World, board: Board) -> None:
     assert not re.search(r"switched on|is it up|unreachable", found.text), found
 
 
+@pytest.mark.slow
 def test_a_key_that_is_not_on_the_board(world: World, board: Board) -> None:
     stranger = world.stranger()
     stranger.make_key()
@@ -104,11 +107,13 @@ def test_a_key_that_is_not_on_the_board(world: World, board: Board) -> None:
     assert "ssh-copy-id" in found.text, found
 
 
+@pytest.mark.slow
 def test_nobody_there(newcomer: Stranger, board: Board) -> None:
     found = only(newcomer.doctor(newcomer.list_boards(board.device(port=1))))
     assert (found.code, found.connected) == ("unreachable", False), found
 
 
+@pytest.mark.slow
 def test_user_in_the_host(newcomer: Stranger, board: Board) -> None:
     """``host: pi@pi4.local`` works, alone; with another ``user`` beside it the line is named."""
     host = f"{board.account.name}@{board.server.address}"
@@ -126,6 +131,7 @@ def test_user_in_the_host(newcomer: Stranger, board: Board) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_of_the_users_is_changed(newcomer: Stranger, board: Board) -> None:
     """``ssh`` may write known_hosts; looking at boards doesn't."""
 

@@ -12,6 +12,7 @@ from benchmarks.strangers import Stranger, World
 from tests.strange.cases import Case, Outcome, blocks, check, try_all
 from tests.strange.conftest import Board
 
+pytestmark = pytest.mark.slow  # many cases, tried together
 AUTHENTICATION = "authentication"
 #: Each is ``~/keys/NAME``, used alone: ``IdentitiesOnly`` and no agent.
 GOOD = ("ed25519", "rsa", "ecdsa-256", "ecdsa-521", "rsa-pem", "rsa-pkcs8", "ecdsa-pem", "ecdsa-pkcs8", "rsa-crlf", "with space")

@@ -13,6 +13,7 @@ from benchmarks.strangers import Server, World
 from tests.strange.cases import Case, Outcome, blocks, check, try_all
 from tests.strange.conftest import Board
 
+pytestmark = pytest.mark.slow  # many cases, tried together
 #: What ``doctor`` says of a key that no file has.
 UNKNOWN = "(?i)not known|unknown"
 

@@ -10,6 +10,7 @@ from benchmarks.strangers import Stranger, World
 from tests.strange.cases import Case, Outcome, blocks, check, only, try_all
 from tests.strange.conftest import Board
 
+pytestmark = pytest.mark.slow  # many cases, tried together
 #: Stands above everything.
 HEAD = "IgnoreUnknown UseKeychain,Apple*\nInclude conf.d/*.conf\n"
 #: Written to ~/.ssh/config after the cases' own blocks. ``{address}``, ``{port}`` and ``{user}`` are the board's.
@@ -173,7 +174,7 @@ def test_a_config_from_windows(newcomer: Stranger, board: Board) -> None:
 @pytest.mark.parametrize(
     ("mode", "extra", "says"),
     [
-        (0o660, "", r"(?i)permissions"),
+        (0o666, "", r"(?i)permissions"),
         (0o600, "    UseKeychain yes\n", r"(?i)UseKeychain"),
         (0o600, "    Port ninety\n", r"(?i)config.*\d|number|port"),
     ],
