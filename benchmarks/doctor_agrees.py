@@ -1,9 +1,9 @@
-"""Do ``harness doctor`` and ``harness run`` agree on every strange board? ``python -m benchmarks.doctor_agrees [--json]``.
+"""Do the doctor and a run agree on every strange board? ``python -m benchmarks.doctor_agrees [--json] [--only a,b]``.
 
-Makes boards that nobody prepared (:mod:`benchmarks.strangers.matrix`), asks the doctor about all of them at once, runs one
-small network on all of them, and prints both verdicts for each. A board that the doctor calls healthy must end VALID,
-and one that it doesn't must end FAILED. Exit 1 where one differs, or where a board isn't judged as it deserves.
-Needs root, for the boards' accounts. Some minutes on two cores.
+Makes boards that nobody prepared (:mod:`benchmarks.strangers.matrix`), asks ``harness doctor`` about all of them at
+once, has ``harness run`` measure one small network on all of them, and prints both verdicts for each. A board that the
+doctor calls healthy must end VALID, and one that it doesn't must end FAILED. Exit 1 where one differs, or where a board
+isn't judged as it deserves. Needs root, for the boards' accounts. Some minutes on two cores.
 """
 
 from __future__ import annotations

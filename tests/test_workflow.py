@@ -43,7 +43,7 @@ def test_its_actions_are_pinned_and_what_it_caches_is_used() -> None:
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", name) for name in used), used
     (kept,) = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("actions/cache@")]
     text = (WORKFLOWS / "ci.yml").read_text(encoding="utf-8")
-    assert f'HARNESS_CACHE=$GITHUB_WORKSPACE/{kept["path"]}/' in text
+    assert f"HARNESS_CACHE=$GITHUB_WORKSPACE/{kept['path']}/" in text
     for pattern in re.findall(r"'([^']+)'", kept["key"]):
         assert list(REPOSITORY.glob(pattern)), pattern
     ignored = (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
@@ -55,7 +55,9 @@ def test_its_commands_are_shell() -> None:
         for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
             for step in job["steps"]:
                 if "run" in step:
-                    done = subprocess.run(["bash", "-n"], input=step["run"], text=True, capture_output=True, check=False)
+                    done = subprocess.run(
+                        ["bash", "-n"], input=step["run"], text=True, capture_output=True, check=False
+                    )
                     assert done.returncode == 0, done.stderr
 
 

@@ -1,7 +1,7 @@
 """A world of strangers: people with a fresh home folder, and boards that nobody prepared for the harness.
 
-Everything is real: OpenSSH's own client and server with their defaults, one account of this machine for each board, keys
-made by ``ssh-keygen``. Only root can make it. :class:`~benchmarks.strangers.world.World` is the way in.
+Everything is real: OpenSSH's own client and server with their defaults, one account of this machine for each board,
+keys made by ``ssh-keygen``. Only root can make it. :class:`~benchmarks.strangers.world.World` is the way in.
 """
 
 from benchmarks.strangers.accounts import Account

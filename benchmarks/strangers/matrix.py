@@ -22,8 +22,8 @@ ANOTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAHRSrMiN4nUpASV9vbxDKCFQYSXH
 BOARDS_OWN = "(?!host-key|authentication|unreachable|internal|no-answer).*"
 
 
-class Unavailable(Exception):  # noqa: N818 - it is no error: this board can't be made here, and the message says why
-    """This machine can't have such a board."""
+class Unavailable(Exception):
+    """This machine can't have such a board; the message says why."""
 
 
 @dataclass
@@ -83,6 +83,10 @@ def _shell(path: str) -> Callable[[Scene], dict[str, object]]:
     return make
 
 
+def _shell_missing(scene: Scene) -> dict[str, object]:
+    return scene.device(scene.account(shell="/usr/bin/no-such-shell"))
+
+
 def _busybox(scene: Scene) -> dict[str, object]:
     program = shutil.which("busybox")
     if program is None:
@@ -130,7 +134,9 @@ def _cache_is_a_file(scene: Scene) -> dict[str, object]:
     return scene.device(account)
 
 
-def _mounted(options: str, *, full: bool = False, again: str = "", **more: object) -> Callable[[Scene], dict[str, object]]:
+def _mounted(
+    options: str, *, full: bool = False, again: str = "", **more: object
+) -> Callable[[Scene], dict[str, object]]:
     """A home on a file system of its own; ``again`` are the options it gets when the key is there."""
 
     def make(scene: Scene) -> dict[str, object]:
@@ -249,7 +255,7 @@ def _shim(scene: Scene) -> dict[str, object]:
     """A python3 that isn't one and says what to do."""
     folder = scene.world.folder / "shims"
     folder.mkdir()
-    (folder / "python3").write_text("#!/bin/sh\necho \"pyenv: python3: command not found\" >&2\nexit 127\n")
+    (folder / "python3").write_text('#!/bin/sh\necho "pyenv: python3: command not found" >&2\nexit 127\n')
     (folder / "python3").chmod(0o755)
     return scene.device(scene.account(), scene.own_server(f"SetEnv PATH={folder}:/usr/bin:/bin"))
 
@@ -275,9 +281,9 @@ MATRIX = (
     Kind("elsewhere-cd", _files({".bashrc": "cd /tmp\n"})),
     Kind("strict-shell", _files({".bashrc": "set -u\n"})),
     Kind("python-path", _files({".bashrc": "export PYTHONPATH={home}/lib\n", "lib/typing.py": BROKEN})),
-    Kind("python-home", _files({".bashrc": "export PYTHONHOME=/nowhere PYTHONSTARTUP=/nowhere PYTHONDONTWRITEBYTECODE=1\n"})),
+    Kind("python-home", _files({".bashrc": "export PYTHONHOME=/nowhere PYTHONSTARTUP=/nowhere\n"})),
     Kind("python-start-up", _files({".bashrc": "export PYTHONINSPECT=1 PYTHONVERBOSE=1 PYTHONWARNINGS=error\n"})),
-    Kind("home-modules", _files({name: BROKEN for name in ("platform.py", "typing.py", "numpy.py", "json.py", "os.py")})),
+    Kind("home-modules", _files(dict.fromkeys(("platform.py", "typing.py", "numpy.py", "os.py"), BROKEN))),
     Kind("user-site", _user_site),
     Kind("umlaut-in-ascii", _umlaut),
     Kind("one-session", _server("MaxSessions 1")),
@@ -286,7 +292,7 @@ MATRIX = (
     Kind("another-folder", _elsewhere),
     Kind("nologin", _shell("/usr/sbin/nologin"), False, says="not available"),
     Kind("file-transfer-only", _server("ForceCommand internal-sftp"), False, says="(?i)sftp"),
-    Kind("shell-missing", lambda scene: scene.device(scene.account(shell="/usr/bin/no-such-shell")), False, "authentication"),
+    Kind("shell-missing", _shell_missing, False, "authentication"),
     Kind("no-python", _no_python, False, says="(?i)python"),
     Kind("python-shim", _shim, False, says="pyenv: python3"),
     Kind("cache-is-a-file", _cache_is_a_file, False, says=r"\.cache"),

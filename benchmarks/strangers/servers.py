@@ -1,4 +1,4 @@
-"""OpenSSH servers with their defaults, each on an address of its own, so that most can have port 22 as real boards do."""
+"""OpenSSH servers with their defaults, each on an address of its own, so that most can have port 22 as boards do."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Somebody who has never used the harness: a fresh home folder, OpenSSH's defaults, and the public commands.
 
 OpenSSH takes the home folder from the user database. nss_wrapper gives a process and its children a database of their
-own, in which our user is called ``stranger`` and lives in the fresh folder. All capabilities are dropped, so a file that
-its owner may not read can't be read, as for anybody who isn't root.
+own, in which our user is called ``stranger`` and lives in the fresh folder. All capabilities are dropped, so a file
+that its owner may not read can't be read, as for anybody who isn't root.
 """
 
 from __future__ import annotations

@@ -71,9 +71,7 @@ class World:
         self._accounts.append(made.name)
         return made
 
-    def server(
-        self, *options: str, key_types: Sequence[str] = KEY_TYPES, port: int = 22, many: bool = True
-    ) -> Server:
+    def server(self, *options: str, key_types: Sequence[str] = KEY_TYPES, port: int = 22, many: bool = True) -> Server:
         """A server with OpenSSH's defaults; ``many`` lets everybody in at once."""
         made = Server(self.folder, [*options, *(MANY if many else ())], key_types=key_types, port=port)
         self._servers.append(made)
@@ -87,9 +85,7 @@ class World:
     def agent(self, *keys: Path) -> Path:
         """An ssh-agent with these keys, in this order; returns its socket."""
         socket = self.folder / f"agent-{len(self._processes)}"
-        self._processes.append(
-            subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)  # noqa: S603
-        )
+        self._processes.append(subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL))
         for _ in range(200):
             if socket.exists():
                 break

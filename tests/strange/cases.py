@@ -1,4 +1,4 @@
-"""Many ways to reach one board, tried together: plain ``ssh`` is asked about each, then ``doctor`` about all at once."""
+"""Many ways to reach one board, tried together: plain ``ssh`` is asked about each, then ``doctor`` about all."""
 
 from __future__ import annotations
 

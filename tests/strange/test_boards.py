@@ -1,4 +1,4 @@
-"""What lies on a stranger's board: its shell, its noise, its Python, its folders. The whole matrix is the benchmark's."""
+"""What lies on a stranger's board: its shell, its noise, its Python, its folders. The matrix is the benchmark's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guide's own steps, with nothing else done: a key, the key on the board, ``ssh`` once, one line in devices.yaml."""
+"""The guide's own steps, and nothing else: a key, the key on the board, ``ssh`` once, one line in devices.yaml."""
 
 from __future__ import annotations
 

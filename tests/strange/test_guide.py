@@ -1,4 +1,4 @@
-"""docs/real-board.md, word by word: somebody with a fresh home folder and an emulated board that is reached as a real one."""
+"""docs/real-board.md, word by word, with a fresh home folder and an emulated board that is reached as a real one."""
 
 from __future__ import annotations
 

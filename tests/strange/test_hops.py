@@ -12,6 +12,7 @@ from tests.strange.cases import Case, Outcome, check, only, try_all
 from tests.strange.conftest import Board
 
 ANOTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAHRSrMiN4nUpASV9vbxDKCFQYSXHlF4CZvCH8yMqCl5"
+ONE = ("ed25519",)  # keys of other kinds take time to make
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,15 @@ class Way:
 
 @pytest.fixture(scope="module")
 def way(world: World, board: Board) -> Way:
-    end, down = world.server(), world.server()
+    end, down = world.server(key_types=ONE), world.server(key_types=ONE)
     down.stop()
-    second = world.server(f"PermitOpen {end.address}:{end.port} {down.address}:{down.port}")
-    first = world.server(f"PermitOpen {second.address}:{second.port}")
-    return Way(first, second, world.server(), end, down, board.account.name)
+    second = world.server(f"PermitOpen {end.address}:{end.port} {down.address}:{down.port}", key_types=ONE)
+    first = world.server(f"PermitOpen {second.address}:{second.port}", key_types=ONE)
+    return Way(first, second, world.server(key_types=ONE), end, down, board.account.name)
 
 
 def config(way: Way) -> str:
-    """Hosts as people write them; ``-unknown``, ``-changed`` and ``-refused`` ones are the same servers, seen otherwise."""
+    """Hosts as people write them; ``-unknown``, ``-changed``, ``-refused`` are the same servers, seen otherwise."""
     hosts = {"first": way.first, "second": way.second, "side": way.side, "end": way.board, "down": way.down}
     text = ""
     for name, server in hosts.items():
@@ -57,13 +58,41 @@ CASES = (
     Case("jump-of-the-jump", True, config="ProxyJump second-by-first"),
     Case("written-out", True, config="ProxyJump {user}@{side.address}:{side.port}"),
     Case("as-address", True, config="ProxyJump ssh://{user}@{side.address}:{side.port}"),
-    Case("by-second-changed", False, "host-key", "second-changed|{second.address}", config="ProxyJump first,second-changed"),
-    Case("by-second-unknown", False, "host-key", "second-unknown|{second.address}", config="ProxyJump first,second-unknown"),
-    Case("by-first-changed", False, "host-key", "first-changed|{first.address}", config="ProxyJump first-changed,second"),
-    Case("by-first-unknown", False, "host-key", "first-unknown|{first.address}", config="ProxyJump first-unknown,second"),
+    Case(
+        "by-second-changed",
+        False,
+        "host-key",
+        "second-changed|{second.address}",
+        config="ProxyJump first,second-changed",
+    ),
+    Case(
+        "by-second-unknown",
+        False,
+        "host-key",
+        "second-unknown|{second.address}",
+        config="ProxyJump first,second-unknown",
+    ),
+    Case(
+        "by-first-changed", False, "host-key", "first-changed|{first.address}", config="ProxyJump first-changed,second"
+    ),
+    Case(
+        "by-first-unknown", False, "host-key", "first-unknown|{first.address}", config="ProxyJump first-unknown,second"
+    ),
     Case("by-hidden-unknown", False, "host-key", "first-unknown|{first.address}", config="ProxyJump second-by-unknown"),
-    Case("by-first-refused", False, "authentication", "first-refused|{first.address}", config="ProxyJump first-refused,second"),
-    Case("by-second-refused", False, "authentication", "second-refused|{second.address}", config="ProxyJump first,second-refused"),
+    Case(
+        "by-first-refused",
+        False,
+        "authentication",
+        "first-refused|{first.address}",
+        config="ProxyJump first-refused,second",
+    ),
+    Case(
+        "by-second-refused",
+        False,
+        "authentication",
+        "second-refused|{second.address}",
+        config="ProxyJump first,second-refused",
+    ),
     Case("by-jump-nowhere", False, "unreachable", "no-such-jump", config="ProxyJump no-such-jump.invalid"),
     Case("by-jump-down", False, "unreachable", "down|{down.address}", config="ProxyJump down"),
     Case("device-one", True, device={"proxy_jump": "side"}),
@@ -72,18 +101,40 @@ CASES = (
     Case("device-jump-of-the-jump", True, device={"proxy_jump": "second-by-first"}),
     Case("device-over-config", True, config="ProxyJump no-such-jump.invalid", device={"proxy_jump": "side"}),
     Case("device-none", True, config="ProxyJump no-such-jump.invalid", device={"proxy_jump": "none"}),
-    Case("device-hidden-unknown", False, "host-key", "first-unknown|{first.address}", device={"proxy_jump": "second-by-unknown"}),
-    Case("device-second-changed", False, "host-key", "second-changed|{second.address}", device={"proxy_jump": "first,second-changed"}),
+    Case(
+        "device-hidden-unknown",
+        False,
+        "host-key",
+        "first-unknown|{first.address}",
+        device={"proxy_jump": "second-by-unknown"},
+    ),
+    Case(
+        "device-second-changed",
+        False,
+        "host-key",
+        "second-changed|{second.address}",
+        device={"proxy_jump": "first,second-changed"},
+    ),
     Case("command", True, config="ProxyCommand ssh -W %h:%p side"),
-    Case("command-unknown", False, "host-key|unreachable", "(?i)host key|proxy", config="ProxyCommand ssh -o BatchMode=yes -W %h:%p side-unknown"),
-)  # fmt: skip
+    Case(
+        "command-unknown",
+        False,
+        "host-key|unreachable",
+        "(?i)host key|proxy",
+        config="ProxyCommand ssh -o BatchMode=yes -W %h:%p side-unknown",
+    ),
+)
 #: The board behind good hops: it is the one that is blamed.
 BEHIND = (
     Case("end-unknown", False, "host-key", "(?i)known", config="ProxyJump side", device={"host": "end-unknown"}),
     Case("end-changed", False, "host-key", "(?i)changed", config="ProxyJump side", device={"host": "end-changed"}),
-    Case("end-refused", False, "authentication", "nobody-here", config="ProxyJump side", device={"host": "end-refused"}),
+    Case(
+        "end-refused", False, "authentication", "nobody-here", config="ProxyJump side", device={"host": "end-refused"}
+    ),
     Case("down-behind-one", False, "unreachable", "", config="ProxyJump side", device={"host": "down-behind-one"}),
-    Case("down-behind-two", False, "unreachable", "", config="ProxyJump first,second", device={"host": "down-behind-two"}),
+    Case(
+        "down-behind-two", False, "unreachable", "", config="ProxyJump first,second", device={"host": "down-behind-two"}
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""Keys of every kind that people have, good and bad: what ``ssh`` logs in with, the harness does; else the file is named."""
+"""Keys that people have, good and bad: what ``ssh`` logs in with, the harness does; else the file is named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from tests.strange.conftest import Board
 pytestmark = pytest.mark.slow  # many cases, tried together
 AUTHENTICATION = "authentication"
 #: Each is ``~/keys/NAME``, used alone: ``IdentitiesOnly`` and no agent.
-GOOD = ("ed25519", "rsa", "ecdsa-256", "ecdsa-521", "rsa-pem", "rsa-pkcs8", "ecdsa-pem", "ecdsa-pkcs8", "rsa-crlf", "with space")
+GOOD = (
+    "ed25519",
+    "rsa",
+    "ecdsa-256",
+    "ecdsa-521",
+    "rsa-pem",
+    "rsa-pkcs8",
+    "ecdsa-pem",
+    "ecdsa-pkcs8",
+    "rsa-crlf",
+    "with space",
+)
 #: The file and what has to be said about it.
 BAD = {
     "missing": "missing",
@@ -135,16 +146,26 @@ def cases(board: Board, signed: dict[str, object], agent: dict[str, Path]) -> li
     home = agent["own"]
     named = f"IdentityFile ~/keys/in-agent\nIdentityAgent {agent['ninth']}\n"
     tried = [Case(f"good-{name.replace(' ', '-')}", True, config=at + only(name)) for name in GOOD]
-    tried += [
-        Case(f"bad-{name}", False, AUTHENTICATION, says, at + only(name)) for name, says in BAD.items()
-    ]
+    tried += [Case(f"bad-{name}", False, AUTHENTICATION, says, at + only(name)) for name, says in BAD.items()]
     # the same files, named in devices.yaml
     tried += [
-        Case(f"file-{name.replace(' ', '-')}", True, config=at + "IdentityAgent none\n", device={"identity_file": f"~/keys/{name}"})
+        Case(
+            f"file-{name.replace(' ', '-')}",
+            True,
+            config=at + "IdentityAgent none\n",
+            device={"identity_file": f"~/keys/{name}"},
+        )
         for name in GOOD
     ]
     tried += [
-        Case(f"file-bad-{name}", False, AUTHENTICATION, says, at + "IdentityAgent none\n", {"identity_file": f"~/keys/{name}"})
+        Case(
+            f"file-bad-{name}",
+            False,
+            AUTHENTICATION,
+            says,
+            at + "IdentityAgent none\n",
+            {"identity_file": f"~/keys/{name}"},
+        )
         for name, says in BAD.items()
     ]
     tried += [
@@ -154,26 +175,65 @@ def cases(board: Board, signed: dict[str, object], agent: dict[str, Path]) -> li
         Case("certificate-expired", False, AUTHENTICATION, "", certificates + only("signed-once")),
         Case("agent-alone", True, config=at + f"IdentityAgent {home}\nIdentityFile none\n"),
         Case("agent-of-others", False, AUTHENTICATION, "", at + f"IdentityAgent {agent['eight']}\nIdentityFile none\n"),
-        Case("others-first", False, AUTHENTICATION, "(?i)too many", at + f"IdentityAgent {agent['ninth']}\nIdentityFile none\n"),
+        Case(
+            "others-first",
+            False,
+            AUTHENTICATION,
+            "(?i)too many",
+            at + f"IdentityAgent {agent['ninth']}\nIdentityFile none\n",
+        ),
         Case("others-first-own-named", True, config=at + named),
         Case("others-first-own-alone", True, config=at + named + "IdentitiesOnly yes\n"),
-        Case("others-first-own-by-device", True, config=at + f"IdentityAgent {agent['ninth']}\n", device={"identity_file": "~/keys/in-agent"}),
-        Case("others-first-file", True, config=at + f"IdentityFile ~/keys/ed25519\nIdentityAgent {agent['eight']}\nIdentitiesOnly yes\n"),
-        Case("others-first-file-not-alone", False, AUTHENTICATION, "(?i)too many", at + f"IdentityFile ~/keys/ed25519\nIdentityAgent {agent['eight']}\n"),
-        Case("agent-and-public-half", True, config=at + f"IdentityFile ~/keys/in-agent.pub\nIdentitiesOnly yes\nIdentityAgent {agent['ninth']}\n"),
-        Case("agent-and-missing-private-half", True, config=at + f"IdentityFile ~/keys/gone\nIdentitiesOnly yes\nIdentityAgent {agent['ninth']}\n"),
+        Case(
+            "others-first-own-by-device",
+            True,
+            config=at + f"IdentityAgent {agent['ninth']}\n",
+            device={"identity_file": "~/keys/in-agent"},
+        ),
+        Case(
+            "others-first-file",
+            True,
+            config=at + f"IdentityFile ~/keys/ed25519\nIdentityAgent {agent['eight']}\nIdentitiesOnly yes\n",
+        ),
+        Case(
+            "others-first-file-not-alone",
+            False,
+            AUTHENTICATION,
+            "(?i)too many",
+            at + f"IdentityFile ~/keys/ed25519\nIdentityAgent {agent['eight']}\n",
+        ),
+        Case(
+            "agent-and-public-half",
+            True,
+            config=at + f"IdentityFile ~/keys/in-agent.pub\nIdentitiesOnly yes\nIdentityAgent {agent['ninth']}\n",
+        ),
+        Case(
+            "agent-and-missing-private-half",
+            True,
+            config=at + f"IdentityFile ~/keys/gone\nIdentitiesOnly yes\nIdentityAgent {agent['ninth']}\n",
+        ),
         Case("agent-not-there", False, AUTHENTICATION, "", at + "IdentityAgent ~/no-such-agent\nIdentityFile none\n"),
-        Case("bad-then-good", True, config=at + "IdentityFile ~/keys/text\nIdentityFile ~/keys/ed25519\nIdentityAgent none\n"),
-        Case("too-open-then-good", True, config=at + "IdentityFile ~/keys/too-open\nIdentityFile ~/keys/rsa\nIdentityAgent none\n"),
+        Case(
+            "bad-then-good",
+            True,
+            config=at + "IdentityFile ~/keys/text\nIdentityFile ~/keys/ed25519\nIdentityAgent none\n",
+        ),
+        Case(
+            "too-open-then-good",
+            True,
+            config=at + "IdentityFile ~/keys/too-open\nIdentityFile ~/keys/rsa\nIdentityAgent none\n",
+        ),
     ]
-    return tried  # fmt: skip
+    return tried
 
 
 NAMES = (
     *(f"{form}-{name.replace(' ', '-')}" for form in ("good", "file") for name in GOOD),
     *(f"{form}-{name}" for form in ("bad", "file-bad") for name in BAD),
-    "certificate", "certificate-beside", "certificate-not-named", "certificate-expired", "agent-alone", "agent-of-others",
-    "others-first", "others-first-own-named", "others-first-own-alone", "others-first-own-by-device", "others-first-file",
+    "certificate", "certificate-beside", "certificate-not-named", "certificate-expired", "agent-alone",
+    "agent-of-others",
+    "others-first", "others-first-own-named", "others-first-own-alone", "others-first-own-by-device",
+    "others-first-file",
     "others-first-file-not-alone", "agent-and-public-half", "agent-and-missing-private-half", "agent-not-there",
     "bad-then-good", "too-open-then-good",
 )  # fmt: skip

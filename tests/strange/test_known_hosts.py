@@ -53,8 +53,8 @@ class File:
 
 def sign(place: Path, server: Server, *options: str) -> None:
     subprocess.run(
-        ["ssh-keygen", "-q", "-s", str(place / "ca"), "-I", "board", "-h", *options, f"{server.folder}/host_ed25519.pub"],
-        check=True, capture_output=True,
+        ["ssh-keygen", "-q", "-s", str(place / "ca"), "-I", "board", "-h", *options,
+         f"{server.folder}/host_ed25519.pub"], check=True, capture_output=True,
     )  # fmt: skip
     server.options.append(f"HostCertificate {server.folder}/host_ed25519-cert.pub")
     server.stop()
@@ -107,7 +107,9 @@ FILES = (
     File("port-wildcard", lambda p: p.ported.known(name="[127.*]:*"), True, server="ported"),
     File("alias", lambda p: p.board.known(name="rack-7"), True, config="HostKeyAlias rack-7"),
     File("alias-of-another", lambda p: p.board.known(name="rack-7"), False, config="HostKeyAlias rack-8"),
-    File("alias-with-port", lambda p: p.ported.known(name="rack-7"), True, server="ported", config="HostKeyAlias rack-7"),
+    File(
+        "alias-with-port", lambda p: p.ported.known(name="rack-7"), True, server="ported", config="HostKeyAlias rack-7"
+    ),
     File("global", lambda p: "", True, config="GlobalKnownHostsFile ~/kh/plain"),
     File("second-file", lambda p: None, True, config="UserKnownHostsFile ~/kh/missing ~/kh/plain"),
     File("quoted-file", lambda p: None, True, config='UserKnownHostsFile "~/kh/with space"'),
@@ -120,16 +122,24 @@ FILES = (
     File("certificate-elsewhere", lambda p: f"@cert-authority *.lab.example {p.ca}\n", False, server="signed"),
     File("certified-key-pinned", lambda p: p.signed.known(), True, server="signed"),
     File(
-        "authority-revoked", lambda p: f"@revoked * {p.ca}\n@cert-authority * {p.ca}\n", False, "(?i)revoked",
+        "authority-revoked",
+        lambda p: f"@revoked * {p.ca}\n@cert-authority * {p.ca}\n",
+        False,
+        "(?i)revoked",
         server="signed",
     ),
-    File("certificate-for-another", lambda p: f"@cert-authority * {p.ca}\n", False, "(?i)certificate|known", "misnamed"),
     File(
-        "certificate-for-an-alias", lambda p: f"@cert-authority * {p.ca}\n", True, server="misnamed",
+        "certificate-for-another", lambda p: f"@cert-authority * {p.ca}\n", False, "(?i)certificate|known", "misnamed"
+    ),
+    File(
+        "certificate-for-an-alias",
+        lambda p: f"@cert-authority * {p.ca}\n",
+        True,
+        server="misnamed",
         config="HostKeyAlias somewhere.else",
     ),
     File("certificate-expired", lambda p: f"@cert-authority * {p.ca}\n", False, "(?i)certificate|known", "expired"),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")

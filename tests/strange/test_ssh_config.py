@@ -65,9 +65,25 @@ CASES = (
     Case("match-local", True),
     Case("final.lab.example", True),
     Case("first-word-counts", True, config=WHOLE + "HostName 127.0.0.9\nPort 9\nUser nobody\n"),
-    Case("user-of-devices-yaml-counts", True, config="HostName {address}\nPort {port}\nUser nobody\n", device={"user": "{user}"}),
-    Case("port-of-devices-yaml-counts", True, config="HostName {address}\nPort 9\nUser {user}\n", device={"port": "{port}"}),
-    Case("no-such-user", False, "authentication", "nobody-here", config="HostName {address}\nPort {port}\nUser nobody-here\n"),
+    Case(
+        "user-of-devices-yaml-counts",
+        True,
+        config="HostName {address}\nPort {port}\nUser nobody\n",
+        device={"user": "{user}"},
+    ),
+    Case(
+        "port-of-devices-yaml-counts",
+        True,
+        config="HostName {address}\nPort 9\nUser {user}\n",
+        device={"port": "{port}"},
+    ),
+    Case(
+        "no-such-user",
+        False,
+        "authentication",
+        "nobody-here",
+        config="HostName {address}\nPort {port}\nUser nobody-here\n",
+    ),
     Case("identity-tilde", True, config=WHOLE + "IdentityFile ~/keys/own\nIdentitiesOnly yes\n"),
     Case("identity-tokens", True, config=WHOLE + "IdentityFile %d/keys/%n\nIdentitiesOnly yes\n"),
     Case("identity-environment", True, config=WHOLE + "IdentityFile ${{HOME}}/keys/own\nIdentitiesOnly yes\n"),
@@ -85,18 +101,26 @@ CASES = (
     Case("proxy-command-none", True, config=WHOLE + "ProxyCommand none\nProxyCommand /bin/false\n"),
     Case("jump", True, config=WHOLE + "ProxyJump whole\n"),
     Case("jump-none", True, config=WHOLE + "ProxyJump none\nProxyJump no-such-host.invalid\n"),
-    Case("canonical", True, config="CanonicalizeHostname yes\nCanonicalDomains lab.example\nPort {port}\nUser {user}\n"),
+    Case(
+        "canonical", True, config="CanonicalizeHostname yes\nCanonicalDomains lab.example\nPort {port}\nUser {user}\n"
+    ),
     Case("not-canonical", True, config="CanonicalizeHostname no\n" + WHOLE),
     Case("timeout", True, config=WHOLE + "ConnectTimeout 3\n"),
-    Case("algorithms", True, config=WHOLE + "Ciphers aes256-ctr\nMACs hmac-sha2-512\nKexAlgorithms ecdh-sha2-nistp256\n"),
+    Case(
+        "algorithms", True, config=WHOLE + "Ciphers aes256-ctr\nMACs hmac-sha2-512\nKexAlgorithms ecdh-sha2-nistp256\n"
+    ),
     Case("rsa-host-key-only", True, config=WHOLE + "HostKeyAlgorithms rsa-sha2-256\n"),
     Case("inet", True, config=WHOLE + "AddressFamily inet\nBindAddress 127.0.0.1\n"),
-    Case("much-else", True, config=WHOLE + "Compression yes\nServerAliveInterval 5\nForwardAgent yes\nSendEnv LANG LC_*\n"
-         "SetEnv COLOUR=blue\nLogLevel QUIET\nVisualHostKey yes\nRequestTTY force\nForwardX11 yes\nTCPKeepAlive no\n"
-         "ControlMaster auto\nControlPath ~/.ssh/control-%C\nControlPersist 2\n"),
+    Case(
+        "much-else",
+        True,
+        config=WHOLE + "Compression yes\nServerAliveInterval 5\nForwardAgent yes\nSendEnv LANG LC_*\n"
+        "SetEnv COLOUR=blue\nLogLevel QUIET\nVisualHostKey yes\nRequestTTY force\nForwardX11 yes\nTCPKeepAlive no\n"
+        "ControlMaster auto\nControlPath ~/.ssh/control-%C\nControlPersist 2\n",
+    ),
     Case("unknown-words-ignored", True, config="UseKeychain yes\nAppleThing 1\n" + WHOLE),
     Case("not-in-any-dns", False, "unreachable", "not-in-any-dns", config="HostName no-such-board.invalid\n"),
-)  # fmt: skip
+)
 PIPE = """
 import os, socket, sys, threading
 link = socket.create_connection((sys.argv[1], int(sys.argv[2])))
