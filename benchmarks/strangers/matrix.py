@@ -118,16 +118,6 @@ def _umlaut(scene: Scene) -> dict[str, object]:
     return scene.device(scene.account(home="Zuhause für Bäcker"), scene.own_server("SetEnv LC_ALL=C LANG=C"))
 
 
-def _no_python(scene: Scene) -> dict[str, object]:
-    tools = scene.world.folder / "tools"
-    tools.mkdir()
-    for name in ("sh", "env", "cat", "mkdir", "uname", "df", "date", "cut", "sort", "uniq", "head", "ls", "id", "sed"):
-        found = shutil.which(name, path="/usr/bin:/bin")
-        if found:
-            (tools / name).symlink_to(found)
-    return scene.device(scene.account(), scene.own_server(f"SetEnv PATH={tools}"))
-
-
 def _cache_is_a_file(scene: Scene) -> dict[str, object]:
     account = scene.account()
     account.write(".cache", "")
@@ -280,6 +270,7 @@ MATRIX = (
     Kind("noise-csh", _files({".cshrc": "echo Welcome\n"}, "/bin/csh")),
     Kind("elsewhere-cd", _files({".bashrc": "cd /tmp\n"})),
     Kind("strict-shell", _files({".bashrc": "set -u\n"})),
+    Kind("lost-path", _files({".bashrc": "export PATH={home}/bin\n"})),
     Kind("python-path", _files({".bashrc": "export PYTHONPATH={home}/lib\n", "lib/typing.py": BROKEN})),
     Kind("python-home", _files({".bashrc": "export PYTHONHOME=/nowhere PYTHONSTARTUP=/nowhere\n"})),
     Kind("python-start-up", _files({".bashrc": "export PYTHONINSPECT=1 PYTHONVERBOSE=1 PYTHONWARNINGS=error\n"})),
@@ -293,7 +284,6 @@ MATRIX = (
     Kind("nologin", _shell("/usr/sbin/nologin"), False, says="not available"),
     Kind("file-transfer-only", _server("ForceCommand internal-sftp"), False, says="(?i)sftp"),
     Kind("shell-missing", _shell_missing, False, "authentication"),
-    Kind("no-python", _no_python, False, says="(?i)python"),
     Kind("python-shim", _shim, False, says="pyenv: python3"),
     Kind("cache-is-a-file", _cache_is_a_file, False, says=r"\.cache"),
     Kind("read-only", _mounted("size=900m", again="ro"), False, says="(?i)read-only"),
