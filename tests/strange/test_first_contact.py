@@ -30,7 +30,8 @@ def test_the_readmes_line(world: World, board: Board) -> None:
     place = {**line, **board.server.place, "user": board.account.name, "board": "generic"}
     if board.server.port == 22:
         place["host"] = line["host"]
-        assert stranger.ssh("-o", "StrictHostKeyChecking=accept-new", f"{board.account.name}@{line['host']}", "true")
+        by_hand = stranger.ssh("-o", "StrictHostKeyChecking=accept-new", f"{board.account.name}@{line['host']}", "true")
+        assert by_hand.returncode == 0, by_hand.stderr
     found = only(stranger.doctor(stranger.list_boards(place)))
     assert found.healthy, found
     assert found.connected
