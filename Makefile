@@ -12,7 +12,7 @@ demo: $(VENV)/run.stamp
 	$(BIN)/harness run --devices devices.yaml
 
 test: $(VENV)/dev.stamp
-	./tools/system-packages emulator sshd browser
+	./tools/system-packages emulator sshd shells browser
 	$(MAKE) lint
 	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
 

@@ -98,7 +98,7 @@ def runner(python: str, path: str, file: Path, images: Path, warm: int, runs: in
 def ready(models: Path, model: str, variant: str) -> tuple[Path, str, str]:
     """The artifact's file, and Python and PYTHONPATH as a local device has them."""
     with bench(LOCAL, model, variant, models=models) as made:
-        path = made.session.prepared(made.job, made.test).pythonpath
+        path = ":".join(made.session.prepared(made.job, made.test).packages)
         return made.job.shipped.path, str(getattr(sys, "_base_executable", "")), path
 
 

@@ -74,6 +74,7 @@ def _wrong(cell: Cell) -> set[str]:
 #: that importing takes an emulated board.
 FORKS = """
 import json, os, sys
+sys.path[:1] = sys.argv[3:]
 import numpy
 import ai_edge_litert.interpreter
 code = compile(open(sys.argv[1]).read(), sys.argv[1], "exec")
@@ -127,9 +128,9 @@ class Bench:
         self.session.lease.renew(3600)
         orders = [json.dumps(measure.order(self.job, prepared, self.test, context)) for context in contexts]
         done = connection.run(
-            ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results"], timeout_s=3600,
-            stdin="".join(f"{order}\n" for order in orders).encode(), stdout_limit=256 << 20,
-            env={"PYTHONPATH": prepared.pythonpath, "PYTHONHASHSEED": "0"},
+            ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results", *prepared.packages],
+            timeout_s=3600, stdin="".join(f"{order}\n" for order in orders).encode(), stdout_limit=256 << 20,
+            env={"PYTHONHASHSEED": "0"},
         ).check("the forks")  # fmt: skip
         cells = []
         for answer, context in zip(done.stdout.splitlines(), contexts, strict=True):

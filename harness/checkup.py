@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import secrets
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.config import Device, Fleet
-from harness.doctor.check import Check
+from harness.doctor.check import SEVERITIES, Check, Severity
 from harness.doctor.edgetpu import check_compiler
 from harness.doctor.examine import examine
 from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
-from harness.errors import BoardError
-from harness.provision import edgetpu
-from harness.session import connecting
+from harness.errors import BoardError, HarnessError, ProvisionError
+from harness.lease import in_use, owner
+from harness.provision import edgetpu, own
+from harness.provision.probe import Probe, answered, complaint, described
+from harness.provision.programs import runner_bytes, runner_sha256
+from harness.provision.wheels import Bundle, available, choose, table
+from harness.safetext import clean
+from harness.session import check_space, connecting, usable
 from harness.transport.base import Connection
 
 #: A board that has not answered by then is a finding itself.
 CONNECT_S = 4.0
+#: How long the agent's part may take, with a lease that is waited for.
+CHECK_S = 30.0
+#: By this a board knows that two checks are this process's.
+_TOKEN = secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
@@ -39,40 +52,113 @@ class Findings:
 
 
 def check_fleet(fleet: Fleet) -> Findings:
-    """Examine all devices side by side; nothing is changed on any of them and none is booted."""
+    """Examine all devices side by side. None is booted. What is changed on them: the harness's folder is made there,
+    and the runner put into it."""
     with ThreadPoolExecutor(max_workers=min(64, len(fleet.devices))) as pool:
         return Findings(tuple(zip((d.name for d in fleet.devices), pool.map(check_device, fleet.devices), strict=True)))
 
 
 def check_device(device: Device) -> tuple[Check, ...]:
-    """The checks of one device; what prevents asking is the first of them."""
-    if device.emulate:
-        return _emulator()
+    """The checks of one device; what prevents asking is the first of them. Nothing that happens here costs another
+    device its findings."""
     try:
+        if device.emulate:
+            return _emulator()
         with connecting(device, lambda _: None, timeout_s=CONNECT_S) as connect:
             connection = connect()
             try:
                 return _ask(device, connection)
             finally:
                 connection.close()
-    except BoardError as error:
-        return (Check(error.code, "error", error.message, error.fix or ""),)
+    except HarnessError as error:
+        return (_finding(error),)
+    except Exception as error:  # a mistake of ours
+        if os.environ.get("HARNESS_DEBUG"):
+            traceback.print_exc()
+        text = f"a mistake in the harness: {type(error).__name__}: {error}"
+        return (Check("internal", "error", clean(text), "run again with --debug, and report what it shows"),)
+
+
+def _asked(device: Device, connection: Connection, seen: Probe | None) -> dict[str, str]:
+    """Which folder's disk counts, and what need not be looked at: starting Python takes a slow board a second."""
+    asked = {"HARNESS_DIR": connection.root}
+    if seen is not None:
+        asked["HARNESS_PYTHON"] = "known"
+    if own.DELEGATES.isdisjoint(device.delegates):
+        asked["HARNESS_GPU"] = "none"
+    return asked
+
+
+def _finding(error: HarnessError, severity: Severity = "error") -> Check:
+    return Check(error.code, severity, clean(error.message), error.fix or "")
 
 
 def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
+    """What a run would meet, in its order and by its own functions; then what makes numbers worse."""
+    seen, way = _way(device, connection)
     sent = time.time()
-    done = connection.run(["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES)
-    answer = done.stdout.decode("utf-8", "replace")
+    done = connection.run(
+        ["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES, env=_asked(device, connection, seen)
+    )
     checks = examine(
-        answer,
+        done.stdout.decode("utf-8", "replace"),
         device.family,
         sent=sent,
         received=time.time(),
         runtimes=device.runtimes or (),
         delegates=device.delegates,
+        seen=seen,
     )
+    if seen is None:  # why is said already, in the board's own words
+        checks = tuple(check for check in checks if check.code not in ("python-missing", "python-old"))
+    elif not any(check.severity == "error" for check in way):
+        checks = tuple(replace(c, severity="warning") if c.code == "disk-full" else c for c in checks)
     ours = check_compiler(edgetpu.installed()) if "edgetpu" in device.delegates else []
-    return (*ours, *checks, Check("reachable", "ok", "reached, and its host key is the expected one"))
+    reached = Check("reachable", "ok", "reached, and its host key is the expected one")
+    return tuple(sorted((*way, *ours, *checks, reached), key=lambda check: SEVERITIES.index(check.severity)))
+
+
+def _way(device: Device, connection: Connection) -> tuple[Probe | None, tuple[Check, ...]]:
+    """The way that a run goes before its first cell, as far as it goes, and what is wrong there. It is gone in one
+    process on the board: Python takes its time to start there."""
+    seen = None
+    try:
+        runner, wheels = runner_bytes(), _wheels(device)
+        names, size = [f"object:{runner_sha256()}", *wheels], str(len(runner))
+        answer = answered(connection, "check", owner(), _TOKEN, size, *names, timeout_s=CHECK_S, stdin=runner)
+        if "probe" not in answer:
+            raise complaint(connection, "check", answer)
+        seen = described(connection, answer["probe"])
+        usable(connection, device, seen)
+        if "error" in answer:
+            raise complaint(connection, "check", answer)
+        if answer.get("granted") is not True:
+            return seen, (_finding(in_use(connection.label, answer.get("owner")), "warning"),)
+        there = answer.get("have")
+        wanted = {f"wheel:{wheel.sha256}" for bundle in _bundles(device, seen) for wheel in bundle.wheels}
+        missing = wanted.difference(there if isinstance(there, list) else ())
+        check_space(connection, seen, sum(wheels[name] for name in missing))
+    except BoardError as error:
+        return seen, (_finding(error),)
+    return seen, (Check("place", "ok", f"files go to {clean(connection.root)}, and come back as they were sent"),)
+
+
+def _wheels(device: Device) -> dict[str, int]:
+    """Sizes of all wheels that may be wanted on a board, whatever Python it turns out to have."""
+    if own.DELEGATES.issuperset(device.delegates):
+        return {}
+    return {f"wheel:{wheel.sha256}": wheel.size_bytes for bundle in table() for wheel in bundle.wheels}
+
+
+def _bundles(device: Device, seen: Probe) -> list[Bundle]:
+    """The wheels that a run would bring; which runtimes don't fit is told by other checks."""
+    if own.DELEGATES.issuperset(device.delegates):
+        return []
+    found = []
+    for runtime in device.runtimes or available(seen.platform):
+        with contextlib.suppress(ProvisionError):
+            found.append(choose(runtime, seen.platform))
+    return found
 
 
 def _emulator() -> tuple[Check, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from harness.boards import FAMILIES, BoardFamily
 from harness.errors import ConfigError
@@ -33,6 +33,14 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, (int, str)) else value
 
 
+def _as_folder(value: str) -> str:
+    """A folder on a board: absolute or in the home folder there, and the harness's own, not the file system's top."""
+    parts = value.rstrip("/").split("/")
+    if parts[0] not in ("", "~") or len(parts) < 2 or ".." in parts or not value.isprintable() or len(value) > 500:
+        raise ValueError(f"'dir: {value}' is no folder for the harness: give '/path/to/folder' or '~/folder'")
+    return value.rstrip("/")
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,6 +52,7 @@ class _Common(_Settings):
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     identity_file: Path | None = None
     known_hosts: Path | None = None
+    dir: Annotated[str, AfterValidator(_as_folder)] | None = None
     proxy_jump: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\s-][^\s]*$")] | None = None
     runtimes: Annotated[Annotated[tuple[RuntimeName, ...], Field(min_length=1)] | None, BeforeValidator(_as_list)] = (
         None
@@ -67,6 +76,7 @@ class Defaults(_Common):
 class Device(_Common):
     """One device. Exactly one of ``host``, ``emulate`` and ``local`` says where it is.
 
+    ``dir`` is the folder for the harness's files there; an emulated board has a disk for them, and takes no other.
     ``clock`` counts guest instructions on an emulated board unless ``wall`` is asked for; ``samples`` is how many
     images of the test split are run; ``runtimes`` None means all that fit the board.
     """

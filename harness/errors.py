@@ -22,12 +22,14 @@ enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns
     │   │   ├── HostKeyError           the host key is unknown or changed
     │   │   ├── AuthenticationError    the board doesn't let us in
     │   │   ├── ConnectionLostError    an open connection broke
+    │   │   ├── LoginShellError        the login shell there did not run our command
     │   │   ├── RemoteTimeoutError     a command did not end in time
     │   │   ├── RemoteCommandError     a command ended badly
     │   │   ├── OutputLimitError       a board sent more than it may
     │   │   └── TransferError          a file did not arrive as it was sent
     │   ├── LeaseError             another controller holds the board
     │   ├── ProvisionError         no runtime fits this board, or it can't be fetched or unpacked
+    │   │   └── PlaceError             the harness's folder there can't be used: read-only, full, noexec, no home...
     │   └── RunnerError            the runner on the board gave no usable answer
     ├── StoreError                 results can't be read or written
     └── ReportError                a report can't be made from these results
@@ -136,6 +138,10 @@ class ConnectionLostError(TransportError):
     code = "connection-lost"
 
 
+class LoginShellError(TransportError):
+    code = "login-shell"
+
+
 class RemoteTimeoutError(TransportError):
     code = "timeout"
 
@@ -158,6 +164,10 @@ class LeaseError(BoardError):
 
 class ProvisionError(BoardError):
     code = "provision"
+
+
+class PlaceError(ProvisionError):
+    code = "place"
 
 
 class RunnerError(BoardError):

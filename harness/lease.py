@@ -9,25 +9,46 @@ ended when a new one is granted.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
-import json
 import os
 import secrets
 import socket
+import threading
 import time
 
+from harness import boardjson
 from harness.errors import BoardError, LeaseError
-from harness.provision.probe import agent_source
+from harness.provision.probe import agent_source, complaint
 from harness.safetext import clean
 from harness.transport.base import Connection, Held
 
 #: On top of what a cell may take, in seconds.
 MARGIN_S = 120.0
+#: So many lines of a board's may come before its answer.
+_LINES = 20
+
+
+#: The leases of this process that stand in line, by token, with what tells that they have ended.
+_LINE: dict[str, threading.Event] = {}
+#: What was let go here may be held there for a moment more, in seconds.
+_LINGER_S = 10.0
 
 
 def owner() -> str:
     """Who we are, for the message another controller shows."""
-    return f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may run us as a user that it has no name for
+        name = f"user {os.getuid()}"
+    return f"{name}@{socket.gethostname()} pid {os.getpid()}"
+
+
+def in_use(label: str, holder: object) -> LeaseError:
+    """``holder``: who has the board, in the board's words."""
+    return LeaseError(
+        f"{label}: in use by {clean(holder or 'another controller', 200)}", fix="wait for it, or end that run"
+    )
 
 
 class Lease:
@@ -35,41 +56,55 @@ class Lease:
 
     Args:
         wait_s: how long to wait for another controller to let go, in seconds.
+        in_line: one board may be in devices.yaml under two names. Where another lease of this process that stands in
+            line, too, holds it, wait until that one has ended, however long it takes.
         token: of a lease of ours whose connection broke; the board may not have noticed yet, and gives it to us again.
 
     Raises:
         LeaseError: another controller still holds it; says who.
+        PlaceError: the folder that the lock is in can't be used.
         BoardError: the board could not be asked.
     """
 
-    def __init__(self, connection: Connection, *, wait_s: float = 0.0, token: str | None = None) -> None:
+    def __init__(
+        self, connection: Connection, *, wait_s: float = 0.0, in_line: bool = False, token: str | None = None
+    ) -> None:
         self._label = connection.label
         self.token = token or secrets.token_hex(8)
+        self._over = threading.Event()
         deadline = time.monotonic() + wait_s
+        patient = False
         while True:
             held = connection.hold(["python3", "-c", agent_source(), "lease", connection.root, owner(), self.token])
             answer = self._answer(held)
             if answer.get("granted") is True:
                 self._held: Held = held
+                if in_line:
+                    _LINE[self.token] = self._over
                 return
             held.close()
+            if "error" in answer:
+                raise complaint(connection, "lease", answer)
+            other = _LINE.get(str(answer.get("token"))) if in_line else None
+            if other is not None and not (patient and other.is_set()):
+                other.wait()  # without a word to the board, which is being measured
+                deadline, patient = max(deadline, time.monotonic() + _LINGER_S), True
             if time.monotonic() >= deadline:
-                raise LeaseError(
-                    f"{self._label}: in use by {clean(answer.get('owner') or 'another controller', 200)}",
-                    fix="wait for it, or end that run",
-                )
-            time.sleep(min(2.0, wait_s))
+                raise in_use(self._label, answer.get("owner"))
+            time.sleep(0.1 if other is not None else min(2.0, wait_s))
 
     def _answer(self, held: Held) -> dict[str, object]:
+        """The first line that is JSON; a wrapper around the board's Python may have had words before it."""
         try:
-            answer = json.loads(held.line(120))
+            for _ in range(_LINES):
+                with contextlib.suppress(ValueError):
+                    answer = boardjson.load(held.line(120))
+                    return answer if isinstance(answer, dict) else {}
         except BoardError:
             held.close()
             raise
-        except ValueError as error:
-            held.close()
-            raise LeaseError(f"{self._label}: the board's answer about its lease is not JSON") from error
-        return answer if isinstance(answer, dict) else {}
+        held.close()
+        raise LeaseError(f"{self._label}: the board's answer about its lease is not JSON")
 
     def renew(self, seconds: float) -> None:
         """Keep it for another ``seconds``.
@@ -88,3 +123,4 @@ class Lease:
     def close(self) -> None:
         """Let go; never raises."""
         self._held.close()
+        self._over.set()

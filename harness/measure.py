@@ -37,7 +37,8 @@ class Prepared:
     runner: str
     model: str
     inputs: str
-    pythonpath: str
+    #: folders that the runner imports the runtime from, before the board's own
+    packages: tuple[str, ...]
     #: the runtime that fits this board; tflite-runtime may stand in for LiteRT
     runtime: str
 
@@ -59,7 +60,7 @@ def run_cell(
         timeout_s=limit_s,
         stdin=given.encode(),
         hold_stdin=True,
-        env={"PYTHONPATH": prepared.pythonpath, "PYTHONHASHSEED": "0"},
+        env={"PYTHONHASHSEED": "0"},
         stdout_limit=1 << 16,
     )
     stderr = plain(done.stderr.decode("utf-8", "replace"))[-3000:]
@@ -118,6 +119,7 @@ def order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict
         "inputs": prepared.inputs,
         "inputs_sha256": test.file_sha256,
         "runtime": prepared.runtime,
+        "packages": list(prepared.packages),
         "delegate": job.delegate,
         "threads": job.threads,
         "warmup": warmup,

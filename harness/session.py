@@ -20,7 +20,9 @@ from harness.provision import edgetpu, own, wheels
 from harness.provision.probe import Probe, probe, send, send_s, stored
 from harness.provision.programs import runner_file, runner_sha256
 from harness.records import Reason
+from harness.safetext import clean
 from harness.testset import TestSet
+from harness.transport import place
 from harness.transport.base import Connection
 from harness.transport.local import LocalConnection
 from harness.transport.ssh import SshConnection
@@ -63,7 +65,8 @@ class Session:
     sent: dict[str, int] = field(default_factory=dict)
     #: the connection broke, or something may have been left running: reconnect before the next cell
     suspect: bool = False
-    _bundles: dict[str, str] = field(default_factory=dict)
+    #: the folders that a runtime and what it needs are in on the board
+    _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def reconnect(self) -> None:
         """Replace a broken connection and take the lease again, which ends what the old connection left running.
@@ -78,7 +81,7 @@ class Session:
     def _again(self) -> tuple[Connection, Lease]:
         connection = self.connect()
         try:
-            return connection, Lease(connection, wait_s=30, token=self.lease.token)
+            return connection, Lease(connection, wait_s=30, in_line=True, token=self.lease.token)
         except BaseException:
             connection.close()
             raise
@@ -145,34 +148,28 @@ class Session:
             bundle = wheels.choose(runtime, self.probe.platform)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=self.say), strict=True):
                 files[f"wheel:{wheel.sha256}"] = path
-            folders = [f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels]
-            self._bundles[runtime] = ":".join(folders)
+            self._packages[runtime] = tuple(f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
         self.lease.renew(LOOK_S)
         here = stored(self.connection, list(files))
         missing = {name: path for name, path in files.items() if name not in here}
         total = sum(path.stat().st_size for path in missing.values())
-        needed = 4 * total + (64 << 20)
-        if missing and self.probe.disk_free_bytes < needed:
-            raise ProvisionError(
-                f"{self.device.name}: needs {needed >> 20} MiB of disk, has {self.probe.disk_free_bytes >> 20} MiB",
-                fix=f"free space under {self.connection.root}",
-            )
         if missing:
+            check_space(self.connection, self.probe, total)
             self.say(f"sending {len(missing)} files, {total / 1e6:.1f} MB")
         for name, path in missing.items():
             self.lease.renew(send_s(path.stat().st_size))
             self.sent[name] = send(self.connection, name, path)
-        for runtime, where in self._bundles.items():
-            if any(f"wheel:{folder.rpartition('/')[2]}" in missing for folder in where.split(":")):
-                self._first_import(runtime, where)
+        for runtime, folders in self._packages.items():
+            if any(f"wheel:{folder.rpartition('/')[2]}" in missing for folder in folders):
+                self._first_import(runtime, folders)
 
-    def _first_import(self, runtime: str, path: str) -> None:
+    def _first_import(self, runtime: str, folders: tuple[str, ...]) -> None:
         """Python compiles a module when it is first imported. That is not the first cell's to do: its memory would lie
         elsewhere than in all later ones, and an emulated Jetson Nano counts 0.06 % fewer instructions in it. What may
         be wrong with the runtime is for the runner to say."""
         self.lease.renew(LOOK_S)
-        program = f"import numpy, {MODULES[runtime]}"
-        self.connection.run(["python3", "-s", "-c", program], timeout_s=LOOK_S, env={"PYTHONPATH": path})
+        program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {MODULES[runtime]}"
+        self.connection.run(["python3", "-s", "-c", program, *folders], timeout_s=LOOK_S)
 
     def prepared(self, job: Job, test: TestSet) -> Prepared:
         """Where things lie on the board for a job."""
@@ -183,7 +180,7 @@ class Session:
             runner=f"{objects}/{runner_sha256()}",
             model=f"{objects}/{job.shipped.artifact.sha256}",
             inputs=f"{objects}/{test.file_sha256}",
-            pythonpath=self._bundles[runtime] if ours else own.pythonpath(self.connection.root, self.probe.python),
+            packages=self._packages[runtime] if ours else own.packages(self.connection.home, self.probe.python),
             runtime=runtime,
         )
 
@@ -232,13 +229,48 @@ def _opened(device: Device, connect: Callable[[], Connection], say: Say, wait: W
     def attempt() -> Session:
         connection = connect()
         try:
-            seen = probe(connection)  # first: where there is no Python, it says so
-            return Session(device, connection, connect, Lease(connection, wait_s=5), seen, say, wait)
+            seen = look(connection, device)  # first: where there is no Python, it says so
+            lease = Lease(connection, wait_s=5, in_line=True)
+            return Session(device, connection, connect, lease, seen, say, wait)
         except BaseException:
             connection.close()
             raise
 
     return patiently(attempt, CONNECT_S, wait)
+
+
+def look(connection: Connection, device: Device) -> Probe:
+    """What a board is, and whether a run has what it needs there: Python, and a folder to write to and load from.
+
+    Raises:
+        ProvisionError, PlaceError, TransportError: it has not.
+    """
+    return usable(connection, device, probe(connection))
+
+
+def usable(connection: Connection, device: Device, seen: Probe) -> Probe:
+    """The board as described, if a runtime can be loaded from the harness's folder or none of ours is needed.
+
+    Raises:
+        PlaceError: else.
+    """
+    if seen.no_exec is not None and not own.DELEGATES.issuperset(device.delegates):
+        raise place.no_exec(connection.label, connection.root, seen.no_exec)
+    return seen
+
+
+def check_space(connection: Connection, seen: Probe, size: int) -> None:
+    """Whether files of so many bytes in all can be sent and unpacked.
+
+    Raises:
+        ProvisionError: there is not enough space.
+    """
+    needed = 4 * size + (64 << 20)
+    if seen.disk_free_bytes < needed:
+        raise ProvisionError(
+            f"{connection.label}: needs {needed >> 20} MiB of disk, has {seen.disk_free_bytes >> 20} MiB",
+            fix=f"free space under {clean(connection.root)}, or name another folder with 'dir:' in devices.yaml",
+        )
 
 
 @contextmanager
@@ -254,7 +286,7 @@ def connecting(device: Device, say: Say, *, timeout_s: float = 20.0) -> Iterator
 
 def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> Callable[[], Connection]:
     if device.local:
-        root = cache_dir() / "local" / device.name
+        root = Path(device.dir).expanduser() if device.dir else cache_dir() / "local" / device.name
         # The base interpreter, not the controller's environment: the board's runtime must come from the store alone.
         python = str(getattr(sys, "_base_executable", sys.executable))
         return lambda: LocalConnection(device.name, root, python=python)
@@ -287,4 +319,4 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
     if device.host is None:
         raise ProvisionError(f"{device.name}: has no address")
     target = ssh_target(device)
-    return lambda: SshConnection(target, connect_timeout_s=timeout_s)
+    return lambda: SshConnection(target, folder=device.dir, connect_timeout_s=timeout_s)

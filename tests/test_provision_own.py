@@ -97,8 +97,8 @@ def test_a_gpu_cell_takes_the_boards_own_runtime(sshd: Sshd, cache: Path, tmp_pa
 
 
 def test_where_a_boards_own_packages_are() -> None:
-    assert own.pythonpath("/home/me/.cache/harness", "3.6.9") == "/home/me/.local/lib/python3.6/site-packages"
-    assert own.pythonpath("/elsewhere", "3.6.9") == ""
+    assert own.packages("/home/me", "3.6.9") == ("/home/me/.local/lib/python3.6/site-packages",)
+    assert own.packages(None, "3.6.9") == ()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def where() -> Iterator[str]:
     from benchmarks.common import LOCAL, bench
 
     with bench(LOCAL, NET, "int8", models=MODELS) as made:
-        yield made.session.prepared(made.job, made.test).pythonpath
+        yield ":".join(made.session.prepared(made.job, made.test).packages)
 
 
 def answer(folder: Path, pythonpath: str, change: dict[str, Any]) -> dict[str, Any]:

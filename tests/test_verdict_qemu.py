@@ -83,7 +83,7 @@ class Faked:
         )
         prepared = self.session.prepared(self.job, self.test)
         if site:
-            prepared = replace(prepared, pythonpath=f"{self.root}/site:{prepared.pythonpath}")
+            prepared = replace(prepared, packages=(f"{self.root}/site", *prepared.packages))
         return measure.run_cell(self.session.connection, self.job, prepared, self.test, context, limit_s=300)
 
 
@@ -141,7 +141,9 @@ def test_a_runtime_that_answers_otherwise_in_each_pass(board: Faked) -> None:
         "    return numpy.roll(real(self, index), (count[0] - 1) // 20 % 2)\n"
         "Interpreter.get_tensor = get_tensor"
     )
-    board.put("site/sitecustomize.py", patched(moody))
+    # found first when the runner imports numpy, it changes what is imported later and gives way to the real one
+    real = "import os; sys.path.remove(os.path.dirname(__file__)); del sys.modules['numpy']; import numpy\n"
+    board.put("site/numpy.py", patched(moody) + real)
     cell = board.cell(fakes=False, site=True)
     assert (cell.status, set(codes(cell))) == ("INVALID", {"unstable-predictions"})
     assert json.dumps(cell.evidence["delegate"])

@@ -9,7 +9,12 @@ from harness.boards import FAMILIES, BoardFamily
 from harness.doctor import edgetpu, jetson, linux, pi
 from harness.doctor.check import DEFAULTS, SEVERITIES, Check, Thresholds
 from harness.doctor.probe import sections
+from harness.provision import own
+from harness.provision.probe import Probe
 from harness.safetext import clean
+
+#: What only says that no wheel of ours fits.
+_WHEELS = ("runtime-missing", "numpy-missing", "glibc-missing")
 
 
 def examine(
@@ -22,6 +27,7 @@ def examine(
     runtimes: Sequence[str] = (),
     delegates: Sequence[str] = (),
     limits: Thresholds = DEFAULTS,
+    seen: Probe | None = None,
 ) -> tuple[Check, ...]:
     """Everything the answer to :data:`harness.doctor.probe.PROBE` tells about a board, worst first.
 
@@ -32,9 +38,14 @@ def examine(
         emulated: an emulated board has no vcgencmd, nvpmodel or Edge TPU; what only a real one has isn't asked for.
         runtimes, delegates: what devices.yaml asks for. A runtime that does not fit is an error; ``edgetpu`` makes an
             Accelerator on USB be looked for on any board.
+        seen: the agent's answer, where there is one: the Python that a run will meet.
     """
     told = sections(answer)
+    if seen is not None:
+        told |= _as_told(seen)
     checks = linux.check_python(told["python"], told["libc"], runtimes)
+    if delegates and own.DELEGATES.issuperset(delegates):  # then the board's own runtime counts, and no wheel of ours
+        checks = [check for check in checks if check.code not in _WHEELS]
     checks += _check_family(told["cpu"], told["model"], family)
     checks += linux.check_cpufreq(told["cpufreq"])
     checks += linux.check_temperature(_temperatures(told), limits)
@@ -55,6 +66,12 @@ def examine(
         fix = "try again; is the board stable?"
         checks.append(Check("answer-incomplete", "error", "the board's answer ends before its end", fix))
     return tuple(sorted(checks, key=lambda check: SEVERITIES.index(check.severity)))
+
+
+def _as_told(seen: Probe) -> dict[str, str]:
+    version = ".".join(re.findall(r"\d+", seen.python)[:3])
+    numpy = "numpy" if seen.numpy else "-"
+    return {"python": f"{version} {seen.bits} {seen.machine} {numpy}", "libc": seen.libc}
 
 
 def _temperatures(told: dict[str, str]) -> dict[str, float]:

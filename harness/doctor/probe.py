@@ -2,7 +2,8 @@
 
 One command, since a connection costs more than all of it. It needs only a POSIX shell and changes nothing. What a board
 does not have leaves its section empty. Commands that may hang or ask for a password are bounded (``timeout``,
-``sudo -n``).
+``sudo -n``). Variables may say what need not be asked: ``HARNESS_PYTHON=known`` and ``HARNESS_GPU=none``;
+``HARNESS_DIR`` is the folder whose disk counts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _SECTIONS = {
     "os": "grep -E '^(PRETTY_NAME|VERSION_CODENAME)=' /etc/os-release",
     "cpu": "grep -E '^(CPU part|model name)' /proc/cpuinfo | sort | uniq -c",
     "python": (
+        '[ "$HARNESS_PYTHON" = known ] || '
         "python3 -c 'import importlib.util,platform,struct,sys;"
         'print("%d.%d.%d"%sys.version_info[:3],struct.calcsize("P")*8,platform.machine(),'
         '"numpy" if importlib.util.find_spec("numpy") else "-")\''
@@ -40,9 +42,11 @@ _SECTIONS = {
     ),
     "edgetpu": "ls /dev/apex_* 2>&1; ldconfig -p | grep libedgetpu || ls /usr/lib/*/libedgetpu*",
     "onnxruntime": (
-        "timeout 10 python3 -c 'import onnxruntime as o;print(o.__version__,*o.get_available_providers())'"
+        # a GPU build may have been installed for the user alone
+        '[ "$HARNESS_GPU" = none ] || PYTHONNOUSERSITE= timeout 10 python3 -c'
+        " 'import onnxruntime as o;print(o.__version__,*o.get_available_providers())'"
     ),
-    "disk": 'df -Pk "$HOME"',
+    "disk": 'df -Pk "${HARNESS_DIR:-$HOME}"',
     "memory": "grep -E '^Mem(Total|Available):' /proc/meminfo",
     "load": "cat /proc/loadavg",
     "clock": "date +%s.%N",

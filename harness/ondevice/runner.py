@@ -11,6 +11,8 @@ tensor before the clock starts, and the output is read after it has stopped. Pre
 invocations that were timed. Expected answers are never sent to a board.
 
 The board's state is read before, between whole passes and after; nothing is read while an invocation runs.
+
+The runtime is imported from the job's ``packages``. PYTHONPATH could not name a folder with a colon in its name.
 """
 
 import argparse
@@ -232,6 +234,22 @@ def cpuinfo() -> List[str]:
         if line.split("\t")[0].split(":")[0].strip() in keep and line not in lines:
             lines.append(line)
     return lines[:64]
+
+
+def native(path: str) -> str:
+    """A path of the job, whose bytes are UTF-8, as this Python's locale names it."""
+    return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+
+def near(path: str) -> str:
+    """A path for a runtime's own code, which may take ASCII alone where the locale is C: seen from the folder that the
+    runner is in, which is that of all files that were sent."""
+    path = native(path)
+    try:
+        path.encode("ascii")
+        return path
+    except UnicodeError:
+        return os.path.relpath(path)
 
 
 def sha256_of(path: str) -> str:
@@ -688,8 +706,13 @@ def main() -> None:
     else:
         with open(options.job) as handle:
             job = json.load(handle)
+    options.result = os.path.abspath(options.result)
     try:
         clear(options.result)
+        if job.get("packages") is not None:
+            sys.path[:1] = [native(folder) for folder in job["packages"]]
+            os.chdir(os.path.dirname(os.path.abspath(sys.argv[0])))
+            job.update(model=near(job["model"]), inputs=near(job["inputs"]))
         answer = measure(job)
     except RunnerError as error:
         answer = {"status": "error", "code": error.code, "text": str(error)}

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 #: Delegates whose runtime the board must have by itself.
 DELEGATES = frozenset({"cuda", "tensorrt"})
-_STORE = "/.cache/harness"
 
 
-def pythonpath(root: str, python: str) -> str:
+def packages(home: str | None, python: str) -> tuple[str, ...]:
     """Where ``pip install --user`` put things on the board; the runner is started without that folder (``-s``), since
     nothing of the user's may slip into a measurement that we bring the runtime for.
 
     Args:
-        root: the harness's folder on the board; the home folder is above it.
+        home: the home folder on the board.
         python: the board's version, ``3.6.9``.
     """
-    if not root.endswith(_STORE):
-        return ""
-    return f"{root.removesuffix(_STORE)}/.local/lib/python{'.'.join(python.split('.')[:2])}/site-packages"
+    if home is None:
+        return ()
+    return (f"{home}/.local/lib/python{'.'.join(python.split('.')[:2])}/site-packages",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,8 @@ from harness import boardjson
 from harness.errors import ProvisionError, TransferError
 from harness.fsio import sha256_file
 from harness.provision.wheels import Platform, platform_of
-from harness.safetext import plain
+from harness.safetext import clean, plain
+from harness.transport import place
 from harness.transport.base import Connection
 
 Short = Annotated[str, Field(max_length=512)]
@@ -47,6 +48,8 @@ class Probe(BaseModel):
     disk_free_bytes: Annotated[int, Field(ge=0)]
     time_s: float
     numpy: Short | None
+    #: why no program library can be loaded from the harness's folder; None where one can
+    no_exec: Short | None = None
 
     @property
     def platform(self) -> Platform:
@@ -64,39 +67,73 @@ def ask(
     """Run one agent command on the board and return its JSON object.
 
     Raises:
-        ProvisionError: Python is missing there or too old, the disk is full, or the answer is no answer.
+        ProvisionError: Python is missing there or too old, or the answer is no answer.
+        PlaceError: the harness's folder there can't be used.
         TransportError: the connection failed.
     """
+    answer = answered(connection, command, *args, timeout_s=timeout_s, stdin=stdin)
+    if "error" in answer:
+        raise complaint(connection, command, answer)
+    return answer
+
+
+def answered(
+    connection: Connection, command: str, *args: str, timeout_s: float, stdin: bytes | Path | None = None
+) -> dict[str, Any]:
+    """As :func:`ask`, but an error that the agent tells is part of the answer."""
     done = connection.run(
         ["python3", "-c", agent_source(), command, connection.root, *args], timeout_s=timeout_s, stdin=stdin
     )
+    said = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
     if done.returncode in (126, 127):
-        raise ProvisionError(f"{connection.label}: no python3 on the board", fix="sudo apt install python3")
+        raise ProvisionError(
+            f"{connection.label}: no python3 on the board{f': {said}' if said else ''}", fix="sudo apt install python3"
+        )
     try:
-        answer = boardjson.load(done.stdout)
+        answer = boardjson.load(last_line(done.stdout))
     except ValueError as error:
-        said = plain(done.stderr.decode("utf-8", "replace")).strip()[-400:]
+        said = said or clean(plain(done.stdout[-2000:].decode("utf-8", "replace")), 400)
         raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {said or 'nothing said'}") from error
     if not isinstance(answer, dict):
         raise ProvisionError(f"{connection.label}: '{command}' answered with no object")
-    if "error" in answer:
-        text = plain(str(answer["error"]))[:400]
-        if answer.get("errno") == 28:
-            raise ProvisionError(
-                f"{connection.label}: the board's disk is full", fix=f"free space under {connection.root}"
-            )
-        kind = TransferError if command == "receive" else ProvisionError
-        raise kind(f"{connection.label}: '{command}' failed: {text}")
     return answer
+
+
+def last_line(said: bytes) -> bytes:
+    """The answer is the last thing said; a wrapper around the board's Python may have had words before it."""
+    return said.rstrip().rpartition(b"\n")[2]
+
+
+def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -> ProvisionError | TransferError:
+    """What the agent could not do, as an error of ours."""
+    label, text, path, number = (
+        connection.label, *(clean(answer.get(key) or "", 400) for key in ("error", "path", "errno"))
+    )  # fmt: skip
+    if answer.get("kind") == "python-old":
+        return ProvisionError(f"{label}: {text}: the runner needs 3.6", fix="install Python 3.6 or newer as python3")
+    if number:
+        return place.fault(label, connection.root, number, path, text)
+    kind = TransferError if command == "receive" else ProvisionError
+    return kind(f"{label}: '{command}' failed: {text}")
 
 
 def probe(connection: Connection) -> Probe:
     """Ask a board what it is.
 
+    Its folder for our files is made there if need be, and tried.
+
     Raises:
-        ProvisionError, TransportError: see :func:`ask`.
+        ProvisionError, PlaceError, TransportError: see :func:`ask`.
     """
-    answer = ask(connection, "probe", timeout_s=120)
+    return described(connection, ask(connection, "probe", timeout_s=120))
+
+
+def described(connection: Connection, answer: Any) -> Probe:
+    """The agent's description of a board, checked.
+
+    Raises:
+        ProvisionError: it is none.
+    """
     try:
         return Probe.model_validate(answer)
     except ValidationError as error:

@@ -66,11 +66,13 @@ class Connection(Protocol):
 
     Attributes:
         label: the device's name, for messages.
-        root: absolute path of the harness's folder on the board.
+        root: absolute path of the harness's folder on the board. Bytes that are no UTF-8 are surrogates in it.
+        home: the user's home folder there; None where there is none.
     """
 
     label: str
     root: str
+    home: str | None
     sent_bytes: int
 
     def run(

@@ -15,6 +15,7 @@ from typing import IO
 
 from harness.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
 from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held
+from harness.transport.shell import FOLDER, SETTINGS, UNSET
 
 _CHUNK = 1 << 16
 
@@ -44,7 +45,9 @@ class LocalConnection:
 
     def __init__(self, label: str, root: Path, *, python: str | None = None) -> None:
         self.label = label
-        self.root = str(root)
+        self.root = os.fsencode(root).decode("utf-8", "surrogateescape")
+        home = os.path.expanduser("~")  # noqa: PTH111 - Path's raises where nobody has a home, as in a container
+        self.home = os.fsencode(home).decode("utf-8", "surrogateescape") if home.startswith("/") else None
         self.sent_bytes = 0
         self._python = python
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,20 +62,7 @@ class LocalConnection:
         env: Mapping[str, str] | None = None,
         stdout_limit: int = STDOUT_LIMIT,
     ) -> Completed:
-        command = [self._python if self._python and argv[0] == "python3" else argv[0], *argv[1:]]
-        # The controller's own Python settings must not leak into the measured program.
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**clean, **(env or {})},
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise TransportError(f"{self.label}: '{command[0]}' can't be started: {error.strerror}") from error
+        process = self._start(argv, env, stderr=subprocess.PIPE)
         self._process = process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -105,11 +95,27 @@ class LocalConnection:
 
     def hold(self, argv: Sequence[str]) -> Held:
         """See :class:`harness.transport.base.Connection`."""
-        command = [self._python if self._python and argv[0] == "python3" else argv[0], *argv[1:]]
+        return _LocalHeld(self.label, self._start(argv, None, stderr=subprocess.DEVNULL, bufsize=0))
+
+    def _start(
+        self, argv: Sequence[str], env: Mapping[str, str] | None, *, stderr: int, bufsize: int = -1
+    ) -> subprocess.Popen[bytes]:
+        """A program as it would be started on a board: nothing of the user's Python gets into it, nor of ours."""
+        name = self._python if self._python and argv[0] == "python3" else argv[0]
+        kept = {k: v for k, v in os.environ.items() if k not in UNSET and not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
         try:
-            return _LocalHeld(self.label, command)
+            return subprocess.Popen(
+                [os.fsencode(name), *(word.encode("utf-8", "surrogateescape") for word in argv[1:])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**kept, **SETTINGS, **(env or {})},
+                cwd=FOLDER,
+                start_new_session=True,
+                bufsize=bufsize,
+            )
         except OSError as error:
-            raise TransportError(f"{self.label}: '{command[0]}' can't be started: {error.strerror}") from error
+            raise TransportError(f"{self.label}: '{name}' can't be started: {error.strerror}") from error
 
     def _feed(self, pipe: IO[bytes], stdin: bytes | Path | None, hold: bool) -> None:
         with contextlib.suppress(OSError, ValueError):  # the program may end without reading everything
@@ -129,16 +135,8 @@ class LocalConnection:
 
 
 class _LocalHeld:
-    def __init__(self, label: str, command: Sequence[str]) -> None:
-        self._label = label
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            bufsize=0,
-        )
+    def __init__(self, label: str, process: subprocess.Popen[bytes]) -> None:
+        self._label, self._process = label, process
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout

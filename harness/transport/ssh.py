@@ -3,47 +3,89 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
-import socket
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import paramiko
 
-from harness.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
-from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held
-from harness.transport.local import chunks
-from harness.transport.login import connect
+from harness.errors import ConnectionLostError, LoginShellError, TransportError, UnreachableError
+from harness.transport import place
+from harness.transport.base import STDOUT_LIMIT, Completed, Held
+from harness.transport.channel import Dialogue, ShellEndedError
+from harness.transport.login import Carried, connect
+from harness.transport.shell import Frame
 from harness.transport.target import SshTarget
 
-_CHUNK = 1 << 16
+#: Pauses before a session that was refused is asked for again, in seconds; from a later one on, a second connection may
+#: help.
+_REFUSED_S = (0.0, 0.05, 0.2, 0.5, 1.0, 1.0)
+_SECOND_LINK_S = 0.2
+
+#: Prints the home folder, if it is there. fish takes an umlaut in HOME for two letters where no locale is set; then the
+#: login shell's own environment (that of the shell above our own) has it right.
+_HOME = """
+if [ -n "$HOME" ] && [ ! -d "$HOME" ] && [ -n "$(printf %s "$HOME" | LC_ALL=C tr -d ' -~')" ]; then
+  login=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PPID/status")
+  HOME=$(tr '\\0' '\\n' <"/proc/$login/environ" | sed -n 's/^HOME=//p')
+fi
+[ -d "$HOME" ] && printf %s "$HOME"
+exit 0
+"""
 
 
 class SshConnection:
     """An open SSH connection.
 
+    Args:
+        folder: where the harness's files go on the board, absolute or beginning with ``~/``.
+
     Raises (on creation):
         UnreachableError, HostKeyError, AuthenticationError, TransportError.
+        LoginShellError: we are let in, and no command is run there.
+        PlaceError: there is no home folder.
     """
 
-    def __init__(self, target: SshTarget, *, connect_timeout_s: float = 20.0) -> None:
+    def __init__(self, target: SshTarget, *, folder: str | None = None, connect_timeout_s: float = 20.0) -> None:
         self.label = target.label
         self.sent_bytes = 0
-        self._fabric = connect(target, connect_timeout_s)
+        self._target, self._connect_s = target, connect_timeout_s
+        #: the second one is there only where the server allows one session at a time on each
+        self._links: list[Carried] = [connect(target, connect_timeout_s)]
+        self._closed = False
+        self._sh = "sh"
         try:
-            self.root = f"{self._home(connect_timeout_s * 3).rstrip('/')}/.cache/harness"
+            self.home = self._home()
+            self.root = place.folder(self.label, self.home, folder)
         except BaseException:
             self.close()  # nobody else has it yet
             raise
 
-    def _home(self, timeout_s: float) -> str:
-        home = self.run(["sh", "-c", 'printf %s "$HOME"'], timeout_s=timeout_s, stdout_limit=4096)
-        folder = home.check("asking for the home folder").stdout.decode("utf-8", "replace")
-        if not folder.startswith("/") or "\n" in folder or len(folder) > 1024:
-            raise TransportError(f"{self.label}: the home folder there is not a path")
-        return folder
+    def _home(self) -> str | None:
+        """The home folder, None where there is none; any bytes that are no UTF-8 are kept as surrogates."""
+        again: Completed | None = None
+        try:
+            done = self._ask_home()
+        except ShellEndedError:
+            # A start-up file may have lost PATH. Not so at once: a restricted shell takes no program with a slash.
+            self._sh = "/bin/sh"
+            with contextlib.suppress(ShellEndedError):
+                again = self._ask_home()
+            if again is None:
+                raise
+            done = again
+        found = done.check("asking for the home folder").stdout.decode("utf-8", "surrogateescape")
+        return found if found.startswith("/") and "\n" not in found else None
+
+    def _ask_home(self) -> Completed:
+        """The first words to a board. Its stdin is held until they are answered, to see who waits for it."""
+        given_s = self._start_s + 10
+        return self.run(["sh", "-c", _HOME], timeout_s=given_s, stdout_limit=4096, hold_stdin=True)
+
+    @property
+    def _start_s(self) -> float:
+        """Start-up files may take as long as logging in may."""
+        return self._connect_s * 3
 
     def run(
         self,
@@ -55,137 +97,77 @@ class SshConnection:
         env: Mapping[str, str] | None = None,
         stdout_limit: int = STDOUT_LIMIT,
     ) -> Completed:
-        assigned = [f"{key}={value}" for key, value in (env or {}).items()]
-        # Of a program that a signal ended, paramiko tells nothing; a shell tells 128 + the signal's number.
-        words = [*(["env", *assigned] if assigned else []), *argv]
-        command = shlex.join(["sh", "-c", '"$@"; exit $?', "sh", *words])
-        transport = self._fabric.client.get_transport()
-        if transport is None or not transport.is_active():
-            raise ConnectionLostError(f"{self.label}: the connection is gone")
         try:
-            channel = transport.open_session(timeout=30)
+            dialogue = self._begin(argv, env)
             try:
-                channel.settimeout(30)
-                channel.exec_command(command)
-                return self._drive(channel, argv[0], stdin, hold_stdin, timeout_s, stdout_limit)
+                return dialogue.drive(stdin, hold_stdin, timeout_s, stdout_limit, self._sent)
             finally:
-                channel.close()
+                dialogue.close()
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
 
     def hold(self, argv: Sequence[str]) -> Held:
         """See :class:`harness.transport.base.Connection`."""
-        transport = self._fabric.client.get_transport()
-        if transport is None or not transport.is_active():
-            raise ConnectionLostError(f"{self.label}: the connection is gone")
         try:
-            channel = transport.open_session(timeout=30)
-            channel.settimeout(30)
-            channel.exec_command(shlex.join(argv))
+            dialogue = self._begin(argv, None)
+            try:
+                dialogue.await_start(self._start_s)
+            except BaseException:
+                dialogue.close()
+                raise
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
-        return _SshHeld(self.label, channel)
+        return dialogue
 
-    def _drive(
-        self,
-        channel: paramiko.Channel,
-        name: str,
-        stdin: bytes | Path | None,
-        hold: bool,
-        timeout_s: float,
-        stdout_limit: int,
-    ) -> Completed:
-        """Feed stdin from a thread of its own; collect both outputs here until the exit status is in."""
-        writer = threading.Thread(target=self._feed, args=(channel, stdin, hold), daemon=True)
-        writer.start()
-        deadline = time.monotonic() + timeout_s
-        out, err = bytearray(), bytearray()
-        complained = 0
-        channel.settimeout(0.2)
-        arrived = threading.Event()  # with 64 boards, looking 50 times a second would keep half a core busy
-        channel.in_buffer.set_event(arrived)
-        channel.in_stderr_buffer.set_event(arrived)
-        while True:
-            done = channel.exit_status_ready()
-            moved = False
-            if channel.recv_stderr_ready():
-                chunk = channel.recv_stderr(_CHUNK)
-                err += chunk
-                del err[:-STDERR_KEEP]
-                complained += len(chunk)
-                moved = True
-            if done or channel.recv_ready():
-                with contextlib.suppress(socket.timeout):
-                    chunk = channel.recv(_CHUNK)
-                    out += chunk
-                    moved = moved or bool(chunk)
-            elif not moved:  # after the outputs' end, which sets the event for good, only the status is to come
-                (channel.status_event if channel.eof_received else arrived).wait(0.2)
-            if len(out) > stdout_limit:
-                raise OutputLimitError(f"{self.label}: '{name}' wrote over {stdout_limit} bytes")
-            if complained > STDERR_LIMIT:
-                raise OutputLimitError(f"{self.label}: '{name}' wrote over {STDERR_LIMIT} bytes to stderr")
-            if done and not moved:
-                break
-            if time.monotonic() > deadline:
-                raise RemoteTimeoutError(f"{self.label}: '{name}' did not end within {timeout_s:.0f} s")
-        writer.join(5)
-        status = channel.recv_exit_status()
-        if status == -1:
-            transport = channel.get_transport()
-            if transport is None or not transport.is_active():
-                raise ConnectionLostError(f"{self.label}: the connection broke while '{name}' ran")
-            err += b"\n(ended by a signal)"
-        return Completed(status, bytes(out), bytes(err))
-
-    def _feed(self, channel: paramiko.Channel, stdin: bytes | Path | None, hold: bool) -> None:
-        with contextlib.suppress(OSError, paramiko.SSHException):  # the reader in _drive tells what happened
-            for chunk in chunks(stdin):
-                sender = memoryview(chunk)
-                while sender:
-                    try:
-                        count = channel.send(bytes(sender[:32768]))
-                    except socket.timeout:  # noqa: UP041 - paramiko raises this very class
-                        if channel.closed:
-                            return
-                        continue
-                    if count == 0:
-                        return
-                    self.sent_bytes += count
-                    sender = sender[count:]
-            if not hold:
-                channel.shutdown_write()
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._fabric.close()
-
-
-class _SshHeld:
-    def __init__(self, label: str, channel: paramiko.Channel) -> None:
-        self._label, self._channel = label, channel
-
-    def line(self, timeout_s: float) -> bytes:
-        data = bytearray()
-        deadline = time.monotonic() + timeout_s
-        while not data.endswith(b"\n") and len(data) < 4096:
-            self._channel.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                byte = self._channel.recv(1)
-            except TimeoutError as error:
-                raise RemoteTimeoutError(f"{self._label}: no answer within {timeout_s:.0f} s") from error
-            if not byte:
-                raise ConnectionLostError(f"{self._label}: the program ended")
-            data += byte
-        return bytes(data.rstrip(b"\n"))
-
-    def write(self, data: bytes) -> None:
+    def _begin(self, argv: Sequence[str], env: Mapping[str, str] | None) -> Dialogue:
+        """A channel with a program on it."""
+        frame = Frame()
+        channel = self._session()
+        channel.settimeout(30)
         try:
-            self._channel.settimeout(30)
-            self._channel.sendall(data)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise ConnectionLostError(f"{self._label}: the program ended") from error
+            channel.exec_command(frame.command(argv, env, sh=self._sh))
+        except paramiko.SSHException as error:
+            transport = channel.get_transport()
+            channel.close()
+            if transport is None or not transport.is_active():
+                raise
+            raise LoginShellError(
+                f"{self.label}: the SSH server there refuses to run a command: {error}",
+                fix="the account must be allowed to run commands, not only to copy files",
+            ) from error
+        return Dialogue(channel, frame, self.label, argv[0], self._start_s)
+
+    def _session(self) -> paramiko.Channel:
+        """A new session. A server may still be busy with closing the last one, so a refused one is asked for again;
+        where the server allows one at a time (``MaxSessions 1``) and that is the lease's, on a connection of its own.
+        """
+        refused: Exception | None = None
+        for pause in _REFUSED_S:
+            time.sleep(pause)
+            for link in reversed(self._links):
+                transport = link.client.get_transport()
+                if transport is None or not transport.is_active():
+                    raise ConnectionLostError(f"{self.label}: the connection is gone")
+                try:
+                    channel: paramiko.Channel = transport.open_session(timeout=30)
+                    return channel
+                except paramiko.ChannelException as error:
+                    refused = error
+            if len(self._links) == 1 and pause >= _SECOND_LINK_S and not self._closed:
+                try:
+                    self._links.append(connect(self._target, self._connect_s))
+                except UnreachableError as error:
+                    raise ConnectionLostError(f"{self.label}: {error.message}") from error
+        raise TransportError(
+            f"{self.label}: the SSH server there allows no further session: {refused}",
+            fix="set 'MaxSessions 10' (OpenSSH's default) in its sshd_config",
+        ) from refused
+
+    def _sent(self, count: int) -> None:
+        self.sent_bytes += count
 
     def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._channel.close()
+        self._closed = True
+        for link in self._links:
+            with contextlib.suppress(Exception):
+                link.close()

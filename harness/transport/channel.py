@@ -1,0 +1,272 @@
+"""One program on one SSH channel: what goes in, what comes out, and whether the login shell let it start at all."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import paramiko
+
+from harness.errors import (
+    ConnectionLostError,
+    LoginShellError,
+    OutputLimitError,
+    RemoteCommandError,
+    RemoteTimeoutError,
+)
+from harness.safetext import clean, plain
+from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, Completed
+from harness.transport.local import chunks
+from harness.transport.shell import Frame
+
+#: What goes wrong is told by our errors; Python would print a library's log where nobody takes it.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+_CHUNK = 1 << 16
+_LINE_BYTES = 4096
+#: A start-up file may print this much before our program starts.
+_NOISE_LIMIT = 1 << 20
+#: After its last word, a program's exit status and the rest of its stderr come within this time, or nobody waits.
+_GRACE_S = 1.0
+#: A start-up file that reads its input goes on when that has ended.
+_AFTER_EOF_S = 2.0
+
+
+class ShellEndedError(LoginShellError):
+    """It did not wait for anything: another command may do."""
+
+
+class Dialogue:
+    """A command on a channel.
+
+    Args:
+        name: the program's, for messages.
+        start_s: how long the login shell's start-up files may take.
+    """
+
+    def __init__(self, channel: paramiko.Channel, frame: Frame, label: str, name: str, start_s: float) -> None:
+        self.channel, self.frame, self.label, self.name, self.start_s = channel, frame, label, name, start_s
+        self.out, self.noise, self.err = bytearray(), bytearray(), bytearray()
+        self.status: int | None = None
+        self._started = False
+        self._complained = 0
+        self._out_limit = _NOISE_LIMIT
+        self._arrived = threading.Event()  # with 64 boards, looking 50 times a second would keep half a core busy
+        channel.in_buffer.set_event(self._arrived)
+        channel.in_stderr_buffer.set_event(self._arrived)
+
+    # -- a program that is run to its end
+
+    def drive(
+        self, stdin: bytes | Path | None, hold: bool, timeout_s: float, limit: int, sent: Callable[[int], None]
+    ) -> Completed:
+        """Feed stdin from a thread of its own; collect both outputs here until the exit status is in.
+
+        Nothing is fed before the program starts: a start-up file that reads its input would take it away.
+        """
+        self._out_limit = limit
+        deadline = time.monotonic() + timeout_s
+        writer = threading.Thread(target=self._feed, args=(stdin, hold, sent), daemon=True)
+        self.await_start(min(timeout_s, self.start_s))
+        writer.start()
+        self._await_end(deadline, timeout_s)
+        writer.join(5)
+        status = self.status if self.status is not None else self._exit_status()
+        return Completed(status, bytes(self.out), self.frame.inside(bytes(self.err)))
+
+    def await_start(self, timeout_s: float) -> None:
+        """Read until the program has started.
+
+        Raises:
+            LoginShellError: the login shell ended, or waits for something, without having started it.
+            ConnectionLostError: the connection broke.
+        """
+        deadline = time.monotonic() + timeout_s
+        ended_input = False
+        while not self._started:
+            done = self.channel.exit_status_ready() or self.channel.closed
+            if self._pump(done):
+                continue
+            if done:
+                raise self._not_started()
+            if time.monotonic() > deadline:
+                if ended_input:
+                    raise self._stuck(timeout_s)
+                ended_input = True
+                self._end_input()
+                deadline = time.monotonic() + _AFTER_EOF_S
+            self._wait()
+        if ended_input:
+            raise self._waits_for_input()
+
+    def _await_end(self, deadline: float, timeout_s: float) -> None:
+        patience = 0.0
+        while True:
+            done = self.channel.exit_status_ready() or self.channel.closed
+            moved = self._pump(done)
+            if done and not moved:
+                return
+            if self.status is not None:
+                patience = patience or time.monotonic() + _GRACE_S
+                if time.monotonic() > patience:
+                    return
+            if not moved:
+                self._wait()
+            if time.monotonic() > deadline:
+                raise RemoteTimeoutError(f"{self.label}: '{self.name}' did not end within {timeout_s:.0f} s")
+
+    def _exit_status(self) -> int:
+        """Where no end came: ``sh`` itself, or the connection, has gone."""
+        if self.channel.exit_status_ready() and (status := self.channel.recv_exit_status()) != -1:
+            return status
+        transport = self.channel.get_transport()
+        if transport is None or not transport.is_active():
+            raise ConnectionLostError(f"{self.label}: the connection broke while '{self.name}' ran")
+        self.err += b"\n(ended by a signal)"
+        return -1
+
+    # -- a program that stays
+
+    def line(self, timeout_s: float) -> bytes:
+        """The next line of its output, at most 4096 bytes, without its end."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            at = self.out.find(b"\n", 0, _LINE_BYTES)
+            if at >= 0 or len(self.out) >= _LINE_BYTES:
+                line = bytes(self.out[: at if at >= 0 else _LINE_BYTES])
+                del self.out[: at + 1 if at >= 0 else _LINE_BYTES]
+                return line
+            done = self.channel.exit_status_ready() or self.channel.closed
+            if self._pump(done):
+                continue
+            if self.status is not None:
+                raise RemoteCommandError(f"{self.label}: '{self.name}' ended with status {self.status}{self.words()}")
+            if done:
+                raise ConnectionLostError(f"{self.label}: the program ended{self.words()}")
+            if time.monotonic() > deadline:
+                raise RemoteTimeoutError(f"{self.label}: no answer within {timeout_s:.0f} s")
+            self._wait()
+
+    def write(self, data: bytes) -> None:
+        try:
+            self.channel.settimeout(30)
+            self.channel.sendall(data)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise ConnectionLostError(f"{self.label}: the program ended") from error
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self.channel.close()
+
+    # -- what comes
+
+    def _wait(self) -> None:
+        """For more to come. After the outputs' end, which sets their event for good, only the status is to come."""
+        (self.channel.status_event if self.channel.eof_received else self._arrived).wait(0.2)
+
+    def _pump(self, done: bool) -> bool:
+        """Read what has come; whether there was any. ``done``: the exit status is there, so the rest comes at once."""
+        moved = False
+        self.channel.settimeout(0.2)
+        if self.channel.recv_stderr_ready():
+            chunk = self.channel.recv_stderr(_CHUNK)
+            self._complained += len(chunk)
+            self.err += chunk
+            del self.err[:-STDERR_KEEP]
+            moved = True
+        if done or self.channel.recv_ready():
+            with contextlib.suppress(socket.timeout):
+                chunk = self.channel.recv(_CHUNK)
+                self._take(chunk)
+                moved = moved or bool(chunk)
+        if self._complained > STDERR_LIMIT:
+            raise OutputLimitError(f"{self.label}: '{self.name}' wrote over {STDERR_LIMIT} bytes to stderr")
+        return moved
+
+    def _take(self, chunk: bytes) -> None:
+        """Sort stdout's bytes: before the beginning, the program's, after the end."""
+        if self.status is not None:
+            return
+        if not self._started:
+            self.noise += chunk
+            before, mark, rest = bytes(self.noise).partition(self.frame.begin)
+            if not mark:
+                if len(self.noise) > _NOISE_LIMIT:
+                    raise OutputLimitError(
+                        f"{self.label}: its login shell wrote over {_NOISE_LIMIT} bytes before '{self.name}' started"
+                    )
+                return
+            self.noise[:] = before
+            self._started = True
+            chunk = rest
+        seen = max(0, len(self.out) - self.frame.end_bytes)
+        self.out += chunk
+        if found := self.frame.end.search(self.out, seen):
+            self.status = int(found[1])
+            del self.out[found.start() :]
+        if len(self.out) > self._out_limit + (0 if self.status is not None else self.frame.end_bytes):
+            raise OutputLimitError(f"{self.label}: '{self.name}' wrote over {self._out_limit} bytes")
+
+    # -- what goes
+
+    def _feed(self, stdin: bytes | Path | None, hold: bool, sent: Callable[[int], None]) -> None:
+        with contextlib.suppress(OSError, paramiko.SSHException):  # the reader tells what happened
+            for chunk in chunks(stdin):
+                sender = memoryview(chunk)
+                while sender:
+                    try:
+                        count = self.channel.send(bytes(sender[:32768]))
+                    except socket.timeout:  # noqa: UP041 - paramiko raises this very class
+                        if self.channel.closed:
+                            return
+                        continue
+                    if count == 0:
+                        return
+                    sent(count)
+                    sender = sender[count:]
+            if not hold:
+                self.channel.shutdown_write()
+
+    def _end_input(self) -> None:
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self.channel.shutdown_write()
+
+    # -- a login shell that didn't
+
+    def words(self) -> str:
+        """What the board said, as the end of a message: outside of the frame, and on stderr."""
+        said = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
+        text = clean(plain(said.decode("utf-8", "replace")).strip()[-800:], 800)
+        return f": {text}" if text else ""
+
+    def _not_started(self) -> Exception:
+        transport = self.channel.get_transport()
+        if transport is None or not transport.is_active():
+            return ConnectionLostError(f"{self.label}: the connection broke before '{self.name}' began{self.words()}")
+        status = self.channel.recv_exit_status() if self.channel.exit_status_ready() else -1
+        how = f"ended with status {status}" if status >= 0 else "ended"
+        said = self.words() or ", without a word"
+        return ShellEndedError(
+            f"{self.label}: the login shell there {how} and did not run our command{said}",
+            fix="does 'ssh HOST true' work by hand? A start-up file (.bashrc, .cshrc...) must not end with 'exit' or "
+            "start another shell there, and the account must be allowed to run commands",
+        )
+
+    def _stuck(self, seconds: float) -> LoginShellError:
+        return LoginShellError(
+            f"{self.label}: the login shell there did not run our command within {seconds:.0f} s{self.words()}",
+            fix="what do its start-up files (.bashrc, .profile, .cshrc...) wait for? 'ssh HOST true' shows it",
+        )
+
+    def _waits_for_input(self) -> LoginShellError:
+        self._started = False  # by our end of the input; what was said before it tells more
+        files = "a start-up file of the login shell there (.bashrc, .cshrc...)"
+        return LoginShellError(
+            f"{self.label}: {files} waits for input{self.words()}",
+            fix="let it ask only in a terminal: begin it with  case $- in *i*) ;; *) return ;; esac",
+        )

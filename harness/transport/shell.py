@@ -1,0 +1,93 @@
+"""What is sent to a board's login shell: one form that every shell takes, and a frame around what the program says.
+
+The login shell may be any (bash, zsh, fish, csh...), and its start-up files may print what they like. So it is only
+asked to start ``sh`` with words that no shell reads anything into. Everything else is said to that ``sh``. It prints a
+random word before and after the program's output. What lies outside is the login shell's, not the program's.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+
+#: Set for every program on a board, so that the user's locale and packages don't matter and an environment is always
+#: the same. Where there is no C.UTF-8, Python 3.7 and newer take UTF-8 by the second one.
+SETTINGS = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
+
+#: Taken away: what changes a shell, Python or a tool. Of Python all variables that its manual names (to 3.14).
+_SHELL = ("ENV", "BASH_ENV", "CDPATH", "GLOBIGNORE", "POSIXLY_CORRECT", "GREP_OPTIONS", "GREP_COLOR", "TAR_OPTIONS")
+_LOCALE = ("LANG", "LANGUAGE", "LC_CTYPE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LC_COLLATE")
+#: These differ between two connections, and the size of the environment moves a program's stack.
+_SESSION = ("SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "SSH_ORIGINAL_COMMAND", "XDG_SESSION_ID")
+_PYTHON = (
+    "ASYNCIODEBUG BREAKPOINT CASEOK COERCECLOCALE DEBUG DEVMODE DONTWRITEBYTECODE DUMPREFS EXECUTABLE FAULTHANDLER "
+    "HASHSEED HOME INSPECT INTMAXSTRDIGITS IOENCODING LEGACYWINDOWSFSENCODING MALLOC MALLOCSTATS NODEBUGRANGES "
+    "NOUSERSITE OPTIMIZE PATH PERFSUPPORT PLATLIBDIR PROFILEIMPORTTIME PYCACHEPREFIX SAFEPATH STARTUP THREADDEBUG "
+    "TRACEMALLOC UNBUFFERED USERBASE UTF8 VERBOSE WARNDEFAULTENCODING WARNINGS _BASIC_REPL _COLORS "
+    "_CONTEXT_AWARE_WARNINGS _CPU_COUNT _DISABLE_REMOTE_DEBUG _FROZEN_MODULES _GIL _HISTORY _JIT _PERF_JIT_SUPPORT "
+    "_PRESITE _THREAD_INHERIT_CONTEXT _TLBC"
+)
+UNSET = (*_SHELL, *_LOCALE, *_SESSION, *(f"PYTHON{name}" for name in _PYTHON.split()))
+
+#: A file called like a Python module may lie in the home folder, where an SSH session starts; here none does.
+FOLDER = "/"
+
+#: Programs are also looked for here: a start-up file may have replaced PATH.
+_ALSO_PATH = "/usr/local/bin:/usr/bin:/bin"
+_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-=,:")
+#: The original csh takes no word above 4,096 characters.
+_WORD_CHARS = 800
+
+
+class Frame:
+    """The random word around one program's output, and the command that makes ``sh`` print it."""
+
+    def __init__(self) -> None:
+        self.word = secrets.token_hex(8)
+        self.begin = f"{self.word}<\n".encode()
+        self.end = re.compile(f"{self.word}>(\\d{{1,3}})\n".encode())
+        #: no end is longer than this
+        self.end_bytes = len(self.word) + 5
+
+    def command(self, argv: Sequence[str], env: Mapping[str, str] | None = None, *, sh: str = "sh") -> str:
+        """The line for the login shell. Characters beyond UTF-8 in ``argv`` are surrogates, as in :func:`os.fsdecode`.
+
+        ``env`` is for the program alone; ``sh`` says 128 and the signal's number where a signal ended it.
+        """
+        given = [f"{key}={shlex.quote(value)}" for key, value in {**SETTINGS, **(env or {})}.items()]
+        script = "; ".join(
+            (
+                f"unset {' '.join(UNSET)}",
+                f'PATH="${{PATH:+$PATH:}}{_ALSO_PATH}"',
+                "export PATH",
+                "umask 077",
+                f"cd {FOLDER}",
+                f"printf '{self.word}<\\n'",
+                f"printf '{self.word}<\\n' >&2",
+                f"{' '.join(['env', *given])} {shlex.join(argv)}",
+                "set -- $?",
+                f"printf '{self.word}>%d\\n' \"$1\"",
+                f"printf '{self.word}>%d\\n' \"$1\" >&2",
+                'exit "$1"',
+            )
+        )
+        return " ".join([sh, "-c", """'eval "$(printf %b "$@")"'""", "sh", *map(_quoted, _pieces(script))])
+
+    def inside(self, said: bytes) -> bytes:
+        """What of ``said`` is between the two marks; all of it where a mark was cut off."""
+        said = said.rpartition(self.begin)[2]
+        found = self.end.search(said)
+        return said[: found.start()] if found else said
+
+
+def _pieces(script: str) -> list[str]:
+    """The script for printf's ``%b``: safe characters as they are, all other bytes in octal; in words of some size."""
+    coded = [chr(b) if b in _SAFE else f"\\0{b:03o}" for b in script.encode("utf-8", "surrogateescape")]
+    per_word = _WORD_CHARS // 5
+    return ["".join(coded[at : at + per_word]) for at in range(0, len(coded), per_word)]
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'"
