@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import select
+import stat
 import tempfile
 from pathlib import Path
 
-from harness.errors import StoreError
+from harness.errors import ConfigError, StoreError
 
 _CHUNK = 1 << 20
+#: Some programs take a while before they print a device list.
+_PIPE_WAIT_S = 30
 
 
 def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
@@ -46,6 +51,59 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def read_text(path: Path, limit: int) -> str:
+    """A text file that a user names: UTF-8 whatever the locale, with or without a byte order mark.
+
+    Raises:
+        ConfigError: it isn't there, is no text, or is larger than ``limit`` bytes. A pipe that nobody writes into is
+            not waited for.
+    """
+    name = str(path)
+    try:
+        data = _read_some(path, limit + 1)
+    except FileNotFoundError as error:
+        raise ConfigError("not there", file=name, fix="name your list with --devices FILE") from error
+    except IsADirectoryError as error:
+        raise ConfigError("is a folder", file=name, fix="name the file in it") from error
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", file=name) from error
+    if len(data) > limit:
+        raise ConfigError(f"is over {limit >> 20} MiB", file=name, fix="is it the right file?")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigError("is UTF-16", file=name, line=1, fix="save it as UTF-8")
+    if b"\0" in data:
+        raise ConfigError("is no text file", file=name, line=data[: data.index(0)].count(b"\n") + 1)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError("is not UTF-8", file=name, line=line, fix="save it as UTF-8") from error
+
+
+def _read_some(path: Path, limit: int) -> bytes:
+    """At most ``limit`` bytes of a file, or of a pipe somebody writes into (``<(...)`` of a shell, ``/dev/stdin``)."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb", buffering=0) as handle:
+        kind = os.fstat(fd).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(kind) and not stat.S_ISFIFO(kind):
+            raise OSError(errno.EINVAL, "neither a file nor a pipe")
+        data = b""
+        while len(data) < limit:
+            more = handle.read(min(limit - len(data), _CHUNK))
+            if more is None:  # a writer is there and has nothing yet
+                if not select.select([fd], [], [], _PIPE_WAIT_S)[0]:
+                    raise OSError(errno.ETIMEDOUT, f"a pipe into which nobody wrote for {_PIPE_WAIT_S} s")
+                continue
+            if not more:
+                break
+            data += more
+        if stat.S_ISFIFO(kind) and not data:
+            raise OSError(errno.ENODATA, "a pipe into which nobody writes")
+        return data
 
 
 def sha256_bytes(data: bytes) -> str:
