@@ -143,6 +143,7 @@ def _findings(
         published_sequences=reading.published_sequences,
         duplicates=duplicates,
         left_out=dict(sorted(faults.left_out.items())),
+        found=reading.found,
         usage=reading.usage,
         faults=in_order(faults.all),
     )
