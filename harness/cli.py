@@ -13,6 +13,7 @@ import typer
 
 from harness import __version__
 from harness.errors import HarnessError, UsageError
+from harness.safetext import plain, print_anything
 
 app = typer.Typer(
     add_completion=False,
@@ -257,13 +258,12 @@ def print_answer(answer: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point: every error becomes one line and an exit code."""
+    print_anything()
     try:
         app()
     except HarnessError as error:
         if os.environ.get("HARNESS_DEBUG"):
             raise
-        from harness.safetext import plain
-
         print(plain(f"harness: {error}"), file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:

@@ -24,7 +24,8 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None
     Raises:
         StoreError: the disk is full, the folder can't be written...; the old file is untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
+    # a file's name that is no UTF-8 may be part of a text; nothing that is finished is lost for it
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)

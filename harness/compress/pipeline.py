@@ -172,7 +172,7 @@ def _aim(
     """
     stored = folder / "aim.txt"
     if stored.exists():
-        return float(stored.read_text())
+        return float(stored.read_text(encoding="utf-8"))
     channels = trace(teacher)
     scores = _scores(teacher, channels, epoch, budget, seed)
     costs = plan.CostModel(teacher, channels, lanes=budget.lanes)

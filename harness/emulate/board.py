@@ -186,7 +186,7 @@ def _board(
 def _runs(pid: int) -> bool:
     """Whether a process exists and is more than an exit status waiting to be read (proc(5), field 3)."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
     except OSError:
         return False
     return state not in "ZX"

@@ -78,7 +78,7 @@ def _first_line() -> bytes:
 def _own_folder(live: Path) -> tuple[Path, int]:
     """A new folder for one board and the open file that locks it; leftovers of killed guards are removed first."""
     live.mkdir(parents=True, exist_ok=True)
-    with (live / ".lock").open("a") as everything:
+    with (live / ".lock").open("a", encoding="utf-8") as everything:
         # nobody sweeps while a folder is there and not yet locked
         fcntl.flock(everything, fcntl.LOCK_EX)
         for left in live.glob("board-*"):
@@ -91,7 +91,7 @@ def _own_folder(live: Path) -> tuple[Path, int]:
 
 def _sweep(folder: Path) -> None:
     """Remove a board's folder unless a live guard or QEMU holds its lock."""
-    with contextlib.suppress(OSError), (folder / "lock").open("a") as lock:
+    with contextlib.suppress(OSError), (folder / "lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -146,7 +146,9 @@ class _Guard:
         else:
             _say(event="failed", message="QEMU found no free port on 127.0.0.1", fix=None)
             return 1
-        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.order['host_key']}\n")
+        (self.folder / "known_hosts").write_text(
+            f"[127.0.0.1]:{self.port} {self.order['host_key']}\n", encoding="utf-8"
+        )
         _say(
             event="started",
             port=self.port,

@@ -82,7 +82,7 @@ def ensure_image(progress: Progress | None = None) -> Image:
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold an exclusive lock on the file ``path``; ``waiting`` is called once if somebody else has it."""
-    with path.open("a") as handle:
+    with path.open("a", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -93,7 +93,7 @@ def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
 
 
 def _load(folder: Path, digest: str) -> Image:
-    facts = json.loads((folder / "image.json").read_text())
+    facts = json.loads((folder / "image.json").read_text(encoding="utf-8"))
     return Image(
         digest=digest,
         folder=folder,
@@ -130,9 +130,9 @@ def _build(images: Path, digest: str, say: Progress) -> None:
         _file_system(tree, done / "root.img")
         identity = done / "id_ed25519"
         identity.touch(mode=0o600)
-        identity.write_text(client_private)
+        identity.write_text(client_private, encoding="utf-8")
         facts = {"host_key": public.rsplit(" ", 2)[0], "packages": packages, "suite": recipe.SUITE}
-        (done / "image.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        (done / "image.json").write_text(json.dumps(facts, indent=1, sort_keys=True), encoding="utf-8")
         for path in done.iterdir():
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
@@ -155,7 +155,7 @@ def _key_pair(comment: str) -> tuple[str, str]:
 
 def _initramfs(tree: Path, boot: Path) -> bytes:
     """Just enough to find the disks: busybox, virtio modules, a script. Not compressed: QEMU is slow at unpacking."""
-    built_in = (boot / "modules/modules.builtin").read_text().splitlines()
+    built_in = (boot / "modules/modules.builtin").read_text(encoding="utf-8").splitlines()
     entries: list[tuple[str, int, bytes]] = [
         (folder, stat.S_IFDIR | 0o755, b"") for folder in ("bin", "dev", "sys", "root", "modules")
     ]

@@ -179,7 +179,7 @@ def _state_file(name: str) -> Path:
 def _read(state: Path) -> Standing | None:
     """The board a state file tells of; None, and the file removed, when that board is gone."""
     try:
-        board = Standing(**json.loads(state.read_text()))
+        board = Standing(**json.loads(state.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError):
@@ -193,7 +193,7 @@ def _read(state: Path) -> Standing | None:
 def _started(pid: int) -> int | None:
     """When process ``pid`` started, in clock ticks since boot (proc(5), stat field 22); None when there is none."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
     return None if fields[0] == "Z" else int(fields[19])

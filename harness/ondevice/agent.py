@@ -183,7 +183,7 @@ def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
     token takes the lock from the process it started before.
     """
     os.makedirs(root, mode=0o700, exist_ok=True)
-    handle = open(os.path.join(root, "lease"), "a+")
+    handle = open(os.path.join(root, "lease"), "a+", encoding="utf-8")
     if not locked(handle):
         handle.seek(0)
         words = handle.read(300).split("\n")

@@ -413,7 +413,7 @@ class OnnxModel(object):
             session.run(None, {self.input.name: inputs[0]})  # from cold: not counted below
             for value in inputs[:20]:
                 session.run(None, {self.input.name: value})
-            with open(session.end_profiling()) as handle:
+            with open(session.end_profiling(), encoding="utf-8") as handle:
                 events = json.loads(handle.read(64 << 20))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -445,7 +445,7 @@ class OnnxModel(object):
         if self.trace is None:
             return {"applied": names.get(listed[0], listed[0]), "how": how}
         try:
-            with open(self.session.end_profiling()) as handle:
+            with open(self.session.end_profiling(), encoding="utf-8") as handle:
                 nodes = by_node(json.loads(handle.read(64 << 20)), 1)
         finally:
             shutil.rmtree(self.trace, ignore_errors=True)
@@ -698,7 +698,7 @@ def clear(path: str) -> None:
 
 def write_result(path: str, answer: Dict[str, Any]) -> None:
     part = path + ".part"
-    with open(part, "w") as handle:
+    with open(part, "w", encoding="utf-8") as handle:
         json.dump(answer, handle)
         handle.flush()
         os.fsync(handle.fileno())
@@ -714,7 +714,7 @@ def main() -> None:
         job = json.loads(sys.stdin.buffer.readline().decode("utf-8"))
         threading.Thread(target=watch_stdin, daemon=True).start()
     else:
-        with open(options.job) as handle:
+        with open(options.job, encoding="utf-8") as handle:
             job = json.load(handle)
     try:
         clear(options.result)

@@ -68,7 +68,7 @@ class Platform:
 @cache
 def table() -> tuple[Bundle, ...]:
     """All rows of wheels.json."""
-    rows = json.loads(resources.files("harness.provision").joinpath("wheels.json").read_text())["rows"]
+    rows = json.loads(resources.files("harness.provision").joinpath("wheels.json").read_text(encoding="utf-8"))["rows"]
     return tuple(
         Bundle(
             row["runtime"],
@@ -164,10 +164,14 @@ def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
         for tag in wheel.platforms:
             command += ["--platform", tag]
         pinned = Path(work) / "requirements.txt"
-        pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
+        pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
         try:
             done = subprocess.run(
-                [*command, "--require-hashes", "-r", str(pinned)], capture_output=True, text=True, timeout=900
+                [*command, "--require-hashes", "-r", str(pinned)],
+                capture_output=True,
+                timeout=900,
+                encoding="utf-8",
+                errors="replace",
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise ProvisionError(f"{wheel.file}: pip can't be run: {error}") from error
@@ -186,6 +190,6 @@ def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """One downloader at a time, also across processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with path.open("w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -173,7 +173,7 @@ class _State:
         path = self.folder / "state.json"
         if not path.exists():
             return
-        kept = json.loads(path.read_text())
+        kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["key"] != self.key:  # another recipe, seed or split: start over
             return
         self.history = kept["history"]
