@@ -11,7 +11,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from harness.errors import ConfigError, StoreError
+from harness.errors import ConfigError, StoreError, UsageError
 
 _CHUNK = 1 << 20
 #: Some programs take a while before they print a device list.
@@ -43,6 +43,30 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"{path}: can't be written: {error.strerror}", fix="free space or check the folder") from error
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Look whether files can be put into a folder, before work begins that ends with that; the folder isn't made.
+
+    Args:
+        option: by which the user named it, for the message.
+
+    Raises:
+        UsageError: it, or the nearest folder above it that is there, takes no files.
+    """
+    there = folder.absolute()
+    try:
+        while not os.path.lexists(there) and there != there.parent:
+            there = there.parent
+        if not there.is_dir():
+            raise UsageError(f"{option} {folder}: {there} is no folder", fix="name another one")
+        with tempfile.TemporaryFile(prefix=".harness-", dir=there):
+            pass
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(
+            f"{option} {folder}: nothing can be written in {there}: {why}", fix="name another one"
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:
