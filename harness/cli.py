@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from harness import __version__
-from harness.errors import HarnessError, UsageError
+from harness.errors import EmulatorError, HarnessError, UsageError
 from harness.safetext import plain, print_anything
 
 app = typer.Typer(
@@ -235,7 +235,10 @@ def emulate_ssh(board: str, command: Annotated[list[str] | None, typer.Argument(
     from harness.emulate import ssh_argv
 
     argv = ssh_argv(board)
-    os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606
+    try:
+        os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606
+    except OSError as error:
+        raise EmulatorError(f"{argv[0]} can't be started: {error.strerror}") from error
 
 
 @data_app.command("check")

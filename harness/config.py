@@ -15,8 +15,9 @@ from harness import sshnames
 from harness.boards import FAMILIES, BoardFamily
 from harness.devicekeys import device_name, file_name, optional, sample_count, several, whole_from
 from harness.deviceslist import check_shape, explain, nearest
-from harness.errors import ConfigError
+from harness.errors import ConfigError, UsageError
 from harness.fsio import read_text
+from harness.paths import expanded
 from harness.scalars import text, yes_or_no
 from harness.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.thresholds import Thresholds
@@ -172,15 +173,11 @@ def _resolve_paths(device: Device, base: Path, lines: Mapping[Location, int], fi
         if given is None:
             continue
         try:
-            update[key] = base / given.expanduser()
-        except RuntimeError as error:
+            update[key] = base / expanded(given, f"'{key}' for device '{device.name}':")
+        except UsageError as error:
             at: Location = ("devices", index, key)
-            raise ConfigError(
-                f"'{key}: {given}' for device '{device.name}': whose home folder '{given.parts[0]}' is can't be told",
-                file=file,
-                line=line_of(lines, at if at in lines else ("defaults", key)),
-                fix="write the whole path" + (", or set HOME" if given.parts[0] == "~" else ""),
-            ) from error
+            line = line_of(lines, at if at in lines else ("defaults", key))
+            raise ConfigError(error.message, file=file, line=line, fix=error.fix) from error
     return device.model_copy(update=update)
 
 

@@ -45,7 +45,7 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None
         raise StoreError(f"{path}: can't be written: {error.strerror}", fix="free space or check the folder") from error
 
 
-def check_folder(folder: Path, option: str) -> None:
+def check_folder(folder: Path, option: str, *, fix: str = "name another one") -> None:
     """Look whether files can be put into a folder, before work begins that ends with that; the folder isn't made.
 
     Args:
@@ -59,14 +59,12 @@ def check_folder(folder: Path, option: str) -> None:
         while not os.path.lexists(there) and there != there.parent:
             there = there.parent
         if not there.is_dir():
-            raise UsageError(f"{option} {folder}: {there} is no folder", fix="name another one")
+            raise UsageError(f"{option} {folder}: {there} is no folder", fix=fix)
         with tempfile.TemporaryFile(prefix=".harness-", dir=there):
             pass
     except OSError as error:
         why = error.strerror or str(error)
-        raise UsageError(
-            f"{option} {folder}: nothing can be written in {there}: {why}", fix="name another one"
-        ) from error
+        raise UsageError(f"{option} {folder}: nothing can be written in {there}: {why}", fix=fix) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,7 +9,6 @@ ended when a new one is granted.
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import secrets
@@ -17,6 +16,7 @@ import socket
 import time
 
 from harness.errors import BoardError, LeaseError
+from harness.paths import user_name
 from harness.provision.probe import agent_source
 from harness.safetext import clean
 from harness.transport.base import Connection, Held
@@ -27,7 +27,7 @@ MARGIN_S = 120.0
 
 def owner() -> str:
     """Who we are, for the message another controller shows."""
-    return f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
+    return f"{user_name()}@{socket.gethostname()} pid {os.getpid()}"
 
 
 class Lease:

@@ -147,6 +147,8 @@ def launch(
     try:
         facts = _started(guard, name, started + timeout_s)
         board = _board(name, family, clock, image, guard, facts)
+        if facts.get("lost"):
+            say(f"{name}: what was stored on the board is lost ({facts['lost']}); its storage is new")
         if not board.store_is_persistent:
             say(f"{name}: another board of this name is up; this one's storage is thrown away afterwards")
         _wait_for_login(board, guard, started + timeout_s)

@@ -51,7 +51,12 @@ def main() -> int:
     state = Path(order["state"]) if order.get("state") else None
     folder: Path | None = None
     try:
-        folder, lock = _own_folder(live)
+        try:
+            folder, lock = _own_folder(live)
+        except OSError as error:
+            fix = "free space, or set HARNESS_CACHE to a folder of your own"
+            _say(event="failed", message=f"{live} can't be used: {error.strerror or error}", fix=fix)
+            return 1
         return _Guard(order, folder, lock).run()
     except HarnessError as error:
         _say(event="failed", message=error.message, fix=error.fix)
@@ -158,6 +163,7 @@ class _Guard:
             log=str(self.log),
             known_hosts=str(self.folder / "known_hosts"),
             persistent=self.store.persistent,
+            lost=self.store.lost,
         )
         try:
             self._watch()

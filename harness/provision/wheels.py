@@ -147,11 +147,17 @@ def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> l
     paths = []
     for wheel in bundle.wheels:
         path = folder / wheel.sha256 / wheel.file
-        with _locked(folder / f"{wheel.sha256}.lock"):
-            if not path.is_file() or path.stat().st_size != wheel.size_bytes or sha256_file(path) != wheel.sha256:
-                if progress:
-                    progress(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
-                _download(wheel, bundle, path)
+        try:
+            with _locked(folder / f"{wheel.sha256}.lock"):
+                if not path.is_file() or path.stat().st_size != wheel.size_bytes or sha256_file(path) != wheel.sha256:
+                    if progress:
+                        progress(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
+                    _download(wheel, bundle, path)
+        except OSError as error:
+            raise ProvisionError(
+                f"{wheel.file}: the cache {folder} can't be used: {error.strerror or error}",
+                fix="free space, or set HARNESS_CACHE to a folder of your own",
+            ) from error
         paths.append(path)
     return paths
 

@@ -216,13 +216,14 @@ class _State:
         return found
 
     def _read_best(self, path: Path) -> list[Any]:
-        """The weights in a file; the model's own stay as they are."""
-        own = self.model.get_weights()
+        """The weights in a file. The model stays as it is, and its optimizer, whose state Keras reads there, too."""
+        own = [np.array(variable) for variable in self._variables()]
         try:
             self.model.load_weights(path)
             return list(self.model.get_weights())
         finally:
-            self.model.set_weights(own)
+            for variable, array in zip(self._variables(), own, strict=True):
+                variable.assign(array)
 
     def add(self, epoch: int, accuracy: float, loss: float, train_loss: float, started: float) -> None:
         self.history.append({"accuracy": accuracy, "loss": loss, "train_loss": train_loss})
