@@ -25,8 +25,11 @@ def cache_dir() -> Path:
     override = os.environ.get("HARNESS_CACHE")
     if override:
         return expanded(Path(override), "HARNESS_CACHE").absolute()
-    folder = Path(platformdirs.user_cache_dir("edge-harness"))
-    if not folder.is_absolute():  # "~" stays where nobody knows the home folder
+    try:
+        folder = Path(platformdirs.user_cache_dir("edge-harness"))
+    except RuntimeError:  # what newer versions do where nobody knows the home folder
+        folder = Path("~")
+    if not folder.is_absolute():  # older ones leave "~" in the name
         raise UsageError(
             f"user {user_name()} has no home folder, so there is no place for the cache",
             fix="set HARNESS_CACHE to a folder, or HOME",
