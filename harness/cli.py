@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from harness import __version__
-from harness.errors import HarnessError, UsageError
+from harness.errors import EmulatorError, HarnessError, UsageError
+from harness.safetext import plain, print_anything
 
 app = typer.Typer(
     add_completion=False,
@@ -234,7 +235,10 @@ def emulate_ssh(board: str, command: Annotated[list[str] | None, typer.Argument(
     from harness.emulate import ssh_argv
 
     argv = ssh_argv(board)
-    os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606
+    try:
+        os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606
+    except OSError as error:
+        raise EmulatorError(f"{argv[0]} can't be started: {error.strerror}") from error
 
 
 @data_app.command("check")
@@ -257,13 +261,12 @@ def print_answer(answer: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point: every error becomes one line and an exit code."""
+    print_anything()
     try:
         app()
     except HarnessError as error:
         if os.environ.get("HARNESS_DEBUG"):
             raise
-        from harness.safetext import plain
-
         print(plain(f"harness: {error}"), file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:

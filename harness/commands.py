@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from harness import config, store
 from harness.config import Fleet
 from harness.errors import MissingModelError, ReportError, UsageError
-from harness.fsio import write_atomic
+from harness.fsio import check_folder, write_atomic
+from harness.paths import cache_dir
 from harness.plan import Options
 from harness.records import Clock
 from harness.run import Outcome, Run, Watcher
@@ -31,6 +32,20 @@ def say(line: str) -> None:
     print(plain(line), file=sys.stderr, flush=True)
 
 
+def check_places(**folders: Path) -> None:
+    """Look whether what a command writes at its end has a place, before it measures or trains for hours.
+
+    Args:
+        folders: by the options that named them; the cache is looked at besides.
+
+    Raises:
+        UsageError: files can't be put into one of them.
+    """
+    for option, folder in folders.items():
+        check_folder(folder, f"--{option}")
+    check_folder(cache_dir(), "the cache", fix="set HARNESS_CACHE to a folder of your own")
+
+
 def run_command(
     devices: Path,
     options: Options,
@@ -43,6 +58,7 @@ def run_command(
 ) -> int:
     """``harness run``; returns its exit code."""
     fleet = config.load(devices)
+    check_places(results=results, reports=reports)
     work = _planned(fleet, options, models, results, resume)
     try:
         outcome = _execute(work)
@@ -116,6 +132,7 @@ def report_command(
     """``harness report``; the paths of what was made."""
     from harness.report import render
 
+    check_folder(out, "--out")
     folders = [store.find_run(results, name) for name in runs]
     made = render(folders, out, plots=plots or None, formats=formats or ("svg", "png"))
     index = str(made.index or out)
@@ -138,9 +155,9 @@ def build_command(
     """``harness build``; ``targets`` are the fields of :class:`harness.compress.budget.Targets`."""
     from harness.build import build, ensure_extra
     from harness.compress.budget import Targets
-    from harness.paths import cache_dir
 
     ensure_extra()
+    check_places(models=models)
     made = build(
         names, data=data, split=split, profile=profile, seed=seed, folds=folds, models=models,
         cache=cache_dir() / "build", progress=say, only_folds=only_folds, repeats=repeats,
@@ -164,6 +181,7 @@ def history_command(results: Path, out: Path) -> dict[str, Any]:
     """``harness report --history``: one line per cell over all runs."""
     from harness.report import render_history
 
+    check_folder(out, "--out")
     page = str(render_history(store.list_runs(results), out).index)
     return {"text": f"history: {page}", "index": page}
 
@@ -173,6 +191,8 @@ def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, 
     from harness.compare import compare, parse_gate, to_json
 
     limit = parse_gate(gate) if gate is not None else None
+    if out is not None:
+        check_folder(out, "--out")
     outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit)
     if out is not None:
         from harness.report import render_comparison
@@ -221,6 +241,7 @@ def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) 
     from harness.boards import FAMILIES
     from harness.emulate import up
 
+    check_places()
     if clock not in (None, "instructions", "wall"):
         raise UsageError(f"--clock {clock}: is 'instructions' or 'wall'")
     known = {d.name: d for d in config.load(devices).devices if d.emulate} if devices.exists() else {}
@@ -240,10 +261,12 @@ def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) 
 
 def emulate_down_command(boards: Sequence[str]) -> None:
     """``harness emulate down``."""
-    from harness.emulate import down
+    from harness.emulate import down, list_boards
 
     for name in down(list(boards) or None):
         print(f"{name}: down")
+    for board in [] if boards else list_boards():
+        say(f"{board.name}: left alone, it was booted in another container ({board.booted_on})")
 
 
 def emulate_list_command(*, as_json: bool) -> None:
@@ -255,7 +278,8 @@ def emulate_list_command(*, as_json: bool) -> None:
         print(json.dumps({"boards": [asdict(board) for board in boards]}))
         return
     for board in boards:
-        print(f"{board.name}\t{board.family}\t127.0.0.1:{board.port}\tpid {board.pid}\t{board.clock}")
+        where = "" if board.is_here() else f"\tin another container ({board.booted_on})"
+        print(f"{board.name}\t{board.family}\t127.0.0.1:{board.port}\tpid {board.pid}\t{board.clock}{where}")
 
 
 def data_check_command(path: Path, *, frames: str, crop: str, as_json: bool) -> int:

@@ -122,6 +122,8 @@ def order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict
         "packages": list(prepared.packages),
         "delegate": job.delegate,
         "threads": job.threads,
+        "classes": len(test.info.classes),
+        "quantised_output": job.shipped.artifact.output.scale is not None,
         "warmup": warmup,
         "passes": {**passes, "inject_slowdown": context.inject_slowdown},
         "state_root": context.state_root,
@@ -160,6 +162,7 @@ def finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, st
         "profile": answer.profile.model_dump(mode="json") if answer.profile else None,
         "import_ns": answer.import_ns,
         "outputs_sha256": answer.outputs_sha256,
+        "not_finite": answer.not_finite,
         "stderr": stderr,
     }
     return _cell(

@@ -37,7 +37,8 @@ def judge(
         reasons.append(reason)
     reasons += _wrong_cpu(answer, context)
     reasons += _on_purpose(answer)
-    reasons += _predictions(job, answer, labels, context.device.thresholds)
+    # an image without a number for each class has no answer, whatever the place of the highest
+    reasons += _not_finite(answer) or _predictions(job, answer, labels, context.device.thresholds)
     checks: list[Callable[[RunnerResult, Thresholds], list[Reason]]] = [_throttled, _settings_changed]
     if context.device.effective_clock == "wall":
         checks += [_frequency_dropped, _clock_stepped, _unstable]
@@ -65,6 +66,13 @@ def _on_purpose(answer: RunnerResult) -> list[Reason]:
         text = plain(f"the board's state was read from '{answer.state_root}'")[:1000]
         reasons.append(Reason(code="state-replaced", text=text))
     return reasons
+
+
+def _not_finite(answer: RunnerResult) -> list[Reason]:
+    if not answer.not_finite:
+        return []
+    text = f"{answer.not_finite} of {len(answer.latency_ns)} outputs held NaN or infinity instead of scores"
+    return [Reason(code="not-finite", text=text)]
 
 
 def _predictions(job: Job, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -18,6 +19,7 @@ from harness import run as runs
 from harness.plan import Options
 from harness.records import Cell
 from tests import board_fakes as fakes
+from tests import model_outputs
 from tests.conftest import MODELS
 from tests.sshd_fixtures import LENIENT, Sshd
 from tests.test_run_loopback import NET, Recorder
@@ -35,8 +37,8 @@ def measured(
     sshd: Sshd, results: Path, *, limits: dict[str, float] | None = None, models: Path = MODELS, state_root: str = "",
     **device: object,
 ) -> Cell:  # fmt: skip
-    """One cell, int8 on LiteRT, with only the limits given."""
-    given = sshd.device(runtimes=["litert"], **({"thresholds": LENIENT | (limits or {})} | device))
+    """One cell, int8 on LiteRT or the runtime given, with only the limits given."""
+    given = sshd.device(**({"runtimes": ["litert"], "thresholds": LENIENT | (limits or {})} | device))
     fleet = config.parse(yaml.safe_dump({"devices": [given]}))
     recorder = Recorder()
     options = Options(models=(NET,), variants=("int8",), quick=True)
@@ -175,6 +177,25 @@ def test_predictions_differ(sshd: Sshd, tmp_path: Path) -> None:
     fakes.python(sshd, site=fakes.patched(rolled))
     cell = measured(sshd, tmp_path, models=_confident(tmp_path))
     assert codes(cell) == ["predictions-differ"]
+
+
+def test_not_finite(sshd: Sshd, tmp_path: Path) -> None:
+    """Weights that are NaN: each answer's highest place is the first class, which is right now and then."""
+    pytest.importorskip("onnx")
+    models = model_outputs.shipped_with(tmp_path, model_outputs.linear(weights=np.nan))
+    cell = measured(sshd, tmp_path, models=models, runtimes=["onnxruntime"])
+    assert (cell.status, codes(cell)) == ("INVALID", ["not-finite"])
+    assert cell.reasons[0].text.startswith(f"{len(cell.latency_ns)} of {len(cell.latency_ns)} outputs held NaN")
+    assert cell.evidence["not_finite"] == len(cell.latency_ns)
+
+
+def test_an_output_of_whole_numbers_is_not_ranked(sshd: Sshd, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    models = model_outputs.shipped_with(tmp_path, model_outputs.linear(then="ArgMax"))
+    cell = measured(sshd, tmp_path, models=models, runtimes=["onnxruntime"])
+    assert (cell.status, codes(cell)) == ("FAILED", ["no-scores"])
+    assert cell.reasons[0].text.startswith("output 'scores' is int64 [1, 1], which are no scores")
+    assert cell.accuracy is None
 
 
 def _confident(folder: Path) -> Path:

@@ -104,7 +104,7 @@ class Server:
             return
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         with contextlib.suppress(OSError):
-            sessions = [int(pid) for pid in children.read_text().split()]
+            sessions = [int(pid) for pid in children.read_text(encoding="utf-8").split()]
             self.process.kill()
             for pid in sessions:
                 with contextlib.suppress(ProcessLookupError):

@@ -147,6 +147,8 @@ def launch(
     try:
         facts = _started(guard, name, started + timeout_s)
         board = _board(name, family, clock, image, guard, facts)
+        if facts.get("lost"):
+            say(f"{name}: what was stored on the board is lost ({facts['lost']}); its storage is new")
         if not board.store_is_persistent:
             say(f"{name}: another board of this name is up; this one's storage is thrown away afterwards")
         _wait_for_login(board, guard, started + timeout_s)
@@ -186,7 +188,7 @@ def _board(
 def _runs(pid: int) -> bool:
     """Whether a process exists and is more than an exit status waiting to be read (proc(5), field 3)."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
     except OSError:
         return False
     return state not in "ZX"

@@ -24,6 +24,8 @@ class Store:
 
     path: Path
     lock: int | None
+    #: why what was stored before is gone, where it was there and damaged
+    lost: str | None = None
 
     @property
     def persistent(self) -> bool:
@@ -55,17 +57,24 @@ def open_store(folder: Path, spare: Path) -> Store:
     except OSError as error:
         raise EmulatorError(f"the board's storage in {folder} can't be used: {error.strerror}") from error
     path = folder / "store.img"
-    return Store(path if path.is_file() and _sound(path) else _made(path), lock)
+    if not os.path.lexists(path):
+        return Store(_made(path), lock)
+    lost = _damage(path)
+    return Store(path, lock) if lost is None else Store(_made(path), lock, lost)
 
 
-def _sound(path: Path) -> bool:
-    """Replay the journal and repair what is safe to repair; false when more than that is wrong."""
+def _damage(path: Path) -> str | None:
+    """Replay the journal and repair what is safe to repair; what is wrong when more than that is."""
+    if not path.is_file():
+        return "it is no file"
+    if path.stat().st_size != STORE_MIB << 20:
+        return "it has another size than it was made with"
     try:
         # 1: repaired, a journal replayed among the rest
         tools.run(["e2fsck", "-p", str(path)], ok=(0, 1))
-    except EmulatorError:
-        return False
-    return True
+    except EmulatorError as error:
+        return f"its file system is damaged: {error.message[-200:]}"
+    return None
 
 
 def _made(path: Path) -> Path:

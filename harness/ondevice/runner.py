@@ -300,6 +300,7 @@ class TfliteModel(object):
         self.build = wheel_tags(package)
         self.input = self.interpreter.get_input_details()[0]
         self.output = self.interpreter.get_output_details()[0]
+        self.output_name = str(self.output["name"])
         self.wanted = job["delegate"]
         self.invoke = self.interpreter.invoke
 
@@ -315,6 +316,10 @@ class TfliteModel(object):
 
     def get(self) -> Any:
         return self.interpreter.get_tensor(self.output["index"])
+
+    def quantised(self) -> bool:
+        """Whether the file says which scores the output's whole numbers stand for."""
+        return bool(self.output.get("quantization", (0.0, 0))[0])
 
     def applied(self) -> Dict[str, Any]:
         """Which delegate ran how many of the model's nodes, from the interpreter's own node list.
@@ -402,6 +407,8 @@ class OnnxModel(object):
         self.ort = ort
         self.input = self.session.get_inputs()[0]
         self.output = self.session.get_outputs()[0]
+        self.output_name = str(self.output.name)
+        self.quantised_output = bool(job.get("quantised_output"))
         self.binding = self.session.io_binding()
         self.dtype = np.dtype(self.DTYPES.get(self.input.type, "float32"))
         self.binding.bind_output(self.output.name, "cpu")
@@ -424,7 +431,7 @@ class OnnxModel(object):
             session.run(None, {self.input.name: inputs[0]})  # from cold: not counted below
             for value in inputs[:20]:
                 session.run(None, {self.input.name: value})
-            with open(session.end_profiling()) as handle:
+            with open(session.end_profiling(), encoding="utf-8") as handle:
                 events = json.loads(handle.read(64 << 20))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -444,6 +451,10 @@ class OnnxModel(object):
     def get(self) -> Any:
         return self.binding.copy_outputs_to_cpu()[0]
 
+    def quantised(self) -> bool:
+        """ONNX keeps scales inside the graph; the controller has looked there."""
+        return self.quantised_output
+
     def applied(self) -> Dict[str, Any]:
         """Which provider ran the nodes. Asked after the first inference, whose trace ends the profiling."""
         listed = self.session.get_providers()
@@ -452,7 +463,7 @@ class OnnxModel(object):
         if self.trace is None:
             return {"applied": names.get(listed[0], listed[0]), "how": how}
         try:
-            with open(self.session.end_profiling()) as handle:
+            with open(self.session.end_profiling(), encoding="utf-8") as handle:
                 nodes = by_node(json.loads(handle.read(64 << 20)), 1)
         finally:
             shutil.rmtree(self.trace, ignore_errors=True)
@@ -577,12 +588,26 @@ def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> Tuple[List[i
     return values, "fixed" if plan.get("tolerance") is None else "max-runs"
 
 
-def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) -> Dict[str, Any]:
+def check_scores(np: Any, model: Any, classes: Optional[int]) -> None:
+    """Refuse an output that isn't one score for each class: its highest place would be no class."""
+    result = model.get()
+    shape, dtype = tuple(getattr(result, "shape", ())), getattr(result, "dtype", None)
+    what = "output '%s' is %s %s" % (model.output_name[:200], dtype or type(result).__name__, list(shape))
+    if dtype is None or not (np.issubdtype(dtype, np.floating) or (dtype in (np.int8, np.uint8) and model.quantised())):
+        raise RunnerError("no-scores", what + ", which are no scores")
+    length = int(np.prod(shape)) if shape else 1
+    if length < 2 or max(shape) != length:
+        raise RunnerError("no-scores", what + ", which is no single row of scores")
+    if classes is not None and length != classes:
+        raise RunnerError("no-scores", what + ", and there are %d classes" % classes)
+
+
+def passes(np: Any, model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) -> Dict[str, Any]:
     """Whole passes over all images until both ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed."""
     latency = []  # type: List[int]
     first = None  # type: Optional[List[int]]
     during = []  # type: List[Dict[str, str]]
-    outputs, stable = hashlib.sha256(), True
+    outputs, stable, not_finite = hashlib.sha256(), True, 0
     total, slow = 0, plan.get("inject_slowdown", 0.0)
     start = board.state()
     most = plan.get("max_runs", 900000) - len(inputs)
@@ -599,6 +624,7 @@ def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) ->
             result = model.get()
             if first is None:
                 outputs.update(result.tobytes())
+            not_finite += not np.isfinite(result).all()
             predictions.append(int(result.reshape(-1).argmax()))
         if first is None:
             first = predictions
@@ -609,6 +635,7 @@ def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) ->
         "latency_ns": latency,
         "predictions": first or [],
         "predictions_stable": stable,
+        "not_finite": int(not_finite),
         "outputs_sha256": outputs.hexdigest(),
         "evidence": {"start": start, "during": during, "end": board.state()},
     }
@@ -640,11 +667,12 @@ def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     model = kind(np, job)
     inputs = [model.prepare(image) for image in images]
     first_ns = timed(model, inputs[0])
+    check_scores(np, model, job.get("classes"))
     delegate = model.applied()
     gc.collect()
     gc.disable()
     warmup, warmup_ended = warm_up(model, inputs, job["warmup"])
-    answer = passes(model, inputs, job["passes"], board)
+    answer = passes(np, model, inputs, job["passes"], board)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
@@ -688,7 +716,7 @@ def clear(path: str) -> None:
 
 def write_result(path: str, answer: Dict[str, Any]) -> None:
     part = path + ".part"
-    with open(part, "w") as handle:
+    with open(part, "w", encoding="utf-8") as handle:
         json.dump(answer, handle)
         handle.flush()
         os.fsync(handle.fileno())
@@ -704,7 +732,7 @@ def main() -> None:
         job = json.loads(sys.stdin.buffer.readline().decode("utf-8"))
         threading.Thread(target=watch_stdin, daemon=True).start()
     else:
-        with open(options.job) as handle:
+        with open(options.job, encoding="utf-8") as handle:
             job = json.load(handle)
     options.result = os.path.abspath(options.result)
     try:

@@ -52,8 +52,8 @@ def environment() -> Environment:
     env.filters["human"] = human
     env.filters["brief"] = brief
     env.filters["percent"] = lambda value: f"{value * 100:.1f}\N{NO-BREAK SPACE}%"
-    env.globals["style"] = Markup((TEMPLATES / "report.css").read_text())  # noqa: S704 - our own file
-    env.globals["script"] = Markup((TEMPLATES / "report.js").read_text())  # noqa: S704 - our own file
+    env.globals["style"] = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    env.globals["script"] = Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     return env
 
 
