@@ -177,14 +177,16 @@ def compare(
     run_a: str,
     run_b: str,
     gate: Annotated[str | None, typer.Option(help="Fail on a significant slowdown above this, e.g. 5%.")] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="What may differ on purpose: runtime, os.")] = None,
     results: Results = Path("results"),
     out: Annotated[Path | None, typer.Option("--out", help="Also a page, compare.html, in this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Compare two runs statistically; exit 1 where a gated slowdown or accuracy loss is significant."""
+    """Compare two runs statistically; with --gate, exit 1 on a significant slowdown or loss of accuracy, and where a
+    cell that was VALID isn't any more, is gone, or can't be compared."""
     from harness.commands import compare_command
 
-    raise typer.Exit(compare_command(run_a, run_b, gate, results, out=out, as_json=as_json))
+    raise typer.Exit(compare_command(run_a, run_b, gate, results, allow=_split(allow), out=out, as_json=as_json))
 
 
 @app.command()

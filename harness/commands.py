@@ -168,12 +168,14 @@ def history_command(results: Path, out: Path) -> dict[str, Any]:
     return {"text": f"history: {page}", "index": page}
 
 
-def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, out: Path | None, as_json: bool) -> int:
+def compare_command(
+    run_a: str, run_b: str, gate: str | None, results: Path, *, allow: Sequence[str], out: Path | None, as_json: bool
+) -> int:
     """``harness compare``; 1 where the gate trips."""
     from harness.compare import compare, parse_gate, to_json
 
     limit = parse_gate(gate) if gate is not None else None
-    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit)
+    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit, allow=allow)
     if out is not None:
         from harness.report import render_comparison
 
@@ -196,10 +198,12 @@ def comparison_lines(outcome: Comparison) -> list[str]:
         lines.append(
             f"{pair.verdict:8} {pair.cell}: {pair.median_a:.4g} -> {pair.median_b:.4g} {pair.unit}, ratio {interval}"
         )
+    lines += [f"damaged  {file}" for file in outcome.unreadable]
     lines += [f"lost     {cell}: VALID only in {outcome.a}" for cell in outcome.lost]
     lines += [f"new      {cell}: only in {outcome.b}" for cell in outcome.new]
     lines.append(", ".join(f"{count} {name}" for name, count in outcome.counts().items()))
-    lines += [f"GATE {pair.cell}: {gate}" for pair in outcome.pairs for gate in pair.gates]
+    lines += [f"note: {note}" for note in outcome.notes]
+    lines += [f"GATE {reason}" for reason in outcome.reasons]
     return [plain(line) for line in lines]
 
 
