@@ -58,8 +58,8 @@ class ReportData:
     """Everything a page, a table or a figure is drawn from.
 
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
-    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/identity.py), ``group``
-    (one a board and split: what may be compared), ``board_label``, ``model_label``, ``label`` (network and variant),
+    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/identity.py),
+    ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
     ``kind`` (variant.format), ``role`` (harness/report/roles.py), ``value``, ``low``, ``high`` (median and its 95 %
     interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers are NaN
     unless the cell is VALID. ``device``, ``model`` and labels are for people, and distinct.

@@ -67,7 +67,7 @@ _DECIMALS = re.compile(r"(\.\d\d)\d+")
 _USE = re.compile(r'<use xlink:href="#([^"]+)"(?: transform="translate\(([-\d.]+) ([-\d.]+)\)")?/>')
 _GLYPH = re.compile(r'<path id="(DejaVuSans[^"]*)"')
 #: Bytes of pictures on one page; those that come later are files alone.
-MOST_PICTURES = 3_500_000
+MOST_PICTURES = 3_200_000
 
 
 def picture(drawing: Drawing, svg: str) -> Markup:
