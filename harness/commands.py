@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness import config, store
 from harness.config import Fleet
 from harness.errors import MissingModelError, ReportError, UsageError
-from harness.fsio import write_atomic
+from harness.fsio import write_output
 from harness.plan import Options
 from harness.records import Clock
 from harness.run import Outcome, Run, Watcher
@@ -52,11 +52,11 @@ def run_command(
         again = ["--devices", devices, "--models", models, "--results", results, "--reports", reports]
         say("  " + shlex.join(["harness", "run", *map(str, again), "--resume", work.info.run]))
         return 130
-    pages = report_command([outcome.run], results, reports, (), ())
-    if as_json:
-        print(json.dumps(_summary(outcome, pages)))
-    else:
-        print(_closing(outcome, pages))
+    pages: dict[str, Any] = {"index": None}
+    try:
+        pages = report_command([outcome.run], results, reports, (), ())
+    finally:  # whatever becomes of the report: what was measured is stored, and said
+        print(json.dumps(_summary(outcome, pages)) if as_json else _closing(outcome, pages), flush=True)
     return 0 if outcome.all_valid else 1
 
 
@@ -107,7 +107,9 @@ def _closing(outcome: Outcome, pages: dict[str, Any]) -> str:
     counts = Counter(outcome.cells.values())
     statuses = ", ".join(f"{counts[status]} {status}" for status in ("VALID", "INVALID", "FAILED") if counts[status])
     sent = sum(outcome.sent_bytes.values())
-    return f"run {outcome.run}: {statuses}\nartifact bytes sent: {sent}\nreport: {pages['index']}"
+    return f"run {outcome.run}: {statuses}\nartifact bytes sent: {sent}" + (
+        f"\nreport: {pages['index']}" if pages["index"] else ""
+    )
 
 
 def report_command(
@@ -213,11 +215,13 @@ def export_command(run_name: str, fmt: str, out: Path | None, results: Path) -> 
 
     content = export(store.find_run(results, run_name), fmt)
     if out is not None:
-        write_atomic(out, content)
+        write_output(out, content)
         return
     if fmt == "parquet" and sys.stdout.isatty():
         raise ReportError("Parquet is not for a terminal", fix="--out FILE")
+    sys.stdout.flush()
     sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) -> None:

@@ -45,7 +45,7 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666, durable
     Raises:
         StoreError: the disk is full, the folder can't be written...; the old file is untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = _bytes(content)
     # a long name with something added would be too long for the file system
     fresh = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
@@ -79,7 +79,7 @@ def write_output(path: Path, content: bytes | str, *, durable: bool = True) -> N
     Raises:
         StoreError: it can't be written; says why.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = _bytes(content)
     try:
         goal = _end_of_links(path)
         state = None if isinstance(goal, int) else _stat(goal)
@@ -94,6 +94,11 @@ def write_output(path: Path, content: bytes | str, *, durable: bool = True) -> N
         _write_through(goal, data)
     except OSError as error:
         raise StoreError(f"{path}: can't be written: {error.strerror or error}") from error
+
+
+def _bytes(content: bytes | str) -> bytes:
+    # a file's name that is no UTF-8 may be part of a text; nothing that is finished is lost for it
+    return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
 def _end_of_links(path: Path) -> Path | int:

@@ -102,11 +102,11 @@ def _short_glyphs(body: str) -> str:
         places = "".join(
             f' {axis}="{float(v):.0f}"' for axis, v in (("x", found[2]), ("y", found[3])) if v and float(v)
         )
-        return f'<use xlink:href="#{names[found[1]]}"{places}/>'
+        return f'<use href="#{names[found[1]]}"{places}/>'
 
     body = _GLYPH.sub(lambda found: f'<path id="{names[found[1]]}"', body)
     body = re.sub(r'<g id="(?:text|line2d|xtick|ytick|matplotlib\.axis|patch)_\d+">', "<g>", _USE.sub(use, body))
-    body = re.sub(r" ?\n(?=[MLQCz])", "", body)
+    body = re.sub(r" ?\n(?=[MLQCz])|(?<=/>)\s+(?=<use )", "", body)
     while (smaller := re.sub(r"<g>\s*</g>", "", body)) != body:
         body = smaller
     return body
