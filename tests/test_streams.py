@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.cell_factory import make_cell, make_run
+from tests.conftest import MODELS
 
+NET = "mobilenet-v3-small"
 HARNESS = f"{shlex.quote(sys.executable)} -m harness"
 #: Every command that prints, {0} is a results folder with the runs a and b.
 PRINTING = (
-    "--version", "--help", "export a --results {0}", "export a --results {0} --format parquet",
-    "export a --results {0} --format pytest-benchmark", "compare a b --results {0}", "compare a b --results {0} --json",
-    "compare a b --results {0} --gate 3%", "report a --results {0} --out {0}/out --plot size --format svg",
-    "report a --results {0} --out {0}/out --plot size --format svg --json", "report --history --results {0} --out {0}/h",
-    "emulate list --json", "data check {0} --json", "data check {0}",
+    "--version", "export a --results {0}", "export a --results {0} --format parquet",
+    "compare a b --results {0} --json",
+    "report a --results {0} --out {0}/out --plot size --format svg", "emulate list --json", "data check {0}",
 )  # fmt: skip
 
 
@@ -65,13 +65,34 @@ def test_what_is_meant_for_a_closed_stderr_does_not_go_to_stdout(results: Path) 
     assert done.stdout.count(b"\n") == 3
 
 
-@pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1", "POSIX"])
-def test_a_name_a_terminal_cant_show_is_no_error(results: Path, locale: str) -> None:
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_name_a_terminal_cant_show_is_no_error(results: Path, encoding: str) -> None:
     make_run(results, [make_cell("netz-größe-板", cell="x")], name="c")
-    environment = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    out = results / "größe"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    out = results / "größe-板"
     done = shell(f"{HARNESS} report c --results {results} --out {out} --plot size --format svg", env=environment)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_was_measured_is_said_whatever_becomes_of_the_report(tmp_path: Path, cache: Path, as_json: bool) -> None:
+    (tmp_path / "devices.yaml").write_text("devices: [{name: here, board: generic, local: true}]\n", encoding="utf-8")
+    (tmp_path / "taken").write_text("a file, no folder", encoding="utf-8")
+    options = f"--model {NET} --variant int8 --quick --models {MODELS} --reports taken/reports"
+    done = shell(f"{HARNESS} run --devices devices.yaml {options}{' --json' * as_json}", cwd=tmp_path)
+    assert done.returncode == 1
+    said = done.stdout.decode()
+    if as_json:
+        assert len(json.loads(said)["cells"]) >= 1
+        assert json.loads(said)["report"] is None
+    else:
+        assert said.startswith("run 20")
+        assert "report:" not in said
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith("harness: taken/reports/")
+    assert "can't be written: Not a directory" in last
+    assert list((tmp_path / "results").glob("*/cells/*.json"))
 
 
 @pytest.mark.parametrize("fmt", ["csv", "parquet", "pytest-benchmark"])
