@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness import config, store
 from harness.config import Fleet
 from harness.errors import MissingModelError, ReportError, UsageError
-from harness.fsio import check_folder, write_atomic
+from harness.fsio import check_folder, write_output
 from harness.paths import cache_dir
 from harness.plan import Options
 from harness.records import Clock
@@ -68,11 +68,11 @@ def run_command(
         again = ["--devices", devices, "--models", models, "--results", results, "--reports", reports]
         say("  " + shlex.join(["harness", "run", *map(str, again), "--resume", work.info.run]))
         return 130
-    pages = report_command([outcome.run], results, reports, (), ())
-    if as_json:
-        print(json.dumps(_summary(outcome, pages)))
-    else:
-        print(_closing(outcome, pages))
+    pages: dict[str, Any] = {"index": None}
+    try:
+        pages = report_command([outcome.run], results, reports, (), ())
+    finally:  # whatever becomes of the report: what was measured is stored, and said
+        print(json.dumps(_summary(outcome, pages)) if as_json else _closing(outcome, pages), flush=True)
     return 0 if outcome.all_valid else 1
 
 
@@ -123,7 +123,9 @@ def _closing(outcome: Outcome, pages: dict[str, Any]) -> str:
     counts = Counter(outcome.cells.values())
     statuses = ", ".join(f"{counts[status]} {status}" for status in ("VALID", "INVALID", "FAILED") if counts[status])
     sent = sum(outcome.sent_bytes.values())
-    return f"run {outcome.run}: {statuses}\nartifact bytes sent: {sent}\nreport: {pages['index']}"
+    return f"run {outcome.run}: {statuses}\nartifact bytes sent: {sent}" + (
+        f"\nreport: {pages['index']}" if pages["index"] else ""
+    )
 
 
 def report_command(
@@ -186,14 +188,16 @@ def history_command(results: Path, out: Path) -> dict[str, Any]:
     return {"text": f"history: {page}", "index": page}
 
 
-def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, out: Path | None, as_json: bool) -> int:
+def compare_command(
+    run_a: str, run_b: str, gate: str | None, results: Path, *, allow: Sequence[str], out: Path | None, as_json: bool
+) -> int:
     """``harness compare``; 1 where the gate trips."""
     from harness.compare import compare, parse_gate, to_json
 
     limit = parse_gate(gate) if gate is not None else None
     if out is not None:
         check_folder(out, "--out")
-    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit)
+    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit, allow=allow)
     if out is not None:
         from harness.report import render_comparison
 
@@ -216,10 +220,12 @@ def comparison_lines(outcome: Comparison) -> list[str]:
         lines.append(
             f"{pair.verdict:8} {pair.cell}: {pair.median_a:.4g} -> {pair.median_b:.4g} {pair.unit}, ratio {interval}"
         )
+    lines += [f"damaged  {file}" for file in outcome.unreadable]
     lines += [f"lost     {cell}: VALID only in {outcome.a}" for cell in outcome.lost]
     lines += [f"new      {cell}: only in {outcome.b}" for cell in outcome.new]
     lines.append(", ".join(f"{count} {name}" for name, count in outcome.counts().items()))
-    lines += [f"GATE {pair.cell}: {gate}" for pair in outcome.pairs for gate in pair.gates]
+    lines += [f"note: {note}" for note in outcome.notes]
+    lines += [f"GATE {reason}" for reason in outcome.reasons]
     return [plain(line) for line in lines]
 
 
@@ -229,11 +235,13 @@ def export_command(run_name: str, fmt: str, out: Path | None, results: Path) -> 
 
     content = export(store.find_run(results, run_name), fmt)
     if out is not None:
-        write_atomic(out, content)
+        write_output(out, content)
         return
     if fmt == "parquet" and sys.stdout.isatty():
         raise ReportError("Parquet is not for a terminal", fix="--out FILE")
+    sys.stdout.flush()
     sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) -> None:

@@ -75,12 +75,19 @@ class Plan:
         return tuple(job.cell for jobs in self.jobs.values() for job in jobs)
 
 
-def inventory(models: Path, wanted: Sequence[str], variants: Sequence[str]) -> list[Shipped]:
+def inventory(
+    models: Path, wanted: Sequence[str], variants: Sequence[str], left_out: list[Reason] | None = None
+) -> list[Shipped]:
     """The artifacts that are here and are what their manifests say.
+
+    Args:
+        wanted: networks asked for by name; all when empty. One that is damaged is an error only where it was asked for
+            or nothing else is left.
+        left_out: gets a reason for everything that is damaged and nobody asked for.
 
     Raises:
         MissingModelError: a model or variant asked for is not here; the fix is the command that builds it.
-        ArtifactError: a file is not the one its manifest names.
+        ArtifactError: a manifest can't be read, or a file is not the one its manifest names.
     """
     known = manifests.names(models)
     if strange := tuple(name for name in wanted if name not in known):
@@ -89,25 +96,45 @@ def inventory(models: Path, wanted: Sequence[str], variants: Sequence[str]) -> l
     if not known:
         raise MissingModelError(f"no model in {models}/", names=())
     found: list[Shipped] = []
+    damaged: list[ArtifactError] = []
     for name in wanted or known:
-        record = manifests.load(models, name)
-        here = []
-        for artifact in record.artifacts:
-            path = models / name / artifact.filename
-            if not path.is_file() or (variants and artifact.variant not in variants):
-                continue
-            if sha256_file(path) != artifact.sha256:
-                raise ArtifactError(
-                    f"{path}: is not the file its manifest names (SHA-256 differs)", fix=f"harness build {name}"
-                )
-            here.append(Shipped(record, artifact, path))
+        here, wrong = _here(models, name, variants)
+        if wanted and wrong:
+            raise wrong[0]
         if wanted and not here:
             raise MissingModelError(f"model '{name}' is here in no variant asked for", names=(name,))
         found += here
+        damaged += wrong
     if not found:
-        raise UsageError(f"no artifact in {models}/ fits", fix="harness build")
+        raise damaged[0] if damaged else UsageError(f"no artifact in {models}/ fits", fix="harness build")
     _same_split(found)
+    if left_out is not None:
+        left_out += [Reason(code=error.code, text=str(error)[:4000]) for error in damaged]
     return found
+
+
+def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shipped], list[ArtifactError]]:
+    """A network's artifacts that are here, and what is wrong with the others."""
+    try:
+        record = manifests.load(models, name)
+    except ArtifactError as error:
+        return [], [error]
+    here, wrong = [], []
+    for artifact in record.artifacts:
+        path = models / name / artifact.filename
+        if not path.is_file() or (variants and artifact.variant not in variants):
+            continue
+        try:
+            same = sha256_file(path) == artifact.sha256
+        except OSError as error:
+            wrong.append(ArtifactError(f"{path}: can't be read: {error.strerror}", fix=f"harness build {name}"))
+            continue
+        if same:
+            here.append(Shipped(record, artifact, path))
+        else:
+            text = f"{path}: is not the file its manifest names (SHA-256 differs)"
+            wrong.append(ArtifactError(text, fix=f"harness build {name}"))
+    return here, wrong
 
 
 def _same_split(found: Sequence[Shipped]) -> None:

@@ -88,8 +88,13 @@ class LiveWatcher:
         self._live.stop()
 
     def planned(self, plan: Plan) -> None:
+        from rich.text import Text
+
         with self._lock:
             self._plan = plan
+        for reason in plan.skipped:
+            if reason.code != "left-out":  # what is damaged, not what is left out on purpose
+                self._live.console.print(Text(f"left out: {plain(reason.text)}"))
 
     def device(self, name: str, message: str) -> None:
         with self._lock:

@@ -92,8 +92,10 @@ class Run:
         self.results = results
         self.inject_slowdown = inject_slowdown
         self.state_root = state_root
-        shipped = inventory(models, options.models, options.variants)
+        damaged: list[Reason] = []
+        shipped = inventory(models, options.models, options.variants, damaged)
         self.plan = make(self.fleet, shipped, options)
+        self.plan.skipped += damaged
         if not self.plan.cells:
             raise UsageError(
                 "nothing to run: every cell is left out", fix="; ".join(r.text for r in self.plan.skipped[:3])

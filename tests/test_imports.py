@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "harness"
 #: From the ground up. A module may import from its own room and from rooms with a smaller number.
 ROOMS = (
     ("errors", "safetext", "scalars"),
-    ("fsio", "paths", "boards", "yamlfile", "thresholds", "boardjson", "sshnames"),
+    ("fsio", "paths", "boards", "yamlfile", "thresholds", "boardjson", "sshnames", "identity"),
     ("devicekeys", "deviceslist"),
     ("config", "records", "manifest"),
     ("data",),
