@@ -31,8 +31,9 @@ lint: $(VENV)/dev.stamp
 $(VENV)/run.stamp: requirements.lock pyproject.toml
 	./tools/system-packages python
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --require-hashes -r requirements.lock
-	$(PIP) --no-deps --no-build-isolation -e .
+	$(PIP) --no-compile --require-hashes -r requirements.lock
+	$(PIP) --no-compile --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q -x '/tests?/' $(VENV)/lib || true
 	touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp

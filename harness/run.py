@@ -190,7 +190,7 @@ class Run:
         try:
             watcher.device(device.name, "starting")
             say, pace = (lambda message: watcher.device(device.name, message)), Pace()
-            with open_session(device, say, self._stop.wait) as session:
+            with open_session(device, say, self._stop.wait, jobs) as session:
                 with self._lock:
                     self._sessions.add(session)
                 if self._stop.is_set():  # meanwhile; nobody closes this connection under us then
