@@ -248,7 +248,7 @@ def open_session(device: Device, say: Say, wait: Wait, jobs: Sequence[Job] = ())
     Raises:
         EmulatorError, TransportError, ProvisionError.
     """
-    with connecting(device, say, jobs=jobs) as connect:
+    with connecting(device, say, jobs=jobs, ended=lambda: wait(0)) as connect:
         session = _opened(device, connect, say, wait)
         try:
             yield session
@@ -273,7 +273,12 @@ def _opened(device: Device, connect: Callable[[], Connection], say: Say, wait: W
 
 @contextmanager
 def connecting(
-    device: Device, say: Say, *, timeout_s: float = 20.0, jobs: Sequence[Job] = ()
+    device: Device,
+    say: Say,
+    *,
+    timeout_s: float = 20.0,
+    jobs: Sequence[Job] = (),
+    ended: Callable[[], bool] = lambda: False,
 ) -> Iterator[Callable[[], Connection]]:
     """A function that opens connections to a device. An emulated board is up until the ``with`` block ends.
 
@@ -281,11 +286,11 @@ def connecting(
         EmulatorError: it can't be booted. The function itself raises TransportError.
     """
     with ExitStack() as stack:
-        yield _connector(device, say, stack, timeout_s, jobs)
+        yield _connector(device, say, stack, timeout_s, jobs, ended)
 
 
 def _connector(
-    device: Device, say: Say, stack: ExitStack, timeout_s: float, jobs: Sequence[Job]
+    device: Device, say: Say, stack: ExitStack, timeout_s: float, jobs: Sequence[Job], ended: Callable[[], bool]
 ) -> Callable[[], Connection]:
     if device.local:
         root = cache_dir() / "local" / device.name
@@ -295,10 +300,12 @@ def _connector(
     if device.emulate:
         from harness.emulate import boot
 
-        contents = storage(jobs, say) if jobs else {}
+        contents = storage(jobs, say) if jobs else {}  # by hash: what a new board's storage holds at once
         board = stack.enter_context(
-            boot(device.name, device.family, clock=device.effective_clock, progress=say, contents=contents)
-        )
+            boot(
+                device.name, device.family, clock=device.effective_clock, progress=say, contents=contents, ended=ended
+            )
+        )  # fmt: skip
         target = SshTarget(
             device.name,
             board.host,

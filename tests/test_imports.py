@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "harness"
 
 #: From the ground up. A module may import from its own room and from rooms with a smaller number.
 ROOMS = (
-    ("errors", "safetext"),
+    ("errors", "safetext", "signals"),
     ("fsio", "paths", "boards", "yamlfile", "thresholds", "boardjson"),
     ("config", "records", "manifest"),
     ("data",),
@@ -33,7 +33,9 @@ ROOMS = (
     ("measure",),
     ("session", "pace"),
     ("store",),
+    ("resume",),
     ("run", "checkup"),
+    ("closing",),
     ("results", "stats"),
     ("compare", "exporting"),
     ("report",),

@@ -111,6 +111,7 @@ def boot(
     timeout_s: float = 120.0,
     progress: Progress | None = None,
     contents: Mapping[str, Path] | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Board:
     """Boot a fresh board and wait until a key login works. Thread-safe.
 
@@ -122,12 +123,15 @@ def boot(
         timeout_s: seconds from starting QEMU to a working login; building the image is not counted.
         progress: called with one line of plain text per step.
         contents: what the board's storage holds from the start where it is new; see :mod:`harness.emulate.seed`.
+        ended: asked now and then; when it is true, nobody waits for the board any more.
 
     Raises:
         EmulatorMissingError: QEMU or a program for the image is not installed.
         EmulatorError: the image can't be built, QEMU ended early, or the board didn't answer in time.
     """
-    return launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=None, contents=contents)
+    return launch(
+        name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=None, contents=contents, ended=ended
+    )
 
 
 def launch(
@@ -139,6 +143,7 @@ def launch(
     progress: Progress | None,
     state: Path | None,
     contents: Mapping[str, Path] | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Board:
     """As :func:`boot`; ``state`` is a file to be removed when the board ends."""
     say = progress or (lambda _line: None)
@@ -155,7 +160,7 @@ def launch(
         board = _board(name, family, clock, image, guard, facts)
         if not board.store_is_persistent:
             say(f"{name}: another board of this name is up; this one's storage is thrown away afterwards")
-        _wait_for_login(board, guard, started + timeout_s)
+        _wait_for_login(board, guard, started + timeout_s, ended)
     except BaseException:
         _end(guard, None)
         raise
@@ -285,17 +290,19 @@ def _end(guard: subprocess.Popen[bytes], word: bytes | None) -> None:
     guard.stdout.close()
 
 
-def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: float) -> None:
+def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: float, ended: Callable[[], bool]) -> None:
     """Return once a key login works.
 
     Raises:
-        EmulatorError: QEMU ended, or ``deadline`` (time.monotonic seconds) passed.
+        EmulatorError: QEMU ended, nobody waits any more, or ``deadline`` (time.monotonic seconds) passed.
     """
     assert guard.stdout is not None
     problem = "no answer"
     while (left := deadline - time.monotonic()) > 0:
         if select.select([guard.stdout], [], [], 0)[0]:
             raise _early_end(board.name, _event(guard, deadline))
+        if ended():
+            raise EmulatorError(f"{board.name}: interrupted while it booted")
         try:
             with socket.create_connection((board.host, board.port), timeout=min(left, 10.0)) as link:
                 # QEMU accepts before the board listens, so an open connection says nothing; a banner does

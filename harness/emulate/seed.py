@@ -100,5 +100,3 @@ def _compile(folder: Path, shown: str) -> None:
                     str(source), dfile=f"{shown}/{inside}", quiet=2,
                     invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
                 )  # fmt: skip
-
-
