@@ -326,7 +326,8 @@ class Run:
                     if self._ending() or (until is not None and time.monotonic() > until):
                         return
                     watcher.cell_started(job)
-                    tries = 1 if again else RETRIES + 1
+                    # a local device has its last try at the end of the run
+                    tries = 1 if again else RETRIES + (0 if device.local else 1)
                     self._keep(watcher, job, self._cell(session, job, context, pace, tries))
                     left = left[1:]
         except BoardError as error:
