@@ -7,7 +7,6 @@ import errno
 import io
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -89,21 +88,27 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
+    accept_invalid: Annotated[
+        bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
-    from harness.commands import run_command
-    from harness.data.sources import spec
-    from harness.plan import Options
+    from harness.signals import Signals
 
-    options = Options(
-        _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,
-        spec(data, frames, crop), mlperf=mlperf, profile_ops=profile_ops,
-    )  # fmt: skip
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended politely, like Ctrl-C
-    code = run_command(
-        devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json
-    )
+    with Signals(leave=os._exit) as signals:
+        from harness.commands import run_command
+        from harness.data.sources import spec
+        from harness.plan import Options
+
+        options = Options(
+            _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,
+            spec(data, frames, crop), mlperf=mlperf, profile_ops=profile_ops,
+        )  # fmt: skip
+        code = run_command(
+            devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json,
+            accept_invalid=accept_invalid, signals=signals,
+        )  # fmt: skip
     raise typer.Exit(code)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import config, store
+from harness.closing import again_argv, closing, summary
 from harness.config import Fleet
-from harness.errors import MissingModelError, ReportError, UsageError
+from harness.errors import HarnessError, MissingModelError, ReportError, UsageError
 from harness.fsio import check_folder, write_output
 from harness.paths import cache_dir
 from harness.plan import Options
 from harness.records import Clock
-from harness.run import Outcome, Run, Watcher
+from harness.run import Outcome, Run
 from harness.safetext import plain
+from harness.signals import Signals
 
 if TYPE_CHECKING:
     from harness.boards import BoardFamily
@@ -55,25 +57,51 @@ def run_command(
     reports: Path,
     resume: str | None,
     as_json: bool,
+    accept_invalid: bool,
+    signals: Signals,
 ) -> int:
-    """``harness run``; returns its exit code."""
+    """``harness run``; returns its exit code. Nothing is touched before ``signals`` are noted; until then, and while
+    the report is made, they end the process at once."""
     fleet = config.load(devices)
     check_places(results=results, reports=reports)
     work = _planned(fleet, options, models, results, resume)
-    try:
-        outcome = _execute(work)
-    except KeyboardInterrupt:
-        work.stop()
-        say("interrupted; finished cells are stored. To go on:")
-        again = ["--devices", devices, "--models", models, "--results", results, "--reports", reports]
-        say("  " + shlex.join(["harness", "run", *map(str, again), "--resume", work.info.run]))
+    for note in work.notes:
+        say(note)
+    again = again_argv(devices, models, results, reports, work.again)
+    signals.last_words = f"interrupted; finished cells are stored. To go on:\n  {shlex.join(again)}\n"
+    signals.noting = True
+    outcome = _execute(work, signals)
+    if outcome is None:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(signals.last_words.rstrip())
         return 130
-    pages: dict[str, Any] = {"index": None}
+    signals.noting = False
+    code = 0 if outcome.all_valid or (accept_invalid and not outcome.failed) else 1
+    if not as_json:
+        print(plain_lines(closing(outcome, again)), flush=True)  # before the report: that may fail by itself
+    found, problem = _reported(outcome, results, reports)
+    if as_json:
+        print(json.dumps({**summary(outcome, again), "report": found, "report_error": problem}))
+    elif problem is None:
+        print(f"report: {found}")
+    if problem is not None:
+        say(f"harness: the results are stored, but there is no report: {problem}")
+        return 1
+    return code
+
+
+def _reported(outcome: Outcome, results: Path, reports: Path) -> tuple[str | None, str | None]:
+    """Make the report of what was measured: (where it is, what went wrong)."""
     try:
-        pages = report_command([outcome.run], results, reports, (), ())
-    finally:  # whatever becomes of the report: what was measured is stored, and said
-        print(json.dumps(_summary(outcome, pages)) if as_json else _closing(outcome, pages), flush=True)
-    return 0 if outcome.all_valid else 1
+        # by its folder: its name may be another run's under `results`
+        return report_command([str(outcome.folder.absolute())], results, reports, (), ())["index"], None
+    except HarnessError as error:
+        return None, str(error)
+
+
+def plain_lines(text: str) -> str:
+    """What came from boards can't drive a terminal, but lines stay lines."""
+    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume: str | None) -> Run:
@@ -97,35 +125,17 @@ def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume
         return Run(fleet, options, models=models, results=results, resume=resume)
 
 
-def _execute(work: Run) -> Outcome:
+def _execute(work: Run, signals: Signals) -> Outcome | None:
+    """Measure; None where that was interrupted."""
     from harness.progress import LiveWatcher, PlainWatcher
 
-    if sys.stderr.isatty():
-        with LiveWatcher() as live:
-            return work.execute(live)
-    watcher: Watcher = PlainWatcher()
-    return work.execute(watcher)
-
-
-def _summary(outcome: Outcome, pages: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "run": outcome.run,
-        "folder": str(outcome.folder),
-        "cells": outcome.cells,
-        "statuses": dict(Counter(outcome.cells.values())),
-        "sent_bytes": outcome.sent_bytes,
-        "skipped": [reason.model_dump() for reason in outcome.skipped],
-        "report": pages["index"],
-    }
-
-
-def _closing(outcome: Outcome, pages: dict[str, Any]) -> str:
-    counts = Counter(outcome.cells.values())
-    statuses = ", ".join(f"{counts[status]} {status}" for status in ("VALID", "INVALID", "FAILED") if counts[status])
-    sent = sum(outcome.sent_bytes.values())
-    return f"run {outcome.run}: {statuses}\nartifact bytes sent: {sent}" + (
-        f"\nreport: {pages['index']}" if pages["index"] else ""
-    )
+    watcher = LiveWatcher() if sys.stderr.isatty() else PlainWatcher()
+    try:
+        with watcher:
+            outcome = work.execute(watcher, lambda: signals.noted)
+    except KeyboardInterrupt:
+        return None
+    return None if signals.noted else outcome
 
 
 def report_command(

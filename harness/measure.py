@@ -104,11 +104,11 @@ def order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict
     if context.device.effective_clock == "wall":
         warmup = {
             "min_runs": 5, "min_ns": 500_000_000, "max_runs": 5000, "max_ns": 2_500_000_000,
-            "tolerance": context.device.thresholds.warmup_tolerance,
+            "tolerance": context.device.thresholds.warmup_tolerance, "watch": True,
         }  # fmt: skip
-        passes = {"min_runs": 50, "min_ns": 1_000_000_000, "max_ns": 150_000_000_000}
+        passes = {"min_runs": 50, "min_ns": 1_000_000_000, "max_ns": 150_000_000_000, "watch": True}
         if context.mlperf:
-            passes = {"min_runs": MLPERF_RUNS, "min_ns": MLPERF_S * 10**9, "max_ns": 10**15}
+            passes = {"min_runs": MLPERF_RUNS, "min_ns": MLPERF_S * 10**9, "max_ns": 10**15, "watch": True}
     else:
         warmup = {"min_runs": 3, "min_ns": 0, "max_runs": 3}
         passes = {"min_runs": 1, "min_ns": 0, "max_ns": 10**15}

@@ -54,7 +54,7 @@ def create_run(results: Path, info: RunInfo) -> Path:
     Raises:
         StoreError: the name can't be a folder's, is ``latest``, or is taken.
     """
-    if not _RUN_NAME.fullmatch(info.run) or info.run == LATEST:
+    if not can_name(info.run):
         raise StoreError(f"'{info.run}' can't be the name of a run", fix="use letters, digits and . _ + -")
     folder = results / info.run
     try:
@@ -67,6 +67,11 @@ def create_run(results: Path, info: RunInfo) -> Path:
         raise StoreError(f"{folder}: can't be made: {error.strerror}") from error
     write_run(folder, info)
     return folder
+
+
+def can_name(name: str) -> bool:
+    """Whether a run may be called so."""
+    return _RUN_NAME.fullmatch(name) is not None and name != LATEST
 
 
 def write_run(run_dir: Path, info: RunInfo) -> Path:

@@ -138,7 +138,8 @@ class _Guard:
         signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
         self._writer = wake_writer
         signal.signal(signal.SIGTERM, lambda *_: None)
-        self.store: Store = open_store(Path(order["store"]), folder)
+        seed = Path(order["seed"]) if order.get("seed") else None
+        self.store: Store = open_store(Path(order["store"]), folder, seed)
         self.qemu: subprocess.Popen[bytes]
         self.port = 0
 

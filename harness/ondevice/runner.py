@@ -24,6 +24,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,54 @@ else:  # Python 3.6: CLOCK_MONOTONIC as a double; good to 15 ns up to 3 years of
 
     def now_ns() -> int:
         return int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9)
+
+
+#: Linux's clock that goes on while the machine sleeps; Python has a name for it from 3.7 on.
+CLOCK_BOOTTIME = 7
+#: How often this process was told to go on after it had been stopped (SIGSTOP, a job put in the background).
+CONTINUED = []  # type: List[int]
+
+
+def note_stops() -> None:
+    """Nobody can see being stopped, but the signal that ends it can be noted."""
+    signal.signal(signal.SIGCONT, lambda number, _frame: CONTINUED.append(number))
+    signal.siginterrupt(signal.SIGCONT, False)  # no call of a runtime's fails for it
+
+
+class Stops(object):
+    """When this thread did nothing: it had no processor, and did not wait in the queue for one either.
+
+    Looked at between two inferences, never in one. A process that is stopped, frozen or suspended with its machine
+    does nothing for long, once. One that waits for an accelerator does so every time.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0
+        self.middles = []  # type: List[int]
+
+    def begin(self) -> None:
+        """Before a row of inferences."""
+        self.idle = []  # type: List[int]
+        self.waited = waited_ns() or 0
+        self.wall, self.worked = now_ns(), self.cpu_ns()
+
+    def cpu_ns(self) -> int:
+        return int(time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID) * 1e9)
+
+    def lap(self) -> None:
+        """After one inference, and what belongs to it."""
+        wall, worked = now_ns(), self.cpu_ns()
+        self.idle.append(wall - self.wall - (worked - self.worked))
+        self.wall, self.worked = wall, worked
+
+    def end(self) -> Dict[str, str]:
+        """After a row: the longest and the usual idle time of all so far, for the board's state."""
+        if self.idle:
+            self.idle.sort()
+            self.middles.append(self.idle[len(self.idle) // 2])
+            self.longest = max(self.longest, self.idle[-1] - ((waited_ns() or 0) - self.waited))
+        usual = sorted(self.middles)[len(self.middles) // 2] if self.middles else 0
+        return {"self idle_longest_ns": str(max(self.longest, 0)), "self idle_usual_ns": str(max(usual, 0))}
 
 
 def read(path: str, limit: int = 4096) -> Optional[str]:
@@ -141,6 +190,10 @@ class Board(object):
         found["/proc/stat cpu"] = (read("/proc/stat") or "").split("\n")[0]
         found["wall_s"] = repr(time.time())
         found["monotonic_ns"] = str(now_ns())
+        try:
+            found["boottime_ns"] = str(int(time.clock_gettime(CLOCK_BOOTTIME) * 1e9))
+        except (OSError, ValueError):
+            pass
         found.update(own_use())
         return found
 
@@ -176,7 +229,16 @@ def own_use() -> Dict[str, str]:
         "self involuntary_switches": str(use.ru_nivcsw),
         "self voluntary_switches": str(use.ru_nvcsw),
         "self major_faults": str(use.ru_majflt),
+        "self continued": str(len(CONTINUED)),
     }
+    waited = waited_ns()
+    if waited is not None:
+        found["self waited_ns"] = str(waited)
+    return found
+
+
+def waited_ns() -> Optional[int]:
+    """How long this process's threads have stood ready while others had the processor; None if that isn't told."""
     waited = []
     try:
         for thread in os.listdir("/proc/self/task"):
@@ -184,10 +246,8 @@ def own_use() -> Dict[str, str]:
             if len(words) == 3:
                 waited.append(int(words[1]))
     except (OSError, ValueError):
-        return found
-    if waited:
-        found["self waited_ns"] = str(sum(waited))
-    return found
+        return None
+    return sum(waited) if waited else None
 
 
 def processes() -> Dict[int, Tuple[str, int]]:
@@ -506,6 +566,12 @@ def profile(model: Any, inputs: List[Any]) -> Dict[str, Any]:
 
 
 def package_version(module: str) -> Optional[str]:
+    """From the name of the folder that the wheel keeps its facts in; else by importlib, which takes as long to import
+    as the whole interpreter."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__import__(module).__file__ or "")))
+    for entry in names_in(folder):
+        if entry.startswith(module + "-") and entry.endswith(".dist-info"):
+            return entry[len(module) + 1 : -len(".dist-info")]
     name = module.replace("_", "-")
     try:
         from importlib import metadata
@@ -516,6 +582,13 @@ def package_version(module: str) -> Optional[str]:
             return str(__import__("pkg_resources").get_distribution(name).version)
         except Exception:
             return getattr(__import__(module), "__version__", None)
+
+
+def names_in(folder: str) -> List[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def wheel_tags(module: Any) -> str:
@@ -564,7 +637,7 @@ def steady(values: Sequence[int], tolerance: float) -> bool:
     return math.erfc(z / math.sqrt(2)) >= 0.2
 
 
-def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> Tuple[List[int], str]:
+def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any], stops: Optional[Stops]) -> Tuple[List[int], str]:
     """At least ``min_runs`` and ``min_ns``, then until :func:`steady`; at most ``max_runs`` or ``max_ns``.
 
     Every value is kept. Also says why it ended. Without a ``tolerance`` the series isn't tested.
@@ -573,6 +646,8 @@ def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> Tuple[List[i
     total, look = 0, 0
     while len(values) < plan["max_runs"]:
         taken = timed(model, inputs[len(values) % len(inputs)])
+        if stops:
+            stops.lap()
         values.append(taken)
         total += taken
         if len(values) < plan["min_runs"] or total < plan["min_ns"]:
@@ -609,12 +684,15 @@ def passes(np: Any, model: Any, inputs: List[Any], plan: Dict[str, Any], board: 
     during = []  # type: List[Dict[str, str]]
     outputs, stable, not_finite = hashlib.sha256(), True, 0
     total, slow = 0, plan.get("inject_slowdown", 0.0)
+    stops = Stops() if plan.get("watch") else None
     start = board.state()
     most = plan.get("max_runs", 900000) - len(inputs)
     while first is None or (
         (len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"] and len(latency) <= most
     ):
         predictions = []  # type: List[int]
+        if stops:
+            stops.begin()
         for value in inputs:
             taken = timed(model, value)
             if slow:
@@ -626,6 +704,9 @@ def passes(np: Any, model: Any, inputs: List[Any], plan: Dict[str, Any], board: 
                 outputs.update(result.tobytes())
             not_finite += not np.isfinite(result).all()
             predictions.append(int(result.reshape(-1).argmax()))
+            if stops:
+                stops.lap()
+        idle = stops.end() if stops else {}
         if first is None:
             first = predictions
         stable = stable and predictions == first
@@ -637,7 +718,7 @@ def passes(np: Any, model: Any, inputs: List[Any], plan: Dict[str, Any], board: 
         "predictions_stable": stable,
         "not_finite": int(not_finite),
         "outputs_sha256": outputs.hexdigest(),
-        "evidence": {"start": start, "during": during, "end": board.state()},
+        "evidence": {"start": start, "during": during, "end": dict(board.state(), **idle)},
     }
 
 
@@ -671,8 +752,13 @@ def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     delegate = model.applied()
     gc.collect()
     gc.disable()
-    warmup, warmup_ended = warm_up(model, inputs, job["warmup"])
+    stops = Stops() if job["warmup"].get("watch") else None
+    if stops:
+        stops.begin()
+    warmup, warmup_ended = warm_up(model, inputs, job["warmup"], stops)
+    idle = stops.end() if stops else {}
     answer = passes(np, model, inputs, job["passes"], board)
+    answer["evidence"]["start"].update(idle)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
@@ -736,6 +822,7 @@ def main() -> None:
             job = json.load(handle)
     options.result = os.path.abspath(options.result)
     try:
+        note_stops()
         clear(options.result)
         if job.get("packages") is not None:
             sys.path[:1] = [native(folder) for folder in job["packages"]]
