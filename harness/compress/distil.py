@@ -73,8 +73,8 @@ def lessons(
 
 
 def _read_lessons(path: Path, wanted: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    with np.load(path, allow_pickle=False) as file:
-        images, answers = file["images"], file["answers"]
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        images, answers = arrays["images"], arrays["answers"]
     if images.shape[:2] != wanted or answers.shape[:2] != wanted:
         raise ValueError(f"holds {images.shape[:2]} images and {answers.shape[:2]} answers, not {wanted}")
     return images, answers

@@ -19,8 +19,10 @@ class BadImageError(Exception):
 
 
 def check_pixels(width: int, height: int) -> None:
-    """Raises:
-    BadImageError: a picture of this size would be none of CK+, and large in memory.
+    """Bound the memory that a picture takes.
+
+    Raises:
+        BadImageError: none of CK+ is as large.
     """
     if not 0 < width * height <= MAX_PIXELS:
         raise BadImageError("too-many-pixels", f"{width} x {height} pixels; CK+'s frames have 640 x 490", AGAIN)

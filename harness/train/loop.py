@@ -208,7 +208,7 @@ class _State:
         self._newest, self._epochs_stored = kept.checkpoint, len(self.history)
 
     def _read_arrays(self, path: Path) -> list[npt.NDArray[Any]]:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = [arrays[f"v{k}"] for k in range(len(self._variables()))]
         for array, variable in zip(found, self._variables(), strict=True):
             if array.shape != tuple(variable.shape):
