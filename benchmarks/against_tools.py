@@ -69,7 +69,7 @@ def child(code: str, python: str, path: str, *words: object) -> list[int]:
     """Latencies in nanoseconds that a program prints as JSON."""
     done = subprocess.run(
         [python, "-s", "-c", code, *map(str, words)], capture_output=True, text=True, check=False, timeout=600,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path}, encoding="utf-8"
     )  # fmt: skip
     if done.returncode:
         sys.exit(done.stderr[-2000:])
@@ -86,10 +86,10 @@ def runner(python: str, path: str, file: Path, images: Path, warm: int, runs: in
         "warmup": {"min_runs": warm, "min_ns": 0, "max_runs": warm},
         "passes": {"min_runs": runs, "min_ns": 0, "max_ns": 10**12},
     }  # fmt: skip
-    (folder / "job.json").write_text(json.dumps(job))
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [python, "-s", str(runner_file()), "--job", str(folder / "job.json"), "--result", str(folder / "r.json")]
     subprocess.run(command, check=False, timeout=600, env={**os.environ, "PYTHONPATH": path})
-    answer = json.loads((folder / "r.json").read_text())
+    answer = json.loads((folder / "r.json").read_text(encoding="utf-8"))
     if answer["status"] != "ok":
         sys.exit(answer["text"])
     return list(answer["latency_ns"])

@@ -77,7 +77,7 @@ def main() -> int:
     text = table(collector)
     print(text)
     if options.out:
-        options.out.write_text(text + "\n")
+        options.out.write_text(text + "\n", encoding="utf-8")
     return int(code)
 
 

@@ -75,17 +75,21 @@ class Boards:
         hosts = []
         for name, place in self.farm.places.items():
             place.python(f"time.sleep({seconds})")
-            (place.bin / "board-work").write_text(WORK.format(python=PYTHON, seconds=seconds, answer=answer))
+            (place.bin / "board-work").write_text(
+                WORK.format(python=PYTHON, seconds=seconds, answer=answer), encoding="utf-8"
+            )
             (place.bin / "board-work").chmod(0o755)
             hosts.append(
                 f"Host {name}\n HostName 127.0.0.1\n Port {place.port}\n IdentityFile {self.farm.client_key}\n"
                 f" UserKnownHostsFile {self.farm.known_hosts}\n StrictHostKeyChecking yes\n LogLevel ERROR\n"
             )
         self.config, self.inventory, self.devices = folder / "config", folder / "inventory", folder / "devices.yaml"
-        self.config.write_text("".join(hosts))
-        self.inventory.write_text("".join(f"{name} ansible_python_interpreter={PYTHON}\n" for name in self.names))
+        self.config.write_text("".join(hosts), encoding="utf-8")
+        self.inventory.write_text(
+            "".join(f"{name} ansible_python_interpreter={PYTHON}\n" for name in self.names), encoding="utf-8"
+        )
         entries = [self.farm.entry(name, runtimes=["litert"]) for name in self.names]
-        self.devices.write_text(yaml.safe_dump({"devices": entries}))
+        self.devices.write_text(yaml.safe_dump({"devices": entries}), encoding="utf-8")
 
     def harness(self, out: Path) -> int:
         command = [
@@ -93,11 +97,11 @@ class Boards:
             "--models", str(REPOSITORY / "models"), "--reports", str(out / "reports"), "--quick",
             "--model", "mobilenet-v3-small", "--variant", "int8",
         ]  # fmt: skip
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, encoding="utf-8")
         paths = list((out / "results").glob("*/cells/*.json"))
         began = [path.stat().st_mtime for path in (out / "results").glob("*/manifests/*.json")]
         self.fleet_s.append(max((path.stat().st_mtime for path in paths), default=0.0) - max(began, default=0.0))
-        cells = [json.loads(path.read_text()) for path in paths]
+        cells = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
         measured = sum(bool(cell["latency_ns"]) and cell["status"] != "FAILED" for cell in cells)
         if measured < len(self.names):
             print(done.stderr[-2000:], file=sys.stderr)
@@ -110,7 +114,7 @@ class Boards:
         if width > 1:
             script = f"printf '%s\\n' {' '.join(self.names)} | xargs -P {width} -I NAME sh -c '{quoted}' sh NAME"
         subprocess.run(["sh", "-c", script], check=False)
-        return sum(MARK in path.read_text() for path in out.iterdir())
+        return sum(MARK in path.read_text(encoding="utf-8") for path in out.iterdir())
 
     def ansible(self, out: Path, program: str) -> int:
         """Ad hoc, with pipelining and a shared connection for each board: as fast as its manual makes it."""
@@ -124,6 +128,7 @@ class Boards:
         done = subprocess.run(
             [*command, "-m", "command", "-a", "board-work"],
             env={**os.environ, "LC_ALL": "C.UTF-8", **settings}, capture_output=True, text=True, check=False,
+            encoding="utf-8",
         )  # fmt: skip
         found = sum("CHANGED" in line and "schema" in line for line in done.stdout.splitlines())
         if found < len(self.names):
@@ -207,7 +212,7 @@ def ansible_program(wanted: bool) -> Iterator[str | None]:
     with tempfile.TemporaryDirectory(prefix="fo-") as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         install = [f"{folder}/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", ANSIBLE]
-        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        done = subprocess.run(install, capture_output=True, text=True, check=False, encoding="utf-8")
         if done.returncode:
             print(f"left out: ansible can't be installed: {done.stderr.strip()[-200:]}", file=sys.stderr)
         yield None if done.returncode else f"{folder}/bin/ansible"

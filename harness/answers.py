@@ -120,6 +120,8 @@ class RunnerResult(_Answer):
         tuple[Annotated[int, Field(ge=0, le=10_000)], ...], Field(max_length=MAX_SAMPLES), FailFast()
     ]
     predictions_stable: bool
+    #: timed inferences whose output held NaN or infinity
+    not_finite: Annotated[int, Field(ge=0, le=MAX_SAMPLES)] = 0
     outputs_sha256: _Short
     model_sha256: _Short
     inputs_sha256: _Short

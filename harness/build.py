@@ -19,12 +19,16 @@ from harness.data.dataset import Dataset, Split
 from harness.errors import ArtifactError, MissingExtraError, UsageError
 from harness.export import committed
 from harness.export.measures import reference_file
-from harness.fsio import write_atomic
+from harness.fsio import check_folder, write_atomic
 from harness.job import Job, Progress, make
 from harness.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial, Zeroed
 from harness.networks import registry
 from harness.networks.registry import Network
+from harness.train.recipe import PROFILES
 
+#: numpy and TensorFlow take 32 bits
+MAX_SEED = (1 << 32) - 1
+MAX_REPEATS = 1000
 _NEEDED = ("tensorflow", "keras", "ai_edge_litert", "onnx", "onnxruntime", "tf2onnx")
 _VERSIONS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime")
 
@@ -85,15 +89,19 @@ def build(
         BuildError: training, compression or export failed.
     """
     networks = [registry.get(name) for name in names or registry.names()]
+    _check_options(split, profile, seed, folds, repeats)
     chosen = _chosen(split, folds, only_folds)
-    if repeats < 1:
-        raise UsageError(f"repeats {repeats}: at least 1")
     if targets.given():
         _check_targets(networks, targets, models)
     ensure_extra()
+    check_folder(models, "--models")
+    check_folder(cache, "HARNESS_CACHE")
     dataset, findings = sources.load_with_findings(data)
     for line in sources.summary(dataset, findings):
         progress(line)
+    people = len(set(dataset.subjects or ()))
+    if split == "subject" and people and people <= folds:
+        raise UsageError(f"folds {folds}: {dataset.name} has {people} people", fix=f"at most {people - 1}")
     done = []
     for network in networks:
         parts = [splits.split(dataset, split, seed, fold, folds) for fold in chosen]
@@ -105,6 +113,20 @@ def build(
         done.append(_cross_validate(jobs) if split == "subject" else _build_random(jobs))
     write_atomic(models / ".gitignore", committed.gitignore(models))
     return done
+
+
+def _check_options(split: str, profile: str, seed: int, folds: int, repeats: int) -> None:
+    """What would be refused only after hours otherwise, or by a library in its own words."""
+    if split not in splits.SCHEMES:
+        raise UsageError(f"split '{split}' is unknown", fix=f"one of {', '.join(splits.SCHEMES)}")
+    if profile not in PROFILES:
+        raise UsageError(f"profile '{profile}' is unknown", fix="quick or full")
+    if not 1 <= repeats <= MAX_REPEATS:
+        raise UsageError(f"repeats {repeats}: at least 1 and at most {MAX_REPEATS}")
+    if folds < (2 if split == "subject" else 1):
+        raise UsageError(f"folds {folds}: at least 2")
+    if not 0 <= seed <= MAX_SEED - repeats + 1:
+        raise UsageError(f"seed {seed}: a whole number from 0 to {MAX_SEED}, that of the last repeat, too")
 
 
 def _chosen(split: str, folds: int, only: Sequence[int]) -> Sequence[int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from harness import __version__
-from harness.errors import HarnessError, UsageError
+from harness.errors import EmulatorError, HarnessError, UsageError
+from harness.safetext import plain, print_anything
 
 app = typer.Typer(
     add_completion=False,
@@ -85,21 +88,27 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
+    accept_invalid: Annotated[
+        bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
-    from harness.commands import run_command
-    from harness.data.sources import spec
-    from harness.plan import Options
+    from harness.signals import Signals
 
-    options = Options(
-        _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,
-        spec(data, frames, crop), mlperf=mlperf, profile_ops=profile_ops,
-    )  # fmt: skip
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended politely, like Ctrl-C
-    code = run_command(
-        devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json
-    )
+    with Signals(leave=os._exit) as signals:
+        from harness.commands import run_command
+        from harness.data.sources import spec
+        from harness.plan import Options
+
+        options = Options(
+            _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,
+            spec(data, frames, crop), mlperf=mlperf, profile_ops=profile_ops,
+        )  # fmt: skip
+        code = run_command(
+            devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json,
+            accept_invalid=accept_invalid, signals=signals,
+        )  # fmt: skip
     raise typer.Exit(code)
 
 
@@ -177,14 +186,16 @@ def compare(
     run_a: str,
     run_b: str,
     gate: Annotated[str | None, typer.Option(help="Fail on a significant slowdown above this, e.g. 5%.")] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="What may differ on purpose: runtime, os.")] = None,
     results: Results = Path("results"),
     out: Annotated[Path | None, typer.Option("--out", help="Also a page, compare.html, in this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Compare two runs statistically; exit 1 where a gated slowdown or accuracy loss is significant."""
+    """Compare two runs statistically; with --gate, exit 1 on a significant slowdown or loss of accuracy, and where a
+    cell that was VALID isn't any more, is gone, or can't be compared."""
     from harness.commands import compare_command
 
-    raise typer.Exit(compare_command(run_a, run_b, gate, results, out=out, as_json=as_json))
+    raise typer.Exit(compare_command(run_a, run_b, gate, results, allow=_split(allow), out=out, as_json=as_json))
 
 
 @app.command()
@@ -234,7 +245,10 @@ def emulate_ssh(board: str, command: Annotated[list[str] | None, typer.Argument(
     from harness.emulate import ssh_argv
 
     argv = ssh_argv(board)
-    os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606
+    try:
+        os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606
+    except OSError as error:
+        raise EmulatorError(f"{argv[0]} can't be started: {error.strerror}") from error
 
 
 @data_app.command("check")
@@ -257,21 +271,92 @@ def print_answer(answer: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point: every error becomes one line and an exit code."""
+    _prepare_streams()
+    print_anything()
+    code = _outcome()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = max(_os_error(error), code)
+    raise SystemExit(code)
+
+
+def _outcome() -> int:
+    """Run the command; its exit code."""
     try:
         app()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
     except HarnessError as error:
         if os.environ.get("HARNESS_DEBUG"):
             raise
-        from harness.safetext import plain
-
-        print(plain(f"harness: {error}"), file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+        _say_error(str(error))
+        return error.exit_code
     except KeyboardInterrupt:
-        print("harness: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+        _say_error("interrupted")
+        return 130
+    except OSError as error:
+        if os.environ.get("HARNESS_DEBUG"):
+            raise
+        return _os_error(error)
+    return 0
+
+
+_STDOUT = "standard output"
+
+
+class _Stdout(io.FileIO):
+    """File 1, whose errors say that they are about it."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = _STDOUT
+            raise
+
+
+def _prepare_streams() -> None:
+    """Have three streams, whatever we were started with.
+
+    Python has None for one that is closed: then print() says nothing and all seems well, what is meant for stderr goes
+    to stdout, and the next file that is opened takes the number.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        if number == 1:  # opened for reading: whatever is written there fails, and is noticed
+            os.dup2(os.open(os.devnull, os.O_RDONLY), number)
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole process
+    before = sys.stdout
+    if before is None or before is sys.__stdout__:
+        if before is not None:
+            before.flush()
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Stdout(1, "w", closefd=False)), encoding=before.encoding if before else "utf-8",
+            errors="replace",  # a name that a terminal's encoding hasn't got costs no result
+            line_buffering=before is not None and before.line_buffering,
+            write_through=before is not None and before.write_through,
+        )  # fmt: skip
+
+
+def _os_error(error: OSError) -> int:
+    """One line on what no room has mapped; the exit code. A reader that has enough, like head, needs no message."""
+    ours = error.filename == _STDOUT
+    if not (ours and error.errno == errno.EPIPE):
+        closed = ours and error.errno == errno.EBADF
+        _say_error(f"{error.filename or 'a file'}: {'closed' if closed else error.strerror or error}")
+    if ours:
+        with contextlib.suppress(OSError, ValueError):
+            # what is left in the buffer would fail again when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _say_error(message: str) -> None:
+
+    with contextlib.suppress(OSError):
+        print(plain(f"harness: {message}"), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

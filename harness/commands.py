@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import config, store
+from harness.closing import again_argv, closing, summary
 from harness.config import Fleet
-from harness.errors import MissingModelError, ReportError, UsageError
-from harness.fsio import write_atomic
+from harness.errors import HarnessError, MissingModelError, ReportError, UsageError
+from harness.fsio import check_folder, write_output
+from harness.paths import cache_dir
 from harness.plan import Options
 from harness.records import Clock
-from harness.run import Outcome, Run, Watcher
+from harness.run import Outcome, Run
 from harness.safetext import plain
+from harness.signals import Signals
 
 if TYPE_CHECKING:
     from harness.boards import BoardFamily
@@ -31,6 +34,20 @@ def say(line: str) -> None:
     print(plain(line), file=sys.stderr, flush=True)
 
 
+def check_places(**folders: Path) -> None:
+    """Look whether what a command writes at its end has a place, before it measures or trains for hours.
+
+    Args:
+        folders: by the options that named them; the cache is looked at besides.
+
+    Raises:
+        UsageError: files can't be put into one of them.
+    """
+    for option, folder in folders.items():
+        check_folder(folder, f"--{option}")
+    check_folder(cache_dir(), "the cache", fix="set HARNESS_CACHE to a folder of your own")
+
+
 def run_command(
     devices: Path,
     options: Options,
@@ -40,24 +57,51 @@ def run_command(
     reports: Path,
     resume: str | None,
     as_json: bool,
+    accept_invalid: bool,
+    signals: Signals,
 ) -> int:
-    """``harness run``; returns its exit code."""
+    """``harness run``; returns its exit code. Nothing is touched before ``signals`` are noted; until then, and while
+    the report is made, they end the process at once."""
     fleet = config.load(devices)
+    check_places(results=results, reports=reports)
     work = _planned(fleet, options, models, results, resume)
-    try:
-        outcome = _execute(work)
-    except KeyboardInterrupt:
-        work.stop()
-        say("interrupted; finished cells are stored. To go on:")
-        again = ["--devices", devices, "--models", models, "--results", results, "--reports", reports]
-        say("  " + shlex.join(["harness", "run", *map(str, again), "--resume", work.info.run]))
+    for note in work.notes:
+        say(note)
+    again = again_argv(devices, models, results, reports, work.again)
+    signals.last_words = f"interrupted; finished cells are stored. To go on:\n  {shlex.join(again)}\n"
+    signals.noting = True
+    outcome = _execute(work, signals)
+    if outcome is None:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(signals.last_words.rstrip())
         return 130
-    pages = report_command([outcome.run], results, reports, (), ())
+    signals.noting = False
+    code = 0 if outcome.all_valid or (accept_invalid and not outcome.failed) else 1
+    if not as_json:
+        print(plain_lines(closing(outcome, again)), flush=True)  # before the report: that may fail by itself
+    found, problem = _reported(outcome, results, reports)
     if as_json:
-        print(json.dumps(_summary(outcome, pages)))
-    else:
-        print(_closing(outcome, pages))
-    return 0 if outcome.all_valid else 1
+        print(json.dumps({**summary(outcome, again), "report": found, "report_error": problem}))
+    elif problem is None:
+        print(f"report: {found}")
+    if problem is not None:
+        say(f"harness: the results are stored, but there is no report: {problem}")
+        return 1
+    return code
+
+
+def _reported(outcome: Outcome, results: Path, reports: Path) -> tuple[str | None, str | None]:
+    """Make the report of what was measured: (where it is, what went wrong)."""
+    try:
+        # by its folder: its name may be another run's under `results`
+        return report_command([str(outcome.folder.absolute())], results, reports, (), ())["index"], None
+    except HarnessError as error:
+        return None, str(error)
+
+
+def plain_lines(text: str) -> str:
+    """What came from boards can't drive a terminal, but lines stay lines."""
+    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume: str | None) -> Run:
@@ -81,33 +125,17 @@ def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume
         return Run(fleet, options, models=models, results=results, resume=resume)
 
 
-def _execute(work: Run) -> Outcome:
+def _execute(work: Run, signals: Signals) -> Outcome | None:
+    """Measure; None where that was interrupted."""
     from harness.progress import LiveWatcher, PlainWatcher
 
-    if sys.stderr.isatty():
-        with LiveWatcher() as live:
-            return work.execute(live)
-    watcher: Watcher = PlainWatcher()
-    return work.execute(watcher)
-
-
-def _summary(outcome: Outcome, pages: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "run": outcome.run,
-        "folder": str(outcome.folder),
-        "cells": outcome.cells,
-        "statuses": dict(Counter(outcome.cells.values())),
-        "sent_bytes": outcome.sent_bytes,
-        "skipped": [reason.model_dump() for reason in outcome.skipped],
-        "report": pages["index"],
-    }
-
-
-def _closing(outcome: Outcome, pages: dict[str, Any]) -> str:
-    counts = Counter(outcome.cells.values())
-    statuses = ", ".join(f"{counts[status]} {status}" for status in ("VALID", "INVALID", "FAILED") if counts[status])
-    sent = sum(outcome.sent_bytes.values())
-    return f"run {outcome.run}: {statuses}\nartifact bytes sent: {sent}\nreport: {pages['index']}"
+    watcher = LiveWatcher() if sys.stderr.isatty() else PlainWatcher()
+    try:
+        with watcher:
+            outcome = work.execute(watcher, lambda: signals.noted)
+    except KeyboardInterrupt:
+        return None
+    return None if signals.noted else outcome
 
 
 def report_command(
@@ -116,6 +144,7 @@ def report_command(
     """``harness report``; the paths of what was made."""
     from harness.report import render
 
+    check_folder(out, "--out")
     folders = [store.find_run(results, name) for name in runs]
     made = render(folders, out, plots=plots or None, formats=formats or ("svg", "png"))
     index = str(made.index or out)
@@ -138,9 +167,9 @@ def build_command(
     """``harness build``; ``targets`` are the fields of :class:`harness.compress.budget.Targets`."""
     from harness.build import build, ensure_extra
     from harness.compress.budget import Targets
-    from harness.paths import cache_dir
 
     ensure_extra()
+    check_places(models=models)
     made = build(
         names, data=data, split=split, profile=profile, seed=seed, folds=folds, models=models,
         cache=cache_dir() / "build", progress=say, only_folds=only_folds, repeats=repeats,
@@ -164,16 +193,21 @@ def history_command(results: Path, out: Path) -> dict[str, Any]:
     """``harness report --history``: one line per cell over all runs."""
     from harness.report import render_history
 
+    check_folder(out, "--out")
     page = str(render_history(store.list_runs(results), out).index)
     return {"text": f"history: {page}", "index": page}
 
 
-def compare_command(run_a: str, run_b: str, gate: str | None, results: Path, *, out: Path | None, as_json: bool) -> int:
+def compare_command(
+    run_a: str, run_b: str, gate: str | None, results: Path, *, allow: Sequence[str], out: Path | None, as_json: bool
+) -> int:
     """``harness compare``; 1 where the gate trips."""
     from harness.compare import compare, parse_gate, to_json
 
     limit = parse_gate(gate) if gate is not None else None
-    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit)
+    if out is not None:
+        check_folder(out, "--out")
+    outcome = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit, allow=allow)
     if out is not None:
         from harness.report import render_comparison
 
@@ -196,10 +230,12 @@ def comparison_lines(outcome: Comparison) -> list[str]:
         lines.append(
             f"{pair.verdict:8} {pair.cell}: {pair.median_a:.4g} -> {pair.median_b:.4g} {pair.unit}, ratio {interval}"
         )
+    lines += [f"damaged  {file}" for file in outcome.unreadable]
     lines += [f"lost     {cell}: VALID only in {outcome.a}" for cell in outcome.lost]
     lines += [f"new      {cell}: only in {outcome.b}" for cell in outcome.new]
     lines.append(", ".join(f"{count} {name}" for name, count in outcome.counts().items()))
-    lines += [f"GATE {pair.cell}: {gate}" for pair in outcome.pairs for gate in pair.gates]
+    lines += [f"note: {note}" for note in outcome.notes]
+    lines += [f"GATE {reason}" for reason in outcome.reasons]
     return [plain(line) for line in lines]
 
 
@@ -209,11 +245,13 @@ def export_command(run_name: str, fmt: str, out: Path | None, results: Path) -> 
 
     content = export(store.find_run(results, run_name), fmt)
     if out is not None:
-        write_atomic(out, content)
+        write_output(out, content)
         return
     if fmt == "parquet" and sys.stdout.isatty():
         raise ReportError("Parquet is not for a terminal", fix="--out FILE")
+    sys.stdout.flush()
     sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) -> None:
@@ -221,6 +259,7 @@ def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) 
     from harness.boards import FAMILIES
     from harness.emulate import up
 
+    check_places()
     if clock not in (None, "instructions", "wall"):
         raise UsageError(f"--clock {clock}: is 'instructions' or 'wall'")
     known = {d.name: d for d in config.load(devices).devices if d.emulate} if devices.exists() else {}
@@ -240,10 +279,12 @@ def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) 
 
 def emulate_down_command(boards: Sequence[str]) -> None:
     """``harness emulate down``."""
-    from harness.emulate import down
+    from harness.emulate import down, list_boards
 
     for name in down(list(boards) or None):
         print(f"{name}: down")
+    for board in [] if boards else list_boards():
+        say(f"{board.name}: left alone, it was booted in another container ({board.booted_on})")
 
 
 def emulate_list_command(*, as_json: bool) -> None:
@@ -255,7 +296,8 @@ def emulate_list_command(*, as_json: bool) -> None:
         print(json.dumps({"boards": [asdict(board) for board in boards]}))
         return
     for board in boards:
-        print(f"{board.name}\t{board.family}\t127.0.0.1:{board.port}\tpid {board.pid}\t{board.clock}")
+        where = "" if board.is_here() else f"\tin another container ({board.booted_on})"
+        print(f"{board.name}\t{board.family}\t127.0.0.1:{board.port}\tpid {board.pid}\t{board.clock}{where}")
 
 
 def data_check_command(path: Path, *, frames: str, crop: str, as_json: bool) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import stats, store
+from harness import identity, stats, store
 from harness.errors import UsageError
 from harness.records import Cell, Clock
 
@@ -88,7 +88,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Run ``b`` against run ``a``. ``lost`` are cells VALID in a and not in b; ``new`` are cells only b has."""
+    """Run ``b`` against run ``a``.
+
+    Attributes:
+        lost: cells VALID in a and not in b: without a result there, with another status, or in a damaged file.
+        new: cells only b has.
+        unreadable: files of either run that can't be read, each with its reason.
+        notes: what to know of how much was compared.
+        gates: what trips the gate beside what the pairs have, in words; empty when nothing does.
+    """
 
     a: str
     b: str
@@ -97,11 +105,19 @@ class Comparison:
     lost: tuple[str, ...]
     new: tuple[str, ...]
     synthetic: bool
+    unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
 
     @property
     def tripped(self) -> bool:
-        """Whether the gate is: some slowdown is significant and above it, or some accuracy loss is significant."""
-        return any(pair.gates for pair in self.pairs)
+        """Whether the gate is: whatever was VALID must still be there, VALID, comparable, and not worse."""
+        return bool(self.reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """All that trips the gate, each a line that begins with the cell it is about."""
+        return (*(f"{pair.cell}: {gate}" for pair in self.pairs for gate in pair.gates), *self.gates)
 
     def counts(self) -> dict[str, int]:
         """How many pairs are faster, slower, same and refused."""
@@ -112,7 +128,13 @@ class Comparison:
 def to_json(found: Comparison) -> dict[str, Any]:
     """A comparison as plain values for ``json.dumps``, verdicts included."""
     pairs = [{**asdict(pair), "verdict": pair.verdict} for pair in found.pairs]
-    return {**asdict(found), "pairs": pairs, "counts": found.counts(), "tripped": found.tripped}
+    return {
+        **asdict(found),
+        "pairs": pairs,
+        "counts": found.counts(),
+        "tripped": found.tripped,
+        "reasons": list(found.reasons),
+    }
 
 
 def parse_gate(text: str) -> float:
@@ -137,21 +159,47 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
         allow: of ``ALLOWABLE``, what may differ between the two because it is what is being compared.
 
     Raises:
-        StoreError: a run or one of its cells can't be read.
+        StoreError: a run.json can't be read; a cell's file that can't counts as a cell that is not there.
         UsageError: ``allow`` names something else.
     """
     if unknown := [name for name in allow if name not in ALLOWABLE]:
         raise UsageError(f"can't allow '{unknown[0]}' to differ", fix=f"one of: {', '.join(ALLOWABLE)}")
     name_a, name_b = store.read_run(a).run, store.read_run(b).run
-    cells_a = {cell.cell: cell for cell in store.read_cells(a)}
-    cells_b = {cell.cell: cell for cell in store.read_cells(b)}
+    (read_a, bad_a), (read_b, bad_b) = store.scan_cells(a), store.scan_cells(b)
+    cells_a, cells_b = ({cell.cell: cell for cell in read} for read in (read_a, read_b))
     couples, lost, new = _match(cells_a, cells_b)
-    pairs = _adjusted([_pair(x, y, allow) for x, y in couples])
+    pairs = _adjusted([measured(x, y, allow) for x, y in couples])
+    gates: list[str] = []
     if gate is not None:
-        pairs = [replace(pair, gates=_gates(pair, gate)) for pair in pairs]
+        pairs = [replace(pair, gates=_gates(pair, x, y, gate)) for pair, (x, y) in zip(pairs, couples, strict=True)]
+        damaged = {file.path.stem: file.reason for file in bad_b}
+        gates = [f"{cell}: {_gone(cell, name_b, damaged)}" for cell in sorted(lost)]
+        gates += [
+            f"{file.path.stem}: its file in {name_a}, the baseline, can't be read: {file.reason}" for file in bad_a
+        ]
+        if not any(cell.status == "VALID" for cell in read_a):
+            gates.append(f"{name_a}, the baseline, has no VALID cell: there is nothing to compare with")
     lost += [x.cell for x, y in couples if x.status == "VALID" and y.status != "VALID"]
-    synthetic = any(cell.split.synthetic for cell in (*cells_a.values(), *cells_b.values()))
-    return Comparison(name_a, name_b, gate, tuple(pairs), tuple(sorted(lost)), tuple(sorted(new)), synthetic)
+    return Comparison(
+        name_a, name_b, gate, tuple(pairs), tuple(sorted(lost)), tuple(sorted(new)),
+        synthetic=any(cell.split.synthetic for cell in (*read_a, *read_b)),
+        unreadable=tuple(f"{file.path}: {file.reason}" for file in (*bad_a, *bad_b)),
+        notes=_notes(a, b, name_a, read_a), gates=tuple(gates),
+    )  # fmt: skip
+
+
+def _gone(cell: str, run: str, damaged: dict[str, str]) -> str:
+    return f"its file in {run} can't be read: {damaged[cell]}" if cell in damaged else f"has no result in {run}"
+
+
+def _notes(a: Path, b: Path, name: str, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """What a reader would take for more than it is."""
+    found = []
+    if a.resolve() == b.resolve():
+        found.append("both are one run: nothing was measured anew")
+    if spoilt := sum(cell.status != "VALID" for cell in cells):
+        found.append(f"{spoilt} of {len(cells)} cells of {name} are not VALID: no gate watches over those")
+    return tuple(found)
 
 
 def _match(a: dict[str, Cell], b: dict[str, Cell]) -> tuple[list[tuple[Cell, Cell]], list[str], list[str]]:
@@ -177,7 +225,8 @@ def _loose(cell: Cell) -> tuple[object, ...]:
     return (cell.device.name, cell.model.name, cell.model.variant, cell.model.format, cell.runtime.threads)
 
 
-def _pair(a: Cell, b: Cell, allow: Sequence[str]) -> Pair:
+def measured(a: Cell, b: Cell, allow: Sequence[str] = ()) -> Pair:
+    """How far ``b`` is from ``a``, or why nobody can say; p-values are not adjusted yet."""
     unit = "ms" if a.device.clock == "wall" else "million instructions"
     pair = Pair(a.cell, a.device.name, a.device.emulated, a.model.name, f"{a.model.variant}.{a.model.format}", unit)
     if reasons := differences(a, b, allow):
@@ -213,13 +262,7 @@ def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
         if cell.status != "VALID"
     ]
     checks: list[tuple[str, object, object]] = [
-        ("board", a.device.board, b.device.board),
-        ("emulation", a.device.emulated, b.device.emulated),
-        ("clock", a.device.clock, b.device.clock),
-        ("CPU", a.device.cpu, b.device.cpu),
-        ("CPU part", a.device.cpu_part, b.device.cpu_part),
-        ("machine", a.device.machine, b.device.machine),
-        ("cores", a.device.cores, b.device.cores),
+        *_facts(identity.hardware(a.device), identity.hardware(b.device)),
         ("test split", a.split.sha256, b.split.sha256),
         ("delegate", a.runtime.delegate, b.runtime.delegate),
         ("applied delegate", a.runtime.delegate_applied, b.runtime.delegate_applied),
@@ -230,9 +273,13 @@ def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
             ("runtime version", a.runtime.version, b.runtime.version),
         ]
     if "os" not in allow:
-        checks += [("kernel", a.device.kernel, b.device.kernel), ("C library", a.device.libc, b.device.libc)]
+        checks += _facts(identity.system(a.device), identity.system(b.device))
     found += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
     return found
+
+
+def _facts(a: identity.Facts, b: identity.Facts) -> list[tuple[str, object, object]]:
+    return [(what, x, y) for (what, x), (_, y) in zip(a, b, strict=True)]
 
 
 def _short(value: object) -> str:
@@ -260,7 +307,14 @@ def _adjusted(pairs: list[Pair]) -> list[Pair]:
     return pairs
 
 
-def _gates(pair: Pair, gate: float) -> tuple[str, ...]:
+def _gates(pair: Pair, a: Cell, b: Cell, gate: float) -> tuple[str, ...]:
+    """What trips the gate; a cell that wasn't VALID before has nothing to lose."""
+    if a.status != "VALID":
+        return ()
+    if b.status != "VALID":
+        return (f"{b.status}, was VALID: {'; '.join(f'{reason.code}: {reason.text}' for reason in b.reasons)}",)
+    if pair.refused:
+        return (f"can't be compared: {'; '.join(pair.refused)}",)
     found = []
     if pair.ratio is not None and pair.verdict == "slower" and pair.ratio.value - 1 > gate:
         found.append(f"slower by {pair.ratio.value - 1:.1%}, above the gate of {gate:.1%}")

@@ -17,6 +17,7 @@ enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns
     │   ├── EmulatorError          QEMU or its image
     │   │   └── EmulatorMissingError   QEMU is not installed
     │   ├── TransportError         the connection
+    │   │   ├── SshSettingsError       the user's ssh configuration, or OpenSSH here, is broken
     │   │   ├── UnreachableError       nobody answers
     │   │   ├── HostKeyError           the host key is unknown or changed
     │   │   ├── AuthenticationError    the board doesn't let us in
@@ -30,7 +31,8 @@ enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns
     │   ├── ProvisionError         no runtime fits this board, or it can't be fetched or unpacked
     │   │   └── PlaceError             the harness's folder there can't be used: read-only, full, noexec, no home...
     │   └── RunnerError            the runner on the board gave no usable answer
-    ├── StoreError                 results can't be read or written
+    ├── StoreError                 files can't be read or written
+    │   └── LockTakenError             another process works there
     └── ReportError                a report can't be made from these results
 """
 
@@ -117,6 +119,10 @@ class TransportError(BoardError):
     code = "transport"
 
 
+class SshSettingsError(TransportError):
+    code = "ssh-settings"
+
+
 class UnreachableError(TransportError):
     code = "unreachable"
 
@@ -171,6 +177,10 @@ class RunnerError(BoardError):
 
 class StoreError(HarnessError):
     code = "store"
+
+
+class LockTakenError(StoreError):
+    code = "taken"
 
 
 class ReportError(HarnessError):

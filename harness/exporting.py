@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import results, stats, store
+from harness import identity, results, stats, store
 from harness.errors import UsageError
 from harness.records import Cell, RunInfo
 from harness.safetext import clean, csv_field
@@ -80,25 +80,33 @@ def _parquet(_: RunInfo, cells: list[Cell]) -> bytes:
 
 def _pytest_benchmark(info: RunInfo, cells: list[Cell]) -> bytes:
     """The JSON of ``pytest --benchmark-json``; VALID cells only, grouped by board and clock."""
+    valid = [cell for cell in cells if cell.status == "VALID"]
+    boards = list(dict.fromkeys(map(_board, valid)))
+    names = dict(zip(boards, identity.board_labels(boards, 120, latin=False), strict=True))
     document = {
         "machine_info": {"node": "see extra_info", "harness": info.harness},
         "commit_info": {"id": "unknown", "project": "harness"},
-        "benchmarks": [_benchmark(cell) for cell in cells if cell.status == "VALID"],
+        "benchmarks": [_benchmark(cell, names[_board(cell)]) for cell in valid],
         "datetime": clean(info.started, 60),
         "version": "5.0.0",
     }
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
-def _benchmark(cell: Cell) -> dict[str, Any]:
+def _board(cell: Cell) -> tuple[str, identity.Facts]:
+    """A board's name and what it is."""
+    return cell.device.name, identity.hardware(cell.device) + identity.system(cell.device)
+
+
+def _benchmark(cell: Cell, board: str) -> dict[str, Any]:
     device, model, runtime = cell.device, cell.model, cell.runtime
     emulated = ", emulated" if device.emulated else ""
     counted = ", 1 ns = 1 instruction" if device.clock == "instructions" else ""
     name = clean(
-        f"{model.name} {model.variant}.{model.format} {runtime.name} {runtime.delegate} {runtime.threads}T", 120
+        f"{model.name} {model.variant}.{model.format} {runtime.name} {runtime.delegate} {runtime.threads}T", 400
     )
     return {
-        "group": clean(f"{device.name} ({device.board}{emulated}{counted})", 120),
+        "group": f"{board} ({clean(device.board, 60)}{emulated}{counted})",
         "name": name,
         "fullname": clean(cell.cell, 200),
         "params": None,

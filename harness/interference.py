@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.answers import Evidence
+
 #: Fields of the "cpu" line of /proc/stat (proc(5)), in ticks: work, and what is none. Guest time is in user already.
 _WORK = (0, 1, 2, 5, 6)
 _STEAL = 7
@@ -51,6 +53,41 @@ def between(start: Mapping[str, str], end: Mapping[str, str], threads: int) -> I
         memory_stall=_share(stalled),
         switches_per_s=None if switches is None else switches / elapsed * 1e9,
     )
+
+
+@dataclass(frozen=True)
+class Stops:
+    """When the runner stood still, from before the model was loaded to the end of the timed passes.
+
+    ``suspended_s``: the machine slept, by its clock that goes on meanwhile. ``continued``: how often the process had
+    been stopped and was told to go on. ``idle_s``: the longest time, within one inference of the warm-up or the passes
+    and what belongs to it, in which it neither worked nor waited for a processor, beyond ten times the usual.
+    """
+
+    suspended_s: float | None = None
+    continued: int | None = None
+    idle_s: float | None = None
+
+
+def stops(evidence: Evidence) -> Stops:
+    """When the runner stood still; None where the board did not tell."""
+    before, end = evidence.before, evidence.end
+    asleep, awake = _difference(before, end, "boottime_ns"), _difference(before, end, "monotonic_ns")
+    continued = _difference(before, end, "self continued")
+    idle = [found for state in (evidence.start, end) if (found := _idle_s(state)) is not None]
+    return Stops(
+        suspended_s=None if asleep is None or awake is None else round(max(asleep - awake, 0.0) / 1e9, 3),
+        continued=None if continued is None else int(continued),
+        idle_s=max(idle, default=None),
+    )
+
+
+def _idle_s(state: Mapping[str, str]) -> float | None:
+    try:
+        longest, usual = int(state["self idle_longest_ns"]), int(state["self idle_usual_ns"])
+    except (KeyError, ValueError):
+        return None
+    return round(max(longest - 10 * usual, 0) / 1e9, 3)
 
 
 def _processor(start: Mapping[str, str], end: Mapping[str, str]) -> tuple[float | None, float | None]:

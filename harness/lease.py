@@ -10,7 +10,6 @@ ended when a new one is granted.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import secrets
 import socket
@@ -19,6 +18,7 @@ import time
 
 from harness import boardjson
 from harness.errors import BoardError, LeaseError
+from harness.paths import user_name
 from harness.provision.probe import agent_source, complaint
 from harness.safetext import clean
 from harness.transport.base import Connection, Held
@@ -37,11 +37,7 @@ _LINGER_S = 10.0
 
 def owner() -> str:
     """Who we are, for the message another controller shows."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container may run us as a user that it has no name for
-        name = f"user {os.getuid()}"
-    return f"{name}@{socket.gethostname()} pid {os.getpid()}"
+    return f"{user_name()}@{socket.gethostname()} pid {os.getpid()}"
 
 
 def in_use(label: str, holder: object) -> LeaseError:

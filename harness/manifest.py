@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -10,10 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import ArtifactError
 from harness.fsio import write_atomic
+from harness.safetext import clean
 
 Variant = Literal["fp32", "fp16", "dynamic", "int8"]
 Format = Literal["tflite", "onnx"]
 VARIANTS: tuple[Variant, ...] = ("fp32", "fp16", "dynamic", "int8")
+#: A manifest has some kilobytes; anything above is none.
+MAX_BYTES = 16 << 20
 _HEX64 = r"^[0-9a-f]{64}$"
 
 
@@ -178,15 +184,46 @@ def load(models: Path, name: str) -> Manifest:
         ArtifactError: it is missing or not a manifest.
     """
     path = models / name / "manifest.json"
+    fix = f"harness build {name}"
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(_read(path))
     except FileNotFoundError as error:
-        raise ArtifactError(f"{path}: not there", fix=f"harness build {name}") from error
-    except (OSError, ValidationError) as error:
-        raise ArtifactError(f"{path}: not a manifest: {error}", fix=f"harness build {name}") from error
+        raise ArtifactError(f"{path}: not there", fix=fix) from error
+    except OSError as error:
+        raise ArtifactError(f"{path}: can't be read: {error.strerror or error}", fix=fix) from error
+    except ValidationError as error:
+        raise ArtifactError(f"{path}: not a manifest: {_wrong(error)}", fix=fix) from error
     if manifest.name != name:
         raise ArtifactError(f"{path}: is the manifest of '{manifest.name}'", fix=f"harness build {name}")
     return manifest
+
+
+def _read(path: Path) -> bytes:
+    # without O_NONBLOCK, opening a named pipe would wait for ever
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "not a plain file")
+        if state.st_size > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"larger than the {MAX_BYTES >> 20} MiB such a file can have")
+        return file.read(MAX_BYTES)
+
+
+def _wrong(error: ValidationError) -> str:
+    """The first thing that is wrong, in a person's words, and how many more there are."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    first = problems[0]
+    place = clean(".".join(str(part) for part in first["loc"]), 100)
+    if first["type"] == "json_invalid":
+        return "it is empty" if "EOF" in first["msg"] and "line 1 column 0" in first["msg"] else "it is no whole JSON"
+    if first["type"] == "missing":
+        said = f"'{place}' is missing"
+    elif first["type"] == "extra_forbidden":
+        said = f"'{place}' is unknown to this version of the harness"
+    else:
+        said = f"'{place}' has a value that can't be" if place else "it is no JSON object"
+    more = len(problems) - 1
+    return said + (f", and {more} more like it" if more else "")
 
 
 def save(models: Path, manifest: Manifest) -> Path:

@@ -104,11 +104,11 @@ def order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict
     if context.device.effective_clock == "wall":
         warmup = {
             "min_runs": 5, "min_ns": 500_000_000, "max_runs": 5000, "max_ns": 2_500_000_000,
-            "tolerance": context.device.thresholds.warmup_tolerance,
+            "tolerance": context.device.thresholds.warmup_tolerance, "watch": True,
         }  # fmt: skip
-        passes = {"min_runs": 50, "min_ns": 1_000_000_000, "max_ns": 150_000_000_000}
+        passes = {"min_runs": 50, "min_ns": 1_000_000_000, "max_ns": 150_000_000_000, "watch": True}
         if context.mlperf:
-            passes = {"min_runs": MLPERF_RUNS, "min_ns": MLPERF_S * 10**9, "max_ns": 10**15}
+            passes = {"min_runs": MLPERF_RUNS, "min_ns": MLPERF_S * 10**9, "max_ns": 10**15, "watch": True}
     else:
         warmup = {"min_runs": 3, "min_ns": 0, "max_runs": 3}
         passes = {"min_runs": 1, "min_ns": 0, "max_ns": 10**15}
@@ -122,6 +122,8 @@ def order(job: Job, prepared: Prepared, test: TestSet, context: Context) -> dict
         "packages": list(prepared.packages),
         "delegate": job.delegate,
         "threads": job.threads,
+        "classes": len(test.info.classes),
+        "quantised_output": job.shipped.artifact.output.scale is not None,
         "warmup": warmup,
         "passes": {**passes, "inject_slowdown": context.inject_slowdown},
         "state_root": context.state_root,
@@ -160,6 +162,7 @@ def finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, st
         "profile": answer.profile.model_dump(mode="json") if answer.profile else None,
         "import_ns": answer.import_ns,
         "outputs_sha256": answer.outputs_sha256,
+        "not_finite": answer.not_finite,
         "stderr": stderr,
     }
     return _cell(

@@ -11,13 +11,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness import manifest as manifests
 from harness.config import Device, Fleet
-from harness.errors import ArtifactError, MissingModelError, StoreError, UsageError
+from harness.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
 from harness.fsio import sha256_file
 from harness.manifest import Artifact, Manifest
+from harness.networks.registry import NETWORKS
 from harness.records import Reason, RunInfo, cell_id
+from harness.transport.login import settings_of
+from harness.transport.target import ssh_target
 
-#: Left out on emulated boards unless asked for by name: minutes for a pass, and nothing new learnt.
-HEAVY_MACS = 500_000_000
+#: More multiply-accumulates than these are left out on emulated boards unless asked for by name: an emulator takes
+#: seconds for each ten million, and all emulated boards share this machine.
+HEAVY_MACS = 8_000_000
+#: What an emulated board shows of a network where no variant was asked for: the largest and the smallest numbers.
+SHOWN_VARIANTS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,19 @@ class Plan:
         return tuple(job.cell for jobs in self.jobs.values() for job in jobs)
 
 
-def inventory(models: Path, wanted: Sequence[str], variants: Sequence[str]) -> list[Shipped]:
+def inventory(
+    models: Path, wanted: Sequence[str], variants: Sequence[str], left_out: list[Reason] | None = None
+) -> list[Shipped]:
     """The artifacts that are here and are what their manifests say.
+
+    Args:
+        wanted: networks asked for by name; all when empty. One that is damaged is an error only where it was asked for
+            or nothing else is left.
+        left_out: gets a reason for everything that is damaged and nobody asked for.
 
     Raises:
         MissingModelError: a model or variant asked for is not here; the fix is the command that builds it.
-        ArtifactError: a file is not the one its manifest names.
+        ArtifactError: a manifest can't be read, or a file is not the one its manifest names.
     """
     known = manifests.names(models)
     if strange := tuple(name for name in wanted if name not in known):
@@ -87,25 +100,45 @@ def inventory(models: Path, wanted: Sequence[str], variants: Sequence[str]) -> l
     if not known:
         raise MissingModelError(f"no model in {models}/", names=())
     found: list[Shipped] = []
+    damaged: list[ArtifactError] = []
     for name in wanted or known:
-        record = manifests.load(models, name)
-        here = []
-        for artifact in record.artifacts:
-            path = models / name / artifact.filename
-            if not path.is_file() or (variants and artifact.variant not in variants):
-                continue
-            if sha256_file(path) != artifact.sha256:
-                raise ArtifactError(
-                    f"{path}: is not the file its manifest names (SHA-256 differs)", fix=f"harness build {name}"
-                )
-            here.append(Shipped(record, artifact, path))
+        here, wrong = _here(models, name, variants)
+        if wanted and wrong:
+            raise wrong[0]
         if wanted and not here:
             raise MissingModelError(f"model '{name}' is here in no variant asked for", names=(name,))
         found += here
+        damaged += wrong
     if not found:
-        raise UsageError(f"no artifact in {models}/ fits", fix="harness build")
+        raise damaged[0] if damaged else UsageError(f"no artifact in {models}/ fits", fix="harness build")
     _same_split(found)
+    if left_out is not None:
+        left_out += [Reason(code=error.code, text=str(error)[:4000]) for error in damaged]
     return found
+
+
+def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shipped], list[ArtifactError]]:
+    """A network's artifacts that are here, and what is wrong with the others."""
+    try:
+        record = manifests.load(models, name)
+    except ArtifactError as error:
+        return [], [error]
+    here, wrong = [], []
+    for artifact in record.artifacts:
+        path = models / name / artifact.filename
+        if not path.is_file() or (variants and artifact.variant not in variants):
+            continue
+        try:
+            same = sha256_file(path) == artifact.sha256
+        except OSError as error:
+            wrong.append(ArtifactError(f"{path}: can't be read: {error.strerror}", fix=f"harness build {name}"))
+            continue
+        if same:
+            here.append(Shipped(record, artifact, path))
+        else:
+            text = f"{path}: is not the file its manifest names (SHA-256 differs)"
+            wrong.append(ArtifactError(text, fix=f"harness build {name}"))
+    return here, wrong
 
 
 def _same_split(found: Sequence[Shipped]) -> None:
@@ -119,42 +152,77 @@ def _same_split(found: Sequence[Shipped]) -> None:
             )
 
 
-def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options) -> Plan:
+def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options, *, everything: bool = False) -> Plan:
     """Cross devices with artifacts, runtimes, delegates and threads; the order on each device is shuffled (seeded),
-    so that a drift over time does not favour one network."""
+    so that a drift over time does not favour one network.
+
+    Args:
+        everything: leave nothing out for being slow.
+    """
     plan = Plan()
-    noted: set[str] = set()
+    skipped: dict[str, list[str]] = {}
     for device in fleet.devices:
-        jobs = []
-        for item in shipped:
-            reason = _left_out(device, item, options)
-            if reason:
-                text = f"{device.name}: {reason}"
-                if text not in noted:
-                    noted.add(text)
-                    plan.skipped.append(Reason(code="left-out", text=text))
-                continue
-            jobs += _jobs(device, item, options)
+        here = [item for item in shipped if device.models is None or item.manifest.name in device.models]
+        left = _too_much(device, here, options) if device.emulate and not everything else {}
+        jobs = [job for item in here if item.label not in left for job in _jobs(device, item, options)]
         random.Random(f"{options.seed}:{device.name}").shuffle(jobs)  # noqa: S311 - an order, not a secret
         plan.jobs[device.name] = jobs
+        unwanted = dict.fromkeys(item.manifest.name for item in shipped if item not in here)
+        for text in [*(f"{name}: not in the device's 'models'" for name in unwanted), *_said(left)]:
+            skipped.setdefault(text, []).append(device.name)
+    plan.skipped = [Reason(code="left-out", text=f"{', '.join(names)}: {text}") for text, names in skipped.items()]
     return plan
 
 
-def _left_out(device: Device, item: Shipped, options: Options) -> str | None:
-    name = item.manifest.name
-    if device.models is not None and name not in device.models:
-        return f"{name}: not in the device's 'models'"
-    if (
-        device.emulate
-        and item.manifest.macs > HEAVY_MACS
-        and name not in options.models
-        and name not in (device.models or ())
-    ):
-        return (
-            f"{name}: {item.manifest.macs / 1e6:.0f} M MACs take minutes on an emulated board; "
-            f"ask for it with --model {name}"
-        )
-    return None
+def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict[str, tuple[str, str, str]]:
+    """What an emulated board leaves out: {artifact: (what to call it, why, the option that asks for it)}.
+
+    Emulation is dear: a demo with everything on three boards took 13 minutes of processor time. A network that was
+    asked for by name, here or in devices.yaml, is run whole.
+    """
+    asked = {*options.models, *(device.models or ())}
+    light = {item.manifest.name for item in here if item.manifest.macs <= HEAVY_MACS}
+    found: dict[str, tuple[str, str, str]] = {}
+    for item in here:
+        name, artifact = item.manifest.name, item.artifact
+        if name in asked:
+            continue
+        if name not in light:
+            found[item.label] = (name, f"over {HEAVY_MACS / 1e6:.0f} M MACs", "--model")
+        elif pruned_from(name) in light:
+            found[item.label] = (name, "the network it was pruned from is run", "--model")
+        elif not options.variants and artifact.variant not in SHOWN_VARIANTS:
+            found[item.label] = (item.label, "of each network fp32 and int8 are run", "--variant")
+        elif not options.variants and not device.runtimes and artifact.format == "onnx" and _as_tflite(item, here):
+            found[item.label] = (item.label, "its .tflite is run", "--model")
+    return found
+
+
+def _as_tflite(item: Shipped, here: Sequence[Shipped]) -> bool:
+    """Whether the same variant of the same network is here for TFLite, too."""
+    mine = (item.manifest.name, item.artifact.variant, "tflite")
+    return mine in {(other.manifest.name, other.artifact.variant, other.artifact.format) for other in here}
+
+
+def pruned_from(name: str) -> str | None:
+    """The network that one of ours was pruned from; None for all others."""
+    return next((network.pruned_from for network in NETWORKS if network.name == name), None)
+
+
+def _said(left: dict[str, tuple[str, str, str]]) -> list[str]:
+    """A line for each reason, with all that it holds for."""
+    lines = []
+    for why, option in dict.fromkeys((why, option) for _, why, option in left.values()):
+        names = list(dict.fromkeys(name for name, *rest in left.values() if rest == [why, option]))
+        asking = ",".join(dict.fromkeys(_asked_by(name, option) for name in names))
+        lines.append(f"{', '.join(names)}: {why}, and emulation is slow; ask for it with {option} {asking}")
+    return lines
+
+
+def _asked_by(name: str, option: str) -> str:
+    """What to write behind the option for a network or an artifact (``network/variant.format``)."""
+    network, _, file = name.partition("/")
+    return file.partition(".")[0] if option == "--variant" else network
 
 
 def _jobs(device: Device, item: Shipped, options: Options) -> list[Job]:
@@ -219,12 +287,20 @@ def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
     places: dict[tuple[object, ...], list[list[Device]]] = {}
     for device in devices:
         if device.host:
-            places.setdefault((device.host.lower(), device.port, device.proxy_jump), []).append([device])
+            places.setdefault(_place(device), []).append([device])
     groups = list(places.values())
     local = [[device] for device in devices if device.local]
     emulated = [device for device in devices if device.emulate]
     here = [*local, *([emulated] if emulated else [])]
     return [*groups, here] if here else groups
+
+
+def _place(device: Device) -> tuple[object, ...]:
+    """Where a device is, by the settings that count for it: an alias and an address are the same board."""
+    try:
+        return settings_of(ssh_target(device)).place
+    except TransportError:  # said when the device's turn comes
+        return (str(device.host).lower(), device.port, device.proxy_jump)
 
 
 def stored_options(info: RunInfo) -> Options:

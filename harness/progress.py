@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -17,13 +18,14 @@ _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 
 def figure(cell: Cell) -> str:
     """A cell's median in its own unit, and its accuracy: for one line of progress."""
+    why = "; ".join(f"{reason.code}: {reason.text}" for reason in cell.reasons)
     if not cell.latency_ns:
-        return "; ".join(f"{reason.code}: {reason.text}" for reason in cell.reasons)[:300]
+        return why[:300]
     ordered = sorted(cell.latency_ns)
     middle = ordered[len(ordered) // 2] / 1e6
     unit = "ms" if cell.device.clock == "wall" else "M instructions"
     accuracy = f", accuracy {cell.accuracy:.2%}" if cell.accuracy is not None else ""
-    return f"median {middle:.3f} {unit}{accuracy}"
+    return f"median {middle:.3f} {unit}{accuracy}" + (f" ({why[:200]})" if why else "")
 
 
 class PlainWatcher:
@@ -32,8 +34,14 @@ class PlainWatcher:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._total = 0
-        self._ended = 0
+        self._ended: set[str] = set()
         self._started = time.monotonic()
+
+    def __enter__(self) -> PlainWatcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def planned(self, plan: Plan) -> None:
         self._total = len(plan.cells)
@@ -49,14 +57,14 @@ class PlainWatcher:
 
     def cell_ended(self, job: Job, cell: Cell) -> None:
         with self._lock:
-            self._ended += 1
-            ended = self._ended
+            self._ended.add(job.cell)  # one that is measured again at the end counts once
+            ended = len(self._ended)
         left = eta_s(time.monotonic() - self._started, ended, self._total)
         label = f"{job.device.name} {job.shipped.label} {job.runtime} t{job.threads}"
         self._say(f"[{ended}/{self._total}, {left:.0f} s left] {cell.status} {label}: {figure(cell)}")
 
     def _say(self, line: str) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # a terminal that is gone costs no measurement
             print(plain(line), file=sys.stderr, flush=True)
 
 
@@ -76,7 +84,8 @@ class LiveWatcher:
         self._plan = Plan()
         self._messages: dict[str, str] = {}
         self._running: dict[str, str] = {}
-        self._ended: dict[tuple[str, str], Counter[str]] = {}
+        #: {(device, model): {cell: status}}; a cell that is measured again counts once
+        self._ended: dict[tuple[str, str], dict[str, str]] = {}
         self._started = time.monotonic()
         self._live = Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=self._table)
 
@@ -85,11 +94,17 @@ class LiveWatcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            self._live.stop()
 
     def planned(self, plan: Plan) -> None:
+        from rich.text import Text
+
         with self._lock:
             self._plan = plan
+        for reason in plan.skipped:
+            if reason.code != "left-out":  # what is damaged, not what is left out on purpose
+                self._live.console.print(Text(f"left out: {plain(reason.text)}"))
 
     def device(self, name: str, message: str) -> None:
         with self._lock:
@@ -104,7 +119,7 @@ class LiveWatcher:
         with self._lock:
             self._running.pop(job.device.name, None)
             key = (job.device.name, job.shipped.manifest.name)
-            self._ended.setdefault(key, Counter())[cell.status] += 1
+            self._ended.setdefault(key, {})[job.cell] = cell.status
 
     def _table(self) -> Any:
         from rich.console import Group
@@ -115,7 +130,7 @@ class LiveWatcher:
             wanted = Counter(
                 (name, job.shipped.manifest.name) for name, jobs in self._plan.jobs.items() for job in jobs
             )
-            ended = sum(sum(count.values()) for count in self._ended.values())
+            ended = sum(map(len, self._ended.values()))
             table = Table("model", *self._plan.jobs, box=None, pad_edge=False)
             for model in sorted({model for _, model in wanted}):
                 table.add_row(model, *(self._entry(name, model, wanted[name, model]) for name in self._plan.jobs))
@@ -127,7 +142,7 @@ class LiveWatcher:
     def _entry(self, device: str, model: str, wanted: int) -> Any:
         from rich.text import Text
 
-        count = self._ended.get((device, model), Counter())
+        count = Counter(self._ended.get((device, model), {}).values())
         bad = [f"{number} {_MARK[status]}" for status, number in sorted(count.items()) if status != "VALID"]
         busy = "*" if self._running.get(device) == model else ""
         if not wanted:

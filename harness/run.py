@@ -6,14 +6,16 @@ import secrets
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from harness import __version__, store
+from harness import resume as resuming
 from harness.config import Device, Fleet
 from harness.context import Context
 from harness.errors import (
@@ -24,6 +26,7 @@ from harness.errors import (
     RemoteCommandError,
     RemoteTimeoutError,
     RunnerError,
+    StoreError,
     TransferError,
     UsageError,
 )  # fmt: skip
@@ -32,7 +35,7 @@ from harness.manifest import readable
 from harness.measure import failed, now, reason_of, run_cell, timeout_s
 from harness.pace import Pace
 from harness.plan import Job, Options, Plan, for_runtime, groups, inventory, make, plain_options, stored_options
-from harness.records import Cell, Reason, RunInfo
+from harness.records import Cell, DeviceInfo, Reason, RunInfo
 from harness.safetext import plain
 from harness.session import Session, measured, open_session
 from harness.testset import TestSet, prepare
@@ -44,8 +47,21 @@ RETRIES = 2
 RETURNING = (RunnerError, RemoteCommandError)
 #: What passes by itself: a cell with no other reason than these is measured again, so that another program's moment
 #: doesn't cost a run. Why the earlier measurements didn't count is kept in the cell's evidence.
-PASSING = {"background-load", "unstable", "clock-stepped"}
+PASSING = {"background-load", "unstable", "clock-stepped", "stopped"}
 PAUSE_S = 2.0
+#: A local device's disturbed cells are measured once more at the end of the run, for so long; in seconds.
+LATE_S = 120.0
+#: How often the main thread looks out for an interruption, in seconds.
+LOOK_OUT_S = 0.2
+
+
+def passing(reasons: Iterable[Reason]) -> bool:
+    """Whether all that is wrong with a measurement passes by itself."""
+    return {reason.code for reason in reasons} <= PASSING
+
+
+def _unfinished(device: str, planned: Iterable[str], finished: Container[str]) -> bool:
+    return any(cell.startswith(f"{device}+") and cell not in finished for cell in planned)
 
 
 class Watcher(Protocol):
@@ -57,15 +73,41 @@ class Watcher(Protocol):
     def cell_ended(self, job: Job, cell: Cell) -> None: ...
 
 
+@dataclass(frozen=True)
+class Bad:
+    """A cell that is not VALID: ``label`` is what it is of, without the device."""
+
+    cell: str
+    device: str
+    label: str
+    status: str
+    reasons: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, cell: Cell) -> Bad:
+        label = f"{cell.model.name}/{cell.model.variant}.{cell.model.format} {cell.runtime.name}"
+        label += f" {cell.runtime.delegate}" if cell.runtime.delegate != "cpu" else ""
+        return cls(
+            cell.cell, cell.device.name, f"{label} t{cell.runtime.threads}", cell.status, cell.reasons
+        )  # fmt: skip
+
+
 @dataclass
 class Outcome:
-    """How a run ended. ``sent_bytes``: artifact bytes that had to be sent, by device."""
+    """How a run ended. ``sent_bytes``: artifact bytes that had to be sent, by device; ``bad``: cells that are not
+    VALID."""
 
     run: str
     folder: Path
     cells: dict[str, str] = field(default_factory=dict)
     sent_bytes: dict[str, int] = field(default_factory=dict)
     skipped: tuple[Reason, ...] = ()
+    bad: list[Bad] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing was measured at all somewhere."""
+        return not self.cells or any(status == "FAILED" for status in self.cells.values())
 
     @property
     def all_valid(self) -> bool:
@@ -84,16 +126,33 @@ class Run:
         self, fleet: Fleet, options: Options, *, models: Path, results: Path, resume: str | None = None,
         inject_slowdown: float = 0.0, state_root: str = "",
     ) -> None:  # fmt: skip
-        folder = store.find_run(results, resume) if resume is not None else None
-        info = store.read_run(folder) if folder else None
+        folder, info = resuming.reopen(results, resume) if resume is not None else (None, None)
         options = stored_options(info) if info else options
-        self.fleet = fleet.only(list(options.only))
         self.options = options
         self.results = results
         self.inject_slowdown = inject_slowdown
         self.state_root = state_root
-        shipped = inventory(models, options.models, options.variants)
-        self.plan = make(self.fleet, shipped, options)
+        #: what a person should know before anything is measured
+        self.notes: list[str] = []
+        self._earlier_runs: set[str] = set()
+        self._boards: dict[str, DeviceInfo] = {}
+        finished = self._look_through(folder) if folder else set()
+        if info:
+            waiting = [name for name in info.devices if _unfinished(name, info.planned, finished)]
+            self.fleet, self.notes = resuming.fleet_then(info, fleet, waiting)
+        else:
+            self.fleet = fleet.only(list(options.only))
+        damaged: list[Reason] = []
+        shipped = inventory(models, options.models, options.variants, damaged)
+        self.plan = make(self.fleet, shipped, options, everything=info is not None)
+        if info:
+            resuming.planned_alone(self.plan, info)
+            if gone := resuming.missing(self.plan, info.planned, finished):
+                raise UsageError(
+                    f"run {info.run}: {len(gone)} of its cells can't be measured from {models}/ any more, "
+                    f"{gone[0]} among them", fix="put the artifacts back, or start a new run",
+                )  # fmt: skip
+        self.plan.skipped += damaged
         if not self.plan.cells:
             raise UsageError(
                 "nothing to run: every cell is left out", fix="; ".join(r.text for r in self.plan.skipped[:3])
@@ -107,7 +166,21 @@ class Run:
         self._done: set[str] = set()
         self._measured: set[str] = set()
         self._sessions: set[Session] = set()
+        #: what has been measured, or has failed, in this process, by device
+        self._ended: dict[str, list[Job]] = {}
+        self._interrupted: Callable[[], bool] = lambda: False
         self._open(folder, info)
+
+    def _look_through(self, folder: Path) -> set[str]:
+        """Note what is in a run that is gone on with: boards, and which run cells say they are of. The VALID cells."""
+        finished = set()
+        for cell in store.readable_cells(folder):
+            self._earlier_runs.add(cell.run)
+            if cell.latency_ns and cell.device.machine:
+                self._boards[cell.device.name] = cell.device
+            if cell.status == "VALID":
+                finished.add(cell.cell)
+        return finished
 
     def _open(self, folder: Path | None, info: RunInfo | None) -> None:
         if folder is None or info is None:
@@ -133,13 +206,22 @@ class Run:
             if cell.status == "VALID":
                 self._done.add(cell.cell)
 
-    def execute(self, watcher: Watcher) -> Outcome:
+    @property
+    def again(self) -> str:
+        """What to write behind ``--resume`` to go on with this run."""
+        return resuming.address(self.results, self.folder)
+
+    def execute(self, watcher: Watcher, interrupted: Callable[[], bool] = lambda: False) -> Outcome:
         """Measure everything that is not finished yet.
+
+        Args:
+            interrupted: looked at several times a second; when it is true, every board is let go.
 
         Raises:
             StoreError: results can't be written (what was written stays), or another process works on this run.
-            KeyboardInterrupt: passed on after every board has been let go.
+            KeyboardInterrupt: it was interrupted, and every board has been let go.
         """
+        self._interrupted = interrupted
         if not self.folder.exists():
             store.create_run(self.results, self.info)
         with store.claimed(self.folder):
@@ -148,20 +230,58 @@ class Run:
     def _execute(self, watcher: Watcher) -> Outcome:
         for name, manifest in self._manifests.items():
             write_atomic(self.folder / "manifests" / f"{name}.json", manifest.model_dump_json(indent=1) + "\n")
+        self._rename()
         outcome = Outcome(self.info.run, self.folder)
         self.outcome = outcome
         watcher.planned(self.plan)
-        with ThreadPoolExecutor(max_workers=max(1, len(self.fleet.devices))) as pool:
-            futures = [pool.submit(self._devices, group, watcher) for group in groups(self.fleet.devices)]
+        self._together(watcher, [partial(self._devices, group, watcher) for group in groups(self.fleet.devices)])
+        self._together(watcher, [partial(self._late, watcher)])
+        for cell in store.readable_cells(self.folder):
+            outcome.cells[cell.cell] = cell.status
+            if cell.status != "VALID":
+                outcome.bad.append(Bad.of(cell))
+        outcome.skipped = self.info.skipped
+        return outcome
+
+    def _look_out(self, watcher: Watcher) -> None:
+        if self._interrupted():
+            watcher.device("run", "interrupted: letting the boards go; once more ends it at once")
+            raise KeyboardInterrupt
+
+    def _together(self, watcher: Watcher, tasks: Sequence[Callable[[], None]]) -> None:
+        """Do all at once, each in a thread of its own. This one looks out for an interruption meanwhile."""
+        with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
+            waiting = {pool.submit(task) for task in tasks}
             try:
-                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                    future.result()
+                while waiting:
+                    done, waiting = wait(waiting, timeout=LOOK_OUT_S, return_when=FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
+                    self._look_out(watcher)
             except BaseException:
                 self.stop()
                 raise
-        outcome.cells = {cell.cell: cell.status for cell in store.readable_cells(self.folder)}
-        outcome.skipped = self.info.skipped
-        return outcome
+
+    def _rename(self) -> None:
+        """A run whose folder was copied is one of its own: what is in it says so, before more is measured into it."""
+        if self._earlier_runs - {self.info.run}:
+            store.write_run(self.folder, self.info)
+            for cell in store.readable_cells(self.folder):
+                store.write_cell(self.folder, cell.model_copy(update={"run": self.info.run}))
+
+    def _late(self, watcher: Watcher) -> None:
+        """Once more what other programs disturbed on this very machine: it may be quiet now, the emulated boards of
+        this run at least are off. Each cell once, and no longer than :data:`LATE_S` in all."""
+        until = time.monotonic() + LATE_S
+        for device in self.fleet.devices:
+            if device.local and not self._stop.is_set():
+                spoilt = {
+                    cell.cell for cell in store.readable_cells(self.folder)
+                    if cell.device.name == device.name and cell.status == "INVALID" and passing(cell.reasons)
+                }  # fmt: skip
+                if again := [job for job in self._ended.get(device.name, []) if job.cell in spoilt]:
+                    watcher.device(device.name, f"measuring {len(again)} cells again that other programs disturbed")
+                    self._device(device, watcher, again, until)
 
     def stop(self) -> None:
         """End all device threads: connections are closed under the commands they wait for."""
@@ -178,8 +298,9 @@ class Run:
                 for future in [pool.submit(self._device, device, watcher) for device in step]:
                     future.result()
 
-    def _device(self, device: Device, watcher: Watcher) -> None:
-        jobs = [job for job in self.plan.jobs[device.name] if job.cell not in self._done]
+    def _device(self, device: Device, watcher: Watcher, again: Sequence[Job] = (), until: float | None = None) -> None:
+        """All cells of one device that are not finished; or those in ``again`` once more, as long as there is time."""
+        jobs = [*again] or [job for job in self.plan.jobs[device.name] if job.cell not in self._done]
         if not jobs or self._stop.is_set():
             return
         asked = self.options
@@ -190,24 +311,30 @@ class Run:
         try:
             watcher.device(device.name, "starting")
             say, pace = (lambda message: watcher.device(device.name, message)), Pace()
-            with open_session(device, say, self._stop.wait) as session:
+            with open_session(device, say, self._stop.wait, jobs) as session:
                 with self._lock:
                     self._sessions.add(session)
                 if self._stop.is_set():  # meanwhile; nobody closes this connection under us then
                     return
                 context = replace(context, probe=session.probe)
-                left = self._named_for(session, *session.resolve(jobs))
+                self._same_board(session)
+                left = [*again] or self._named_for(session, *session.resolve(jobs))
                 self._deploy(session, left)
                 with self._lock:
-                    self.outcome.sent_bytes[device.name] = sum(session.sent.values())
+                    total = self.outcome.sent_bytes.get(device.name, 0) + sum(session.sent.values())
+                    self.outcome.sent_bytes[device.name] = total
                 watcher.device(device.name, f"ready, {sum(session.sent.values())} artifact bytes sent")
                 for job in list(left):
-                    if self._stop.is_set():
+                    if self._ending() or (until is not None and time.monotonic() > until):
                         return
                     watcher.cell_started(job)
-                    self._keep(watcher, job, self._cell(session, job, context, pace))
+                    # a local device has its last try at the end of the run
+                    tries = 1 if again else RETRIES + (0 if device.local else 1)
+                    self._keep(watcher, job, self._cell(session, job, context, pace, tries))
                     left = left[1:]
         except BoardError as error:
+            if self._ending():
+                return
             watcher.device(device.name, str(error))
             self._fail(watcher, left, context, reason_of(error))
         except HarnessError:  # results can't be kept any more: no use in measuring on
@@ -230,17 +357,27 @@ class Run:
             try:
                 return session.deploy(jobs, self.tests)
             except (ConnectionLostError, TransferError) as error:
-                if attempt == RETRIES or self._stop.is_set():
+                if attempt == RETRIES or self._ending():
                     raise
                 session.say(f"sending again: {error}")
                 session.reconnect()
         raise AssertionError("unreachable")
 
-    def _cell(self, session: Session, job: Job, context: Context, pace: Pace) -> Cell:
+    def _same_board(self, session: Session) -> None:
+        measured = self._boards.get(session.device.name)
+        if measured is not None and (note := resuming.same_board(measured, session.probe, session.device.name)):
+            session.say(note)
+
+    def _ending(self) -> bool:
+        """Whether the run is to end. An interruption counts at once, before the main thread has acted on it: what it
+        does to other programs, such as an emulator, must not be taken for a board's fault."""
+        return self._stop.is_set() or self._interrupted()
+
+    def _cell(self, session: Session, job: Job, context: Context, pace: Pace, tries: int) -> Cell:
         """Measure, and again on a new connection if the old one broke, or after a pause where what spoilt the
         measurement may have passed; a board that stays away ends the device."""
         test, started = self.tests[job.samples], now()
-        earlier: list[dict[str, object]] = []
+        earlier: list[dict[str, object]] = self._earlier(job) if tries == 1 else []
         for attempt in range(RETRIES + 1):
             try:
                 if session.suspect:
@@ -251,12 +388,12 @@ class Run:
                 cell = run_cell(session.connection, job, session.prepared(job, test), test, context, limit_s=limit_s)
                 if cell.status != "FAILED":
                     pace.took(job, test, time.monotonic() - begun)
-                if not cell.reasons or {r.code for r in cell.reasons} - PASSING or attempt == RETRIES:
+                if not cell.reasons or not passing(cell.reasons) or attempt + 1 >= tries:
                     return cell.model_copy(update={"evidence": {**cell.evidence, "earlier": earlier}})
                 earlier.append(cell.model_dump(include={"started", "ended", "reasons"}, mode="json"))
                 self._stop.wait(PAUSE_S)
             except ConnectionLostError as error:
-                if attempt == RETRIES or self._stop.is_set():
+                if attempt == RETRIES or self._ending():
                     raise
                 session.say(f"connecting again: {error}")
                 session.suspect = True
@@ -270,11 +407,27 @@ class Run:
     def _keep(self, watcher: Watcher, job: Job, cell: Cell) -> None:
         """Store a cell. A failure never replaces what was measured earlier in this run, nor is one that we caused by
         stopping told."""
-        if cell.status == "FAILED" and self._stop.is_set():
+        if cell.status == "FAILED" and self._ending():
             return
-        if cell.status != "FAILED" or cell.cell not in self._measured:
+        with self._lock:
+            replaces = cell.status != "FAILED" or cell.cell not in self._measured
+            if cell.status != "FAILED":
+                self._measured.add(cell.cell)
+            if job not in (ended := self._ended.setdefault(job.device.name, [])):
+                ended.append(job)
+        if replaces:
             store.write_cell(self.folder, cell)
         watcher.cell_ended(job, cell)
+
+    def _earlier(self, job: Job) -> list[dict[str, object]]:
+        """Why a cell's measurements so far didn't count."""
+        try:
+            cell = store.read_cell(self.folder / "cells" / f"{job.cell}.json")
+        except StoreError:
+            return []
+        said = cell.evidence.get("earlier")
+        last = cell.model_dump(include={"started", "ended", "reasons"}, mode="json")
+        return [*(said if isinstance(said, list) else []), last]
 
     def _named_for(self, session: Session, jobs: list[Job], dropped: list[Reason]) -> list[Job]:
         """Once the board is known: cells carry the runtime that really runs, and run.json what is left out."""

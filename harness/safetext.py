@@ -7,14 +7,23 @@ script element, and file names.
 from __future__ import annotations
 
 import functools
+import io
 import json
 import re
+import sys
 import unicodedata
 from typing import Any
 
 _SPACES = re.compile(r"\s+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&])")
 _SLUG = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def print_anything() -> None:
+    """Let what the locale's character set lacks be printed as an escape (``\\u2013``), where it would be an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # it may be closed, or somebody else's
+            stream.reconfigure(errors="backslashreplace")
 
 
 def clean(text: object, limit: int = 500) -> str:

@@ -19,6 +19,7 @@ from harness.plan import Job
 from harness.provision import edgetpu, own, wheels
 from harness.provision.probe import Probe, probe, send, send_s, stored
 from harness.provision.programs import runner_file, runner_sha256
+from harness.provision.wheels import Platform
 from harness.records import Reason
 from harness.safetext import clean
 from harness.testset import TestSet
@@ -26,7 +27,7 @@ from harness.transport import place
 from harness.transport.base import Connection
 from harness.transport.local import LocalConnection
 from harness.transport.ssh import SshConnection
-from harness.transport.target import SshTarget
+from harness.transport.target import SshTarget, ssh_target
 
 _T = TypeVar("_T")
 Say = Callable[[str], None]
@@ -35,6 +36,9 @@ Wait = Callable[[float], bool]
 
 #: The board stays ours for so long while it looks through its store, or while wheels are fetched; in seconds.
 LOOK_S = 600.0
+
+#: What every emulated board is, before it is booted.
+EMULATED = Platform("3.11", "aarch64", (2, 36))
 
 #: What the runner imports of each runtime.
 MODULES = {
@@ -138,9 +142,8 @@ class Session:
         Raises:
             ProvisionError, TransportError: see :mod:`harness.provision`.
         """
-        files: dict[str, Path] = {f"object:{runner_sha256()}": runner_file()}
+        files: dict[str, Path] = {f"object:{runner_sha256()}": runner_file(), **artifacts(jobs)}
         for job in jobs:
-            files[f"object:{job.shipped.artifact.sha256}"] = job.shipped.path
             test = tests[job.samples]
             files[f"object:{test.file_sha256}"] = test.file
         self.lease.renew(LOOK_S)
@@ -160,8 +163,14 @@ class Session:
             self.lease.renew(send_s(path.stat().st_size))
             self.sent[name] = send(self.connection, name, path)
         for runtime, folders in self._packages.items():
-            if any(f"wheel:{folder.rpartition('/')[2]}" in missing for folder in folders):
+            sent = any(f"wheel:{folder.rpartition('/')[2]}" in missing for folder in folders)
+            if sent or (self.device.emulate and not self._compiled_there(folders)):
                 self._first_import(runtime, folders)
+
+    def _compiled_there(self, folders: Sequence[str]) -> bool:
+        """Whether Python's compiled files lie beside every package; a board's storage may come without them."""
+        look = 'for f do set -- "$f"/*/__pycache__; [ -e "$1" ] || exit 1; done'
+        return self.connection.run(["sh", "-c", look, "sh", *folders], timeout_s=LOOK_S).returncode == 0
 
     def _first_import(self, runtime: str, folders: tuple[str, ...]) -> None:
         """Python compiles a module when it is first imported. That is not the first cell's to do: its memory would lie
@@ -183,6 +192,25 @@ class Session:
             packages=self._packages[runtime] if ours else own.packages(self.connection.home, self.probe.python),
             runtime=runtime,
         )
+
+
+def artifacts(jobs: Sequence[Job]) -> dict[str, Path]:
+    """The models of these jobs: the store's name of each, and the file here."""
+    return {f"object:{job.shipped.artifact.sha256}": job.shipped.path for job in jobs}
+
+
+def storage(jobs: Sequence[Job], say: Say) -> dict[str, Path]:
+    """What a new emulated board's storage may hold from the start: runtimes and models. The runner and the images go
+    over SSH in any case. Empty where a runtime can't be had: what deploys says why."""
+    found = artifacts(jobs)
+    try:
+        for runtime in sorted({job.runtime for job in jobs if job.delegate not in own.DELEGATES}):
+            bundle = wheels.choose(runtime, EMULATED)
+            for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
+                found[f"wheel:{wheel.sha256}"] = path
+    except ProvisionError:
+        return {}
+    return found
 
 
 def measured(job: Job, sha256: str) -> bool:
@@ -209,13 +237,15 @@ def patiently(connect: Callable[[], _T], pauses: Sequence[float], wait: Wait) ->
 
 
 @contextmanager
-def open_session(device: Device, say: Say, wait: Wait) -> Iterator[Session]:
+def open_session(device: Device, say: Say, wait: Wait, jobs: Sequence[Job] = ()) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
+
+    ``jobs``: what is to be measured; a new emulated board's storage is filled for it.
 
     Raises:
         EmulatorError, TransportError, ProvisionError.
     """
-    with connecting(device, say) as connect:
+    with connecting(device, say, jobs=jobs, ended=lambda: wait(0)) as connect:
         session = _opened(device, connect, say, wait)
         try:
             yield session
@@ -274,17 +304,26 @@ def check_space(connection: Connection, seen: Probe, size: int) -> None:
 
 
 @contextmanager
-def connecting(device: Device, say: Say, *, timeout_s: float = 20.0) -> Iterator[Callable[[], Connection]]:
+def connecting(
+    device: Device,
+    say: Say,
+    *,
+    timeout_s: float = 20.0,
+    jobs: Sequence[Job] = (),
+    ended: Callable[[], bool] = lambda: False,
+) -> Iterator[Callable[[], Connection]]:
     """A function that opens connections to a device. An emulated board is up until the ``with`` block ends.
 
     Raises:
         EmulatorError: it can't be booted. The function itself raises TransportError.
     """
     with ExitStack() as stack:
-        yield _connector(device, say, stack, timeout_s)
+        yield _connector(device, say, stack, timeout_s, jobs, ended)
 
 
-def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> Callable[[], Connection]:
+def _connector(
+    device: Device, say: Say, stack: ExitStack, timeout_s: float, jobs: Sequence[Job], ended: Callable[[], bool]
+) -> Callable[[], Connection]:
     if device.local:
         root = Path(device.dir).expanduser() if device.dir else cache_dir() / "local" / device.name
         # The base interpreter, not the controller's environment: the board's runtime must come from the store alone.
@@ -293,7 +332,12 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
     if device.emulate:
         from harness.emulate import boot
 
-        board = stack.enter_context(boot(device.name, device.family, clock=device.effective_clock, progress=say))
+        contents = storage(jobs, say) if jobs else {}  # by hash: what a new board's storage holds at once
+        board = stack.enter_context(
+            boot(
+                device.name, device.family, clock=device.effective_clock, progress=say, contents=contents, ended=ended
+            )
+        )  # fmt: skip
         target = SshTarget(
             device.name,
             board.host,
@@ -318,7 +362,5 @@ def _connector(device: Device, say: Say, stack: ExitStack, timeout_s: float) -> 
         return reach
     if device.host is None:
         raise ProvisionError(f"{device.name}: has no address")
-    target = SshTarget(
-        device.name, device.host, device.user, device.port, device.identity_file, device.known_hosts, device.proxy_jump
-    )
+    target = ssh_target(device)
     return lambda: SshConnection(target, folder=device.dir, connect_timeout_s=timeout_s)

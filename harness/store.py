@@ -8,7 +8,6 @@ refused, and every problem is a :class:`~harness.errors.StoreError` that names t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -21,8 +20,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from harness.errors import StoreError
-from harness.fsio import write_atomic
+from harness.errors import LockTakenError, StoreError
+from harness.fsio import take_lock, write_atomic
 from harness.manifest import Manifest
 from harness.records import SCHEMA, Cell, RunInfo
 
@@ -55,7 +54,7 @@ def create_run(results: Path, info: RunInfo) -> Path:
     Raises:
         StoreError: the name can't be a folder's, is ``latest``, or is taken.
     """
-    if not _RUN_NAME.fullmatch(info.run) or info.run == LATEST:
+    if not can_name(info.run):
         raise StoreError(f"'{info.run}' can't be the name of a run", fix="use letters, digits and . _ + -")
     folder = results / info.run
     try:
@@ -68,6 +67,11 @@ def create_run(results: Path, info: RunInfo) -> Path:
         raise StoreError(f"{folder}: can't be made: {error.strerror}") from error
     write_run(folder, info)
     return folder
+
+
+def can_name(name: str) -> bool:
+    """Whether a run may be called so."""
+    return _RUN_NAME.fullmatch(name) is not None and name != LATEST
 
 
 def write_run(run_dir: Path, info: RunInfo) -> Path:
@@ -88,24 +92,20 @@ def write_cell(run_dir: Path, cell: Cell) -> Path:
 def claimed(run_dir: Path) -> Iterator[None]:
     """Have a run for this process alone: two that resume one would write over each other's cells.
 
-    The kernel's lock on the folder itself: it ends with the process, and leaves no file behind.
+    The kernel's lock on the file ``.lock`` in it, which ends with the process.
 
     Raises:
-        StoreError: another process has it.
+        LockTakenError: another process has it.
+        StoreError: the folder can't be written, or locks fail there; says how.
     """
     try:
-        number = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise StoreError(f"{run_dir}: can't be opened: {error.strerror}") from error
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(number)
-        raise StoreError(f"{run_dir}: another process works on this run", fix="wait for it, or end it") from error
+        lock = take_lock(run_dir / ".lock")
+    except LockTakenError as error:
+        raise LockTakenError(f"{run_dir}: another process works on this run", fix="wait for it, or end it") from error
     try:
         yield
     finally:
-        os.close(number)
+        lock.close()
 
 
 def read_cell(path: Path) -> Cell:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+from harness.scalars import number
+
+Share = Annotated[float, BeforeValidator(number), Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, BeforeValidator(number), Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 
 class Thresholds(BaseModel):
@@ -29,6 +31,7 @@ class Thresholds(BaseModel):
         memory_stall: share of the timed passes in which some process waited for memory (PSI).
         frequency_drop: how far the fastest core's frequency may fall below the highest seen during the passes.
         clock_step_s: how far the wall clock may move against the monotonic clock during a cell, in seconds.
+        stopped_s: how long the runner may stand still at once, in seconds: stopped, frozen, or asleep with its machine.
         predictions: share of images that may be answered otherwise than by the artifact when it was built. int8 kernels
             round differently from CPU to CPU: MobileNetV3-Small under ONNX Runtime answers two of 99 otherwise on ARM
             than on x86.
@@ -45,6 +48,7 @@ class Thresholds(BaseModel):
     memory_stall: Share | None = 0.1
     frequency_drop: Share | None = 0.15
     clock_step_s: Positive | None = 2.0
+    stopped_s: Positive | None = 0.1
     predictions: Share | None = 0.03
 
 

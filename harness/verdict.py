@@ -37,10 +37,11 @@ def judge(
         reasons.append(reason)
     reasons += _wrong_cpu(answer, context)
     reasons += _on_purpose(answer)
-    reasons += _predictions(job, answer, labels, context.device.thresholds)
+    # an image without a number for each class has no answer, whatever the place of the highest
+    reasons += _not_finite(answer) or _predictions(job, answer, labels, context.device.thresholds)
     checks: list[Callable[[RunnerResult, Thresholds], list[Reason]]] = [_throttled, _settings_changed]
     if context.device.effective_clock == "wall":
-        checks += [_frequency_dropped, _clock_stepped, _unstable]
+        checks += [_stopped, _frequency_dropped, _clock_stepped, _unstable]
         reasons += _background_load(answer, context.device.thresholds, job.threads)
     for check in checks:
         reasons += check(answer, context.device.thresholds)
@@ -65,6 +66,13 @@ def _on_purpose(answer: RunnerResult) -> list[Reason]:
         text = plain(f"the board's state was read from '{answer.state_root}'")[:1000]
         reasons.append(Reason(code="state-replaced", text=text))
     return reasons
+
+
+def _not_finite(answer: RunnerResult) -> list[Reason]:
+    if not answer.not_finite:
+        return []
+    text = f"{answer.not_finite} of {len(answer.latency_ns)} outputs held NaN or infinity instead of scores"
+    return [Reason(code="not-finite", text=text)]
 
 
 def _predictions(job: Job, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
@@ -176,6 +184,23 @@ def _clock_stepped(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
     return [Reason(code="clock-stepped", text=f"the wall clock moved by {found:+.1f} s against the monotonic clock")]
 
 
+def _stopped(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
+    if limits.stopped_s is None:
+        return []
+    found = interference.stops(answer.evidence)
+    said = []
+    if found.suspended_s is not None and found.suspended_s > limits.stopped_s:
+        said.append(f"the machine slept for {found.suspended_s:.1f} s")
+    if found.continued:
+        said.append(f"the runner was stopped and told to go on, {found.continued} times")
+    if found.idle_s is not None and found.idle_s > limits.stopped_s:
+        said.append(
+            f"the runner stood still for {found.idle_s:.1f} s in one inference: it neither worked nor waited for a "
+            f"processor (limit {limits.stopped_s:g} s)"
+        )
+    return [Reason(code="stopped", text="; ".join(said))] if said else []
+
+
 def clock_step_s(before: Mapping[str, str], after: Mapping[str, str]) -> float | None:
     """How far the wall clock moved against the monotonic one between two states, in seconds; None if not told."""
     try:
@@ -198,4 +223,5 @@ def found(answer: RunnerResult, threads: int) -> dict[str, float | None]:
         "frequency_highest_mhz": frequency[0] if frequency else None,
         "frequency_lowest_mhz": frequency[1] if frequency else None,
         "clock_step_s": clock_step_s(evidence.before, evidence.after),
+        **vars(interference.stops(evidence)),
     }

@@ -1,8 +1,15 @@
-"""YAML with line numbers: safe loading, duplicate keys refused, and the line of every key and value."""
+"""YAML with line numbers, in the part of it that a device list needs.
+
+Every scalar stays the text that was written. YAML 1.1 reads ``02222`` as 1170, ``22:22`` as 1342, ``no`` as false and
+``2024-01-01`` as a date, where YAML 1.2 does not: what a text means is decided by the key it belongs to
+(:mod:`harness.scalars`), not by how it looks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -12,59 +19,149 @@ from harness.errors import ConfigError
 #: A path into the document, as pydantic writes it: ("devices", 0, "name").
 Location = tuple[str | int, ...]
 
-#: Larger files are not configuration; refusing them bounds time and memory (aliases can't multiply: see below).
+#: Larger files are not configuration; refusing them bounds time and memory.
 MAX_BYTES = 1 << 20
+#: A device list needs five levels.
+MAX_DEPTH = 32
+
+#: How a plain scalar says that there is nothing.
+_NOTHING = ("", "~", "null", "Null", "NULL")
+
+#: Words of PyYAML's messages, and what to do about it.
+_HINTS = (
+    (r"'\t'", "a tab is there; YAML is indented with spaces"),
+    (
+        "mapping values are not allowed",
+        "a value that holds ': ' needs quotes; a device's keys begin in one column",
+    ),
+    ("cannot start any token", "a value that begins with such a character needs quotes"),
+    ("expected alphabetic or numeric character", "a value that begins with such a character needs quotes"),
+    ("could not find expected ':'", "write 'key: value', with a space after the colon"),
+    ("sequence entries are not allowed", "a value that begins with '- ' needs quotes"),
+    ("expected <block end>, but found ':'", "a value that begins with a bracket needs quotes: '[::1]:22'"),
+    ("found ':'", "a value that begins with ':' or a bracket needs quotes"),
+    ("expected ',' or", "close each bracket; a value that holds brackets, '{', '}' or ',' needs quotes"),
+    ("expected the node content", "close each bracket"),
+    ("found unexpected end of stream", "a quote is not closed"),
+    ("double-quoted scalar", "write a backslash twice in double quotes, or use single ones"),
+    ("expected <block end>", "keys of one device begin in the same column, and each device with '-'"),
+)
+
+#: the one common value that is no YAML at all
+_ADDRESS_AND_PORT = re.compile(r"\bhost: *\[([0-9A-Fa-f:.]+(?:%\w+)?)\]:([0-9]+)")
 
 
 def load(text: str, file: str) -> tuple[Any, dict[Location, int]]:
-    """Parse YAML; returns the plain value and the 1-based line of every location.
+    """Parse YAML; returns lists, dictionaries, texts and None, and the 1-based line of every location.
 
     Raises:
-        ConfigError: bad syntax, a duplicate key, an alias (they can be used to blow a file up), a key that isn't text.
+        ConfigError: bad syntax, a duplicate key, an alias (they can be used to blow a file up), a tag, a second
+            document, a key that isn't text.
     """
     if len(text) > MAX_BYTES:
         raise ConfigError(f"is over {MAX_BYTES >> 20} MiB", file=file, fix="this is no device list")
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) and event.start_mark is not None:
-                raise ConfigError(
-                    f"alias '*{event.anchor}' is not supported",
-                    file=file,
-                    line=event.start_mark.line + 1,
-                    fix="write the value out, or use 'defaults:'",
-                )
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
+        loader = _Loader(text)
+        loader.file = file
+        root = loader.get_single_node()
+        if root is None:
+            return None, {}
+        reader = _Reader(file)
+        return reader.value(root, ()), reader.lines
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(f"not YAML: {what}", file=file, line=mark.line + 1 if mark else None) from error
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        raise _explained(error, text, file) from error
+    except yaml.reader.ReaderError as error:
+        where = text[: error.position].count("\n") + 1
+        raise ConfigError(
+            f"character U+{ord(text[error.position]):04X} can't stand in YAML",
+            file=file,
+            line=where,
+            fix="is it a text file?",
+        ) from error
+    except RecursionError as error:
+        raise ConfigError("is nested too deeply", file=file, fix="this is no device list") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ConfigError(f"not YAML: {error}", file=file) from error
-    lines: dict[Location, int] = {}
-    if root is not None:
-        lines.update(_lines(root, (), file))
-    return value, lines
 
 
-def _lines(node: yaml.Node, at: Location, file: str) -> Iterator[tuple[Location, int]]:
-    yield at, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
+def _explained(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else None
+    what = " ".join(part for part in (error.context, error.problem) if part)
+    if "single document" in what:
+        return ConfigError(
+            "a second document begins here", file=file, line=line, fix="one list a file: remove the line '---'"
+        )
+    fix = next((hint for words, hint in _HINTS if words in what), None)
+    if mark and (address := _ADDRESS_AND_PORT.search(text.splitlines()[mark.line] if text[mark.index :] else "")):
+        fix = f"write host: '{address[1]}', port: {address[2]}"
+    return ConfigError(f"not YAML: {what}", file=file, line=line, fix=fix)
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes; refuses what a device list has no use for where it first meets it."""
+
+    file = ""
+
+    def check_value(self) -> bool:
+        """``{host: ::1}``: as in YAML 1.2, a value may begin with a colon that no space follows."""
+        return not (self.flow_level and self.peek(1) == ":") and bool(super().check_value())
+
+    def check_plain(self) -> bool:
+        return bool(self.flow_level and self.prefix(2) == "::") or bool(super().check_plain())
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1 if event.start_mark is not None else None
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(
+                f"alias '*{event.anchor}' is not supported",
+                file=self.file,
+                line=line,
+                fix="write the value out, or use 'defaults:'",
+            )
+        tag = getattr(event, "tag", None)
+        if tag is not None and tag not in ("!", "tag:yaml.org,2002:str"):
+            shown = str(tag).replace("tag:yaml.org,2002:", "!!")
+            raise ConfigError(
+                f"'{shown}' is not supported", file=self.file, line=line, fix="leave it out, or put the value in quotes"
+            )
+        return super().compose_node(parent, index)
+
+
+@dataclass
+class _Reader:
+    """Turns nodes into plain values, and notes the line of each."""
+
+    file: str
+    lines: dict[Location, int] = field(default_factory=dict)
+
+    def value(self, node: yaml.Node, at: Location) -> Any:
+        self.lines.setdefault(at, node.start_mark.line + 1)
+        if len(at) > MAX_DEPTH:
+            raise ConfigError(
+                "is nested too deeply", file=self.file, line=node.start_mark.line + 1, fix="this is no device list"
+            )
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, at)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(child, (*at, index)) for index, child in enumerate(node.value)]
+        text = str(node.value)
+        return None if getattr(node, "style", None) is None and text in _NOTHING else text
+
+    def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         for key, child in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise ConfigError("a key must be plain text", file=file, line=line)
-            if key.value in seen:
-                raise ConfigError(
-                    f"key '{key.value}' is here twice (first in line {seen[key.value]})", file=file, line=line
-                )
-            seen[key.value] = line
-            yield from _lines(child, (*at, key.value), file)
-            yield (*at, key.value), line
-    elif isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            yield from _lines(child, (*at, index), file)
+                raise ConfigError("a key must be plain text", file=self.file, line=line)
+            name = str(key.value)
+            if name in found:
+                first = self.lines[(*at, name)]
+                raise ConfigError(f"key '{name}' is here twice (first in line {first})", file=self.file, line=line)
+            self.lines[(*at, name)] = line
+            found[name] = self.value(child, (*at, name))
+        return found
 
 
 def line_of(lines: Mapping[Location, int], at: Location) -> int | None:

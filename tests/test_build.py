@@ -46,8 +46,63 @@ def test_folds_that_are_not_there_are_refused_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"seed": -1}, "seed -1: a whole number from 0 to 4294967295"),
+        ({"seed": 1 << 32}, "seed 4294967296"),
+        ({"seed": (1 << 32) - 1, "repeats": 2}, "that of the last repeat, too"),
+        ({"folds": 0}, "folds 0"),
+        ({"folds": 0, "split": "subject"}, "folds 0: at least 2"),
+        ({"folds": -3, "split": "subject"}, "folds -3: at least 2"),
+        ({"folds": 1, "split": "subject"}, "folds 1: at least 2"),
+        ({"folds": 118, "split": "subject"}, "at most 117"),
+        ({"repeats": 0}, "repeats 0"),
+        ({"repeats": 10**9}, "repeats 1000000000"),
+        ({"split": "person"}, "one of random, subject"),
+        ({"profile": "slow"}, "quick or full"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_before_training(
+    options: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "make", lambda job: pytest.fail("it trains"))
+    with pytest.raises(UsageError, match=re.escape(said)) as caught:
+        run(tmp_path / "models", tmp_path / "cache", "squeezenet", **options)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("seed", [0, 123_456, (1 << 32) - 1])
+def test_a_seed_of_any_size_comes_as_far_as_training(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TrainingError(Exception):
+        pass
+
+    def make(job: build.Job) -> Any:
+        assert job.seed == job.split.seed == seed
+        raise TrainingError
+
+    monkeypatch.setattr(build, "make", make)
+    with pytest.raises(TrainingError):
+        run(tmp_path / "models", tmp_path / "cache", "squeezenet", seed=seed)
+
+
+@pytest.mark.parametrize("where", ["models", "cache"])
+def test_folders_that_take_no_files_are_named_before_training(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "make", lambda job: pytest.fail("it trains"))
+    (tmp_path / "file").write_text("x")
+    places = {"models": tmp_path / "models", "cache": tmp_path / "cache", where: tmp_path / "file" / "below"}
+    with pytest.raises(UsageError, match="is no folder"):
+        run(places["models"], places["cache"], "squeezenet")
+    assert not (tmp_path / "models").exists(), "nothing is made before that is known"
+
+
+@pytest.mark.parametrize(
     ("name", "options", "said"),
     [
+        ("squeezenet-pruned", {"targets": Targets(bytes=float("inf"))}, "above 0 and finite"),
         ("squeezenet", {"repeats": 0}, "repeats 0: at least 1"),
         ("squeezenet", {"targets": Targets(macs=1e6)}, "squeezenet isn't pruned"),
         ("squeezenet-pruned", {"targets": Targets(macs=-1)}, "target macs must be above 0"),

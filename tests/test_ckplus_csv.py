@@ -172,7 +172,7 @@ def test_rows_survive_writing_and_reading(seed: int, label: int) -> None:
 @given(st.text(max_size=40))
 def test_any_file_name_is_a_frame_or_none(name: str) -> None:
     parsed = ckplus_labels.parse_frame_name(name)
-    assert parsed is None or name.lower().endswith(".png")
+    assert parsed is None or name.lower().endswith((".png", ".jpg", ".jpeg", ".jpe", ".jfif"))
 
 
 def test_names_and_folders() -> None:

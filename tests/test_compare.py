@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness import store
 from harness.compare import Comparison, compare, parse_gate, resolution, to_json
 from harness.errors import UsageError
 from harness.records import Cell
@@ -128,6 +131,7 @@ def test_many_cells_need_stronger_evidence(tmp_path: Path) -> None:
         ({"device": device(board="raspberry-pi-5")}, "other board: raspberry-pi-4 and raspberry-pi-5"),
         ({"device": device(clock="wall")}, "other clock: instructions and wall"),
         ({"device": device(cpu_part="0xd0b")}, "other CPU part"),
+        ({"device": device(memory_bytes=4 << 30)}, "other memory: 1 GiB and 4 GiB"),
         ({"device": device(kernel="6.6")}, "other kernel"),
         ({"split": make_cell().split.model_copy(update={"sha256": "f" * 64})}, "other test split"),
         ({"runtime": make_cell().runtime.model_copy(update={"version": "9"})}, "other runtime version: 2.3.0 and 9"),
@@ -138,7 +142,9 @@ def test_the_unlike_is_refused_with_the_reason(tmp_path: Path, changes: dict[str
     found = pair(tmp_path, [make_cell()], [slower(make_cell(), 2).model_copy(update=changes)], gate=0.01)
     assert found.pairs[0].verdict == "refused"
     assert any(reason in text for text in found.pairs[0].refused)
-    assert not found.tripped
+    assert found.tripped
+    assert f"can't be compared: {'; '.join(found.pairs[0].refused)}" in found.reasons[0]
+    assert not compare(tmp_path / "a", tmp_path / "b").tripped
 
 
 def test_cells_of_another_runtime_or_split_are_met_and_refused(tmp_path: Path) -> None:
@@ -165,6 +171,141 @@ def test_lost_and_new_cells_are_named(tmp_path: Path) -> None:
     assert found.lost == (gone.cell, broke.cell)
     assert found.new == (new.cell,)
     assert "the second is FAILED: throttled" in next(p for p in found.pairs if p.model == "squeezenet").refused
+
+
+def broken(cell: Cell, status: str) -> Cell:
+    """The same cell without a valid measurement."""
+    made = make_cell(cell.model.name, cell.model.variant, cell.device, status=status)
+    assert made.cell == cell.cell
+    return made
+
+
+@pytest.mark.parametrize("status", ["FAILED", "INVALID"])
+def test_a_run_in_which_everything_broke_trips_the_gate(tmp_path: Path, status: str) -> None:
+    cells = matrix(2, 2)
+    found = pair(tmp_path, cells, [broken(cell, status) for cell in cells], gate=0.03)
+    assert found.tripped
+    assert len(found.reasons) == len(found.lost) == len(cells)
+    assert all(f"{status}, was VALID: throttled: made up" in reason for reason in found.reasons)
+    assert not compare(tmp_path / "a", tmp_path / "b").tripped
+
+
+def test_one_cell_that_broke_among_good_ones_trips_it(tmp_path: Path) -> None:
+    cells = matrix(2, 2)
+    found = pair(tmp_path, cells, [*cells[:-1], broken(cells[-1], "FAILED")], gate=1.0)
+    assert [reason.split(":")[0] for reason in found.reasons] == [cells[-1].cell]
+
+
+def damage(path: Path, how: str) -> None:
+    if how == "gone":
+        path.unlink()
+    elif how == "a folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes({"empty": b"", "cut short": path.read_bytes()[:100], "foreign": b'{"schema": 1}'}[how])
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "cut short", "foreign", "a folder"])
+def test_a_file_that_is_gone_or_damaged_trips_it(tmp_path: Path, how: str) -> None:
+    cells = [make_cell("ghostnet"), make_cell("mnasnet")]
+    a, b = (make_run(tmp_path, cells, name=name) for name in "ab")
+    damage(store.cell_paths(b)[0], how)
+    found = compare(a, b, 0.03)
+    assert found.lost == (cells[0].cell,)
+    assert len(found.reasons) == 1
+    assert ("has no result in b" if how == "gone" else "its file in b can't be read: ") in found.reasons[0]
+    assert len(found.unreadable) == (how != "gone")
+    assert not compare(a, b).tripped
+
+
+def test_a_damaged_baseline_is_no_baseline(tmp_path: Path) -> None:
+    cells = [make_cell("ghostnet"), make_cell("mnasnet")]
+    a, b = (make_run(tmp_path, cells, name=name) for name in "ab")
+    damage(store.cell_paths(a)[0], "cut short")
+    assert "its file in a, the baseline, can't be read" in compare(a, b, 0.03).reasons[0]
+
+
+@pytest.mark.parametrize("status", ["FAILED", "INVALID", None])
+def test_a_baseline_without_a_valid_cell_trips_it(tmp_path: Path, status: str | None) -> None:
+    cell = make_cell()
+    found = pair(tmp_path, [broken(cell, status)] if status else [], [cell], gate=0.03)
+    assert found.reasons == ("a, the baseline, has no VALID cell: there is nothing to compare with",)
+
+
+def test_nothing_valid_on_either_side_trips_it(tmp_path: Path) -> None:
+    bad = broken(make_cell(), "FAILED")
+    assert pair(tmp_path, [bad], [bad], gate=0.03).tripped
+
+
+def test_an_empty_run_and_another_board_trip_it(tmp_path: Path) -> None:
+    cell = make_cell()
+    assert pair(tmp_path / "empty", [cell], [], gate=0.03).tripped
+    other = make_cell(dev=device("pi4-new"))
+    found = pair(tmp_path / "other", [cell], [other], gate=0.03)
+    assert found.reasons == (f"{cell.cell}: has no result in b",)
+    assert found.new == (other.cell,)
+
+
+def test_what_was_spoilt_before_has_nothing_to_lose(tmp_path: Path) -> None:
+    good, bad = make_cell("ghostnet"), broken(make_cell("mnasnet"), "INVALID")
+    found = pair(tmp_path, [good, bad], [good, bad], gate=0.03)
+    assert not found.tripped
+    assert found.notes == ("1 of 2 cells of a are not VALID: no gate watches over those",)
+
+
+def test_an_allowed_difference_does_not_trip_it_but_a_slowdown_does(tmp_path: Path) -> None:
+    a = make_cell()
+    b = make_cell(dev=device(kernel="6.6", libc="glibc 2.40"))
+    assert pair(tmp_path / "1", [a], [b], gate=0.03).tripped
+    assert not pair(tmp_path / "2", [a], [b], gate=0.03, allow=["os"]).tripped
+    assert pair(tmp_path / "3", [a], [slower(b, 1.1)], gate=0.03, allow=["os"]).tripped
+
+
+def test_too_few_samples_to_tell_trip_it(tmp_path: Path) -> None:
+    cell = make_cell()
+    split = cell.split.model_copy(update={"n": 9, "labels": LABELS[:9]})
+    few = cell.model_copy(
+        update={"split": split, "latency_ns": cell.latency_ns[:9], "predictions": cell.predictions[:9]}
+    )
+    assert "needs 20 samples" in pair(tmp_path, [few], [few], gate=0.03).reasons[0]
+
+
+def test_a_run_against_itself_is_said_to_be_that(tmp_path: Path) -> None:
+    run = make_run(tmp_path, [make_cell()])
+    found = compare(run, run, 0.03)
+    assert found.notes == ("both are one run: nothing was measured anew",)
+    assert not found.tripped
+
+
+def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_fails_with_every_reason_in_its_json(tmp_path: Path) -> None:
+    cells = [make_cell("ghostnet"), make_cell("mnasnet")]
+    good = make_run(tmp_path, cells, name="good")
+    make_run(tmp_path, [broken(cells[0], "FAILED")], name="bad")
+    make_run(tmp_path, [c.model_copy(update={"device": device(kernel="9")}) for c in cells], name="updated")
+    plain = ("compare", "good", "bad", "--results", str(tmp_path))
+    assert harness(*plain).returncode == 0
+    said = harness(*plain, "--gate", "3%", "--json", "--out", str(tmp_path / "out"))
+    assert said.returncode == 1
+    found = json.loads(said.stdout)
+    assert found["tripped"] is True
+    assert len(found["reasons"]) == 2
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert "FAILED, was VALID" in page
+    assert "has no result in bad" in page
+    assert "GATE" in harness(*plain, "--gate", "3%").stdout
+    updated = ("compare", str(good), "updated", "--results", str(tmp_path), "--gate", "3%")
+    assert harness(*updated).returncode == 1
+    assert harness(*updated, "--allow", "runtime,os").returncode == 0
+    refused = harness(*updated, "--allow", "weather")
+    assert (refused.returncode, refused.stderr) == (
+        2, "harness: can't allow 'weather' to differ (one of: runtime, os)\n",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_complaints(line: str, said: str) -> None:
     ("text", "said"),
     [
         ("", "needs a 'devices:' list"),
-        ("devices: []", "at least 1 item"),
+        ("devices: []", "at least one device"),
         ("device:\n- a", "did you mean 'devices'?"),
         ("devices:\n- {name: a, board: rasberry-pi-4, emulate: true}", "did you mean 'raspberry-pi-4'?"),
         ("devices:\n- {name: a, board: generic, emulate: true}", "can't be emulated"),

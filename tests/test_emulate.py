@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -151,7 +154,114 @@ def test_store_is_kept_locked_and_repaired(tmp_path: Path) -> None:
     tools.run(["e2fsck", "-fn", str(fresh.path)])
 
 
+@needs_e2fsprogs
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda path: os.truncate(path, 1 << 20), "another size"),
+        (lambda path: os.truncate(path, 0), "another size"),
+        (lambda path: path.write_bytes(b"") or os.truncate(path, store.STORE_MIB << 20), "file system is damaged"),
+        (lambda path: path.unlink() or path.symlink_to("nowhere"), "is no file"),
+    ],
+)
+def test_a_damaged_store_is_made_anew_and_said(spoil: Callable[[Path], object], said: str, tmp_path: Path) -> None:
+    first = store.open_store(tmp_path / "board", tmp_path)
+    assert first.lost is None
+    assert first.lock is not None
+    os.close(first.lock)
+    spoil(first.path)
+    again = store.open_store(tmp_path / "board", tmp_path)
+    assert again.lock is not None
+    os.close(again.lock)
+    assert said in (again.lost or "")
+    tools.run(["e2fsck", "-fn", str(again.path)])
+
+
 # --- boards that stay up
+
+
+def _state(cache: Path, **changes: object) -> Path:
+    """The state of a board whose guard is this very process."""
+    folder = cache / "emulated"
+    folder.mkdir(parents=True, exist_ok=True)
+    live = cache / "live" / "board-abc"
+    live.mkdir(parents=True, exist_ok=True)
+    state = {
+        "name": "pi4", "family": "raspberry-pi-4", "host": "127.0.0.1", "port": 1, "user": "bench",
+        "identity_file": "i", "known_hosts": "k", "host_key": "h", "clock": "wall", "pid": 1,
+        "guard_pid": os.getpid(), "guard_started": standing._started(os.getpid()), "log": str(live / "serial.log"),
+        "place": standing._place(), "booted_on": socket.gethostname(),
+    }  # fmt: skip
+    (folder / "pi4.json").write_text(json.dumps(state | changes), encoding="utf-8")
+    return folder / "pi4.json"
+
+
+def _hold(cache: Path) -> int:
+    """What a guard does: hold the lock of its board's folder."""
+    lock = os.open(cache / "live/board-abc/lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def _emulate(cache: Path, *words: str, apart: bool = True) -> subprocess.CompletedProcess[str]:
+    """A command of ours among processes of its own, as in another container with the same cache."""
+    command = [sys.executable, "-m", "harness", "emulate", *words]
+    if apart:
+        command = ["unshare", "--pid", "--fork", "--mount-proc", *command]
+    environ = {**environment(), "HARNESS_CACHE": str(cache)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=120)
+    if apart and "unshare:" in done.stderr:
+        pytest.skip(f"no process namespaces here: {done.stderr.strip()}")
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.slow
+def test_another_containers_board_is_left_alone(cache: Path) -> None:
+    """One cache, two containers: a pid says nothing there, the guard's lock does."""
+    state = _state(cache)
+    lock = _hold(cache)
+    listed = _emulate(cache, "list")
+    assert listed.returncode == 0
+    assert listed.stdout.startswith("pi4\t")
+    assert f"in another container ({socket.gethostname()})" in listed.stdout
+    assert [one["name"] for one in json.loads(_emulate(cache, "list", "--json").stdout)["boards"]] == ["pi4"]
+    named = _emulate(cache, "down", "pi4")
+    assert named.returncode == 1
+    assert named.stderr.startswith("harness: pi4 was booted in another container")
+    every = _emulate(cache, "down")
+    assert (every.returncode, every.stdout) == (0, "")
+    assert "left alone" in every.stderr
+    assert "out of reach" in _emulate(cache, "ssh", "pi4").stderr
+    assert state.exists()
+    assert _emulate(cache, "list", apart=False).stdout.startswith("pi4\t")
+    os.close(lock)
+    assert _emulate(cache, "list").stdout == "", "its guard is gone"
+    assert not state.exists()
+
+
+def test_a_state_from_before_a_restart_is_removed(cache: Path) -> None:
+    state = _state(cache, place="another-boot/1")
+    assert standing.list_boards() == []
+    assert not state.exists()
+
+
+def test_another_machines_board_is_left_alone(cache: Path) -> None:
+    """A cache on a network's disk: locks of another kernel can't be relied on."""
+    state = _state(cache, place="another-boot/1", booted_on="elsewhere")
+    assert [board.name for board in standing.list_boards()] == ["pi4"]
+    with pytest.raises(EmulatorError, match=r"on another machine \(elsewhere\)"):
+        standing.down(["pi4"])
+    assert state.exists()
+
+
+@pytest.mark.slow
+def test_no_ssh_client_is_one_line(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _state(cache)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = _emulate(cache, "ssh", "pi4", apart=False)
+    assert done.returncode == 1
+    assert done.stderr == "harness: there is no ssh here to log in with (sudo apt-get install openssh-client)\n"
 
 
 def test_state_of_a_board_that_is_gone_is_removed(cache: Path) -> None:

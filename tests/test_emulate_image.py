@@ -10,12 +10,13 @@ import stat
 import subprocess
 import tarfile
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from harness.emulate import cpio, image, recipe, rootfs, tools
+from harness.emulate import cpio, image, imagecheck, recipe, rootfs, tools
 from harness.emulate.prune import prune
 from harness.errors import EmulatorError
 from tests.emulate_fixtures import REPOSITORY
@@ -89,6 +90,80 @@ def test_no_packages_to_be_had_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(EmulatorError, match="could not resolve host") as caught:
         rootfs.unpack(tmp_path / "tree", tmp_path / "boot", lambda _: None)
     assert "network" in (caught.value.fix or "")
+
+
+def _whole_build(images: Path, digest: str, say: object) -> None:
+    """All files of an image, with made-up content."""
+    folder = images / digest
+    folder.mkdir(parents=True)
+    for number, name in enumerate(imagecheck.FILES):
+        (folder / name).write_bytes(bytes([number]) * (imagecheck.END_BYTES * 3 if name == "root.img" else 500))
+    facts = {"host_key": "ssh-ed25519 AAAA", "packages": {}, "files": imagecheck.marks(folder)}
+    (folder / "image.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _cut(path: Path, length: int) -> None:
+    with path.open("r+b") as handle:
+        handle.truncate(length)
+
+
+def _without(path: Path, key: str) -> None:
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({name: value for name, value in facts.items() if name != key}), encoding="utf-8")
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty facts": (lambda image: (image / "image.json").write_bytes(b""), "image.json can't be read"),
+    "half the facts": (lambda image: _cut(image / "image.json", 40), "image.json can't be read"),
+    "facts of another kind": (lambda image: (image / "image.json").write_text("[1]"), "image.json can't be read"),
+    "no facts": (lambda image: (image / "image.json").unlink(), "image.json can't be read"),
+    "no host key": (lambda image: _without(image / "image.json", "host_key"), "image.json can't be read"),
+    "no packages": (lambda image: _without(image / "image.json", "packages"), "image.json can't be read"),
+    "half a disk": (lambda image: _cut(image / "root.img", imagecheck.END_BYTES), "root.img changed"),
+    "a disk of zeros": (lambda image: _zeroed(image / "root.img"), "root.img changed"),
+    "an empty kernel": (lambda image: _cut(image / "kernel", 0), "kernel changed"),
+    "no initrd": (lambda image: (image / "initrd").unlink(), "initrd: No such file"),
+    "half a key": (lambda image: _cut(image / "id_ed25519", 100), "id_ed25519 changed"),
+    "a folder where the disk is": (lambda image: _folder(image / "root.img"), "root.img: Is a directory"),
+    "a file where the image is": (lambda image: (shutil.rmtree(image), image.write_text("x")), "can't be read"),
+}
+
+
+def _zeroed(path: Path) -> None:
+    size = path.stat().st_size
+    _cut(path, 0)
+    _cut(path, size)
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_image_is_said_and_built_again(damage: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds: list[str] = []
+    monkeypatch.setattr(image, "_build", lambda *args: (builds.append(args[1]), _whole_build(*args)))
+    first = image.ensure_image()
+    spoil, what = DAMAGE[damage]
+    spoil(first.folder)
+    said: list[str] = []
+    again = image.ensure_image(said.append)
+    assert again == first
+    assert len(builds) == 2
+    (line,) = said
+    assert line.startswith("the board image in the cache is damaged (")
+    assert what in line
+    assert imagecheck.read_facts(again.folder)
+    image.ensure_image()
+    assert len(builds) == 2
+
+
+def test_only_the_ends_of_a_large_file_are_read(tmp_path: Path) -> None:
+    """An image is looked at before each boot."""
+    with (tmp_path / "disk").open("wb") as handle:
+        handle.truncate(1 << 40)
+    assert imagecheck._mark(tmp_path / "disk").startswith(f"{1 << 40} ")
 
 
 def _tar(members: list[tuple[str, bytes | str, int]]) -> io.BytesIO:

@@ -13,8 +13,9 @@ PACKAGE = Path(__file__).parents[1] / "harness"
 
 #: From the ground up. A module may import from its own room and from rooms with a smaller number.
 ROOMS = (
-    ("errors", "safetext"),
-    ("fsio", "paths", "boards", "yamlfile", "thresholds", "boardjson"),
+    ("errors", "safetext", "scalars", "signals"),
+    ("fsio", "paths", "boards", "yamlfile", "thresholds", "boardjson", "sshnames", "identity"),
+    ("devicekeys", "deviceslist"),
     ("config", "records", "manifest"),
     ("data",),
     ("networks",),
@@ -33,7 +34,9 @@ ROOMS = (
     ("measure",),
     ("session", "pace"),
     ("store",),
+    ("resume",),
     ("run", "checkup"),
+    ("closing",),
     ("results", "stats"),
     ("compare", "exporting"),
     ("report",),

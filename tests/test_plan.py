@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from harness import manifest as manifests
 from harness.config import parse
 from harness.errors import ArtifactError, UsageError
 from harness.plan import HEAVY_MACS, Options, Shipped, inventory, make
+from harness.records import Reason
 from tests.conftest import MODELS
 
 NET = "mobilenet-v3-small"
@@ -57,6 +59,68 @@ def test_a_changed_artifact_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(ArtifactError, match="SHA-256 differs"):
         inventory(tmp_path, [NET], [])
+
+
+def _damage(folder: Path, how: str) -> None:
+    path = folder / "manifest.json"
+    whole = path.read_text(encoding="utf-8")
+    if how == "a folder":
+        path.unlink()
+        path.mkdir()
+    elif how == "a pipe":
+        path.unlink()
+        os.mkfifo(path)
+    elif how == "a link to nothing":
+        path.unlink()
+        path.symlink_to("nothing")
+    elif how == "another network's":
+        path.write_text(whole.replace(f'"name": "{NET}"', '"name": "other"'), encoding="utf-8")
+    elif how == "another file":
+        for artifact in (*folder.glob("*.tflite"), *folder.glob("*.onnx")):
+            artifact.write_bytes(artifact.read_bytes() + b"x")
+    else:
+        content = {
+            "empty": "", "no JSON": "hello", "cut short": whole[:500], "a list": "[]", "an empty object": "{}",
+            "a wrong value": whole.replace('"macs": ', '"macs": "many", "was": '), "no UTF-8": "\udcff",
+        }[how]  # fmt: skip
+        path.write_bytes(content.encode("utf-8", "surrogateescape"))
+
+
+DAMAGES = ("a folder", "a pipe", "a link to nothing", "another network's", "another file", "empty", "no JSON",
+           "cut short", "a list", "an empty object", "a wrong value", "no UTF-8")  # fmt: skip
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_network_beside_good_ones_is_left_out_and_named_in_one_line(tmp_path: Path, how: str) -> None:
+    for name in (NET, "squeezenet"):
+        shutil.copytree(MODELS / name, tmp_path / name)
+    _damage(tmp_path / NET, how)
+    left_out: list[Reason] = []
+    found = inventory(tmp_path, [], ["int8"], left_out)
+    assert {item.manifest.name for item in found} == {"squeezenet"}
+    if how == "a link to nothing":  # then there is no manifest
+        return
+    assert left_out
+    for reason in left_out:
+        assert reason.code == "artifact"
+        assert f"{NET}/" in reason.text
+        assert f"(harness build {NET})" in reason.text
+        assert "\n" not in reason.text
+        assert "pydantic" not in reason.text
+        assert "http" not in reason.text
+        assert "Input should" not in reason.text
+
+
+@pytest.mark.parametrize("how", [how for how in DAMAGES if how != "a link to nothing"])
+def test_a_damaged_network_that_was_asked_for_is_an_error(tmp_path: Path, how: str) -> None:
+    for name in (NET, "squeezenet"):
+        shutil.copytree(MODELS / name, tmp_path / name)
+    _damage(tmp_path / NET, how)
+    with pytest.raises(ArtifactError, match=f"harness build {NET}"):
+        inventory(tmp_path, [NET], ["int8"])
+    shutil.rmtree(tmp_path / "squeezenet")
+    with pytest.raises(ArtifactError, match=f"harness build {NET}"):
+        inventory(tmp_path, [], ["int8"])
 
 
 def test_networks_of_different_splits_are_not_compared(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from harness.compare import compare
 from harness.errors import ReportError
-from harness.report import render, render_comparison, render_history
-from tests.cell_factory import make_cell, make_run
+from harness.report import history, render, render_comparison, render_history
+from tests.cell_factory import device, make_cell, make_run
 from tests.test_report import HERE, digests, few, rows
 
 
@@ -63,3 +63,43 @@ def test_history_marks_significant_changes(tmp_path: Path) -> None:
     assert paths.index is not None
     with pytest.raises(ReportError, match="at least two"):
         render_history(runs[:1], tmp_path / "out")
+
+
+def test_history_calls_a_change_what_a_comparison_calls_one(tmp_path: Path) -> None:
+    """1.950 to 1.953 million instructions: less than one interrupt of the board's kernel."""
+    for number, (before, after, changed) in enumerate((
+        (1_950_000, 1_953_000, False), (1_950_000, 1_958_000, True), (5_000_000, 5_004_000, False),
+        (5_000_000, 5_006_000, True),
+    )):  # fmt: skip
+        folder = tmp_path / str(number)
+        runs = [
+            make_run(folder, [make_cell(latency_ns=(ticks,) * 99)], name=f"run-{ticks}") for ticks in (before, after)
+        ]
+        verdict = compare(*runs).pairs[0].verdict
+        point = history.gather(runs).lines[0].points[1]
+        assert (verdict == "slower") is changed is (point.change is not None)
+
+
+def test_history_never_compares_two_machines_that_share_a_name(tmp_path: Path) -> None:
+    fast, slow = (device("here", "generic", emulated=False, cpu=cpu) for cpu in ("AMD EPYC 7B13", "Intel Atom"))
+    runs = [
+        make_run(tmp_path, [make_cell(dev=dev, median_ms=ms, seed=i)], name=f"run-{i}")
+        for i, (dev, ms) in enumerate(((fast, 1), (slow, 30), (fast, 1), (slow, 30)))
+    ]
+    found = history.gather(runs)
+    assert [line.device for line in found.lines] == ["here (AMD EPYC 7B13)", "here (Intel Atom)"]
+    assert [[point.run for point in line.points] for line in found.lines] == [[0, 2], [1, 3]]
+    assert all(point.change is None and not point.broken for line in found.lines for point in line.points)
+    render_history(runs, tmp_path / "out", formats=["svg"])
+    assert len(list((tmp_path / "out" / "figures").iterdir())) == 2
+
+
+def test_history_starts_anew_where_a_board_was_updated(tmp_path: Path) -> None:
+    kernels = ("6.1", "6.1", "6.6", "6.6")
+    runs = [
+        make_run(tmp_path, [make_cell(dev=device(kernel=kernel), median_ms=ms)], name=f"run-{i}")
+        for i, (kernel, ms) in enumerate(zip(kernels, (10, 10, 20, 20), strict=True))
+    ]
+    [line] = history.gather(runs).lines
+    assert [bool(point.broken) for point in line.points] == [False, False, True, False]
+    assert line.total == pytest.approx(1)

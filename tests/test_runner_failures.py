@@ -24,6 +24,7 @@ from tests.test_run_loopback import NET
 WRONG: dict[str, dict[str, Any]] = {
     "corrupt-file": {"model_sha256": "0" * 64},
     "bad-inputs": {"images": np.zeros((2, 48, 48, 1), np.float32)},
+    "no-scores": {"classes": 8},
     "bad-model": {"images": np.zeros((2, 32, 32, 1), np.uint8)},
     "delegate-missing": {"delegate": "edgetpu"},
     "delegate-unsupported": {"delegate": "cuda"},
@@ -55,7 +56,7 @@ def answer(folder: Path, pythonpath: str, change: dict[str, Any]) -> dict[str, A
         model.write_bytes(change["file"])
     job = {
         "cell": "c", "model": str(model), "model_sha256": sha256_file(model), "inputs": str(images),
-        "inputs_sha256": sha256_file(images), "runtime": "litert", "delegate": "cpu", "threads": 1,
+        "inputs_sha256": sha256_file(images), "runtime": "litert", "delegate": "cpu", "threads": 1, "classes": 7,
         "warmup": {"min_runs": 1, "min_ns": 0, "max_runs": 1}, "passes": {"min_runs": 1, "min_ns": 0, "max_ns": 1},
     }  # fmt: skip
     job.update({key: value for key, value in change.items() if key in job})

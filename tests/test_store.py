@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from harness import store
 from harness.errors import StoreError
 from harness.records import RunInfo
+from tests import otherfs
 from tests.cell_factory import device, make_cell, make_manifest, make_run
 
 
@@ -172,3 +174,50 @@ def test_the_store_is_light_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+_CLAIM = """
+import sys
+from pathlib import Path
+from harness import store
+from harness.errors import StoreError
+from tests.cell_factory import make_cell
+
+run = Path(sys.argv[1])
+with store.claimed(run):
+    store.write_cell(run, make_cell())
+    try:
+        with store.claimed(run):
+            print("twice")
+    except StoreError as error:
+        print(str(error).removeprefix(f"{run}: "))
+"""
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"flock_reading": errno.EBADF, "fsync_folder": errno.EINVAL},
+        {"flock": errno.ENOLCK, "fsync_folder": errno.ENOTSUP},
+        {"flock": errno.ENOTSUP, "fsync_folder": errno.EBADF},
+    ],
+)
+def test_a_run_on_other_file_systems_is_written_and_is_one_process_own(tmp_path: Path, answers: dict[str, int]) -> None:
+    run = make_run(tmp_path, [])
+    done = subprocess.run(
+        [sys.executable, "-c", _CLAIM, str(run)], capture_output=True, text=True, check=True,
+        env=otherfs.environment(tmp_path, **answers),
+    )  # fmt: skip
+    assert done.stdout == "another process works on this run (wait for it, or end it)\n"
+    assert [cell.status for cell in store.read_cells(run)] == ["VALID"]
+
+
+def test_a_run_that_cant_be_locked_is_not_called_taken(tmp_path: Path) -> None:
+    run = make_run(tmp_path, [])
+    done = subprocess.run(
+        [sys.executable, "-c", _CLAIM, str(run)], capture_output=True, text=True,
+        env=otherfs.environment(tmp_path, flock=errno.EIO),
+    )  # fmt: skip
+    assert "can't be locked: Input/output error" in done.stderr
+    assert "another process" not in done.stderr

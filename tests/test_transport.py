@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -156,13 +157,17 @@ def test_a_killed_server_is_a_lost_connection(sshd: Sshd) -> None:
 
 
 def test_ssh_config_is_honoured(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "user"
-    (home / ".ssh").mkdir(parents=True)
-    (home / ".ssh" / "config").write_text(
+    """ssh takes the home folder from the user database, so its configuration is given to it by a wrapper here;
+    tests/strange has users of their own."""
+    config, wrapper = tmp_path / "config", tmp_path / "bin/ssh"
+    config.write_text(
         f"Host board-alias\n  HostName 127.0.0.1\n  Port {sshd.port}\n  IdentityFile {sshd.client_key}\n"
         f"  UserKnownHostsFile {sshd.known_hosts}\n"
     )
-    monkeypatch.setenv("HOME", str(home))
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {config} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
     connection = SshConnection(SshTarget("alias", "board-alias"))
     assert connection.root == f"{sshd.home}/.cache/harness"
     connection.close()

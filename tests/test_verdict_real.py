@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -18,6 +19,7 @@ from harness import run as runs
 from harness.plan import Options
 from harness.records import Cell
 from tests import board_fakes as fakes
+from tests import model_outputs
 from tests.conftest import MODELS
 from tests.sshd_fixtures import LENIENT, Sshd
 from tests.test_run_loopback import NET, Recorder
@@ -35,8 +37,8 @@ def measured(
     sshd: Sshd, results: Path, *, limits: dict[str, float] | None = None, models: Path = MODELS, state_root: str = "",
     **device: object,
 ) -> Cell:  # fmt: skip
-    """One cell, int8 on LiteRT, with only the limits given."""
-    given = sshd.device(runtimes=["litert"], **({"thresholds": LENIENT | (limits or {})} | device))
+    """One cell, int8 on LiteRT or the runtime given, with only the limits given."""
+    given = sshd.device(**({"runtimes": ["litert"], "thresholds": LENIENT | (limits or {})} | device))
     fleet = config.parse(yaml.safe_dump({"devices": [given]}))
     recorder = Recorder()
     options = Options(models=(NET,), variants=("int8",), quick=True)
@@ -177,6 +179,25 @@ def test_predictions_differ(sshd: Sshd, tmp_path: Path) -> None:
     assert codes(cell) == ["predictions-differ"]
 
 
+def test_not_finite(sshd: Sshd, tmp_path: Path) -> None:
+    """Weights that are NaN: each answer's highest place is the first class, which is right now and then."""
+    pytest.importorskip("onnx")
+    models = model_outputs.shipped_with(tmp_path, model_outputs.linear(weights=np.nan))
+    cell = measured(sshd, tmp_path, models=models, runtimes=["onnxruntime"])
+    assert (cell.status, codes(cell)) == ("INVALID", ["not-finite"])
+    assert cell.reasons[0].text.startswith(f"{len(cell.latency_ns)} of {len(cell.latency_ns)} outputs held NaN")
+    assert cell.evidence["not_finite"] == len(cell.latency_ns)
+
+
+def test_an_output_of_whole_numbers_is_not_ranked(sshd: Sshd, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    models = model_outputs.shipped_with(tmp_path, model_outputs.linear(then="ArgMax"))
+    cell = measured(sshd, tmp_path, models=models, runtimes=["onnxruntime"])
+    assert (cell.status, codes(cell)) == ("FAILED", ["no-scores"])
+    assert cell.reasons[0].text.startswith("output 'scores' is int64 [1, 1], which are no scores")
+    assert cell.accuracy is None
+
+
 def _confident(folder: Path) -> Path:
     """The models, with an accuracy in the manifest that leaves a bound to break whatever the stand-in's quality."""
     right = folder / "models"
@@ -213,3 +234,71 @@ def test_a_passing_load_is_measured_again(sshd: Sshd, tmp_path: Path, monkeypatc
     cell = measured(sshd, tmp_path)
     assert (cell.status, codes(cell)) == ("VALID", [])
     assert [r["code"] for r in cell.evidence["earlier"][0]["reasons"]] == ["clock-stepped"]
+
+
+#: Stops the runner from within, and has it told to go on after a while.
+STOP = (
+    "import os, signal, subprocess\n"
+    "def stop(seconds):\n"
+    "    subprocess.Popen(['sh', '-c', 'sleep %g; kill -CONT %d' % (seconds, os.getpid())])\n"
+    "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+    "invoke, get, seen = Interpreter.invoke, Interpreter.get_tensor, {'invoke': 0, 'get': 0}\n"
+)
+BETWEEN = (
+    "def stopping(self, *words):\n    seen['get'] += 1\n    if seen['get'] == 30:\n        stop({0})\n"
+    "    return get(self, *words)\nInterpreter.get_tensor = stopping"
+)
+INSIDE = (
+    "def counting(self, *words):\n    seen['get'] += 1\n    return get(self, *words)\n"
+    "def stopping(self):\n    if seen['get'] == 30:\n        seen['get'] += 1000\n        stop({0})\n"
+    "    return invoke(self)\nInterpreter.get_tensor, Interpreter.invoke = counting, stopping"
+)
+WARM_UP = (
+    "def stopping(self):\n    seen['invoke'] += 1\n    if seen['invoke'] == 10:\n        stop({0})\n"
+    "    return invoke(self)\nInterpreter.invoke = stopping"
+)
+
+
+@pytest.mark.parametrize(("where", "seconds"), [(BETWEEN, 2), (INSIDE, 2), (WARM_UP, 2), (INSIDE, 0.3)])
+def test_stopped(where: str, seconds: float, sshd: Sshd, tmp_path: Path) -> None:
+    """As by Ctrl-Z, or a debugger that looks in: between two inferences, in one, before the series."""
+    fakes.python(sshd, site=fakes.patched(STOP + where.format(seconds)))
+    cell = measured(sshd, tmp_path)
+    assert codes(cell) == ["stopped"]
+    assert "told to go on, 1 times; the runner stood still for" in cell.reasons[0].text
+    assert seconds - 0.1 <= cell.evidence["found"]["idle_s"] <= seconds + 1
+
+
+def test_stopped_by_what_tells_nobody(sshd: Sshd, tmp_path: Path) -> None:
+    """A container that is paused gets no signal: only its clocks show it. For the thread it is a long sleep."""
+    fakes.python(
+        sshd, site=fakes.patched("import time\n" + STOP + INSIDE.format(1).replace("stop(1)", "time.sleep(1)"))
+    )
+    cell = measured(sshd, tmp_path)
+    assert codes(cell) == ["stopped"]
+    assert cell.evidence["found"]["continued"] == 0
+
+
+def test_a_machine_that_slept(sshd: Sshd, tmp_path: Path) -> None:
+    """A laptop whose lid was closed for twenty seconds: one clock went on meanwhile."""
+    slept = (
+        "import sys, time\nreal = time.clock_gettime\n"
+        "time.clock_gettime = lambda clock: real(clock) + 20 * (clock == 7 and 'ai_edge_litert' in sys.modules)"
+    )
+    fakes.python(sshd, site=slept)
+    cell = measured(sshd, tmp_path)
+    assert codes(cell) == ["stopped"]
+    assert "slept for 20.0 s" in cell.reasons[0].text
+
+
+WAITS = "    time.sleep(0.03)"
+WORKS = "    until = time.perf_counter() + 0.15\n    while time.perf_counter() < until: pass"
+
+
+@pytest.mark.parametrize("slow", [WAITS, WORKS])
+def test_slow_is_not_stopped(slow: str, sshd: Sshd, tmp_path: Path) -> None:
+    """Each inference waits for an accelerator, or really takes so long."""
+    patch = f"import time\nreal = Interpreter.invoke\ndef invoke(self):\n{slow}\n    return real(self)\n"
+    fakes.python(sshd, site=fakes.patched(f"{patch}Interpreter.invoke = invoke"))
+    cell = measured(sshd, tmp_path)
+    assert (cell.status, codes(cell)) == ("VALID", [])

@@ -64,8 +64,8 @@ class Budget:
         if all(value is None for value in targets.values()):
             raise UsageError("nothing says how small the network must be", fix="give MACs, bytes or a latency ratio")
         for name, value in targets.items():
-            if value is not None and not value > 0:
-                raise UsageError(f"target {name} must be above 0, not {value:g}")
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"target {name} must be above 0 and finite, not {value:g}")
         if self.max_accuracy_drop is not None and not 0 <= self.max_accuracy_drop < 1:
             raise UsageError(
                 f"max_accuracy_drop lies from 0 to below 1 (0.02: two points), not {self.max_accuracy_drop:g}"

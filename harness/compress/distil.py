@@ -9,6 +9,7 @@ Teacher Assistant", AAAI 2020).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.data.dataset import Dataset, Split
+from harness.train import stored
 from harness.train.augment import augment
 from harness.train.loop import Epoch, one_hot
 
@@ -29,7 +31,16 @@ LIVE_MACS = 80_000_000
 MIXTURE = 0.4
 
 
-def lessons(teacher: Any, dataset: Dataset, split: Split, seed: int, folder: Path, *, sets: int = SETS) -> Epoch:
+def lessons(
+    teacher: Any,
+    dataset: Dataset,
+    split: Split,
+    seed: int,
+    folder: Path,
+    *,
+    sets: int = SETS,
+    progress: Callable[[str], None] = lambda _line: None,
+) -> Epoch:
     """Augmented training images with the teacher's answers mixed into the labels.
 
     The teacher looks at a fixed set of images once (stored under ``folder``): a live one would cost more than the
@@ -39,16 +50,15 @@ def lessons(teacher: Any, dataset: Dataset, split: Split, seed: int, folder: Pat
         For an epoch's number: images float32 (N, 48, 48, 1) and targets float32 (N, classes).
     """
     path = folder / "lessons.npz"
-    if path.exists():
-        stored = np.load(path)
-        images, answers = stored["images"], stored["answers"]
+    wanted = (sets, len(split.train))
+    before = stored.found(path, lambda file: _read_lessons(file, wanted), progress)
+    if before is not None:
+        images, answers = before
     else:
         rng = np.random.default_rng([seed, 7])
         images = np.stack([augment(dataset.images[split.train], rng) for _ in range(sets)]).astype(np.uint8)
         answers = np.stack([_answers(teacher, part.astype(np.float32)) for part in images])
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / "next.npz", images=images, answers=answers)
-        (folder / "next.npz").replace(path)
+        stored.keep(path, lambda file: np.savez(file, images=images, answers=answers))
     truth = one_hot(dataset.labels[split.train], len(dataset.classes))
 
     def epoch(number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -60,6 +70,14 @@ def lessons(teacher: Any, dataset: Dataset, split: Split, seed: int, folder: Pat
         return np.clip(chosen + grain, 0, 255), _targets(answers[number % len(images)], truth)
 
     return epoch
+
+
+def _read_lessons(path: Path, wanted: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        images, answers = arrays["images"], arrays["answers"]
+    if images.shape[:2] != wanted or answers.shape[:2] != wanted:
+        raise ValueError(f"holds {images.shape[:2]} images and {answers.shape[:2]} answers, not {wanted}")
+    return images, answers
 
 
 def live(teacher: Any, dataset: Dataset, split: Split, seed: int) -> Epoch:

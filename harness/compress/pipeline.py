@@ -19,7 +19,7 @@ from harness.errors import BuildError, UsageError
 from harness.fsio import write_atomic
 from harness.manifest import Step
 from harness.networks.macs import count_macs
-from harness.train import loop
+from harness.train import loop, stored
 from harness.train.recipe import PROFILES, Recipe
 
 #: share of a layer's channels that one round may take
@@ -86,12 +86,12 @@ def prune(
     ways = dict(measures or {})
     budget.check(ways)
     folder = folder / _fingerprint(teacher, budget)
-    epoch = distil.lessons(teacher, dataset, split, seed, folder)
+    epoch = distil.lessons(teacher, dataset, split, seed, folder, progress=progress)
     model, steps, answering = teacher, [], None
     for name in budget.without:
         model = depth.without(model, name)
         steps.append(_step("pruned", f"without {name}", model, dataset, split))
-    aim = replace(budget, macs=budget.macs or _aim(model, epoch, budget, ways, folder, seed))
+    aim = replace(budget, macs=budget.macs or _aim(model, epoch, budget, ways, folder, seed, progress))
     floor = None
     if budget.max_accuracy_drop is not None:
         floor = _right(teacher, dataset, split.validation) - budget.max_accuracy_drop
@@ -101,9 +101,9 @@ def prune(
             answering = model
         place, before = folder / f"round-{number}", len(steps)
         last = number == len(plans)
-        smaller = _cut(model, epoch, part.macs, budget, place, seed + number)
+        smaller = _cut(model, epoch, part.macs, budget, place, seed + number, progress)
         if last:
-            smaller = _fit(model, smaller, epoch, budget, ways, place, seed + number)
+            smaller = _fit(model, smaller, epoch, budget, ways, place, seed + number, progress)
         steps.append(_step("pruned", f"{budget.method}, round {number}", smaller, dataset, split))
         progress(f"round {number}: {steps[-1].macs / 1e6:.2f} M MACs, {steps[-1].parameters} parameters")
         recipe = Recipe(epochs=part.epochs, rate=part.rate, smoothing=0.0, decay=0.01)
@@ -113,10 +113,10 @@ def prune(
                 more = budget.assistant if profile == "full" else budget.assistant // 4
                 answering = _learnt_on(answering, more, epoch, dataset, split, seed + AGAIN, folder, progress)
             by = f"-assistant-{more}" if more else ""
-            stored = place / f"again-{again}{by}" if again else place
+            kept = place / f"again-{again}{by}" if again else place
             told = epoch if answering is None else distil.live(answering, dataset, split, drawn)
             outcome = loop.train(
-                smaller, dataset, split, recipe, seed=drawn, folder=stored, progress=progress, epochs=told, surest=True
+                smaller, dataset, split, recipe, seed=drawn, folder=kept, progress=progress, epochs=told, surest=True
             )
             detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
             detail += f", its teacher tuned for {more} more" if more else ""
@@ -164,15 +164,22 @@ def _stopped(
 
 
 def _aim(
-    teacher: Any, epoch: loop.Epoch, budget: Budget, measures: Mapping[str, Measure], folder: Path, seed: int
+    teacher: Any,
+    epoch: loop.Epoch,
+    budget: Budget,
+    measures: Mapping[str, Measure],
+    folder: Path,
+    seed: int,
+    progress: Callable[[str], None],
 ) -> float:
     """Cost at which the teacher, cut at once and not tuned, meets the other targets: where the rounds should lead.
 
     Stored under ``folder``: a latency comes out a little different each time, and a resumed run must go the same way.
     """
-    stored = folder / "aim.txt"
-    if stored.exists():
-        return float(stored.read_text())
+    path = folder / "aim.txt"
+    aim = stored.found(path, lambda file: float(file.read_text(encoding="utf-8")), progress)
+    if aim is not None:
+        return aim
     channels = trace(teacher)
     scores = _scores(teacher, channels, epoch, budget, seed)
     costs = plan.CostModel(teacher, channels, lanes=budget.lanes)
@@ -184,7 +191,7 @@ def _aim(
         unmet = budget.unmet(smaller, measures)
         now = _cost(smaller, budget)
         if not unmet:
-            write_atomic(stored, f"{now}\n")
+            write_atomic(path, f"{now}\n")
             return now
         if now == reached:
             raise BuildError(f"{teacher.name} can't be pruned to its budget: {'; '.join(unmet)}")
@@ -199,23 +206,29 @@ def _fit(
     measures: Mapping[str, Measure],
     place: Path,
     seed: int,
+    progress: Callable[[str], None],
 ) -> Any:
     """The last round's model cut further until it meets every target; stored, since latencies vary.
 
     Raises:
         BuildError: it gets no smaller, and these targets are still unmet.
     """
-    stored = place / "fit.keras"
-    if stored.exists():
-        return keras.models.load_model(stored, compile=False)
+    path = place / "fit.keras"
+    before_it = stored.found(path, _load, progress)
+    if before_it is not None:
+        return before_it
     while unmet := budget.unmet(smaller, measures):
         cost = _cost(smaller, budget)
-        tighter = _cut(before, epoch, cost * FINER, budget, place / f"at-{cost:.0f}", seed)
+        tighter = _cut(before, epoch, cost * FINER, budget, place / f"at-{cost:.0f}", seed, progress)
         if _cost(tighter, budget) >= cost:
             raise BuildError(f"{before.name} can't be pruned to its budget: {'; '.join(unmet)}")
         smaller = tighter
-    _store(smaller, stored)
+    stored.keep(path, smaller.save)
     return smaller
+
+
+def _load(path: Path) -> Any:
+    return keras.models.load_model(path, compile=False)
 
 
 def _cost(model: Any, budget: Budget) -> float:
@@ -224,11 +237,20 @@ def _cost(model: Any, budget: Budget) -> float:
     return costs.cost([len(members) for members in costs.families])
 
 
-def _cut(model: Any, epoch: loop.Epoch, cost: float, budget: Budget, place: Path, seed: int) -> Any:
+def _cut(
+    model: Any,
+    epoch: loop.Epoch,
+    cost: float,
+    budget: Budget,
+    place: Path,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Any:
     """The model without its least useful channels; stored, so that a resumed run tunes the very same one."""
-    stored = place / "cut.keras"
-    if stored.exists():
-        return keras.models.load_model(stored, compile=False)
+    path = place / "cut.keras"
+    before = stored.found(path, _load, progress)
+    if before is not None:
+        return before
     channels = trace(model)
     if budget.method == "slimming":
         model = importance.slim(model, epoch, seed)
@@ -236,14 +258,8 @@ def _cut(model: Any, epoch: loop.Epoch, cost: float, budget: Budget, place: Path
     costs = plan.CostModel(model, channels, lanes=budget.lanes)
     gone = plan.choose(costs, scores, cost, multiple=budget.multiple, least=budget.multiple, largest_cut=LARGEST_CUT)
     smaller = surgery.remove(model, channels, gone)
-    _store(smaller, stored)
+    stored.keep(path, smaller.save)
     return smaller
-
-
-def _store(model: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    model.save(path.with_name("next.keras"))
-    path.with_name("next.keras").replace(path)
 
 
 def _scores(model: Any, channels: Channels, epoch: loop.Epoch, budget: Budget, seed: int) -> importance.Scores:

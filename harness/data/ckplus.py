@@ -21,6 +21,7 @@ from harness.data.dataset import CLASSES, Dataset
 from harness.data.facecrop import SIDE, CropChoice, make_cropper
 from harness.data.faults import Fault, FaultLog, Findings, in_order, printable, render, to_json
 from harness.errors import DataError
+from harness.paths import expanded
 
 __all__ = ["Findings", "Form", "Mode", "check", "detect", "load_ckplus", "load_with_findings", "render", "to_json"]
 
@@ -143,6 +144,7 @@ def _findings(
         published_sequences=reading.published_sequences,
         duplicates=duplicates,
         left_out=dict(sorted(faults.left_out.items())),
+        found=reading.found,
         usage=reading.usage,
         faults=in_order(faults.all),
     )
@@ -169,7 +171,7 @@ def _dataset(samples: list[Sample], findings: Findings) -> Dataset:
 def _locate(path: Path) -> tuple[Form, Path]:
     """The form, and the folder or file to read it from, free of symbolic links in its own name."""
     try:
-        root = Path(os.path.realpath(path.expanduser(), strict=True))
+        root = Path(os.path.realpath(expanded(path, "data"), strict=True))
         if root.is_file():
             if root.suffix.lower() == ".csv":
                 return "csv", root

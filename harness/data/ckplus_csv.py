@@ -86,6 +86,7 @@ def _read_rows(path: Path, rel: str, reading: Reading, faults: FaultLog) -> None
             sample = Sample(rel, line, CLASSES.index(word), None, None, pixels, pixel_digest(pixels))
             reading.samples.append(sample)
     reading.usage = {printable(name): count for name, count in sorted(usage.items())}
+    reading.found = sum(labels.values()) + faults.left_out["bad-row"]
     _report(labels, rel, faults)
 
 

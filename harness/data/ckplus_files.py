@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +49,8 @@ class Walk:
     files: list[Found] = field(default_factory=list)
     #: folders in which nothing is but litter, relative
     empty: list[str] = field(default_factory=list)
+    #: images, by their names, that were refused before they were opened (links, devices...)
+    refused_images: int = 0
 
 
 def is_litter(name: str) -> bool:
@@ -55,25 +58,31 @@ def is_litter(name: str) -> bool:
     return name.lower() in _LITTER or name.startswith("._")
 
 
-def walk(root: Path, faults: FaultLog, *, count_images: bool = False) -> Walk:
+def walk(root: Path, faults: FaultLog, *, is_image: Callable[[str], bool] = lambda _: False) -> Walk:
     """Every regular file below ``root``, sorted by name without regard to case, then by name.
 
     Litter, links that leave the folder, loops, and anything that is no regular file are reported and not
     returned.
-    ``count_images``: a refused ``.png`` counts as an image left out.
+    ``is_image`` tells by a place whether what was refused there counts as an image left out.
 
     Raises:
         DataError: more than :data:`MAX_ENTRIES` files and folders: surely not CK+.
     """
     result = Walk()
-    _descend(root, root, "", result, faults, [0], count_images)
+    _descend(root, root, "", result, faults, [0], is_image)
     result.files.sort(key=lambda f: (f.rel.lower(), f.rel))
     result.empty.sort(key=lambda rel: (rel.lower(), rel))
     return result
 
 
 def _descend(
-    root: Path, folder: Path, rel: str, result: Walk, faults: FaultLog, seen: list[int], count_images: bool
+    root: Path,
+    folder: Path,
+    rel: str,
+    result: Walk,
+    faults: FaultLog,
+    seen: list[int],
+    is_image: Callable[[str], bool],
 ) -> None:
     if rel.count("/") > MAX_DEPTH:
         faults.error("too-deep", rel, f"more than {MAX_DEPTH} folders deep; not looked into", fix="remove it")
@@ -102,32 +111,41 @@ def _descend(
             faults.note("litter", place, "left by an operating system or a tool; ignored")
             continue
         kept += 1
-        _entry(root, folder / name, place, result, faults, seen, count_images)
+        _entry(root, folder / name, place, result, faults, seen, is_image)
     if not kept:
         result.empty.append(rel or ".")
 
 
 def _entry(
-    root: Path, path: Path, rel: str, result: Walk, faults: FaultLog, seen: list[int], count_images: bool
+    root: Path,
+    path: Path,
+    rel: str,
+    result: Walk,
+    faults: FaultLog,
+    seen: list[int],
+    is_image: Callable[[str], bool],
 ) -> None:
-    images = int(count_images and rel.lower().endswith(".png"))
+    def refuse(code: str, text: str, fix: str) -> None:
+        image = int(is_image(rel))
+        result.refused_images += image
+        faults.error(code, rel, text, fix=fix, images=image)
+
     try:
         info = path.lstat()
         if stat.S_ISLNK(info.st_mode):
             refusal = _link_refusal(root, path)
             if refusal:
-                code, text = refusal
-                faults.error(code, rel, text, fix="put the file or folder itself there", images=images)
+                refuse(*refusal, "put the file or folder itself there")
                 return
             info = path.stat()
         if stat.S_ISDIR(info.st_mode):
-            _descend(root, path, rel, result, faults, seen, count_images)
+            _descend(root, path, rel, result, faults, seen, is_image)
         elif stat.S_ISREG(info.st_mode):
             result.files.append(Found(path, rel, info.st_size))
         else:
-            faults.error("special-file", rel, "is no regular file; not opened", fix="remove it", images=images)
+            refuse("special-file", "is no regular file; not opened", "remove it")
     except OSError as error:
-        faults.error("unreadable", rel, f"can't be read: {error.strerror}", fix="check its permissions", images=images)
+        refuse("unreadable", f"can't be read: {error.strerror}", "check its permissions")
 
 
 def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:
@@ -149,6 +167,15 @@ def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:
             "a symbolic link to another folder; not followed, its files count where they are",
         )
     return None
+
+
+def read_start(found: Found, length: int) -> bytes:
+    """The first bytes of a file; none where it can't be read."""
+    try:
+        with found.path.open("rb") as handle:
+            return handle.read(length)
+    except OSError:
+        return b""
 
 
 def read_bytes(found: Found, limit: int) -> bytes:

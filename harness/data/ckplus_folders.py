@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.data import ckplus_labels as names
 from harness.data.ckplus_files import Found, walk
+from harness.data.ckplus_kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
 from harness.data.ckplus_labels import FrameName
 from harness.data.ckplus_png import read_grey
 from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_sequence_lengths
@@ -18,7 +19,7 @@ _AGAIN = "compare with the official tree, or get a new copy"
 
 
 def read_folders(root: Path, faults: FaultLog) -> Reading:
-    """Every 48x48 PNG that lies in a folder named after one of the seven classes.
+    """Every 48x48 PNG or JPEG that lies in a folder named after one of the seven classes.
 
     The file names tell the subject. Where no file has such a name, samples have no subject and no sequence;
     where only some have, the others are left out, as their person may also be in the named ones.
@@ -29,7 +30,7 @@ def read_folders(root: Path, faults: FaultLog) -> Reading:
     Raises:
         DataError: far more files than CK+ has.
     """
-    files = _class_files(root, faults)
+    files, found = _class_files(root, faults)
     named = [(file, word, names.parse_frame_name(file.name)) for file, word in files]
     some_named = any(name for _, _, name in named)
     entries: list[tuple[tuple[str, int, str], Found, str, FrameName | None]] = []
@@ -52,17 +53,20 @@ def read_folders(root: Path, faults: FaultLog) -> Reading:
             "no file name tells its subject, so no subject-disjoint split is possible",
             fix="use a copy with CK+'s own names (S010_004_00000017.png)",
         )
-    entries.sort(key=lambda entry: entry[0])
+    entries.sort(key=lambda entry: (entry[0], kind_of(entry[1].name) == "JPEG"))  # of two copies the PNG is used
     samples = _read(entries, faults)
     report_sequence_lengths(samples, 3, faults)
     if not some_named:
-        return Reading(samples, names.PUBLISHED_981)
-    return Reading(samples, names.PUBLISHED_981, names.PUBLISHED_LABELLED_SUBJECTS, names.PUBLISHED_LABELLED_SEQUENCES)
+        return Reading(samples, names.PUBLISHED_981, found=found)
+    people, sequences = names.PUBLISHED_LABELLED_SUBJECTS, names.PUBLISHED_LABELLED_SEQUENCES
+    return Reading(samples, names.PUBLISHED_981, people, sequences, found=found)
 
 
-def _class_files(root: Path, faults: FaultLog) -> list[tuple[Found, str]]:
-    """PNG files with the class of the folder they lie in; everything else is reported."""
-    found = walk(root, faults, count_images=True)
+def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[Found, str]], int]:
+    """Images that can be read with the class of the folder they lie in, and how many images there are; everything
+    else is reported."""
+    found = walk(root, faults, is_image=lambda rel: kind_of(rel) is not None)
+    images = found.refused_images
     files: list[tuple[Found, str]] = []
     neutral: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
@@ -71,8 +75,13 @@ def _class_files(root: Path, faults: FaultLog) -> list[tuple[Found, str]]:
         folder = "/".join(file.parents) or "."
         last = file.parents[-1] if file.parents else ""
         word = names.folder_class(last)
-        if not file.name.lower().endswith(".png"):
-            faults.warning("stray-file", file.rel, "is no PNG image; ignored", fix="remove it")
+        kind = kind_of(file.name)
+        if kind is None and not is_hidden_image(file):
+            faults.warning("stray-file", file.rel, "is no image; ignored", fix="remove it")
+            continue
+        images += 1
+        if kind not in ("PNG", "JPEG"):
+            faults.error("other-image", file.rel, NOT_READ, fix=CONVERT, images=1)
         elif word == names.NEUTRAL:
             neutral[folder] += 1
         elif word is None:
@@ -92,7 +101,7 @@ def _class_files(root: Path, faults: FaultLog) -> list[tuple[Found, str]]:
     for folder in found.empty:
         if names.folder_class(folder.rpartition("/")[2]):
             faults.warning("empty-class-folder", folder, "no images", fix=_AGAIN)
-    return files
+    return files, images
 
 
 def _read(entries: list[tuple[tuple[str, int, str], Found, str, FrameName | None]], faults: FaultLog) -> list[Sample]:

@@ -52,7 +52,7 @@ _ALIASES = {
     "disgusted": "disgust",
 }
 
-_FRAME = re.compile(r"(S\d{3})_(\d{3})_(\d{8})\.png", re.IGNORECASE | re.ASCII)
+_FRAME = re.compile(r"(S\d{3})_(\d{3})_(\d{8})(\.(?:png|jpe?g|jpe|jfif))", re.IGNORECASE | re.ASCII)
 _LABEL = re.compile(r"(S\d{3})_(\d{3})_(\d{8})_emotion\.txt", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -68,8 +68,9 @@ class FrameName(NamedTuple):
 
 
 def parse_frame_name(name: str) -> FrameName | None:
-    """``S005_001_00000011.png`` in any letter case; None for any other name."""
-    return _parts(_FRAME.fullmatch(name), name, ".png")
+    """``S005_001_00000011.png`` in any letter case, or the same as JPEG; None for any other name."""
+    match = _FRAME.fullmatch(name)
+    return _parts(match, name, match[4].lower() if match else "")
 
 
 def parse_label_name(name: str) -> FrameName | None:

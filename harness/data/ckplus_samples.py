@@ -47,6 +47,8 @@ class Reading:
     published_subjects: int | None = None
     published_sequences: int | None = None
     usage: dict[str, int] = field(default_factory=dict)
+    #: images that are there, in files or rows: those that are used, left out, or not needed
+    found: int = 0
 
 
 def pixel_digest(pixels: npt.NDArray[np.uint8]) -> str:

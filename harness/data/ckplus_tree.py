@@ -13,6 +13,7 @@ from typing import Literal
 
 from harness.data import ckplus_labels as names
 from harness.data.ckplus_files import MAX_TEXT_BYTES, Found, Walk, read_bytes, walk
+from harness.data.ckplus_kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
 from harness.data.ckplus_labels import FrameName
 from harness.data.ckplus_png import read_grey
 from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_count, report_sequence_lengths
@@ -49,8 +50,8 @@ def read_tree(root: Path, faults: FaultLog, mode: Mode, cropper: Cropper) -> Rea
     Raises:
         DataError: far more files than CK+ has, or the face detector itself failed.
     """
-    found = walk(root, faults)
-    sequences = _sort_files(found, faults)
+    found = walk(root, faults, is_image=_is_frame)
+    sequences, images = _sort_files(found, faults)
     _report_empty(found, sequences, faults)
     samples = []
     for sequence, parts in sorted(sequences.items()):
@@ -68,38 +69,68 @@ def read_tree(root: Path, faults: FaultLog, mode: Mode, cropper: Cropper) -> Rea
         names.PUBLISHED_SEQUENCES if mode == "peak" else names.PUBLISHED_981,
         names.PUBLISHED_LABELLED_SUBJECTS,
         names.PUBLISHED_LABELLED_SEQUENCES,
+        found=images,
     )
 
 
-def _sort_files(found: Walk, faults: FaultLog) -> dict[str, _Sequence]:
+def _is_frame(rel: str) -> bool:
+    """Whether an image lies here that may be a frame; other archives' folders may hold pictures, too."""
+    *above, name = rel.split("/")
+    return kind_of(name) is not None and bool({part.lower() for part in above} & IMAGE_FOLDERS)
+
+
+def _sort_files(found: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], int]:
+    """What belongs to each sequence, and how many images there are."""
     sequences: defaultdict[str, _Sequence] = defaultdict(_Sequence)
-    others = 0
-    for file in found.files:
+    others, images = 0, found.refused_images
+    # of two copies of a frame the PNG is used
+    for file in sorted(found.files, key=lambda file: kind_of(file.name) == "JPEG"):
         above = {name.lower() for name in file.parents}
         label, frame = names.parse_label_name(file.name), names.parse_frame_name(file.name)
+        hidden = above & IMAGE_FOLDERS and not label and kind_of(file.name) is None and is_hidden_image(file)
+        images += bool(frame or _is_frame(file.rel) or hidden)
         if label and above & LABEL_FOLDERS and _in_place(file, label, faults):
             sequences[label.sequence].labels.append((label, file))
-        elif frame and above & IMAGE_FOLDERS and _in_place(file, frame, faults):
+        elif label and above & LABEL_FOLDERS:
+            continue  # reported as misplaced
+        elif frame and above & IMAGE_FOLDERS:
+            if not _in_place(file, frame, faults, images=1):
+                continue
             earlier = sequences[frame.sequence].frames.setdefault(frame.frame, file)
             if earlier is not file:
-                faults.error("same-frame-twice", file.rel, f"is {earlier.rel} again; left out", fix=_AGAIN)
-        elif not label and not frame:
-            if above & (LABEL_FOLDERS | IMAGE_FOLDERS):
-                faults.warning("stray-file", file.rel, "is neither a frame nor a label file; ignored", fix="remove it")
-            else:
-                others += 1
-        elif not above & (LABEL_FOLDERS | IMAGE_FOLDERS):
+                faults.error("same-frame-twice", file.rel, f"is {earlier.rel} again; left out", fix=_AGAIN, images=1)
+        elif frame:
+            text = "a frame that lies in neither of CK+'s two folders for images; left out"
+            faults.warning("stray-file", file.rel, text, fix="move it there")
+            faults.leave_out("stray-file", 1)
+        elif hidden or _is_frame(file.rel):
+            _report_image(file, faults)
+        elif above & (LABEL_FOLDERS | IMAGE_FOLDERS):
+            faults.warning("stray-file", file.rel, "is neither a frame nor a label file; ignored", fix="remove it")
+        elif label:
             faults.warning("stray-file", file.rel, "lies in neither of CK+'s two folders; ignored", fix="move it there")
+        else:
+            others += 1
     if others:
         faults.note(
             "other-files",
             ".",
             f"{others} files outside the two folders (landmarks, FACS codes...); not needed",
         )
-    return dict(sequences)
+    return dict(sequences), images
 
 
-def _in_place(file: Found, name: FrameName, faults: FaultLog) -> bool:
+def _report_image(file: Found, faults: FaultLog) -> None:
+    """An image among the frames that is none of them."""
+    if kind_of(file.name) in ("PNG", "JPEG"):
+        text = "its name is no frame's, as S005_001_00000011.png is; left out"
+        faults.warning("stray-file", file.rel, text, fix="give it its CK+ name, or remove it")
+        faults.leave_out("stray-file", 1)
+    else:
+        faults.error("other-image", file.rel, NOT_READ, fix=CONVERT, images=1)
+
+
+def _in_place(file: Found, name: FrameName, faults: FaultLog, *, images: int = 0) -> bool:
     """True where the folders say the same as the file's name; otherwise its label or subject can't be
     trusted."""
     subject, _, sequence = name.sequence.partition("_")
@@ -110,6 +141,7 @@ def _in_place(file: Found, name: FrameName, faults: FaultLog) -> bool:
             file.rel,
             f"by its name it belongs into {subject}/{sequence}; left out",
             fix=_AGAIN,
+            images=images,
         )
         return False
     if not name.exact or file.parents[-2] != subject:

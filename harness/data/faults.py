@@ -111,6 +111,7 @@ class Findings:
         published_subjects, published_sequences: as published; None where the form does not tell.
         duplicates: images whose pixels are those of an earlier image.
         left_out: images found but not used, by the code of the fault.
+        found: images that are there, in files or rows: :attr:`images`, ``left_out`` and :attr:`not_needed` together.
         usage: rows per value of the CSV's ``Usage`` column.
         faults: every fault, errors first, then by place.
     """
@@ -127,6 +128,7 @@ class Findings:
     published_sequences: int | None = None
     duplicates: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
+    found: int = 0
     usage: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
@@ -134,6 +136,11 @@ class Findings:
     def images(self) -> int:
         """How many images can be used."""
         return sum(self.counts.values())
+
+    @property
+    def not_needed(self) -> int:
+        """Images of the official tree that are not asked for: earlier frames, and sequences without a label."""
+        return self.found - self.images - sum(self.left_out.values())
 
     @property
     def fatal(self) -> Fault | None:
@@ -166,6 +173,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
     return {
         **dataclasses.asdict(findings),
         "images": findings.images,
+        "not_needed": findings.not_needed,
         "usable": findings.fatal is None and findings.images > 0,
         "errors": findings.count("error"),
         "warnings": findings.count("warning"),
@@ -182,10 +190,13 @@ def render(findings: Findings) -> str:
         lines.append(f"crop       {findings.crop}")
     if findings.published:
         lines += ["", *_table(findings)]
-    if findings.left_out:
+    if findings.found:
         total = sum(findings.left_out.values())
+        needless = f", {findings.not_needed} not needed" if findings.not_needed else ""
+        lines += ["", f"there      {findings.found} images: {findings.images} used, {total} left out{needless}"]
+    if findings.left_out:
         kinds = ", ".join(f"{code} {count}" for code, count in sorted(findings.left_out.items()))
-        lines += ["", f"left out   {total} images: {kinds}"]
+        lines.append(f"left out   {total} images: {kinds}")
     if findings.usage:
         lines.append("usage      " + ", ".join(f"{name} {count}" for name, count in sorted(findings.usage.items())))
     lines += _fault_lines(findings)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from harness.data import synthetic
 from harness.data.dataset import Dataset
 from harness.errors import DataError, UsageError
+from harness.paths import expanded
 
 if TYPE_CHECKING:
     from harness.data.ckplus import Findings, Mode
@@ -96,5 +97,5 @@ def _parts(text: str) -> tuple[Path, Mode, CropChoice]:
     path, mark, choices = text.rpartition(_MARK)
     frames, _, crop = choices.partition(",")
     if mark and frames in get_args(Mode) and crop in get_args(CropChoice):
-        return Path(path).expanduser(), cast("Mode", frames), cast("CropChoice", crop)
-    return Path(text).expanduser(), "last3", "auto"  # a path may hold the mark itself
+        return expanded(Path(path), "data"), cast("Mode", frames), cast("CropChoice", crop)
+    return expanded(Path(text), "data"), "last3", "auto"  # a path may hold the mark itself

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from harness.emulate import machine, recipe, store, tools
 from harness.emulate.guard import OFF_SECONDS, tail
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in
+from harness.emulate.seed import seed
 from harness.errors import EmulatorError
 from harness.paths import cache_dir
 from harness.records import Clock
@@ -109,6 +110,8 @@ def boot(
     clock: Clock = "instructions",
     timeout_s: float = 120.0,
     progress: Progress | None = None,
+    contents: Mapping[str, Path] | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Board:
     """Boot a fresh board and wait until a key login works. Thread-safe.
 
@@ -119,12 +122,16 @@ def boot(
             ``wall``: time as it passes for QEMU, which says nothing about hardware.
         timeout_s: seconds from starting QEMU to a working login; building the image is not counted.
         progress: called with one line of plain text per step.
+        contents: what the board's storage holds from the start where it is new; see :mod:`harness.emulate.seed`.
+        ended: asked now and then; when it is true, nobody waits for the board any more.
 
     Raises:
         EmulatorMissingError: QEMU or a program for the image is not installed.
         EmulatorError: the image can't be built, QEMU ended early, or the board didn't answer in time.
     """
-    return launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=None)
+    return launch(
+        name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=None, contents=contents, ended=ended
+    )
 
 
 def launch(
@@ -135,6 +142,8 @@ def launch(
     timeout_s: float,
     progress: Progress | None,
     state: Path | None,
+    contents: Mapping[str, Path] | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Board:
     """As :func:`boot`; ``state`` is a file to be removed when the board ends."""
     say = progress or (lambda _line: None)
@@ -142,14 +151,18 @@ def launch(
     tools.need("qemu-system-aarch64", "mke2fs", "e2fsck")
     with _IMAGE_LOCK:
         image = ensure_image(progress)
+        home = store.store_folder(cache_dir(), name, family.name, image.digest)
+        filled = seed(contents, image.digest, say) if contents and not store.there(home) else None
     started = time.monotonic()
-    guard = _start_guard(name, family, clock, image, state)
+    guard = _start_guard(name, family, clock, image, state, filled)
     try:
         facts = _started(guard, name, started + timeout_s)
         board = _board(name, family, clock, image, guard, facts)
+        if facts.get("lost"):
+            say(f"{name}: what was stored on the board is lost ({facts['lost']}); its storage is new")
         if not board.store_is_persistent:
             say(f"{name}: another board of this name is up; this one's storage is thrown away afterwards")
-        _wait_for_login(board, guard, started + timeout_s)
+        _wait_for_login(board, guard, started + timeout_s, ended)
     except BaseException:
         _end(guard, None)
         raise
@@ -186,19 +199,20 @@ def _board(
 def _runs(pid: int) -> bool:
     """Whether a process exists and is more than an exit status waiting to be read (proc(5), field 3)."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
     except OSError:
         return False
     return state not in "ZX"
 
 
 def _start_guard(
-    name: str, family: BoardFamily, clock: Clock, image: Image, state: Path | None
+    name: str, family: BoardFamily, clock: Clock, image: Image, state: Path | None, filled: Path | None
 ) -> subprocess.Popen[bytes]:
     cache = cache_dir()
     order = {
         "argv": machine.command(family, clock, image),
         "live": str(cache / "live"),
+        "seed": str(filled) if filled else None,
         "store": str(store.store_folder(cache, name, family.name, image.digest)),
         "host_key": image.host_key,
         "state": str(state) if state else None,
@@ -278,17 +292,19 @@ def _end(guard: subprocess.Popen[bytes], word: bytes | None) -> None:
     guard.stdout.close()
 
 
-def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: float) -> None:
+def _wait_for_login(board: Board, guard: subprocess.Popen[bytes], deadline: float, ended: Callable[[], bool]) -> None:
     """Return once a key login works.
 
     Raises:
-        EmulatorError: QEMU ended, or ``deadline`` (time.monotonic seconds) passed.
+        EmulatorError: QEMU ended, nobody waits any more, or ``deadline`` (time.monotonic seconds) passed.
     """
     assert guard.stdout is not None
     problem = "no answer"
     while (left := deadline - time.monotonic()) > 0:
         if select.select([guard.stdout], [], [], 0)[0]:
             raise _early_end(board.name, _event(guard, deadline))
+        if ended():
+            raise EmulatorError(f"{board.name}: interrupted while it booted")
         try:
             with socket.create_connection((board.host, board.port), timeout=min(left, 10.0)) as link:
                 # QEMU accepts before the board listens, so an open connection says nothing; a banner does

@@ -51,7 +51,12 @@ def main() -> int:
     state = Path(order["state"]) if order.get("state") else None
     folder: Path | None = None
     try:
-        folder, lock = _own_folder(live)
+        try:
+            folder, lock = _own_folder(live)
+        except OSError as error:
+            fix = "free space, or set HARNESS_CACHE to a folder of your own"
+            _say(event="failed", message=f"{live} can't be used: {error.strerror or error}", fix=fix)
+            return 1
         return _Guard(order, folder, lock).run()
     except HarnessError as error:
         _say(event="failed", message=error.message, fix=error.fix)
@@ -78,7 +83,7 @@ def _first_line() -> bytes:
 def _own_folder(live: Path) -> tuple[Path, int]:
     """A new folder for one board and the open file that locks it; leftovers of killed guards are removed first."""
     live.mkdir(parents=True, exist_ok=True)
-    with (live / ".lock").open("a") as everything:
+    with (live / ".lock").open("a", encoding="utf-8") as everything:
         # nobody sweeps while a folder is there and not yet locked
         fcntl.flock(everything, fcntl.LOCK_EX)
         for left in live.glob("board-*"):
@@ -91,7 +96,7 @@ def _own_folder(live: Path) -> tuple[Path, int]:
 
 def _sweep(folder: Path) -> None:
     """Remove a board's folder unless a live guard or QEMU holds its lock."""
-    with contextlib.suppress(OSError), (folder / "lock").open("a") as lock:
+    with contextlib.suppress(OSError), (folder / "lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -133,7 +138,8 @@ class _Guard:
         signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
         self._writer = wake_writer
         signal.signal(signal.SIGTERM, lambda *_: None)
-        self.store: Store = open_store(Path(order["store"]), folder)
+        seed = Path(order["seed"]) if order.get("seed") else None
+        self.store: Store = open_store(Path(order["store"]), folder, seed)
         self.qemu: subprocess.Popen[bytes]
         self.port = 0
 
@@ -146,7 +152,9 @@ class _Guard:
         else:
             _say(event="failed", message="QEMU found no free port on 127.0.0.1", fix=None)
             return 1
-        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.order['host_key']}\n")
+        (self.folder / "known_hosts").write_text(
+            f"[127.0.0.1]:{self.port} {self.order['host_key']}\n", encoding="utf-8"
+        )
         _say(
             event="started",
             port=self.port,
@@ -156,6 +164,7 @@ class _Guard:
             log=str(self.log),
             known_hosts=str(self.folder / "known_hosts"),
             persistent=self.store.persistent,
+            lost=self.store.lost,
         )
         try:
             self._watch()

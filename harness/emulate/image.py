@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.emulate import cpio, recipe, rootfs, tools
+from harness.emulate.imagecheck import marks, read_facts
 from harness.emulate.prune import mark_used, prune
 from harness.errors import EmulatorError
 from harness.fsio import sync_folder
@@ -64,14 +65,21 @@ def ensure_image(progress: Progress | None = None) -> Image:
     digest = recipe.recipe_hash()
     images = cache_dir() / "images"
     try:
-        if not (images / digest).is_dir():
+        image = _load(images / digest, digest)
+        if image is None:
             images.mkdir(parents=True, exist_ok=True)
             with locked(images / f"{digest}.lock", lambda: say("waiting for another process that builds the image")):
-                if not (images / digest).is_dir():
+                image = _load(images / digest, digest, say)
+                if image is None:
                     _build(images, digest, say)
+                    image = _load(images / digest, digest)
             prune(cache_dir(), digest)
+        if image is None:
+            raise EmulatorError(
+                f"the board image in {images / digest} is damaged though just built", fix="check the disk"
+            )
         mark_used(images / digest)
-        return _load(images / digest, digest)
+        return image
     except OSError as error:
         raise EmulatorError(
             f"the board image can't be built in {images}: {error.strerror or error}",
@@ -82,7 +90,7 @@ def ensure_image(progress: Progress | None = None) -> Image:
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold an exclusive lock on the file ``path``; ``waiting`` is called once if somebody else has it."""
-    with path.open("a") as handle:
+    with path.open("a", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -92,8 +100,17 @@ def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
         yield
 
 
-def _load(folder: Path, digest: str) -> Image:
-    facts = json.loads((folder / "image.json").read_text())
+def _load(folder: Path, digest: str, say: Progress | None = None) -> Image | None:
+    """The image in a folder; None where there is none or it is damaged. With ``say``, a damaged one is put aside."""
+    try:
+        facts = read_facts(folder)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        if say:
+            say(f"the board image in the cache is damaged ({error}); building it again")
+            folder.rename(folder.parent / f".{digest}-damaged-{os.getpid()}")  # boards that are up still read it
+        return None
     return Image(
         digest=digest,
         folder=folder,
@@ -130,9 +147,10 @@ def _build(images: Path, digest: str, say: Progress) -> None:
         _file_system(tree, done / "root.img")
         identity = done / "id_ed25519"
         identity.touch(mode=0o600)
-        identity.write_text(client_private)
-        facts = {"host_key": public.rsplit(" ", 2)[0], "packages": packages, "suite": recipe.SUITE}
-        (done / "image.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        identity.write_text(client_private, encoding="utf-8")
+        host_key = public.rsplit(" ", 2)[0]
+        facts = {"host_key": host_key, "packages": packages, "suite": recipe.SUITE, "files": marks(done)}
+        (done / "image.json").write_text(json.dumps(facts, indent=1, sort_keys=True), encoding="utf-8")
         for path in done.iterdir():
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
@@ -155,7 +173,7 @@ def _key_pair(comment: str) -> tuple[str, str]:
 
 def _initramfs(tree: Path, boot: Path) -> bytes:
     """Just enough to find the disks: busybox, virtio modules, a script. Not compressed: QEMU is slow at unpacking."""
-    built_in = (boot / "modules/modules.builtin").read_text().splitlines()
+    built_in = (boot / "modules/modules.builtin").read_text(encoding="utf-8").splitlines()
     entries: list[tuple[str, int, bytes]] = [
         (folder, stat.S_IFDIR | 0o755, b"") for folder in ("bin", "dev", "sys", "root", "modules")
     ]

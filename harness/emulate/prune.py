@@ -38,7 +38,7 @@ def prune(cache: Path, keep: str, *, now: float | None = None) -> list[Path]:
         digest = folder.name.rpartition("-")[2]
         if not _DIGEST.match(digest) or (cache / "images" / digest).exists():
             continue
-        with contextlib.suppress(OSError), (folder / "lock").open("a") as lock:
+        with contextlib.suppress(OSError), (folder / "lock").open("a", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)

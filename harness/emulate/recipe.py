@@ -156,7 +156,7 @@ ttyAMA0::respawn:/etc/harness/control
 #: login and protects nothing on loopback.
 SSHD_CONFIG = f"""HostKey /etc/ssh/ssh_host_ed25519_key
 AllowUsers {USER}
-AuthorizedKeysFile /etc/ssh/authorized_keys
+AuthorizedKeysFile /etc/ssh/authorized_keys .ssh/authorized_keys
 AuthenticationMethods publickey
 PasswordAuthentication no
 KbdInteractiveAuthentication no

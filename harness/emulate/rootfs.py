@@ -34,7 +34,12 @@ def debian_sources() -> str:
     form = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(ORIGIN)\t$(SIGNED_BY)"
     try:
         done = subprocess.run(
-            ["apt-get", "indextargets", "--format", form], capture_output=True, text=True, timeout=60, check=False
+            ["apt-get", "indextargets", "--format", form],
+            capture_output=True,
+            timeout=60,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -64,7 +69,7 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
     progress(f"unpacking Debian {recipe.SUITE} {recipe.ARCHITECTURE} packages")
     listing = boot / "packages"
     sources = boot / "sources.list"
-    sources.write_text(debian_sources())
+    sources.write_text(debian_sources(), encoding="utf-8")
     argv = _mmdebstrap(sources if sources.stat().st_size else None)
     environ = {**os.environ, "LC_ALL": "C.UTF-8", "HARNESS_LISTING": str(listing)}
     broken: Exception | None = None
@@ -86,7 +91,7 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
         if process.returncode or broken:
             said.seek(0)
             raise _failure(said.read().decode(errors="replace"), broken)
-    return _packages(listing.read_text())
+    return _packages(listing.read_text(encoding="utf-8"))
 
 
 def _mmdebstrap(sources: Path | None) -> list[str]:
@@ -198,7 +203,7 @@ def configure(tree: Path, *, host_key: str, authorized_key: str) -> None:
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
         path.chmod(mode)
     # sshd refuses keys below a folder that others may write to, and our umask may be anything
     for folder, _, _ in os.walk(tree):

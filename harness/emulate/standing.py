@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +19,7 @@ from harness.boards import BoardFamily
 from harness.emulate.board import launch
 from harness.emulate.guard import OFF_SECONDS
 from harness.emulate.image import ensure_image, locked
-from harness.errors import EmulatorError, HarnessError
+from harness.errors import EmulatorError, EmulatorMissingError, HarnessError
 from harness.fsio import write_atomic
 from harness.paths import cache_dir
 from harness.records import Clock
@@ -42,6 +45,13 @@ class Standing:
     guard_pid: int
     guard_started: int
     log: str
+    #: what the pids are numbers in, and the host's name there
+    place: str = ""
+    booted_on: str = ""
+
+    def is_here(self) -> bool:
+        """Whether its pids are pids here, and not of another container or machine that shares the cache."""
+        return self.place in ("", _place())
 
 
 def _folder() -> Path:
@@ -66,6 +76,9 @@ def up(
     """
     wanted = list(boards)
     standing = {board.name: board for board in list_boards()}
+    for name, _ in wanted:
+        if name in standing:
+            _within_reach(standing[name])
     missing = [(name, family) for name, family in wanted if name not in standing]
     if missing:
         ensure_image(progress)
@@ -87,7 +100,7 @@ def _up(
         with locked(folder / f".{state.stem}.lock"):
             present = _read(state)
             if present is not None:
-                return present
+                return _within_reach(present)
             board = launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=state)
             facts = Standing(
                 name=name,
@@ -103,6 +116,8 @@ def _up(
                 guard_pid=board.guard_pid,
                 guard_started=_started(board.guard_pid) or 0,
                 log=str(board.log),
+                place=_place(),
+                booted_on=socket.gethostname(),
             )
             try:
                 write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)
@@ -117,24 +132,31 @@ def _up(
 
 
 def list_boards() -> list[Standing]:
-    """Boards that are up on their own, by name. State left by ones that are gone is removed."""
+    """Boards that are up on their own, by name, those of other containers that share the cache, too. State left by
+    ones that are gone is removed."""
     folder = _folder()
     found = (_read(state) for state in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
     return [board for board in found if board is not None]
 
 
 def down(names: Iterable[str] | None = None) -> list[str]:
-    """Switch boards off in order and wait until they are gone; all of them without ``names``.
+    """Switch boards off in order and wait until they are gone; without ``names`` all that were booted from here.
 
     Returns:
         The names of those that were up.
 
     Raises:
-        EmulatorError: a name is not up.
+        EmulatorError: a name is not up, or was booted in another container: its processes can't be reached from here.
     """
     standing = {board.name: board for board in list_boards()}
-    wanted = list(standing) if names is None else list(names)
+    wanted = [name for name in standing if standing[name].is_here()] if names is None else list(names)
     chosen = [_named(name, standing) for name in wanted]
+    for board in chosen:
+        if not board.is_here():
+            raise EmulatorError(
+                f"{board.name} was booted in another container or on another machine ({board.booted_on})",
+                fix="end it there",
+            )
     for board in chosen:
         with contextlib.suppress(ProcessLookupError):
             os.kill(board.guard_pid, signal.SIGTERM)
@@ -152,15 +174,35 @@ def ssh_argv(name: str) -> list[str]:
     """The command line that logs in to the board ``name``, checked against its pinned host key alone.
 
     Raises:
-        EmulatorError: it is not up.
+        EmulatorError: it is not up, or not within reach.
+        EmulatorMissingError: there is no SSH client.
     """
-    board = _named(name, {one.name: one for one in list_boards()})
+    board = _within_reach(_named(name, {one.name: one for one in list_boards()}))
+    if shutil.which("ssh") is None:
+        raise EmulatorMissingError("there is no ssh here to log in with", fix="sudo apt-get install openssh-client")
     return [
         "ssh", "-F", "none", "-p", str(board.port), "-i", board.identity_file,
         "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
         "-o", f'UserKnownHostsFile="{board.known_hosts}"', "-o", "GlobalKnownHostsFile=none",
         f"{board.user}@{board.host}",
     ]  # fmt: skip
+
+
+def _within_reach(board: Standing) -> Standing:
+    """The board, unless it is another container's, with a loopback of its own.
+
+    Raises:
+        EmulatorError: it is.
+    """
+    if not board.is_here():
+        try:
+            socket.create_connection((board.host, board.port), timeout=5).close()
+        except OSError as error:
+            raise EmulatorError(
+                f"{board.name} is up in another container or on another machine ({board.booted_on}), out of reach",
+                fix="end it there, take another name, or set HARNESS_CACHE to another folder",
+            ) from error
+    return board
 
 
 def _named(name: str, standing: dict[str, Standing]) -> Standing:
@@ -179,21 +221,59 @@ def _state_file(name: str) -> Path:
 def _read(state: Path) -> Standing | None:
     """The board a state file tells of; None, and the file removed, when that board is gone."""
     try:
-        board = Standing(**json.loads(state.read_text()))
+        board = Standing(**json.loads(state.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise EmulatorError(f"{state} can't be read: {error.strerror}", fix="set HARNESS_CACHE") from error
     except (OSError, ValueError, TypeError):
         board = None
-    if board is not None and _started(board.guard_pid) == board.guard_started:
+    if board is not None and _up_somewhere(board):
         return board
-    state.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # in a cache that can't be written it is only not shown
+        state.unlink(missing_ok=True)
     return None
+
+
+def _up_somewhere(board: Standing) -> bool:
+    """Whether a board's processes may still run.
+
+    A pid means something only among the processes it was taken from. Elsewhere on the same kernel, the lock tells that
+    its guard and QEMU hold; on another kernel, which sees other locks, only a restart of the same machine is certain.
+    """
+    if board.is_here():
+        return _started(board.guard_pid) == board.guard_started
+    if _lock_is_held(cache_dir() / "live" / Path(board.log).parent.name / "lock"):
+        return True
+    same_kernel = board.place.partition("/")[0] == _place().partition("/")[0]
+    return not same_kernel and board.booted_on != socket.gethostname()
+
+
+def _lock_is_held(path: Path) -> bool:
+    """Whether somebody holds the lock; true, too, where that can't be told."""
+    try:
+        with path.open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _place() -> str:
+    """Which kernel, since which start, and which set of processes: what a pid is a number in."""
+    try:
+        kernel = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{kernel}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> int | None:
     """When process ``pid`` started, in clock ticks since boot (proc(5), stat field 22); None when there is none."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
     return None if fields[0] == "Z" else int(fields[19])

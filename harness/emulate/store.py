@@ -11,11 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.emulate import recipe, tools
+from harness.emulate import disk, tools
 from harness.errors import EmulatorError
-
-#: Size the board sees, in MiB; the file is sparse.
-STORE_MIB = 2048
 
 
 @dataclass(frozen=True)
@@ -24,6 +21,8 @@ class Store:
 
     path: Path
     lock: int | None
+    #: why what was stored before is gone, where it was there and damaged
+    lost: str | None = None
 
     @property
     def persistent(self) -> bool:
@@ -35,10 +34,16 @@ def store_folder(cache: Path, name: str, family: str, digest: str) -> Path:
     return cache / "boards" / re.sub(r"[^A-Za-z0-9._-]", "-", f"{name}-{family}-{digest}")
 
 
-def open_store(folder: Path, spare: Path) -> Store:
+def there(folder: Path) -> bool:
+    """Whether a storage was made in ``folder`` before."""
+    return (folder / "store.img").is_file()
+
+
+def open_store(folder: Path, spare: Path, seed: Path | None = None) -> Store:
     """Lock and check the storage in ``folder``, made anew where it is missing or damaged.
 
-    When a live board holds it, a throw-away one is made in the folder ``spare`` instead.
+    When a live board holds it, a throw-away one is made in the folder ``spare`` instead. A new one is a copy of
+    ``seed``, where that is given.
 
     Raises:
         EmulatorError: the file system can't be made (no space, no mke2fs).
@@ -51,44 +56,39 @@ def open_store(folder: Path, spare: Path) -> Store:
     except BlockingIOError:
         if lock is not None:
             os.close(lock)
-        return Store(_made(spare / "store.img"), None)
+        return Store(_made(spare / "store.img", seed), None)
     except OSError as error:
         raise EmulatorError(f"the board's storage in {folder} can't be used: {error.strerror}") from error
     path = folder / "store.img"
-    return Store(path if path.is_file() and _sound(path) else _made(path), lock)
+    if not os.path.lexists(path):
+        return Store(_made(path, seed), lock)
+    lost = _damage(path)
+    return Store(path, lock) if lost is None else Store(_made(path, seed), lock, lost)
 
 
-def _sound(path: Path) -> bool:
-    """Replay the journal and repair what is safe to repair; false when more than that is wrong."""
+def _damage(path: Path) -> str | None:
+    """Replay the journal and repair what is safe to repair; what is wrong when more than that is."""
+    if not path.is_file():
+        return "it is no file"
+    if path.stat().st_size != disk.STORE_MIB << 20:
+        return "it has another size than it was made with"
     try:
         # 1: repaired, a journal replayed among the rest
         tools.run(["e2fsck", "-p", str(path)], ok=(0, 1))
-    except EmulatorError:
-        return False
-    return True
+    except EmulatorError as error:
+        return f"its file system is damaged: {error.message[-200:]}"
+    return None
 
 
-def _made(path: Path) -> Path:
-    """A new empty file system at ``path``, renamed into place so that half of one is never found."""
+def _made(path: Path, seed: Path | None = None) -> Path:
+    """A new file system at ``path``, empty or a copy of ``seed``, renamed into place so that half of one is never
+    found."""
     fresh = path.with_suffix(".new")
     try:
-        with fresh.open("wb") as handle:
-            handle.truncate(STORE_MIB << 20)
-        owner = f"root_owner={recipe.UID}:{recipe.UID}"
-        tools.run(
-            [
-                "mke2fs",
-                "-q",
-                "-F",
-                "-t",
-                "ext4",
-                "-m",
-                "0",
-                "-E",
-                f"{owner},lazy_itable_init=1,lazy_journal_init=1",
-                str(fresh),
-            ]
-        )
+        if seed is not None and seed.is_file():
+            disk.copy(seed, fresh)
+        else:
+            disk.make(fresh)
         fresh.replace(path)
     except OSError as error:
         raise EmulatorError(f"the board's storage {path} can't be made: {error.strerror}", fix="free space") from error

@@ -59,7 +59,13 @@ def run(argv: Sequence[str], *, stdin: str | None = None, ok: tuple[int, ...] = 
     environ = {**os.environ, "LC_ALL": "C", "PATH": os.pathsep.join([os.environ.get("PATH", ""), *_SBIN])}
     try:
         done = subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, errors="replace", env=environ, check=False
+            argv,
+            input=stdin,
+            capture_output=True,
+            errors="replace",
+            env=environ,
+            check=False,
+            encoding="utf-8",
         )
     except OSError as error:
         raise EmulatorError(f"{argv[0]} can't be started: {error.strerror}") from error

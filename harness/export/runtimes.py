@@ -8,14 +8,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.errors import BuildError
 from harness.manifest import TensorSpec
 
 Images = npt.NDArray[np.uint8]
 
 
 def probabilities(path: Path, images: Images) -> npt.NDArray[np.float64]:
-    """Outputs for images uint8 (N, 48, 48), one at a time, de-quantised: float64 (N, classes)."""
-    return _litert(path, images) if path.suffix == ".tflite" else _onnx(path, images)
+    """Outputs for images uint8 (N, 48, 48), one at a time, de-quantised: float64 (N, classes).
+
+    Raises:
+        BuildError: some are NaN or infinity.
+    """
+    found = _litert(path, images) if path.suffix == ".tflite" else _onnx(path, images)
+    if not np.isfinite(found).all():
+        raise BuildError(f"{path}: its outputs hold NaN or infinity", fix="train it again, with another --seed")
+    return found
 
 
 def accuracy(path: Path, images: Images, labels: npt.NDArray[np.int64]) -> float:

@@ -24,6 +24,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,54 @@ else:  # Python 3.6: CLOCK_MONOTONIC as a double; good to 15 ns up to 3 years of
 
     def now_ns() -> int:
         return int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9)
+
+
+#: Linux's clock that goes on while the machine sleeps; Python has a name for it from 3.7 on.
+CLOCK_BOOTTIME = 7
+#: How often this process was told to go on after it had been stopped (SIGSTOP, a job put in the background).
+CONTINUED = []  # type: List[int]
+
+
+def note_stops() -> None:
+    """Nobody can see being stopped, but the signal that ends it can be noted."""
+    signal.signal(signal.SIGCONT, lambda number, _frame: CONTINUED.append(number))
+    signal.siginterrupt(signal.SIGCONT, False)  # no call of a runtime's fails for it
+
+
+class Stops(object):
+    """When this thread did nothing: it had no processor, and did not wait in the queue for one either.
+
+    Looked at between two inferences, never in one. A process that is stopped, frozen or suspended with its machine
+    does nothing for long, once. One that waits for an accelerator does so every time.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0
+        self.middles = []  # type: List[int]
+
+    def begin(self) -> None:
+        """Before a row of inferences."""
+        self.idle = []  # type: List[int]
+        self.waited = waited_ns() or 0
+        self.wall, self.worked = now_ns(), self.cpu_ns()
+
+    def cpu_ns(self) -> int:
+        return int(time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID) * 1e9)
+
+    def lap(self) -> None:
+        """After one inference, and what belongs to it."""
+        wall, worked = now_ns(), self.cpu_ns()
+        self.idle.append(wall - self.wall - (worked - self.worked))
+        self.wall, self.worked = wall, worked
+
+    def end(self) -> Dict[str, str]:
+        """After a row: the longest and the usual idle time of all so far, for the board's state."""
+        if self.idle:
+            self.idle.sort()
+            self.middles.append(self.idle[len(self.idle) // 2])
+            self.longest = max(self.longest, self.idle[-1] - ((waited_ns() or 0) - self.waited))
+        usual = sorted(self.middles)[len(self.middles) // 2] if self.middles else 0
+        return {"self idle_longest_ns": str(max(self.longest, 0)), "self idle_usual_ns": str(max(usual, 0))}
 
 
 def read(path: str, limit: int = 4096) -> Optional[str]:
@@ -141,6 +190,10 @@ class Board(object):
         found["/proc/stat cpu"] = (read("/proc/stat") or "").split("\n")[0]
         found["wall_s"] = repr(time.time())
         found["monotonic_ns"] = str(now_ns())
+        try:
+            found["boottime_ns"] = str(int(time.clock_gettime(CLOCK_BOOTTIME) * 1e9))
+        except (OSError, ValueError):
+            pass
         found.update(own_use())
         return found
 
@@ -176,7 +229,16 @@ def own_use() -> Dict[str, str]:
         "self involuntary_switches": str(use.ru_nivcsw),
         "self voluntary_switches": str(use.ru_nvcsw),
         "self major_faults": str(use.ru_majflt),
+        "self continued": str(len(CONTINUED)),
     }
+    waited = waited_ns()
+    if waited is not None:
+        found["self waited_ns"] = str(waited)
+    return found
+
+
+def waited_ns() -> Optional[int]:
+    """How long this process's threads have stood ready while others had the processor; None if that isn't told."""
     waited = []
     try:
         for thread in os.listdir("/proc/self/task"):
@@ -184,10 +246,8 @@ def own_use() -> Dict[str, str]:
             if len(words) == 3:
                 waited.append(int(words[1]))
     except (OSError, ValueError):
-        return found
-    if waited:
-        found["self waited_ns"] = str(sum(waited))
-    return found
+        return None
+    return sum(waited) if waited else None
 
 
 def processes() -> Dict[int, Tuple[str, int]]:
@@ -300,6 +360,7 @@ class TfliteModel(object):
         self.build = wheel_tags(package)
         self.input = self.interpreter.get_input_details()[0]
         self.output = self.interpreter.get_output_details()[0]
+        self.output_name = str(self.output["name"])
         self.wanted = job["delegate"]
         self.invoke = self.interpreter.invoke
 
@@ -315,6 +376,10 @@ class TfliteModel(object):
 
     def get(self) -> Any:
         return self.interpreter.get_tensor(self.output["index"])
+
+    def quantised(self) -> bool:
+        """Whether the file says which scores the output's whole numbers stand for."""
+        return bool(self.output.get("quantization", (0.0, 0))[0])
 
     def applied(self) -> Dict[str, Any]:
         """Which delegate ran how many of the model's nodes, from the interpreter's own node list.
@@ -402,6 +467,8 @@ class OnnxModel(object):
         self.ort = ort
         self.input = self.session.get_inputs()[0]
         self.output = self.session.get_outputs()[0]
+        self.output_name = str(self.output.name)
+        self.quantised_output = bool(job.get("quantised_output"))
         self.binding = self.session.io_binding()
         self.dtype = np.dtype(self.DTYPES.get(self.input.type, "float32"))
         self.binding.bind_output(self.output.name, "cpu")
@@ -424,7 +491,7 @@ class OnnxModel(object):
             session.run(None, {self.input.name: inputs[0]})  # from cold: not counted below
             for value in inputs[:20]:
                 session.run(None, {self.input.name: value})
-            with open(session.end_profiling()) as handle:
+            with open(session.end_profiling(), encoding="utf-8") as handle:
                 events = json.loads(handle.read(64 << 20))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -444,6 +511,10 @@ class OnnxModel(object):
     def get(self) -> Any:
         return self.binding.copy_outputs_to_cpu()[0]
 
+    def quantised(self) -> bool:
+        """ONNX keeps scales inside the graph; the controller has looked there."""
+        return self.quantised_output
+
     def applied(self) -> Dict[str, Any]:
         """Which provider ran the nodes. Asked after the first inference, whose trace ends the profiling."""
         listed = self.session.get_providers()
@@ -452,7 +523,7 @@ class OnnxModel(object):
         if self.trace is None:
             return {"applied": names.get(listed[0], listed[0]), "how": how}
         try:
-            with open(self.session.end_profiling()) as handle:
+            with open(self.session.end_profiling(), encoding="utf-8") as handle:
                 nodes = by_node(json.loads(handle.read(64 << 20)), 1)
         finally:
             shutil.rmtree(self.trace, ignore_errors=True)
@@ -495,6 +566,12 @@ def profile(model: Any, inputs: List[Any]) -> Dict[str, Any]:
 
 
 def package_version(module: str) -> Optional[str]:
+    """From the name of the folder that the wheel keeps its facts in; else by importlib, which takes as long to import
+    as the whole interpreter."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__import__(module).__file__ or "")))
+    for entry in names_in(folder):
+        if entry.startswith(module + "-") and entry.endswith(".dist-info"):
+            return entry[len(module) + 1 : -len(".dist-info")]
     name = module.replace("_", "-")
     try:
         from importlib import metadata
@@ -505,6 +582,13 @@ def package_version(module: str) -> Optional[str]:
             return str(__import__("pkg_resources").get_distribution(name).version)
         except Exception:
             return getattr(__import__(module), "__version__", None)
+
+
+def names_in(folder: str) -> List[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def wheel_tags(module: Any) -> str:
@@ -553,7 +637,7 @@ def steady(values: Sequence[int], tolerance: float) -> bool:
     return math.erfc(z / math.sqrt(2)) >= 0.2
 
 
-def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> Tuple[List[int], str]:
+def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any], stops: Optional[Stops]) -> Tuple[List[int], str]:
     """At least ``min_runs`` and ``min_ns``, then until :func:`steady`; at most ``max_runs`` or ``max_ns``.
 
     Every value is kept. Also says why it ended. Without a ``tolerance`` the series isn't tested.
@@ -562,6 +646,8 @@ def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> Tuple[List[i
     total, look = 0, 0
     while len(values) < plan["max_runs"]:
         taken = timed(model, inputs[len(values) % len(inputs)])
+        if stops:
+            stops.lap()
         values.append(taken)
         total += taken
         if len(values) < plan["min_runs"] or total < plan["min_ns"]:
@@ -577,19 +663,36 @@ def warm_up(model: Any, inputs: List[Any], plan: Dict[str, Any]) -> Tuple[List[i
     return values, "fixed" if plan.get("tolerance") is None else "max-runs"
 
 
-def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) -> Dict[str, Any]:
+def check_scores(np: Any, model: Any, classes: Optional[int]) -> None:
+    """Refuse an output that isn't one score for each class: its highest place would be no class."""
+    result = model.get()
+    shape, dtype = tuple(getattr(result, "shape", ())), getattr(result, "dtype", None)
+    what = "output '%s' is %s %s" % (model.output_name[:200], dtype or type(result).__name__, list(shape))
+    if dtype is None or not (np.issubdtype(dtype, np.floating) or (dtype in (np.int8, np.uint8) and model.quantised())):
+        raise RunnerError("no-scores", what + ", which are no scores")
+    length = int(np.prod(shape)) if shape else 1
+    if length < 2 or max(shape) != length:
+        raise RunnerError("no-scores", what + ", which is no single row of scores")
+    if classes is not None and length != classes:
+        raise RunnerError("no-scores", what + ", and there are %d classes" % classes)
+
+
+def passes(np: Any, model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) -> Dict[str, Any]:
     """Whole passes over all images until both ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed."""
     latency = []  # type: List[int]
     first = None  # type: Optional[List[int]]
     during = []  # type: List[Dict[str, str]]
-    outputs, stable = hashlib.sha256(), True
+    outputs, stable, not_finite = hashlib.sha256(), True, 0
     total, slow = 0, plan.get("inject_slowdown", 0.0)
+    stops = Stops() if plan.get("watch") else None
     start = board.state()
     most = plan.get("max_runs", 900000) - len(inputs)
     while first is None or (
         (len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"] and len(latency) <= most
     ):
         predictions = []  # type: List[int]
+        if stops:
+            stops.begin()
         for value in inputs:
             taken = timed(model, value)
             if slow:
@@ -599,7 +702,11 @@ def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) ->
             result = model.get()
             if first is None:
                 outputs.update(result.tobytes())
+            not_finite += not np.isfinite(result).all()
             predictions.append(int(result.reshape(-1).argmax()))
+            if stops:
+                stops.lap()
+        idle = stops.end() if stops else {}
         if first is None:
             first = predictions
         stable = stable and predictions == first
@@ -609,8 +716,9 @@ def passes(model: Any, inputs: List[Any], plan: Dict[str, Any], board: Board) ->
         "latency_ns": latency,
         "predictions": first or [],
         "predictions_stable": stable,
+        "not_finite": int(not_finite),
         "outputs_sha256": outputs.hexdigest(),
-        "evidence": {"start": start, "during": during, "end": board.state()},
+        "evidence": {"start": start, "during": during, "end": dict(board.state(), **idle)},
     }
 
 
@@ -640,11 +748,17 @@ def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     model = kind(np, job)
     inputs = [model.prepare(image) for image in images]
     first_ns = timed(model, inputs[0])
+    check_scores(np, model, job.get("classes"))
     delegate = model.applied()
     gc.collect()
     gc.disable()
-    warmup, warmup_ended = warm_up(model, inputs, job["warmup"])
-    answer = passes(model, inputs, job["passes"], board)
+    stops = Stops() if job["warmup"].get("watch") else None
+    if stops:
+        stops.begin()
+    warmup, warmup_ended = warm_up(model, inputs, job["warmup"], stops)
+    idle = stops.end() if stops else {}
+    answer = passes(np, model, inputs, job["passes"], board)
+    answer["evidence"]["start"].update(idle)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
@@ -688,7 +802,7 @@ def clear(path: str) -> None:
 
 def write_result(path: str, answer: Dict[str, Any]) -> None:
     part = path + ".part"
-    with open(part, "w") as handle:
+    with open(part, "w", encoding="utf-8") as handle:
         json.dump(answer, handle)
         handle.flush()
         os.fsync(handle.fileno())
@@ -704,10 +818,11 @@ def main() -> None:
         job = json.loads(sys.stdin.buffer.readline().decode("utf-8"))
         threading.Thread(target=watch_stdin, daemon=True).start()
     else:
-        with open(options.job) as handle:
+        with open(options.job, encoding="utf-8") as handle:
             job = json.load(handle)
     options.result = os.path.abspath(options.result)
     try:
+        note_stops()
         clear(options.result)
         if job.get("packages") is not None:
             sys.path[:1] = [native(folder) for folder in job["packages"]]

@@ -48,8 +48,8 @@ def compiled(model: Path, sha256: str) -> Compiled | None:
     if not log.is_file():
         _compile(program, model, out, log)
     if not out.is_file():
-        return Compiled(None, "", log.read_text())
-    return Compiled(out, sha256_file(out), log.read_text())
+        return Compiled(None, "", log.read_text(encoding="utf-8"))
+    return Compiled(out, sha256_file(out), log.read_text(encoding="utf-8"))
 
 
 def _compile(program: str, model: Path, out: Path, log: Path) -> None:

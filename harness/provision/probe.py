@@ -58,7 +58,7 @@ class Probe(BaseModel):
 
 def agent_source() -> str:
     """The agent's text."""
-    return resources.files("harness.ondevice").joinpath("agent.py").read_text()
+    return resources.files("harness.ondevice").joinpath("agent.py").read_text(encoding="utf-8")
 
 
 def ask(

@@ -68,7 +68,7 @@ class Platform:
 @cache
 def table() -> tuple[Bundle, ...]:
     """All rows of wheels.json."""
-    rows = json.loads(resources.files("harness.provision").joinpath("wheels.json").read_text())["rows"]
+    rows = json.loads(resources.files("harness.provision").joinpath("wheels.json").read_text(encoding="utf-8"))["rows"]
     return tuple(
         Bundle(
             row["runtime"],
@@ -147,11 +147,17 @@ def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> l
     paths = []
     for wheel in bundle.wheels:
         path = folder / wheel.sha256 / wheel.file
-        with _locked(folder / f"{wheel.sha256}.lock"):
-            if not path.is_file() or path.stat().st_size != wheel.size_bytes or sha256_file(path) != wheel.sha256:
-                if progress:
-                    progress(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
-                _download(wheel, bundle, path)
+        try:
+            with _locked(folder / f"{wheel.sha256}.lock"):
+                if not path.is_file() or path.stat().st_size != wheel.size_bytes or sha256_file(path) != wheel.sha256:
+                    if progress:
+                        progress(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
+                    _download(wheel, bundle, path)
+        except OSError as error:
+            raise ProvisionError(
+                f"{wheel.file}: the cache {folder} can't be used: {error.strerror or error}",
+                fix="free space, or set HARNESS_CACHE to a folder of your own",
+            ) from error
         paths.append(path)
     return paths
 
@@ -164,10 +170,14 @@ def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
         for tag in wheel.platforms:
             command += ["--platform", tag]
         pinned = Path(work) / "requirements.txt"
-        pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
+        pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
         try:
             done = subprocess.run(
-                [*command, "--require-hashes", "-r", str(pinned)], capture_output=True, text=True, timeout=900
+                [*command, "--require-hashes", "-r", str(pinned)],
+                capture_output=True,
+                timeout=900,
+                encoding="utf-8",
+                errors="replace",
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise ProvisionError(f"{wheel.file}: pip can't be run: {error}") from error
@@ -186,6 +196,6 @@ def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """One downloader at a time, also across processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with path.open("w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

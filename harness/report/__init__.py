@@ -6,13 +6,15 @@ The same results give the same bytes: nothing here asks for the time, the machin
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.compare import Comparison
-from harness.errors import ReportError, UsageError
+from harness.errors import ReportError, StoreError, UsageError
+from harness.fsio import write_output
 from harness.manifest import Manifest
 from harness.report import comparing, history, page, tables
 from harness.report.data import ReportData, gather
@@ -72,6 +74,7 @@ def _no_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.unfreeze()
         if wanted:
             gc.enable()
 
@@ -79,10 +82,9 @@ def _no_collection() -> Iterator[None]:
 def _render(data: ReportData, out: Path, plots: Sequence[str] | None, formats: Sequence[str]) -> ReportPaths:
     with styled():
         drawings, left_out = _draw(data, plots)
-        drawn = [(drawing, svg(drawing.figure) if "svg" in formats or not plots else "") for drawing in drawings]
         if left_out and "svg" in formats:
-            formats = ("svg",)  # an overview: PNG would take as long again
-        figures = _write_figures(drawn, out / "figures", formats)
+            formats = ("svg",)  # PNG would take as long again
+        drawn, figures = _write_figures(drawings, out / "figures", formats, keep=not plots)
     if plots:
         return ReportPaths(None, (), figures)
     findings = find(data)
@@ -110,20 +112,61 @@ def _beside(out: Path) -> list[page.Beside]:
 
 #: Above this many VALID cells a report draws only one board of each clock, unless plots are asked for by name.
 MANY_CELLS = 2000
+#: Above this many boards it draws one figure of each of the others.
+MOST_BOARDS = 6
 _OVERVIEW = "pareto"
+#: Figures with one board each.
+_OF_BOARDS = ("pareto", "latency", "distribution", "memory", "energy", "threads", "timeline")
 
 
-def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[list[Drawing], str]:
-    """The drawings asked for, and what to say of those left out."""
-    if plots or len(data.valid) <= MANY_CELLS:
-        return [drawing for name in plots or PLOTS for drawing in PLOTS[name](data)], ""
-    shown = [data.of(clock).board_label.iloc[0] for clock in data.clocks if len(data.of(clock))]
-    few = replace(data, cells=data.cells[data.cells.board_label.isin(shown)])
+def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[Iterator[Drawing], str]:
+    """The drawings asked for, one after the other, and what to say of those left out."""
+    boards = [int(group) for clock in data.clocks for group in data.of(clock).group.unique()]
+    if plots or (len(data.valid) <= MANY_CELLS and len(boards) <= MOST_BOARDS):
+        return _each(data, plots or tuple(PLOTS), boards), ""
+    if len(data.valid) > MANY_CELLS:
+        shown = [int(data.of(clock).group.iloc[0]) for clock in data.clocks if len(data.of(clock))]
+        said = (
+            f"With {len(data.valid):,} valid cells, only accuracy against latency of {_names(data, shown)} is drawn "
+            "here. Tables have all cells; harness report --plot draws any figure, of all boards."
+        )
+        return _each(data, [_OVERVIEW], shown), said
+    shown = _first(data, MOST_BOARDS)
     said = (
-        f"With {len(data.valid):,} valid cells, only accuracy against latency of {', '.join(shown)} is drawn here. "
-        "Tables have all cells; harness report --plot draws any figure, of all boards."
+        f"With {len(boards)} boards, accuracy against latency is drawn of all, the other figures of "
+        f"{_names(data, shown)}. Tables have all boards; harness report --plot draws any figure of all of them, "
+        "for example --plot latency."
     )
-    return PLOTS[_OVERVIEW](few), said
+    return itertools.chain(
+        _each(data, [_OVERVIEW], boards), _each(data, [n for n in PLOTS if n != _OVERVIEW], shown)
+    ), said
+
+
+def _each(data: ReportData, names: Sequence[str], boards: Sequence[int]) -> Iterator[Drawing]:
+    """Figures by name; those of one board each are made board by board, so that few are there at a time."""
+    few = len(boards) < data.cells.group.nunique()
+    chosen = replace(data, cells=data.cells[data.cells.group.isin(boards)]) if few else data
+    for name in names:
+        if name not in _OF_BOARDS:
+            yield from PLOTS[name](chosen if name == "chain" else data)
+        elif name == "timeline":  # cells that are not VALID are in it too
+            yield from PLOTS[name](chosen)
+        else:
+            for board in boards:
+                yield from PLOTS[name](replace(data, cells=data.cells[data.cells.group == board]))
+
+
+def _first(data: ReportData, most: int) -> list[int]:
+    """The first boards of each clock, as many of one as of the other where there are enough."""
+    queues = [[int(group) for group in data.of(clock).group.unique()] for clock in data.clocks]
+    ranked = [(rank, place, group) for place, queue in enumerate(queues) for rank, group in enumerate(queue)]
+    chosen = {group for _, _, group in sorted(ranked)[:most]}
+    return [group for queue in queues for group in queue if group in chosen]
+
+
+def _names(data: ReportData, groups: Sequence[int]) -> str:
+    labels = dict(zip(data.cells.group.tolist(), data.cells.board_label.tolist(), strict=True))
+    return ", ".join(labels[group] for group in groups)
 
 
 def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
@@ -164,8 +207,7 @@ def _render_page(
     """A page beside the report's, with one table and some figures."""
     _check(formats, FORMATS, "format")
     with styled():
-        drawn = [(drawing, svg(drawing.figure)) for drawing in draw()]
-        figures = _write_figures(drawn, out / "figures", formats)
+        drawn, figures = _write_figures(draw(), out / "figures", formats)
     written = _write_tables({table.name: table}, out / "tables")
     _write(out / f"{name}.html", make(drawn))
     return ReportPaths(out / f"{name}.html", written, figures)
@@ -177,16 +219,42 @@ def _check(asked: Sequence[str], known: Sequence[str] | Mapping[str, object], wh
             raise UsageError(f"no {what} '{name}'", fix=f"one of: {', '.join(known)}")
 
 
-def _write_figures(drawn: Sequence[tuple[Drawing, str]], folder: Path, formats: Sequence[str]) -> tuple[Path, ...]:
-    paths = []
-    for drawing, vector in drawn:
+#: So many figures are thrown away together: they are full of cycles, which only a search finds.
+_COLLECTED = 12
+
+
+def _write_figures(
+    drawings: Iterable[Drawing], folder: Path, formats: Sequence[str], *, keep: bool = True
+) -> tuple[list[tuple[Drawing, str]], tuple[Path, ...]]:
+    """Write figures as they come; returns them with their SVG (if ``keep``), empty, and the files' paths."""
+    paths: list[Path] = []
+    drawn = []
+    taken: set[str] = set()
+    gc.freeze()  # what is there already stays, and need not be searched
+    for count, made in enumerate(drawings, 1):
+        drawing = replace(made, name=_free(made.name, taken))
+        vector = svg(drawing.figure) if keep or "svg" in formats else ""
         if "svg" in formats:
             paths.append(folder / f"{drawing.name}.svg")
             _write(paths[-1], vector)
         if "png" in formats:
             paths.append(folder / f"{drawing.name}.png")
             _write(paths[-1], png(drawing.figure))
-    return tuple(paths)
+        drawing.figure.clear()
+        if keep:
+            drawn.append((drawing, vector))
+        if count % _COLLECTED == 0:
+            gc.collect()
+    return drawn, tuple(paths)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A file name of its own: labels that differ in other signs than letters and digits give the same one."""
+    fresh, number = name, 2
+    while fresh.lower() in taken:  # some file systems take big and small letters for the same
+        fresh, number = f"{name}-{number}", number + 1
+    taken.add(fresh.lower())
+    return fresh
 
 
 def _write_tables(made: Mapping[str, Table], folder: Path) -> tuple[Path, ...]:
@@ -200,10 +268,7 @@ def _write_tables(made: Mapping[str, Table], folder: Path) -> tuple[Path, ...]:
 
 def _write(path: Path, content: str | bytes) -> None:
     """Whole or not at all, but without waiting for the disk: a report can always be made again."""
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
-    except OSError as error:
-        raise ReportError(f"{path}: can't be written: {error.strerror}") from error
+        write_output(path, content, durable=False)
+    except StoreError as error:
+        raise ReportError(error.message, fix=error.fix) from error

@@ -45,7 +45,7 @@ def boards_table(data: ReportData) -> Table:
         ("temperature_c", "Temperature (°C)"), ("frequency_mhz", "CPU frequency (MHz)"), ("load", "Load, highest"),
         ("clock_source", "Clock source"), ("throttled", "Firmware's throttle word"),
     )  # fmt: skip
-    rows = tuple(_board_row(cells) for _, cells in data.cells.groupby(["emulated", "device"], sort=False))
+    rows = tuple(_board_row(cells) for _, cells in data.cells.groupby("board_id", sort=False))
     return Table("boards", "Boards and evidence", columns, rows, "Empty: the board has no such sensor or did not say.")
 
 

@@ -134,8 +134,8 @@ def _size(data: ReportData) -> list[Claim]:
 def _speed(found: list[Versus]) -> list[Claim]:
     claim = "On edge devices it is faster than many popular edge networks."
     rows = []
-    for board in dict.fromkeys(each.label for each in found):
-        mine = [each for each in found if each.label == board]
+    for board in dict.fromkeys((each.group, each.clock) for each in found):
+        mine = [each for each in found if (each.group, each.clock) == board]
         rows.append(_speed_on(claim, mine))
     return rows or [Claim(claim, "", f"Needs {PRUNED} and at least one rival, VALID on one board.", NO_DATA)]
 

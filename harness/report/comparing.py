@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
+from harness import identity
 from harness.compare import Comparison, Pair
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import MOST_ROWS, ROW, label_rows
@@ -51,14 +52,16 @@ def changes(found: Comparison) -> list[Drawing]:
     for pair in found.pairs:
         if pair.ratio is not None:
             boards.setdefault((pair.device, pair.emulated, pair.unit), []).append(pair)
-    return [_board(name, emulated, unit, pairs, found) for (name, emulated, unit), pairs in boards.items()]
+    labels = identity.distinct((name for name, _, _ in boards), 24)
+    return [_board(labels[name], emulated, unit, pairs, found) for (name, emulated, unit), pairs in boards.items()]
 
 
 def _board(name: str, emulated: bool, unit: str, pairs: list[Pair], found: Comparison) -> Drawing:
     ordered = sorted(pairs, key=lambda p: -abs(p.ratio.value - 1) if p.ratio else 0.0)[:MOST_ROWS]
-    board = for_figure(name, 24) + (" (emulated)" if emulated else "")
+    board = name + (" (emulated)" if emulated else "")
     figure, axes = new(1.4 + ROW * len(ordered))
-    label_rows(axes, [f"{for_figure(p.model, 26)} {for_figure(p.variant, 14)}" for p in ordered])
+    models = identity.distinct((p.model for p in ordered), 26)
+    label_rows(axes, [f"{models[p.model]} {for_figure(p.variant, 14)}" for p in ordered])
     axes.axvline(0, color=MUTED, lw=1)
     if found.gate is not None:
         axes.axvline(found.gate, color=MUTED, lw=1, ls="--", label=f"gate {found.gate:.1%}")

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from harness import results, stats, store
+from harness import identity, results, stats, store
 from harness.errors import ReportError
 from harness.manifest import Manifest
 from harness.records import RunInfo
 from harness.report import kept
 from harness.report.roles import role
-from harness.safetext import clean, for_figure
+from harness.safetext import clean
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,12 @@ _CLOCKS: dict[tuple[bool, str], Clock] = {
 class ReportData:
     """Everything a page, a table or a figure is drawn from.
 
-    ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell when several runs are given)
-    plus: ``clock_key``, ``board_label``, ``label`` (network and variant), ``kind`` (variant.format), ``role``
-    (harness/report/roles.py), ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90``
-    (early stopping; NaN where refused), sorted for reading. Numbers are NaN unless the cell is VALID.
+    ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
+    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/identity.py),
+    ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
+    ``kind`` (variant.format), ``role`` (harness/report/roles.py), ``value``, ``low``, ``high`` (median and its 95 %
+    interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers are NaN
+    unless the cell is VALID. ``device``, ``model`` and labels are for people, and distinct.
     """
 
     runs: tuple[RunInfo, ...]
@@ -106,9 +108,12 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
     planned = dict.fromkeys(cell for info in infos for cell in info.planned)
     unreadable = {file.path.stem for file in bad}
     every = pd.concat([table for table, _ in tables], ignore_index=True) if len(tables) > 1 else tables[0][0]
-    newest = _newest(every)
-    frame = every if len(newest) == len(every) else every.iloc[list(newest.values())].reset_index(drop=True)
-    frame = _enrich(frame, manifests)
+    ids, boards = _boards(every)
+    newest = _newest(every, ids)
+    rows = list(newest.values())
+    frame = every if len(newest) == len(every) else every.iloc[rows].reset_index(drop=True)
+    frame = _enrich(frame, manifests, [ids[row] for row in rows], boards)
+    found = {cell for cell, _ in newest}
     present = set(frame.clock_key)
     return ReportData(
         runs=tuple(infos),
@@ -117,17 +122,66 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
         bad_files=tuple(bad),
         replaced=len(every) - len(newest),
         clocks=tuple(clock for clock in _CLOCKS.values() if clock.key in present),
-        missing=tuple(cell for cell in planned if cell not in newest and cell not in unreadable),
+        missing=tuple(cell for cell in planned if cell not in found and cell not in unreadable),
     )
 
 
-def _newest(cells: pd.DataFrame) -> dict[str, int]:
-    """Cell -> its row with the newest result; of two as new the later one."""
-    found: dict[str, int] = {}
+#: What a device is called, and what it is.
+_Board = tuple[str, identity.Facts]
+
+
+def _boards(cells: pd.DataFrame) -> tuple[list[int], list[_Board]]:
+    """Each cell's board as a number, and the boards.
+
+    A cell without a description (nobody could reach the board) belongs to the board of that name and kind which the
+    same run describes, else to the only one there is.
+    """
+    looks = [_Look(*row) for row in zip(*(cells[name].tolist() for name in _Look._fields), strict=True)]
+    facts = [identity.hardware(look) + identity.system(look) for look in looks]
+    known: dict[tuple[str, str, bool, str], dict[_Board, set[str]]] = {}
+    for look, fact in zip(looks, facts, strict=True):
+        if identity.described(fact):
+            known.setdefault(look.place, {}).setdefault((look.device, fact), set()).add(look.run)
+    boards: dict[_Board, int] = {}
+    ids = []
+    for look, fact in zip(looks, facts, strict=True):
+        board = (look.device, fact)
+        if not identity.described(fact) and (there := known.get(look.place)):
+            mine = [each for each, runs in there.items() if look.run in runs] or list(there)
+            board = mine[0] if len(mine) == 1 else board
+        ids.append(boards.setdefault(board, len(boards)))
+    return ids, list(boards)
+
+
+class _Look(NamedTuple):
+    """A device's columns in a table of cells."""
+
+    run: str
+    device: str
+    board: str
+    emulated: bool
+    clock: str
+    cpu: str | None
+    cpu_part: str | None
+    machine: str | None
+    cores: float | None
+    memory_bytes: float | None
+    kernel: str | None
+    libc: str | None
+
+    @property
+    def place(self) -> tuple[str, str, bool, str]:
+        """What devices.yaml says of it."""
+        return (self.device, self.board, self.emulated, self.clock)
+
+
+def _newest(cells: pd.DataFrame, ids: Sequence[int]) -> dict[tuple[str, int], int]:
+    """(cell, board) -> its row with the newest result; of two as new the later one."""
+    found: dict[tuple[str, int], int] = {}
     started = cells.started.tolist()
-    for row, cell in enumerate(cells.cell.tolist()):
-        if cell not in found or started[row] >= started[found[cell]]:
-            found[cell] = row
+    for row, key in enumerate(zip(cells.cell.tolist(), ids, strict=True)):
+        if key not in found or started[row] >= started[found[key]]:
+            found[key] = row
     return found
 
 
@@ -136,33 +190,52 @@ def clock_of(emulated: bool, clock: str) -> Clock:
     return _CLOCKS[(emulated, clock)]
 
 
-def _enrich(frame: pd.DataFrame, manifests: Mapping[str, Manifest]) -> pd.DataFrame:
-    columns: dict[str, list[Any]] = {
-        name: _each(lambda text: clean(text, 80), frame[name]) for name in ("device", "board", "model", "variant")
-    }
+def _enrich(
+    frame: pd.DataFrame, manifests: Mapping[str, Manifest], ids: Sequence[int], boards: Sequence[_Board]
+) -> pd.DataFrame:
+    columns = _named(frame, ids, boards)
     columns["clock_key"] = _each(lambda e, c: clock_of(e, c).key, frame.emulated, frame.clock)
     columns["role"] = _each(lambda name: role(name, manifests.get(name)), columns["model"])
     columns["kind"] = _each("{}.{}".format, columns["variant"], frame.format)
-    splits = frame.split_sha256.nunique() > 1  # accuracies on different images don't belong in one figure
     several = frame.threads.nunique() > 1
-    columns["board_label"] = _each(
-        lambda name, emulated, scheme, sha: (
-            for_figure(name, 24) + (" (emulated)" if emulated else "") + (f", {scheme} {sha[:6]}" if splits else "")
-        ),
-        columns["device"], frame.emulated, frame.scheme, frame.split_sha256,
-    )  # fmt: skip
+    variants = identity.distinct(columns["variant"], 10)
     columns["label"] = _each(
-        lambda m, v, f, t: (
-            f"{for_figure(m, 26)} {for_figure(v, 10)}{'' if f == 'tflite' else ' ' + f}{f' {t}T' if several else ''}"
-        ),
-        columns["model"], columns["variant"], frame.format, frame.threads,
+        lambda m, v, f, t: f"{m} {variants[v]}{'' if f == 'tflite' else ' ' + f}{f' {t}T' if several else ''}",
+        columns["model_label"], columns["variant"], frame.format, frame.threads,
     )  # fmt: skip
     numbers = pd.DataFrame(_summaries(frame), columns=["value", "low", "high", "p90"])
+    numbers["board_id"] = list(ids)
+    groups: dict[tuple[int, str], int] = {}
+    numbers["group"] = [groups.setdefault(key, len(groups)) for key in zip(ids, frame.split_sha256, strict=True)]
     texts = pd.DataFrame(columns, dtype=object)
     frame = pd.concat([frame.drop(columns=frame.columns.intersection(texts.columns)), texts, numbers], axis=1)
     return frame.sort_values(
-        ["emulated", "device", "model", "variant", "format", "runtime", "delegate", "threads"], kind="stable"
+        ["emulated", "device", "board_id", "model", "variant", "format", "runtime", "delegate", "threads"],
+        kind="stable",
     ).reset_index(drop=True)
+
+
+def _named(frame: pd.DataFrame, ids: Sequence[int], boards: Sequence[_Board]) -> dict[str, list[Any]]:
+    """Names and labels for people, distinct where what they stand for is."""
+    full, short = identity.board_labels(boards, 80, latin=False), identity.board_labels(boards, 24)
+    columns: dict[str, list[Any]] = {
+        "device": [full[board] for board in ids], "board": _each(lambda text: clean(text, 80), frame.board),
+    }  # fmt: skip
+    for name in ("model", "variant"):
+        labels = identity.distinct(frame[name], 80, latin=False)
+        columns[name] = [labels[text] for text in frame[name]]
+    models = identity.distinct(columns["model"], 26)
+    columns["model_label"] = [models[name] for name in columns["model"]]
+    splits = frame.split_sha256.nunique() > 1  # accuracies on different images don't belong in one figure
+    keys = list(zip(ids, frame.emulated, frame.scheme, frame.split_sha256, strict=True))
+    groups = list(dict.fromkeys(keys))
+    shown = identity.numbered([
+        short[board] + (" (emulated)" if emulated else "") + (f", {scheme} {sha[:6]}" if splits else "")
+        for board, emulated, scheme, sha in groups
+    ])  # fmt: skip
+    by_group = dict(zip(groups, shown, strict=True))
+    columns["board_label"] = [by_group[key] for key in keys]
+    return columns
 
 
 def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any]]:

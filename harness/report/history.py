@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness import stats, store
-from harness.compare import ALPHA, RESOLUTION, differences
+from harness import identity, stats, store
+from harness.compare import measured
 from harness.records import Cell
 from harness.report.data import clock_of
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
@@ -36,19 +36,26 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One cell over the runs."""
+    """One cell of one board over the runs. ``board`` tells boards apart, ``device`` and ``short`` are labels of it."""
 
     cell: str
+    board: int
     device: str
+    short: str
     emulated: bool
     unit: str
     label: str
     points: tuple[Point, ...]
 
     @property
+    def start(self) -> int:
+        """The first point that the last one can be compared with."""
+        return max((at for at, point in enumerate(self.points) if point.broken), default=0)
+
+    @property
     def total(self) -> float:
-        """Last median by the first one."""
-        return self.points[-1].median / self.points[0].median
+        """Last median by the first one it can be compared with."""
+        return self.points[-1].median / self.points[self.start].median
 
 
 @dataclass(frozen=True)
@@ -60,57 +67,56 @@ class History:
     synthetic: bool
 
 
+#: A cell of one board: what the board is called, what it is, the cell's name.
+_Key = tuple[str, identity.Facts, str]
+
+
 def gather(runs: Sequence[Path]) -> History:
     """Read runs, oldest first; cells that can't be read are left out (each run's own report lists them)."""
-    series: dict[str, list[tuple[int, Cell]]] = {}
+    series: dict[_Key, list[tuple[int, Cell]]] = {}
     names = []
     for number, folder in enumerate(runs):
         names.append(store.read_run(folder).run)
         for cell in store.scan_cells(folder)[0]:
             if cell.status == "VALID":
-                series.setdefault(cell.cell, []).append((number, cell))
-    lines = tuple(_line(cells) for _, cells in sorted(series.items()))
+                key = (cell.device.name, identity.hardware(cell.device), cell.cell)
+                series.setdefault(key, []).append((number, cell))
+    order = sorted(series, key=lambda key: (key[2], series[key][0][0]))
+    boards = list(dict.fromkeys((name, facts) for name, facts, _ in order))
+    places = {board: at for at, board in enumerate(boards)}
+    labels = identity.board_labels(boards, 60, latin=False), identity.board_labels(boards, 24)
+    lines = []
+    for key in order:
+        board = places[key[:2]]
+        lines.append(_line(board, labels[0][board], labels[1][board], series[key]))
     synthetic = any(cell.split.synthetic for cells in series.values() for _, cell in cells)
-    return History(tuple(names), _corrected(lines, series), synthetic)
+    return History(tuple(names), _corrected(lines, [series[key] for key in order]), synthetic)
 
 
-def _line(cells: list[tuple[int, Cell]]) -> Line:
+def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) -> Line:
     first = cells[0][1]
     points = tuple(Point(run, stats.median(cell.latency_ns) / 1e6, cell.accuracy or 0.0) for run, cell in cells)
     unit = clock_of(first.device.emulated, first.device.clock).unit
     label = f"{first.model.name} {first.model.variant}.{first.model.format} {first.runtime.threads}T"
-    return Line(first.cell, first.device.name, first.device.emulated, unit, label, points)
+    return Line(first.cell, board, device, short, first.device.emulated, unit, label, points)
 
 
-def _corrected(lines: tuple[Line, ...], series: dict[str, list[tuple[int, Cell]]]) -> tuple[Line, ...]:
-    """Marks the significant steps; p-values corrected over all steps of all cells (Holm)."""
-    steps: list[tuple[int, int, float, float, str]] = []  # (line, point, ratio, p, why not)
-    for at, line in enumerate(lines):
-        cells = [cell for _, cell in series[line.cell]]
-        for i in range(1, len(cells)):
-            steps.append((at, i, *_step(cells[i - 1], cells[i])))
-    adjusted = stats.holm([p for *_, p, _ in steps])
+def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) -> tuple[Line, ...]:
+    """Marks the significant steps by the rule of :mod:`harness.compare`; p-values are corrected over all steps of all
+    cells that can be compared (Holm)."""
+    steps = [
+        (at, i, measured(cells[i - 1][1], cells[i][1])) for at, cells in enumerate(series) for i in range(1, len(cells))
+    ]
+    adjusted = iter(stats.holm([pair.p_value for *_, pair in steps if not pair.refused]))
     points = [list(line.points) for line in lines]
-    for (at, i, ratio, _, broken), p in zip(steps, adjusted, strict=True):
-        old = points[at][i]
-        points[at][i] = Point(old.run, old.median, old.accuracy, ratio if p < ALPHA and not broken else None, broken)
-    return tuple(
-        Line(line.cell, line.device, line.emulated, line.unit, line.label, tuple(p))
-        for line, p in zip(lines, points, strict=True)
-    )
-
-
-def _step(a: Cell, b: Cell) -> tuple[float, float, str]:
-    """(ratio, p-value, why they can't be compared); p is 1 for changes too small to tell from another boot."""
-    if reasons := differences(a, b):
-        return 1.0, 1.0, "; ".join(reasons)
-    ratio = stats.median(b.latency_ns) / stats.median(a.latency_ns)
-    if abs(ratio - 1) < RESOLUTION[a.device.clock]:
-        return ratio, 1.0, ""
-    try:
-        return ratio, stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n).p_value, ""
-    except stats.TooFewSamplesError as error:
-        return ratio, 1.0, str(error)
+    for at, i, step in steps:
+        if step.refused or step.ratio is None:
+            points[at][i] = replace(points[at][i], broken="; ".join(step.refused))
+            continue
+        pair = replace(step, p_adjusted=next(adjusted))
+        if pair.verdict != "same":
+            points[at][i] = replace(points[at][i], change=step.ratio.value)
+    return tuple(replace(line, points=tuple(p)) for line, p in zip(lines, points, strict=True))
 
 
 def table(history: History) -> Table:
@@ -127,8 +133,8 @@ def table(history: History) -> Table:
         )
         breaks = "; ".join(f"{history.runs[p.run]} ({p.broken})" for p in line.points if p.broken)
         rows.append((
-            clean(line.device, 60), line.emulated, clean(line.label, 100), line.unit, len(line.points),
-            f"{line.points[0].median:.5g} {line.unit}", f"{line.points[-1].median:.5g} {line.unit}",
+            line.device, line.emulated, clean(line.label, 100), line.unit, len(line.points),
+            f"{line.points[line.start].median:.5g} {line.unit}", f"{line.points[-1].median:.5g} {line.unit}",
             (line.total - 1) * 100, changes or None, breaks or None,
         ))  # fmt: skip
     return Table("history", "Cells over time", columns, tuple(rows))
@@ -136,15 +142,16 @@ def table(history: History) -> Table:
 
 def figures(history: History) -> list[Drawing]:
     """One figure a board: each cell's median relative to its first, significant changes marked and named."""
-    boards: dict[tuple[str, bool, str], list[Line]] = {}
+    boards: dict[int, list[Line]] = {}
     for line in history.lines:
         if len(line.points) > 1:
-            boards.setdefault((line.device, line.emulated, line.unit), []).append(line)
-    return [_board(history, *key, lines) for key, lines in boards.items()]
+            boards.setdefault(line.board, []).append(line)
+    return [_board(history, lines) for lines in boards.values()]
 
 
-def _board(history: History, device: str, emulated: bool, unit: str, lines: list[Line]) -> Drawing:
-    board = for_figure(device, 24) + (" (emulated)" if emulated else "")
+def _board(history: History, lines: list[Line]) -> Drawing:
+    first = lines[0]
+    unit, board = first.unit, first.short + (" (emulated)" if first.emulated else "")
     figure, axes = new(3.2)
     marked = sorted((x for x in lines if any(p.change for p in x.points)), key=lambda x: -abs(x.total - 1))[
         :_MOST_NAMED
@@ -152,7 +159,7 @@ def _board(history: History, device: str, emulated: bool, unit: str, lines: list
     named = {line.cell: (PALETTE[i % 7], "-" if i < 7 else "--") for i, line in enumerate(marked)}
     for line in sorted(lines, key=lambda x: x.cell in named):
         x = [p.run for p in line.points]
-        y = [(p.median / line.points[0].median - 1) * 100 for p in line.points]
+        y = [(p.median / base - 1) * 100 for p, base in zip(line.points, _bases(line), strict=True)]
         colour, style = named.get(line.cell, (MUTED, "-"))
         axes.plot(
             x, y, style, color=colour, lw=1.4 if line.cell in named else 0.8, alpha=0.9 if line.cell in named else 0.5
@@ -179,6 +186,14 @@ def _board(history: History, device: str, emulated: bool, unit: str, lines: list
         else "No significant change."
     )
     return Drawing(f"history-{slug(board)}-{slug(unit)}", "history", f"Over time on {board}", alt, figure)
+
+
+def _bases(line: Line) -> list[float]:
+    """For each point the first median that it can be compared with."""
+    bases: list[float] = []
+    for point in line.points:
+        bases.append(point.median if point.broken or not bases else bases[-1])
+    return bases
 
 
 def _names(figure: Figure, marked: list[Line], named: dict[str, tuple[str, str]]) -> None:

@@ -52,8 +52,8 @@ def environment() -> Environment:
     env.filters["human"] = human
     env.filters["brief"] = brief
     env.filters["percent"] = lambda value: f"{value * 100:.1f}\N{NO-BREAK SPACE}%"
-    env.globals["style"] = Markup((TEMPLATES / "report.css").read_text())  # noqa: S704 - our own file
-    env.globals["script"] = Markup((TEMPLATES / "report.js").read_text())  # noqa: S704 - our own file
+    env.globals["style"] = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    env.globals["script"] = Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     return env
 
 
@@ -62,6 +62,12 @@ _ROOT = (
     "@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--muted:#9da7b1;--grid:#30363d}}"
 )
 _DECIMALS = re.compile(r"(\.\d\d)\d+")
+
+
+_USE = re.compile(r'<use xlink:href="#([^"]+)"(?: transform="translate\(([-\d.]+) ([-\d.]+)\)")?/>')
+_GLYPH = re.compile(r'<path id="(DejaVuSans[^"]*)"')
+#: Bytes of pictures on one page; those that come later are files alone.
+MOST_PICTURES = 3_200_000
 
 
 def picture(drawing: Drawing, svg: str) -> Markup:
@@ -73,6 +79,7 @@ def picture(drawing: Drawing, svg: str) -> Markup:
     for colour, variable in ((INK, "--ink"), (MUTED, "--muted"), (GRID, "--grid")):
         body = body.replace(f": {colour}", f": var({variable})")
     body = re.sub(r' d="[^"]*"', lambda found: _DECIMALS.sub(r"\1", found[0]), body)
+    body = _short_glyphs(body)
     body = re.sub(r"\s*\n\s*", "\n", body).replace("<defs>", f"<style>{_ROOT}</style>\n<defs>", 1)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', body)
     width, height = (round(float(v)) for v in size.groups()) if size else (0, 0)
@@ -80,6 +87,51 @@ def picture(drawing: Drawing, svg: str) -> Markup:
     return Markup('<img alt="{}" width="{}" height="{}" src="data:image/svg+xml;base64,{}">').format(
         clean(drawing.alt, 5_000), width, height, data
     )
+
+
+def _short_glyphs(body: str) -> str:
+    """The same picture with short names for glyphs and whole units between them: letters are most of a figure's bytes.
+
+    A glyph's unit is less than a tenth of a point at the sizes used.
+    """
+    names = {glyph: f"g{number}" for number, glyph in enumerate(dict.fromkeys(_GLYPH.findall(body)))}
+
+    def use(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            return found[0]
+        places = "".join(
+            f' {axis}="{float(v):.0f}"' for axis, v in (("x", found[2]), ("y", found[3])) if v and float(v)
+        )
+        return f'<use href="#{names[found[1]]}"{places}/>'
+
+    body = _GLYPH.sub(lambda found: f'<path id="{names[found[1]]}"', body)
+    body = re.sub(r'<g id="(?:text|line2d|xtick|ytick|matplotlib\.axis|patch)_\d+">', "<g>", _USE.sub(use, body))
+    body = re.sub(r" ?\n(?=[MLQCz])|(?<=/>)\s+(?=<use )", "", body)
+    while (smaller := re.sub(r"<g>\s*</g>", "", body)) != body:
+        body = smaller
+    return body
+
+
+def _pictures(figures: Sequence[tuple[Drawing, str]]) -> dict[str, list[tuple[Drawing, Markup]]]:
+    """Each plot's pictures; the first of every plot before the second of any, until the page has enough."""
+    by_plot: dict[str, list[tuple[Drawing, str]]] = {}
+    for drawing, svg in figures:
+        by_plot.setdefault(drawing.plot, []).append((drawing, svg))
+    made: dict[str, list[tuple[Drawing, Markup]]] = {plot: [] for plot in by_plot}
+    total = 0
+    for rank in range(max(map(len, by_plot.values()), default=0)):
+        for plot, drawn in by_plot.items():
+            if rank >= len(drawn):
+                continue
+            drawing, svg = drawn[rank]
+            image = picture(drawing, svg)
+            if total + len(image) > MOST_PICTURES:
+                image = Markup("<p>Not on this page, which would be too big: <code>figures/{}.svg</code></p>").format(
+                    drawing.name
+                )
+            total += len(image)
+            made[plot].append((drawing, image))
+    return made
 
 
 #: (plot, heading, what to know when reading it), in the order of the page.
@@ -124,9 +176,7 @@ def index(
         pages: the pages beside this one.
         left_out: what to say of figures that were not drawn.
     """
-    by_plot: dict[str, list[tuple[Drawing, Markup]]] = {}
-    for drawing, svg in figures:
-        by_plot.setdefault(drawing.plot, []).append((drawing, picture(drawing, svg)))
+    by_plot = _pictures(figures)
     cells = grid(data)
     contents = [
         ("believe", "Can I believe it?"),
@@ -163,7 +213,10 @@ def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawin
     return environment().get_template("compare.html.j2").render(
         found=found, table=table, counts=found.counts(), figures=[(d, picture(d, svg)) for d, svg in figures],
         accuracy=changed, refused=refused, refusals=[f"{p.cell}: {'; '.join(p.refused)}" for p in refused],
-        tripped=[_marked(p.device, p.emulated, f"{p.model} {p.variant}: {'; '.join(p.gates)}") for p in gated],
+        tripped=[
+            *(_marked(p.device, p.emulated, f"{p.model} {p.variant}: {'; '.join(p.gates)}") for p in gated),
+            *found.gates,
+        ],
         synthetic=found.synthetic, emulated=any(p.emulated for p in found.pairs),
     )  # fmt: skip
 

@@ -34,8 +34,10 @@ class Side:
 @dataclass(frozen=True)
 class Versus:
     """One rival on one board. ``ratio`` is our median by its median, so below 1 ours is faster; low and high are its
-    95 % interval, None where there are too few samples for one. ``role`` is PUBLISHED or COMPRESSED."""
+    95 % interval, None where there are too few samples for one. ``role`` is PUBLISHED or COMPRESSED; ``group`` tells
+    boards apart, ``board`` and ``label`` are for people."""
 
+    group: int
     board: str
     label: str
     family: str
@@ -58,8 +60,8 @@ class Versus:
         return FASTER if self.ratio < 1 else SLOWER
 
 
-_COLUMNS = ["device", "board", "board_label", "emulated", "model", "label", "role", "threads", "value", "accuracy",
-            "model_bytes", "latency_ns", "n", "low", "high"]  # fmt: skip
+_COLUMNS = ["device", "board", "group", "board_label", "emulated", "model", "label", "role", "threads", "value",
+            "accuracy", "model_bytes", "latency_ns", "n", "low", "high"]  # fmt: skip
 
 
 def against(data: ReportData) -> list[Versus]:
@@ -67,7 +69,7 @@ def against(data: ReportData) -> list[Versus]:
     ones first, then from fast to slow."""
     pairs = []
     for clock in data.clocks:
-        for _, cells in data.of(clock)[_COLUMNS].groupby("board_label", sort=False):
+        for _, cells in data.of(clock)[_COLUMNS].groupby("group", sort=False):
             if PRUNED in set(cells.model):
                 pairs += _pairs(clock, cells[cells.threads == cells.threads.min()])
     interval = _drawn if len(pairs) <= MOST_DRAWN else _of_medians
@@ -101,8 +103,8 @@ def _of_medians(ours: Any, rival: Any) -> tuple[float | None, float | None]:
 
 def _versus(clock: Clock, ours: Any, rival: Any, low: float | None, high: float | None) -> Versus:
     return Versus(
-        str(ours.device), str(ours.board_label), str(ours.board), bool(ours.emulated), clock, int(ours.threads),
-        int(ours.n), _side(ours), _side(rival), str(rival.role), ours.value / rival.value, low, high,
+        int(ours.group), str(ours.device), str(ours.board_label), str(ours.board), bool(ours.emulated), clock,
+        int(ours.threads), int(ours.n), _side(ours), _side(rival), str(rival.role), ours.value / rival.value, low, high,
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ class Best:
     standing: str
 
 
-_BEST = ["board_label", "emulated", "label", "role", "value", "accuracy", "n", "model_sha256"]
+_BEST = ["group", "board_label", "emulated", "label", "role", "value", "accuracy", "n", "model_sha256"]
 
 
 def winners(data: ReportData, found: Sequence[Versus] = ()) -> list[Best]:
@@ -52,20 +52,21 @@ def winners(data: ReportData, found: Sequence[Versus] = ()) -> list[Best]:
     and the most accurate artifact."""
     best = []
     for clock in data.clocks:
-        for board, cells in data.of(clock)[_BEST].groupby("board_label", sort=False):
-            versus = [each for each in found if (each.label, each.clock) == (board, clock)]
-            best.append(_best(clock, str(board).replace(" (emulated)", ""), cells, standing(versus)))
+        for group, cells in data.of(clock)[_BEST].groupby("group", sort=False):
+            versus = [each for each in found if (each.group, each.clock) == (group, clock)]
+            best.append(_best(clock, cells, standing(versus)))
     return best
 
 
-def _best(clock: Clock, board: str, cells: pd.DataFrame, stands: str) -> Best:
+def _best(clock: Clock, cells: pd.DataFrame, stands: str) -> Best:
     by_speed = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
     top = float(cells.accuracy.max())
     pick = by_speed[by_speed.accuracy >= top - PICK_WITHIN].iloc[0]
     accurate = by_speed[by_speed.accuracy == top].iloc[0]
     fastest = by_speed.iloc[0]
     return Best(
-        board=board, emulated=bool(pick.emulated), pick=str(pick.label), value=float(pick.value),
+        board=str(pick.board_label).replace(" (emulated)", "", int(pick.emulated)), emulated=bool(pick.emulated),
+        pick=str(pick.label), value=float(pick.value),
         unit=clock.unit, accuracy=float(pick.accuracy), images=int(pick.n),
         fastest=str(fastest.label), fastest_value=float(fastest.value), fastest_accuracy=float(fastest.accuracy),
         accurate=str(accurate.label), accurate_value=float(accurate.value), accurate_accuracy=float(accurate.accuracy),
@@ -102,9 +103,9 @@ class Agreement:
 def agreement(data: ReportData) -> list[Agreement]:
     """For each artifact (same bytes, same split) that ran on several boards: where their predictions differ."""
     found = []
-    columns = ["model_sha256", "split_sha256", "device", "board_label", "model", "kind", "classes", "predictions"]
+    columns = ["model_sha256", "split_sha256", "board_id", "board_label", "model", "kind", "classes", "predictions"]
     for _, cells in data.valid[columns].groupby(["model_sha256", "split_sha256"], sort=False):
-        if cells.device.nunique() < 2:
+        if cells.board_id.nunique() < 2:
             continue
         answers = np.stack(list(cells.predictions))
         differing = np.flatnonzero((answers != answers[0]).any(axis=0))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
 
 from harness.data.dataset import Dataset, Split
 from harness.fsio import sha256_bytes, write_atomic
 from harness.networks.macs import count_macs
+from harness.train import stored
 from harness.train.augment import augment
 from harness.train.recipe import LARGE_MACS, Recipe
 
@@ -93,7 +94,7 @@ def train(
     steps = -(-len(per_image) // recipe.batch)
     _compile(model, recipe, steps)
     state = _State(folder, model, recipe, seed, split.sha256, surest)
-    state.load()
+    state.load(progress)
     checked = as_input(dataset.images[split.validation])
     truth = dataset.labels[split.validation]
     started = time.monotonic()
@@ -149,7 +150,25 @@ def _reseed(model: Any, seed: int, epoch: int) -> None:
     for layer in model.layers:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
-            generator.state.assign(np.array([seed * 100_003 + epoch, 0], dtype="uint32"))
+            generator.state.assign(np.array([(seed * 100_003 + epoch) % (1 << 32), 0], dtype="uint32"))
+
+
+class _Kept(BaseModel):
+    """``state.json``: where a training is, and its newest complete checkpoint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+    key: str
+    checkpoint: Literal["checkpoint-0.npz", "checkpoint-1.npz"]
+    history: list[dict[str, float]]
+    best_epoch: int
+    best: float
+    best_loss: float
+    seconds: float
+
+
+def _read_kept(path: Path) -> _Kept:
+    return _Kept.model_validate_json(path.read_bytes())
 
 
 class _State:
@@ -169,22 +188,42 @@ class _State:
         self._epochs_stored = 0
         self._stored = time.monotonic()
 
-    def load(self) -> None:
-        path = self.folder / "state.json"
-        if not path.exists():
+    def load(self, say: Callable[[str], None]) -> None:
+        """Go on where an earlier call was; where its state is damaged, start over and ``say`` so."""
+        kept = stored.found(self.folder / "state.json", _read_kept, say)
+        if kept is None or kept.key != self.key:  # another recipe, seed or split: start over
             return
-        kept = json.loads(path.read_text())
-        if kept["key"] != self.key:  # another recipe, seed or split: start over
-            return
-        self.history = kept["history"]
-        self.next_epoch, self.best_epoch = len(self.history), kept["best_epoch"]
-        self.best, self.best_loss = kept["best"], kept["best_loss"]
-        self.seconds = self._earlier = kept["seconds"]
-        self._newest, self._epochs_stored = kept["checkpoint"], len(self.history)
-        arrays = np.load(self.folder / self._newest)
         self.model.optimizer.build(self.model.trainable_variables)
-        for k, variable in enumerate(self._variables()):
-            variable.assign(arrays[f"v{k}"])
+        arrays = stored.found(self.folder / kept.checkpoint, self._read_arrays, say)
+        best = stored.found(self.folder / "best.weights.h5", self._read_best, say)
+        if arrays is None or best is None:
+            say(f"{self.model.name}: what was trained before can't be gone on with; training from its first epoch")
+            return
+        for variable, array in zip(self._variables(), arrays, strict=True):
+            variable.assign(array)
+        self.history = kept.history
+        self.next_epoch, self.best_epoch = len(self.history), kept.best_epoch
+        self.best, self.best_loss = kept.best, kept.best_loss
+        self.seconds = self._earlier = kept.seconds
+        self._newest, self._epochs_stored = kept.checkpoint, len(self.history)
+
+    def _read_arrays(self, path: Path) -> list[npt.NDArray[Any]]:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = [arrays[f"v{k}"] for k in range(len(self._variables()))]
+        for array, variable in zip(found, self._variables(), strict=True):
+            if array.shape != tuple(variable.shape):
+                raise ValueError(f"an array of shape {array.shape} where {tuple(variable.shape)} belongs")
+        return found
+
+    def _read_best(self, path: Path) -> list[Any]:
+        """The weights in a file. The model stays as it is, and its optimizer, whose state Keras reads there, too."""
+        own = [np.array(variable) for variable in self._variables()]
+        try:
+            self.model.load_weights(path)
+            return list(self.model.get_weights())
+        finally:
+            for variable, array in zip(self._variables(), own, strict=True):
+                variable.assign(array)
 
     def add(self, epoch: int, accuracy: float, loss: float, train_loss: float, started: float) -> None:
         self.history.append({"accuracy": accuracy, "loss": loss, "train_loss": train_loss})
@@ -213,26 +252,25 @@ class _State:
         same end."""
         if self._epochs_stored == len(self.history):
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         if self._best is not None and not self._best_stored:
             current = self.model.get_weights()
             self.model.set_weights(self._best)
-            self.model.save_weights(self.folder / "next.weights.h5")
+            stored.keep(self.folder / "best.weights.h5", self.model.save_weights)
             self.model.set_weights(current)
-            (self.folder / "next.weights.h5").replace(self.folder / "best.weights.h5")
             self._best_stored = True
         # two checkpoints take turns, so that a kill while one is written leaves the other whole
+        name: Literal["checkpoint-0.npz", "checkpoint-1.npz"]
         name = "checkpoint-1.npz" if self._newest == "checkpoint-0.npz" else "checkpoint-0.npz"
         arrays: dict[str, Any] = {f"v{k}": np.asarray(v) for k, v in enumerate(self._variables())}
-        np.savez(self.folder / name, **arrays)
-        kept = {
-            "key": self.key,
-            "checkpoint": name,
-            "history": self.history,
-            "best_epoch": self.best_epoch,
-            "best": self.best,
-            "best_loss": self.best_loss,
-            "seconds": self.seconds,
-        }
-        write_atomic(self.folder / "state.json", json.dumps(kept))
+        stored.keep(self.folder / name, lambda path: np.savez(path, **arrays))
+        kept = _Kept(
+            key=self.key,
+            checkpoint=name,
+            history=self.history,
+            best_epoch=self.best_epoch,
+            best=self.best,
+            best_loss=self.best_loss,
+            seconds=self.seconds,
+        )
+        write_atomic(self.folder / "state.json", kept.model_dump_json())
         self._newest, self._stored, self._epochs_stored = name, time.monotonic(), len(self.history)

@@ -1,4 +1,4 @@
-"""SSH by fabric and paramiko: strict host keys, ~/.ssh/config honoured, output bounded, errors mapped here."""
+"""Programs on a board over SSH: output bounded, errors mapped here. :mod:`harness.transport.login` reaches a board."""
 
 from __future__ import annotations
 
@@ -6,24 +6,16 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import fabric
 import paramiko
 
-from harness.errors import (
-    AuthenticationError,
-    ConnectionLostError,
-    HostKeyError,
-    LoginShellError,
-    TransportError,
-    UnreachableError,
-)
+from harness.errors import ConnectionLostError, LoginShellError, TransportError, UnreachableError
 from harness.transport import place
 from harness.transport.base import STDOUT_LIMIT, Completed, Held
 from harness.transport.channel import Dialogue, ShellEndedError
+from harness.transport.login import Carried, connect
 from harness.transport.shell import Frame
-from harness.transport.target import SshTarget, credentials, fingerprint, gateway, notice_silence, pin_host_keys
+from harness.transport.target import SshTarget
 
 #: Pauses before a session that was refused is asked for again, in seconds; from a later one on, a second connection may
 #: help.
@@ -59,7 +51,7 @@ class SshConnection:
         self.sent_bytes = 0
         self._target, self._connect_s = target, connect_timeout_s
         #: the second one is there only where the server allows one session at a time on each
-        self._links = [_connect(target, connect_timeout_s)]
+        self._links: list[Carried] = [connect(target, connect_timeout_s)]
         self._closed = False
         self._sh = "sh"
         try:
@@ -163,7 +155,7 @@ class SshConnection:
                     refused = error
             if len(self._links) == 1 and pause >= _SECOND_LINK_S and not self._closed:
                 try:
-                    self._links.append(_connect(self._target, self._connect_s))
+                    self._links.append(connect(self._target, self._connect_s))
                 except UnreachableError as error:
                     raise ConnectionLostError(f"{self.label}: {error.message}") from error
         raise TransportError(
@@ -179,48 +171,3 @@ class SshConnection:
         for link in self._links:
             with contextlib.suppress(Exception):
                 link.close()
-
-
-def _connect(target: SshTarget, timeout_s: float) -> Any:
-    where = f"{target.label} ({target.host}{f':{target.port}' if target.port else ''})"
-    try:
-        config = fabric.Config() if target.use_ssh_config else fabric.Config(ssh_config=paramiko.SSHConfig())
-        connection = fabric.Connection(
-            target.host,
-            user=target.user,
-            port=target.port,
-            config=config,
-            gateway=gateway(target, config),
-            connect_timeout=timeout_s,
-            connect_kwargs=credentials(target, timeout_s),
-        )
-        pin_host_keys(connection, target)
-        if connection.gateway is not None and not isinstance(connection.gateway, str):
-            pin_host_keys(connection.gateway, target)
-        connection.open()
-    except paramiko.BadHostKeyException as error:
-        raise HostKeyError(
-            f"{where}: the host key CHANGED: expected {fingerprint(error.expected_key)}, got {fingerprint(error.key)}",
-            fix="find out why before anything else; then remove the old line from known_hosts",
-        ) from error
-    except paramiko.AuthenticationException as error:
-        raise AuthenticationError(
-            f"{where}: the board does not let user '{target.user or 'you'}' in: {error}",
-            fix="try 'ssh' by hand; set 'user' and 'identity_file'; add the public key to ~/.ssh/authorized_keys there",
-        ) from error
-    except paramiko.SSHException as error:
-        if "not found in known_hosts" in str(error):
-            raise HostKeyError(
-                f"{where}: its host key is not known",
-                fix=f"connect once by hand, compare the fingerprint: ssh {f'-p {target.port} ' if target.port else ''}"
-                f"{f'{target.user}@' if target.user else ''}{target.host}",
-            ) from error
-        said = "it takes the connection and says nothing" if "No existing session" in str(error) else str(error)
-        raise UnreachableError(f"{where}: no SSH there: {said}", fix="is it an SSH server, and is it up?") from error
-    except (OSError, EOFError) as error:
-        raise UnreachableError(
-            f"{where}: can't be reached: {error}", fix="is it switched on, and the name right?"
-        ) from error
-    if target.use_ssh_config:  # an emulated board is on this machine, and its clock must not see a packet
-        notice_silence(connection.client.get_transport())
-    return connection

@@ -1,16 +1,14 @@
-"""Where a board is, who we are there, which host key counts, and how long silence is borne: what goes into paramiko."""
+"""Where a board is and who we are there, as devices.yaml has it; and how long a silent connection is borne."""
 
 from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import fabric
-import paramiko
-
-from harness.errors import HostKeyError
+if TYPE_CHECKING:
+    from harness.config import Device
 
 #: A board that acknowledges nothing for this long is gone. Its kernel answers, not its programs: no cell is disturbed.
 SILENCE_S = 20
@@ -18,7 +16,7 @@ SILENCE_S = 20
 
 @dataclass(frozen=True)
 class SshTarget:
-    """Where a board is and who we are there. None means: what ~/.ssh/config or SSH's default says."""
+    """Where a board is and who we are there. None means: what the user's ssh configuration or ssh's default says."""
 
     label: str
     host: str
@@ -30,12 +28,44 @@ class SshTarget:
     #: Emulated boards are reached with exactly what is here, whatever the user's own SSH configuration says.
     use_ssh_config: bool = True
 
+    @property
+    def shown(self) -> str:
+        """The board for a message: its name in devices.yaml and where that is."""
+        return f"{self.label} ({self.host}{f':{self.port}' if self.port else ''})"
+
+    @property
+    def by_hand(self) -> str:
+        """The command by which a person reaches the board with the same settings."""
+        words = ["ssh"]
+        if self.port:
+            words += ["-p", str(self.port)]
+        if self.identity_file:
+            words += ["-i", str(self.identity_file)]
+        if self.proxy_jump:
+            words += ["-J", self.proxy_jump]
+        if self.known_hosts:
+            words += ["-o", f"UserKnownHostsFile={self.known_hosts}"]
+        return " ".join([*words, f"{self.user}@{self.host}" if self.user else self.host])
+
+
+def ssh_target(device: Device) -> SshTarget:
+    """A device of devices.yaml that is reached over the network; it has a ``host``."""
+    return SshTarget(
+        label=device.name,
+        host=device.host or "",
+        user=device.user,
+        port=device.port,
+        identity_file=device.identity_file,
+        known_hosts=device.known_hosts,
+        proxy_jump=device.proxy_jump,
+    )
+
 
 def notice_silence(transport: Any) -> None:
     """Let the kernel break a connection whose other side is silent: a cut cable says nothing."""
     sock = getattr(transport, "sock", None)
-    if not isinstance(sock, socket.socket):
-        transport.set_keepalive(30)  # through a jump host there is no socket of ours
+    if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
+        transport.set_keepalive(30)  # through a jump host there is no network socket of ours
         return
     for option, value in (
         (socket.TCP_KEEPIDLE, max(1, SILENCE_S // 2)),
@@ -45,46 +75,3 @@ def notice_silence(transport: Any) -> None:
     ):
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-
-def credentials(target: SshTarget, timeout_s: float) -> dict[str, Any]:
-    """How to log in, as paramiko takes it."""
-    found: dict[str, Any] = {"banner_timeout": timeout_s * 3, "auth_timeout": timeout_s * 3}
-    if target.identity_file is not None:
-        found |= {"key_filename": str(target.identity_file), "look_for_keys": False}
-    if not target.use_ssh_config:
-        found |= {"allow_agent": False, "look_for_keys": False}
-    return found
-
-
-def gateway(target: SshTarget, config: Any) -> Any:
-    """The connection of a jump host, if devices.yaml names one."""
-    if target.proxy_jump is None:
-        return None  # fabric takes ProxyJump and ProxyCommand from ~/.ssh/config by itself
-    return fabric.Connection(target.proxy_jump, config=config)
-
-
-def pin_host_keys(connection: Any, target: SshTarget) -> None:
-    """fabric's default takes any unknown key; here an unknown key is an error, always."""
-    client = connection.client
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    files: list[Path] = []
-    if target.known_hosts is not None:
-        client._system_host_keys.clear()  # the file named is the only one that counts
-        files = [target.known_hosts]
-    elif target.use_ssh_config:
-        listed = connection.ssh_config.get("userknownhostsfile", "") if connection.ssh_config else ""
-        files = [Path(name).expanduser() for name in listed.split()]
-    for file in files:
-        try:
-            client.load_system_host_keys(str(file))
-        except OSError as error:
-            if target.known_hosts is not None:
-                raise HostKeyError(
-                    f"{target.label}: known_hosts file {file} can't be read: {error.strerror}"
-                ) from error
-
-
-def fingerprint(key: Any) -> str:
-    """A key's SHA-256 fingerprint, as ssh-keygen -l shows it."""
-    return str(getattr(key, "fingerprint", "") or key.get_name())

@@ -38,7 +38,7 @@ def recall(data: ReportData) -> list[Drawing]:
         table = np.array([[_recall(truth, p, c) for c in range(len(classes))] for p in cells.predictions])
         figure, axes = new(1.6 + ROW * len(cells))
         _shade(axes, table * 100, 8)
-        labels = [f"{for_figure(m, 26)} {for_figure(k, 14)}" for m, k in zip(cells.model, cells.kind, strict=True)]
+        labels = [f"{m} {for_figure(k, 14)}" for m, k in zip(cells.model_label, cells.kind, strict=True)]
         label_rows(axes, labels)
         counts = [int(np.count_nonzero(truth == c)) for c in range(len(classes))]
         names = [f"{for_figure(c, 12)}\n({n})" for c, n in zip(classes, counts, strict=True)]

@@ -11,7 +11,7 @@ from harness.report.data import ReportData
 from harness.report.figures.canvas import MUTED, Drawing, kind_style
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
 from harness.report.table import brief
-from harness.safetext import for_figure, slug
+from harness.safetext import slug
 
 
 def memory(data: ReportData) -> list[Drawing]:
@@ -63,7 +63,7 @@ def threads(data: ReportData) -> list[Drawing]:
         best = pd.DataFrame([group.iloc[0] for group in groups])
         cells, cut = shown(best)
         figure, axes = canvas(
-            cells.assign(label=[f"{for_figure(m, 26)} {v}" for m, v in zip(cells.model, cells.variant, strict=True)]),
+            cells.assign(label=[f"{m} {v}" for m, v in zip(cells.model_label, cells.variant, strict=True)]),
             f"{board}: more threads{cut}",
         )
         axes.axvline(1, color=MUTED, lw=1)

@@ -64,7 +64,7 @@ def _path(name: str, cells: pd.DataFrame) -> _Path | None:
     if before.empty or after.empty:
         return None
     places = pd.concat([before.head(1), after.head(1), after.tail(1)])
-    return _Path(name, places.drop_duplicates("label"))
+    return _Path(name, places[~places.index.duplicated()])
 
 
 def _by_precision(cells: pd.DataFrame) -> pd.DataFrame:

@@ -23,8 +23,8 @@ MOST_ROWS = 80
 def per_board(data: ReportData) -> Iterator[tuple[Clock, str, pd.DataFrame]]:
     """(clock, board label, its VALID cells from fast to slow), clock by clock."""
     for clock in data.clocks:
-        for board, cells in data.of(clock).groupby("board_label", sort=False):
-            yield clock, str(board), cells.sort_values("value", kind="stable")
+        for _, cells in data.of(clock).groupby("group", sort=False):
+            yield clock, str(cells.board_label.iloc[0]), cells.sort_values("value", kind="stable")
 
 
 def canvas(cells: pd.DataFrame, title: str) -> tuple[Figure, Axes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness import identity
 from harness.report.data import ReportData
 from harness.report.figures.canvas import Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.rows import ROW
@@ -27,7 +28,7 @@ def sizes(data: ReportData) -> list[Drawing]:
             mine.model_bytes / 1e6, [place[m] for m in mine.model], c=colour, marker=marker, s=34, lw=0,
             label=for_figure(kind),
         )  # fmt: skip
-    axes.set_yticks(np.arange(len(models)), [for_figure(m) for m in models.index])
+    axes.set_yticks(np.arange(len(models)), list(identity.distinct(map(str, models.index), 34).values()))
     axes.set_ylim(len(models) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     log_axis(axes, float(cells.model_bytes.min()) / 1e6, float(cells.model_bytes.max()) / 1e6)

@@ -25,7 +25,7 @@ def timelines(data: ReportData) -> list[Drawing]:
     """One figure a board that reports a temperature or a frequency; INVALID cells are in it too, as evidence."""
     drawings = []
     measured = data.cells[data.cells.samples > 0]
-    for board, cells in measured.groupby("board_label", sort=False):
+    for _, cells in measured.groupby("group", sort=False):
         points = sorted(
             (p for cell in cells.itertuples() for p in _points(cell) if p.state.wall_s is not None),
             key=lambda p: p.state.wall_s or 0.0,
@@ -36,7 +36,7 @@ def timelines(data: ReportData) -> list[Drawing]:
         }
         known = {name: values for name, values in series.items() if any(v is not None for v in values)}
         if known and len(points) > 1:
-            drawings.append(_draw(str(board), str(cells.clock_key.iloc[0]), points, known))
+            drawings.append(_draw(str(cells.board_label.iloc[0]), str(cells.clock_key.iloc[0]), points, known))
     return drawings
 
 

@@ -1,0 +1,91 @@
+"""What a run says at its end: how many cells count, which do not and why, and how to measure those again."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.run import PASSING, Bad, Outcome
+
+#: More than so many cells of one device that share their codes become one line.
+APART = 4
+#: So many of them are named in it.
+NAMED = 3
+_TEXT = 160
+MEANING = {
+    "INVALID": "INVALID: measured, but something disturbed it or was not as it should be, so the number is not shown",
+    "FAILED": "FAILED: there is no measurement",
+}
+
+
+def again_argv(devices: Path, models: Path, results: Path, reports: Path, run: str) -> list[str]:
+    """The command that goes on with a run: it measures what is not VALID, with the options the run was begun with."""
+    given = {"--devices": devices, "--models": models, "--results": results, "--reports": reports}
+    words = [word for option, path in given.items() for word in (option, str(path))]
+    return ["harness", "run", *words, "--resume", run]
+
+
+def closing(outcome: Outcome, again: Sequence[str]) -> str:
+    """The end of a run for people."""
+    counts = Counter(outcome.cells.values())
+    statuses = ", ".join(f"{counts[status]} {status}" for status in ("VALID", "INVALID", "FAILED") if counts[status])
+    lines = [f"run {outcome.run}: {statuses or 'no cells'}"]
+    if outcome.bad:
+        lines += ["not VALID:", *(f"  {line}" for line in bad_lines(outcome.bad))]
+        lines += [MEANING[status] for status in MEANING if counts[status]]
+        if any(reason.code in PASSING for bad in outcome.bad for reason in bad.reasons):
+            lines.append(f"{', '.join(sorted(PASSING))}: these pass by themselves; measure again when it is quiet")
+        lines += ["to measure these again:", f"  {shlex.join(again)}"]
+    lines.append(f"artifact bytes sent: {sum(outcome.sent_bytes.values())}")
+    return "\n".join(lines)
+
+
+def bad_lines(bad: Sequence[Bad]) -> list[str]:
+    """A line for each cell that is not VALID; one for many of a device that have the same codes."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Bad]] = {}
+    for each in bad:
+        groups.setdefault((each.device, each.status, tuple(reason.code for reason in each.reasons)), []).append(each)
+    lines = []
+    for (device, status, _), members in groups.items():
+        if len(members) <= APART:
+            lines += [f"{status} {device} {each.label}: {why(each)}" for each in members]
+            continue
+        named = ", ".join(each.label for each in members[:NAMED])
+        texts = {why(each) for each in members}
+        for_example = "" if len(texts) == 1 else "for example "
+        lines.append(
+            f"{status} {device}, {len(members)} cells ({named} and {len(members) - NAMED} more): "
+            f"{for_example}{why(members[0])}"
+        )
+    return lines
+
+
+def why(bad: Bad) -> str:
+    """A cell's reasons in one short line."""
+    said = [f"{reason.code}: {' '.join(reason.text.split())}" for reason in bad.reasons]
+    return "; ".join(text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..." for text in said)
+
+
+def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, Any]:
+    """The end of a run for programs."""
+    return {
+        "run": outcome.run,
+        "folder": str(outcome.folder),
+        "cells": outcome.cells,
+        "statuses": dict(Counter(outcome.cells.values())),
+        "not_valid": [
+            {
+                "cell": bad.cell,
+                "device": bad.device,
+                "status": bad.status,
+                "reasons": [reason.model_dump() for reason in bad.reasons],
+            }
+            for bad in outcome.bad
+        ],
+        "again": shlex.join(again) if outcome.bad else None,
+        "sent_bytes": outcome.sent_bytes,
+        "skipped": [reason.model_dump() for reason in outcome.skipped],
+    }

@@ -1,0 +1,201 @@
+"""Which host keys count for a host. OpenSSH's own programs read the known_hosts files; a key is never learnt here.
+
+``ssh-keygen -F`` finds a host's lines by every rule of known_hosts (hashes, wildcards, ``[host]:port``, markers, lines
+that nobody can read). Where a certificate, a KnownHostsCommand or DNS decides, OpenSSH connects once itself and says
+which key it accepts: paramiko knows nothing of those.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HostKeyError, SshSettingsError
+from harness.safetext import plain as plain_text
+from harness.transport import openssh
+from harness.transport.openssh import Settings
+from harness.transport.target import SshTarget
+
+#: A list of revoked keys above this is something else.
+_MAX_REVOKED_BYTES = 16 << 20
+
+_KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-zA-Z0-9@.-]+$")
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """One line of a known_hosts file that is for this host. ``marker``: ``cert-authority``, ``revoked`` or nothing."""
+
+    marker: str
+    kind: str
+    blob: bytes
+    file: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """OpenSSH's verdict on a server: type and fingerprint of the key that it accepts, else its words."""
+
+    kind: str | None
+    fingerprint: str | None
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class KnownKeys:
+    """All lines for one host, and what OpenSSH itself says, where it was asked."""
+
+    keys: tuple[KnownKey, ...]
+    answer: Answer | None = None
+
+    def kinds(self) -> tuple[str, ...]:
+        """Types of the keys known for the host, in order: ssh asks a server for these first."""
+        accepted = [self.answer.kind] if self.answer is not None and self.answer.kind else []
+        return tuple(dict.fromkeys([*accepted, *(key.kind for key in self.keys if not key.marker)]))
+
+    @property
+    def authorities(self) -> bool:
+        """Whether a certificate authority is named for the host."""
+        return any(key.marker == "cert-authority" for key in self.keys)
+
+
+def fingerprint(blob: bytes) -> str:
+    """A public key's SHA-256 fingerprint, as ``ssh-keygen -l`` shows it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def known_keys(settings: Settings) -> KnownKeys:
+    """The lines of all known_hosts files for a host. A file that is not there, or can't be read, has none.
+
+    Where there is no line for a port of its own, OpenSSH takes a line for the host without the port; so does this.
+
+    Raises:
+        SshSettingsError: ``ssh-keygen`` can't be started.
+    """
+    names = [settings.host_key_name]
+    if bare := re.fullmatch(r"\[(.*)\]:\d+", settings.host_key_name):
+        names.append(bare[1])
+    keys: list[KnownKey] = []
+    for name in names:
+        keys += [key for file in settings.known_hosts if file.is_file() for key in _lines(name, file)]
+        if any(key.marker != "revoked" for key in keys):
+            break
+    return KnownKeys(tuple(keys))
+
+
+def _lines(name: str, file: Path) -> list[KnownKey]:
+    done = openssh.run(["ssh-keygen", "-F", name, "-f", str(file)])
+    keys = []
+    number = "?"
+    for line in done.stdout.splitlines():
+        if line.startswith("# Host "):
+            number = match[1] if (match := re.search(r"found: line (\d+)", line)) else "?"
+            continue
+        words = line.split()
+        marker = words.pop(0).removeprefix("@") if words and words[0].startswith("@") else ""
+        if len(words) < 3 or not _KEY_TYPE.match(words[1]):
+            continue
+        try:
+            blob = base64.b64decode(words[2], validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        keys.append(KnownKey(marker, words[1], blob, str(file), number))
+    return keys
+
+
+def check(target: SshTarget, settings: Settings, known: KnownKeys, kind: str, blob: bytes) -> None:
+    """Accept a server's key, or refuse it.
+
+    Args:
+        kind, blob: the key's type and its public half, as the server proved to have it.
+
+    Raises:
+        HostKeyError: it is unknown, another than the one known, or revoked.
+    """
+    shown, got = target.shown, fingerprint(blob)
+    if any(key.marker == "revoked" and key.blob == blob for key in known.keys) or _revoked(settings, kind, blob):
+        raise HostKeyError(
+            f"{shown}: the host key {got} is REVOKED in your known_hosts",
+            fix="do not connect; give the board a new host key, or find out why it was revoked",
+        )
+    answer = known.answer
+    if answer is not None and answer.fingerprint == got:
+        return
+    plain = [key for key in known.keys if not key.marker]
+    if any(key.blob == blob for key in plain):
+        return
+    if answer is not None and answer.fingerprint is not None:
+        raise HostKeyError(f"{shown}: OpenSSH accepted key {answer.fingerprint}, and now the server shows {got}")
+    if same := [key for key in plain if key.kind == kind]:
+        first = same[0]
+        raise HostKeyError(
+            f"{shown}: the host key CHANGED: expected {fingerprint(first.blob)} ({first.file}:{first.line}), got {got}",
+            fix="find out why before anything else; then remove the old one: "
+            f"ssh-keygen -R '{settings.host_key_name}' -f {first.file}",
+        )
+    notes = _notes(settings, plain, answer)
+    raise HostKeyError(f"{shown}: its host key is not known ({kind} {got}){notes}", fix=_learn(target))
+
+
+def _learn(target: SshTarget) -> str:
+    return f"connect once by hand, and compare the fingerprint: {target.by_hand}"
+
+
+def _notes(settings: Settings, plain: Sequence[KnownKey], answer: Answer | None) -> str:
+    notes = [f"OpenSSH does not accept it: {answer.words}"] if answer is not None and answer.words else []
+    if plain:
+        kinds = ", ".join(dict.fromkeys(key.kind for key in plain))
+        notes.append(f"only a key of another type is known: {kinds}")
+    if not any(file.is_file() for file in settings.known_hosts):
+        notes.append(f"there is no known_hosts file ({', '.join(map(str, settings.known_hosts[:2]))})")
+    if settings.lax:
+        notes.append("StrictHostKeyChecking in your ssh configuration does not count here")
+    return "; " + "; ".join(notes) if notes else ""
+
+
+def _revoked(settings: Settings, kind: str, blob: bytes) -> bool:
+    """Whether a RevokedHostKeys file (a list of keys, or OpenSSH's binary form) names the key."""
+    file = settings.revoked_host_keys
+    if file is None:
+        return False
+    try:
+        with file.open("rb") as handle:
+            text = handle.read(_MAX_REVOKED_BYTES)
+    except OSError:
+        return True  # OpenSSH, too, refuses every key where it can't read the file
+    if not text.startswith(b"SSHKRL\n\0"):
+        return base64.b64encode(blob) in text.split()
+    with tempfile.NamedTemporaryFile("w", suffix=".pub", encoding="ascii") as public:
+        public.write(f"{kind} {base64.b64encode(blob).decode()}\n")
+        public.flush()
+        return openssh.run(["ssh-keygen", "-Q", "-f", str(file), public.name]).returncode != 0
+
+
+def ask_openssh(target: SshTarget, options: Sequence[str], *, timeout_s: float) -> Answer:
+    """Let OpenSSH connect, verify the host key by all its rules, and end before it logs in.
+
+    Args:
+        options: further options of ``ssh``: how to get there. They count before the target's own.
+    """
+    words = [
+        "ssh", "-v", *options, *openssh.options(target), "-T", "-o", "ControlPath=none", "-o", "BatchMode=yes",
+        "-o", "StrictHostKeyChecking=yes", "-o", "PreferredAuthentications=none",
+        "-o", f"ConnectTimeout={max(1, round(timeout_s))}", "--", target.host, "exit",
+    ]  # fmt: skip
+    try:
+        said = openssh.run(words, timeout_s=timeout_s * 3).stderr
+    except SshSettingsError as error:
+        return Answer(None, None, error.message)
+    shown = re.search(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", said, re.MULTILINE)
+    if shown and re.search(r"^debug1: SSH2_MSG_NEWKEYS sent", said, re.MULTILINE):  # it sends that once it is content
+        return Answer(shown[1].removesuffix("-cert-v01@openssh.com"), shown[2].rstrip(","))
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    words = [line for line in lines if not line.startswith(("debug", "@", "OpenSSH"))]
+    return Answer(None, None, plain_text("; ".join(words))[:400])

@@ -1,0 +1,133 @@
+"""Settings without OpenSSH: for emulated boards, which depend on nothing of the user's, and where no ``ssh`` is.
+
+paramiko understands Host, HostName, Port, User, IdentityFile and ProxyCommand. It reads no Include and no certificates;
+:func:`limits` says so to the doctor.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import getpass
+import os
+import re
+from pathlib import Path
+
+import paramiko
+
+from harness.errors import SshSettingsError
+from harness.transport.hostkeys import KnownKey, KnownKeys
+from harness.transport.openssh import DEFAULT_IDENTITIES, Settings, home
+from harness.transport.target import SshTarget
+
+#: A known_hosts file above this is something else.
+_MAX_BYTES = 16 << 20
+
+
+def exactly(target: SshTarget) -> Settings:
+    """Just what the target says: nothing of the user's configuration, agent or default keys."""
+    port = target.port or 22
+    return Settings(
+        hostname=target.host,
+        port=port,
+        user=target.user or _user(),
+        host_key_name=target.host if port == 22 else f"[{target.host}]:{port}",
+        known_hosts=(target.known_hosts,) if target.known_hosts else (),
+        identities=(target.identity_file,) if target.identity_file else (),
+        identities_only=True,
+    )
+
+
+def resolve(target: SshTarget) -> Settings:
+    """What paramiko makes of ``~/.ssh/config``.
+
+    Raises:
+        SshSettingsError: the file can't be read, or needs OpenSSH.
+    """
+    found = _lookup(target)
+    hostname, port = found.get("hostname", target.host), target.port or int(found.get("port", 22))
+    alias = found.get("hostkeyalias")
+    if target.proxy_jump or "proxyjump" in found:
+        raise SshSettingsError(f"{target.shown}: a jump host needs OpenSSH here", fix="sudo apt install openssh-client")
+    listed = found.get("userknownhostsfile", "").split() or ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+    known = tuple(_path(name) for name in [*listed, "/etc/ssh/ssh_known_hosts"])
+    named = [target.identity_file] if target.identity_file else []
+    files = [_path(name) for name in found.get("identityfile", [])]
+    return Settings(
+        hostname=hostname,
+        port=port,
+        user=target.user or found.get("user") or _user(),
+        host_key_name=alias or (hostname if port == 22 else f"[{hostname}]:{port}"),
+        known_hosts=(target.known_hosts,) if target.known_hosts else known,
+        identities=tuple([*named, *files] or [home() / ".ssh" / name for name in DEFAULT_IDENTITIES]),
+        identity_agent=os.environ.get("SSH_AUTH_SOCK") or None,
+        identities_only=found.get("identitiesonly", "no") == "yes",
+        proxy_command=found.get("proxycommand"),
+        proxy_template=found.get("proxycommand"),
+    )
+
+
+def _lookup(target: SshTarget) -> dict[str, str]:
+    file = home() / ".ssh" / "config"
+    try:
+        if not file.is_file():
+            return {}
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if match := re.search(r"^\s*(Include|Match)\b.*", text, re.MULTILINE | re.IGNORECASE):
+            raise SshSettingsError(
+                f"{target.shown}: {file}: '{match[0].strip()}' needs OpenSSH", fix="sudo apt install openssh-client"
+            )
+        return dict(paramiko.SSHConfig.from_text(text).lookup(target.host))
+    except (OSError, paramiko.SSHException, ValueError) as error:
+        raise SshSettingsError(f"{target.shown}: {file}: {error}", fix="sudo apt install openssh-client") from error
+
+
+def _path(name: str) -> Path:
+    return home() / name[2:] if name.startswith("~/") else Path(name)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "root" if os.getuid() == 0 else str(os.getuid())
+
+
+def known_keys(settings: Settings) -> KnownKeys:
+    """The plain lines of known_hosts files for a host, read line by line; a line that can't be read is passed over."""
+    keys = []
+    for file in settings.known_hosts:
+        try:
+            if file.stat().st_size > _MAX_BYTES:
+                continue
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for number, line in enumerate(lines, 1):
+            keys += _key(line, settings.host_key_name, f"{file}", str(number))
+    return KnownKeys(tuple(keys))
+
+
+def _key(line: str, name: str, file: str, number: str) -> list[KnownKey]:
+    words = line.split()
+    marker = words.pop(0).removeprefix("@") if words and words[0].startswith("@") else ""
+    if len(words) < 3 or words[0].startswith("#") or marker == "cert-authority":
+        return []
+    try:
+        names = paramiko.hostkeys.HostKeyEntry(words[0].split(","))
+        hosts = paramiko.HostKeys()
+        matches = hosts._hostname_matches(name, names)  # type: ignore[attr-defined]
+        if not matches and not (marker == "revoked" and words[0] == "*"):
+            return []
+        return [KnownKey(marker, words[1], base64.b64decode(words[2], validate=True), file, number)]
+    except (binascii.Error, ValueError, paramiko.SSHException):
+        return []
+
+
+def limits() -> str | None:
+    """What can't be done without OpenSSH, for the doctor; None where it is installed."""
+    from harness.transport import openssh
+
+    if openssh.installed():
+        return None
+    return "no ssh here: Include, Match, jump hosts, certificates and wildcards in known_hosts are not understood"

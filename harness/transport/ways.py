@@ -1,0 +1,314 @@
+"""The way to a board: a socket straight to it, through the user's ProxyCommand, or through jump hosts.
+
+OpenSSH makes every jump, so it verifies each hop's key and logs in there as the user's files say. Boards behind one
+jump host share one connection to it: OpenSSH's servers drop newcomers when many knock at once (MaxStartups).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from harness.errors import SshSettingsError, TransportError, UnreachableError
+from harness.transport import openssh
+from harness.transport.hops import INNER_ENDED, explained
+from harness.transport.openssh import Settings
+from harness.transport.target import SshTarget
+
+#: How many connections to one place may be on their way through its door. MaxStartups lets ten in by default.
+AT_THE_DOOR = 4
+
+#: A shared connection to a jump host outlives its last user by so many seconds, also where this process was killed.
+_PERSIST_S = 20
+
+#: What a jump host answered holds for so long: boards behind one that is down need not wait for it one after the other.
+_REMEMBER_S = 3.0
+
+
+class Way(Protocol):
+    """An open socket towards a board, and what can be told when nothing comes through it."""
+
+    sock: socket.socket
+
+    def explain(self) -> TransportError | None:
+        """Why the way broke, where it is not the board's fault; None where nothing is known."""
+
+    def close(self) -> None:
+        """End what was started for it; never raises."""
+
+
+def open_way(target: SshTarget, settings: Settings, *, timeout_s: float) -> Way:
+    """Open the way that the settings name.
+
+    Raises:
+        TransportError: there is no way; the hop that is to blame is named.
+    """
+    if settings.jumps:
+        shared = _shared(target, settings, timeout_s)
+        command = [*shared.command(), "-W", _address(settings.hostname, settings.port), _LABEL]
+        alone = [*_hop_command(target, settings.jumps, timeout_s, "-W", _address(settings.hostname, settings.port))]
+        return _Proxied(target, command, alone)
+    if settings.proxy_command is not None:
+        shell = os.environ.get("SHELL") or "/bin/sh"
+        return _Proxied(target, [shell, "-c", f"exec {settings.proxy_command}"], None)
+    return _direct(target, settings, timeout_s)
+
+
+@dataclass
+class _Direct:
+    sock: socket.socket
+
+    def explain(self) -> TransportError | None:
+        return None
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+
+
+def _direct(target: SshTarget, settings: Settings, timeout_s: float) -> _Direct:
+    family = _FAMILIES.get(settings.address_family, socket.AF_UNSPEC)
+    deadline = time.monotonic() + timeout_s
+    try:
+        addresses = socket.getaddrinfo(settings.hostname, settings.port, family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UnreachableError(
+            f"{target.shown}: the name '{settings.hostname}' can't be resolved: {getattr(error, 'strerror', error)}",
+            fix="is the name right, and does 'ping' know it?",
+        ) from error
+    failure: OSError | None = None
+    for found, kind, protocol, _, address in addresses:
+        sock = socket.socket(found, kind, protocol)
+        try:
+            sock.settimeout(max(0.1, deadline - time.monotonic()))
+            if settings.bind_address is not None:
+                sock.bind((settings.bind_address, 0))
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+            continue
+        return _Direct(sock)
+    assert failure is not None
+    where = f" (port {settings.port} of {settings.hostname})"
+    raise UnreachableError(
+        f"{target.shown}: can't be reached: {failure.strerror or failure}{where}",
+        fix="is it switched on, and are name and port right?",
+    ) from failure
+
+
+class _Proxied:
+    """A program whose stdin and stdout are the connection, as OpenSSH runs a ProxyCommand."""
+
+    def __init__(self, target: SshTarget, command: Sequence[str], alone: Sequence[str] | None) -> None:
+        self._target, self._alone = target, alone
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(
+                list(command), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._stderr,
+                start_new_session=True, env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},
+            )  # fmt: skip
+        except OSError as error:
+            ours.close()
+            self._stderr.close()
+            raise SshSettingsError(
+                f"{target.shown}: '{command[0]}' can't be started: {error.strerror}",
+                fix="see ProxyCommand in ssh_config",
+            ) from error
+        finally:
+            theirs.close()
+        self.sock = ours
+
+    def explain(self) -> TransportError | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)  # its last words come with its end
+        if self._process.poll() is None:
+            return None  # it still holds the connection, so it isn't the one that broke
+        said = self._said()
+        if self._alone is not None and "request failed: " in said:
+            said = _tried_alone(self._alone) or said  # a shared connection keeps the reason to itself
+        return explained(self._target, said, jumps=self._alone is not None)
+
+    def _said(self) -> str:
+        if self._stderr.closed:
+            return ""
+        self._stderr.seek(0)
+        return self._stderr.read(1 << 16).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self.sock.close()
+        try:
+            self._process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._stderr.close()
+
+
+def _tried_alone(command: Sequence[str]) -> str:
+    with contextlib.suppress(SshSettingsError):
+        return openssh.run(command, timeout_s=20).stderr
+    return ""
+
+
+#: The user's own settings of a jump host count, but for what would ask somebody, or do more than bring us on.
+_HOP_OPTIONS = (
+    "BatchMode=yes", "StrictHostKeyChecking=yes", "ControlPath=none", "ClearAllForwardings=yes", "ForwardAgent=no",
+    "RemoteCommand=none", "PermitLocalCommand=no",
+)  # fmt: skip
+
+#: Stands where ``ssh`` wants a host's name although the shared connection decides where it goes.
+_LABEL = "harness"
+
+
+class _Shared:
+    """One connection to a jump host, made by OpenSSH and shared through its control socket."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self.path = socket_path
+        self.lock = threading.Lock()
+        self._refused: tuple[float, TransportError] | None = None
+
+    def command(self) -> list[str]:
+        # ProxyCommand: where the shared connection has just ended, ssh must not try one of its own to the label
+        return ["ssh", "-o", f"ControlPath={self.path}", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"]
+
+    def ensure(self, target: SshTarget, command: Sequence[str], alone: Sequence[str], timeout_s: float) -> None:
+        """Have it open; whoever comes while it is being opened waits.
+
+        Args:
+            command: opens it. alone: goes the same way without sharing, to find out what went wrong.
+
+        Raises:
+            TransportError: the jump host, named, and why.
+        """
+        with self.lock:
+            if openssh.run([*self.command(), "-O", "check", _LABEL]).returncode == 0:
+                return
+            if self._refused and time.monotonic() - self._refused[0] < _REMEMBER_S:
+                error = self._refused[1]
+                raise type(error)(f"{target.shown}: {error.message.partition(': ')[2]}", fix=error.fix)
+            self.path.unlink(missing_ok=True)
+            said = _opened(command, timeout_s * 3)
+            if said is not None:
+                if INNER_ENDED in said:  # to a shared connection, ssh does not pass on what an inner hop's ssh says
+                    said = _tried_alone(alone) or said
+                refused = explained(target, said, jumps=True)
+                self._refused = (time.monotonic(), refused)
+                raise refused
+
+    def close(self) -> None:
+        with contextlib.suppress(SshSettingsError):
+            openssh.run([*self.command(), "-O", "exit", _LABEL], timeout_s=5)
+
+
+def _opened(command: Sequence[str], timeout_s: float) -> str | None:
+    """Start the shared connection; None when it is there, else OpenSSH's words."""
+    with tempfile.TemporaryFile() as stderr:
+        try:
+            code = subprocess.run(
+                list(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+                timeout=timeout_s, check=False, start_new_session=True,
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            code = -1
+        except OSError as error:
+            raise SshSettingsError(f"'ssh' can't be started: {error.strerror}") from error
+        stderr.seek(0)
+        said = stderr.read(1 << 16).decode("utf-8", "replace")
+    if code == -1:
+        return f"{said}\nthe jump host did not answer within {timeout_s:.0f} s"
+    return said if code else None
+
+
+_SHARED: dict[tuple[str, ...], _Shared] = {}
+_SHARED_LOCK = threading.Lock()
+_FOLDER: list[Path] = []
+
+
+def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
+    command = _hop_command(target, settings.jumps, timeout_s)
+    with _SHARED_LOCK:
+        if not _FOLDER:
+            _FOLDER.append(_socket_folder())
+            atexit.register(_end_all)
+        shared = _SHARED.setdefault(tuple(command), _Shared(_FOLDER[0] / str(len(_SHARED))))
+    # first, since of an option that stands twice ssh takes the first
+    first = ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}", "-o", f"ControlPath={shared.path}"]
+    alone = _hop_command(target, settings.jumps, timeout_s, "-W", _address(settings.hostname, settings.port))
+    shared.ensure(target, [command[0], *first, *command[1:]], alone, timeout_s)
+    return shared
+
+
+def _socket_folder() -> Path:
+    """Control sockets have short paths (OpenSSH: 104 bytes less a random suffix), whatever TMPDIR is."""
+    folder = tempfile.mkdtemp(prefix="harness-")
+    if len(folder) > 60:
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
+        folder = tempfile.mkdtemp(prefix="harness-", dir="/tmp")
+    return Path(folder)
+
+
+def _end_all() -> None:
+    for shared in _SHARED.values():
+        if shared.path.exists():
+            shared.close()
+    for folder in _FOLDER:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_proxy_command(target: SshTarget, settings: Settings, timeout_s: float) -> str:
+    """The way through the jump hosts as a ProxyCommand, for a connection of OpenSSH's own."""
+    shared = _shared(target, settings, timeout_s)
+    words = [*shared.command(), "-W", _address(settings.hostname, settings.port), _LABEL]
+    return shlex.join(words).replace("%", "%%")
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}"
+
+
+def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, *more: str) -> list[str]:
+    """``ssh`` to the last jump host, through those before it. Like ``-J``, with strict options for every hop: ``-J``
+    would let the first hops ask the person at the terminal whether an unknown key is right."""
+    *before, last = jumps
+    words = ["ssh"]
+    for option in (*_HOP_OPTIONS, f"ConnectTimeout={max(1, round(timeout_s))}"):
+        words += ["-o", option]
+    words += openssh.known_hosts_options(target)
+    if before:
+        *inner, host = (shlex.quote(word).replace("%", "%%") for word in _hop_command(target, before, timeout_s))
+        # %h and %p: what this hop's own settings say of its address
+        words += ["-o", f"ProxyCommand={' '.join(inner)} -W '[%h]:%p' {host}"]
+    user, host, port = openssh.hop(last)
+    words += ["-l", user] if user else []
+    words += ["-p", port] if port else []
+    return [*words, *more, host]
+
+
+_DOORS: dict[tuple[object, ...], threading.BoundedSemaphore] = {}
+
+
+@contextlib.contextmanager
+def door(settings: Settings) -> Iterator[None]:
+    """Let only a few connections to one place be on their way at once."""
+    with _SHARED_LOCK:
+        semaphore = _DOORS.setdefault(settings.door, threading.BoundedSemaphore(AT_THE_DOOR))
+    with semaphore:
+        yield
