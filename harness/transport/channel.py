@@ -38,7 +38,7 @@ _AFTER_EOF_S = 2.0
 
 
 class ShellEndedError(LoginShellError):
-    """It did not wait for anything: another command may do."""
+    """It did so by itself, not for want of input: another command may do."""
 
 
 class Dialogue:
@@ -93,7 +93,7 @@ class Dialogue:
             if self._pump(done):
                 continue
             if done:
-                raise self._not_started()
+                raise self._not_started(waited=ended_input)
             if time.monotonic() > deadline:
                 if ended_input:
                     raise self._stuck(timeout_s)
@@ -244,14 +244,14 @@ class Dialogue:
         text = clean(plain(said.decode("utf-8", "replace")).strip()[-800:], 800)
         return f": {text}" if text else ""
 
-    def _not_started(self) -> Exception:
+    def _not_started(self, *, waited: bool) -> Exception:
         transport = self.channel.get_transport()
         if transport is None or not transport.is_active():
             return ConnectionLostError(f"{self.label}: the connection broke before '{self.name}' began{self.words()}")
         status = self.channel.recv_exit_status() if self.channel.exit_status_ready() else -1
         how = f"ended with status {status}" if status >= 0 else "ended"
         said = self.words() or ", without a word"
-        return ShellEndedError(
+        return (LoginShellError if waited else ShellEndedError)(
             f"{self.label}: the login shell there {how} and did not run our command{said}",
             fix="does 'ssh HOST true' work by hand? A start-up file (.bashrc, .cshrc...) must not end with 'exit' or "
             "start another shell there, and the account must be allowed to run commands",

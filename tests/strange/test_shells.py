@@ -164,15 +164,19 @@ def test_a_slow_login_is_waited_for(board: Board, tmp_path: Path) -> None:
         ("/usr/lib/openssh/sftp-server", (), "did not run our command"),
     ],
 )
-def test_a_shell_that_runs_nothing_is_quoted(program: str, settings: tuple[str, ...], said: str, board: Board) -> None:
+def test_a_shell_that_runs_nothing_is_quoted(
+    program: str, settings: tuple[str, ...], said: str, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.checkup.CONNECT_S", 1.0)
     path = program if program.startswith("/") else login_shell(board, program)
     if not Path(path).is_file():
         pytest.skip(f"no {path} here")
     account = board.account(path)
     board.start(*settings)
     with pytest.raises(LoginShellError, match=said):
-        SshConnection(board.target(account), connect_timeout_s=5)
-    assert tried(board, account)[0] == "login-shell"
+        SshConnection(board.target(account), connect_timeout_s=1)
+    (device,) = config.parse(yaml.safe_dump({"devices": [board.device(account)]})).devices
+    assert [check.code for check in check_device(device)] == ["login-shell"]
 
 
 SHIM = """#!/bin/sh
