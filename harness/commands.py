@@ -17,10 +17,11 @@ from harness.closing import again_argv, closing, summary
 from harness.config import Fleet
 from harness.errors import HarnessError, MissingModelError, ReportError, UsageError
 from harness.fsio import check_folder, write_output
+from harness.outcome import Outcome
 from harness.paths import cache_dir
 from harness.plan import Options
 from harness.records import Clock
-from harness.run import Outcome, Run
+from harness.run import Run
 from harness.safetext import plain
 from harness.signals import Signals
 

@@ -83,8 +83,18 @@ def fleet_then(info: RunInfo, fleet: Fleet, unfinished: Iterable[str]) -> tuple[
 
 def _changed(device: Device, then: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """{key: (value then, value now)}; keys that either side doesn't know are taken as they were not there."""
-    now = device.model_dump(mode="json")
-    return {key: (then[key], now[key]) for key in now if key in then and then[key] != now[key]}
+    one, other = _flat(then), _flat(device.model_dump(mode="json"))
+    return {key: (one[key], other[key]) for key in other if key in one and one[key] != other[key]}
+
+
+def _flat(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """``thresholds.drift`` for what stands under ``thresholds``."""
+    found = {}
+    for key, value in keys.items():
+        found.update(
+            {f"{key}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}
+        )
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -8,11 +8,10 @@ import time
 import traceback
 from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from harness import __version__, store
 from harness import resume as resuming
@@ -33,12 +32,14 @@ from harness.errors import (
 from harness.fsio import write_atomic
 from harness.manifest import readable
 from harness.measure import failed, now, reason_of, run_cell, timeout_s
+from harness.outcome import Bad, Outcome, Watcher
 from harness.pace import Pace
-from harness.plan import Job, Options, Plan, for_runtime, groups, inventory, make, plain_options, stored_options
+from harness.plan import Job, Options, for_runtime, groups, inventory, make, plain_options, stored_options
 from harness.records import Cell, DeviceInfo, Reason, RunInfo
 from harness.safetext import plain
 from harness.session import Session, measured, open_session
 from harness.testset import TestSet, prepare
+from harness.transport.base import Connection
 
 #: A broken connection is tried again this often for one cell; what is not transient is not retried.
 RETRIES = 2
@@ -51,6 +52,9 @@ PASSING = {"background-load", "unstable", "clock-stepped", "stopped"}
 PAUSE_S = 2.0
 #: A local device's disturbed cells are measured once more at the end of the run, for so long; in seconds.
 LATE_S = 120.0
+#: So many disturbed cells one after the other, and a local device is taken to be busy: its cells are not tried again at
+#: once, and the last round ends.
+BUSY = 3
 #: How often the main thread looks out for an interruption, in seconds.
 LOOK_OUT_S = 0.2
 
@@ -62,56 +66,6 @@ def passing(reasons: Iterable[Reason]) -> bool:
 
 def _unfinished(device: str, planned: Iterable[str], finished: Container[str]) -> bool:
     return any(cell.startswith(f"{device}+") and cell not in finished for cell in planned)
-
-
-class Watcher(Protocol):
-    """Who is told what happens; called from several threads."""
-
-    def planned(self, plan: Plan) -> None: ...
-    def device(self, name: str, message: str) -> None: ...
-    def cell_started(self, job: Job) -> None: ...
-    def cell_ended(self, job: Job, cell: Cell) -> None: ...
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A cell that is not VALID: ``label`` is what it is of, without the device."""
-
-    cell: str
-    device: str
-    label: str
-    status: str
-    reasons: tuple[Reason, ...]
-
-    @classmethod
-    def of(cls, cell: Cell) -> Bad:
-        label = f"{cell.model.name}/{cell.model.variant}.{cell.model.format} {cell.runtime.name}"
-        label += f" {cell.runtime.delegate}" if cell.runtime.delegate != "cpu" else ""
-        return cls(
-            cell.cell, cell.device.name, f"{label} t{cell.runtime.threads}", cell.status, cell.reasons
-        )  # fmt: skip
-
-
-@dataclass
-class Outcome:
-    """How a run ended. ``sent_bytes``: artifact bytes that had to be sent, by device; ``bad``: cells that are not
-    VALID."""
-
-    run: str
-    folder: Path
-    cells: dict[str, str] = field(default_factory=dict)
-    sent_bytes: dict[str, int] = field(default_factory=dict)
-    skipped: tuple[Reason, ...] = ()
-    bad: list[Bad] = field(default_factory=list)
-
-    @property
-    def failed(self) -> bool:
-        """Whether nothing was measured at all somewhere."""
-        return not self.cells or any(status == "FAILED" for status in self.cells.values())
-
-    @property
-    def all_valid(self) -> bool:
-        return bool(self.cells) and all(status == "VALID" for status in self.cells.values())
 
 
 class Run:
@@ -165,7 +119,7 @@ class Run:
         self._stop = threading.Event()
         self._done: set[str] = set()
         self._measured: set[str] = set()
-        self._sessions: set[Session] = set()
+        self._connections: list[Connection] = []
         #: what has been measured, or has failed, in this process, by device
         self._ended: dict[str, list[Job]] = {}
         self._interrupted: Callable[[], bool] = lambda: False
@@ -271,7 +225,8 @@ class Run:
 
     def _late(self, watcher: Watcher) -> None:
         """Once more what other programs disturbed on this very machine: it may be quiet now, the emulated boards of
-        this run at least are off. Each cell once, and no longer than :data:`LATE_S` in all."""
+        this run at least are off. Each cell once, no longer than :data:`LATE_S` in all, and not on where :data:`BUSY`
+        in a row show that nothing has changed."""
         until = time.monotonic() + LATE_S
         for device in self.fleet.devices:
             if device.local and not self._stop.is_set():
@@ -287,9 +242,15 @@ class Run:
         """End all device threads: connections are closed under the commands they wait for."""
         self._stop.set()
         with self._lock:
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.connection.close()
+            connections = list(self._connections)
+        for connection in connections:
+            connection.close()
+
+    def _connected(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.append(connection)
+        if self._stop.is_set():  # meanwhile; nobody closes this one under us then
+            connection.close()
 
     def _devices(self, group: Sequence[Sequence[Device]], watcher: Watcher) -> None:
         """Steps one after the other; the devices of one step side by side."""
@@ -310,11 +271,10 @@ class Run:
         left = jobs
         try:
             watcher.device(device.name, "starting")
-            say, pace = (lambda message: watcher.device(device.name, message)), Pace()
-            with open_session(device, say, self._stop.wait, jobs) as session:
-                with self._lock:
-                    self._sessions.add(session)
-                if self._stop.is_set():  # meanwhile; nobody closes this connection under us then
+            with open_session(
+                device, partial(watcher.device, device.name), self._stop.wait, jobs, self._connected
+            ) as session:
+                if self._stop.is_set():
                     return
                 context = replace(context, probe=session.probe)
                 self._same_board(session)
@@ -324,14 +284,7 @@ class Run:
                     total = self.outcome.sent_bytes.get(device.name, 0) + sum(session.sent.values())
                     self.outcome.sent_bytes[device.name] = total
                 watcher.device(device.name, f"ready, {sum(session.sent.values())} artifact bytes sent")
-                for job in list(left):
-                    if self._ending() or (until is not None and time.monotonic() > until):
-                        return
-                    watcher.cell_started(job)
-                    # a local device has its last try at the end of the run
-                    tries = 1 if again else RETRIES + (0 if device.local else 1)
-                    self._keep(watcher, job, self._cell(session, job, context, pace, tries))
-                    left = left[1:]
+                self._cells(session, left, context, watcher, None if not again else until)
         except BoardError as error:
             if self._ending():
                 return
@@ -345,6 +298,25 @@ class Run:
             self._fail(watcher, left, context, Reason(code="internal", text=plain(text)[:4000]), traceback.format_exc())
         finally:
             watcher.device(device.name, "done")
+
+    def _cells(
+        self, session: Session, left: list[Job], context: Context, watcher: Watcher, until: float | None
+    ) -> None:
+        """Measure one after the other, and take what is done off ``left``. With ``until`` it is the last round, which
+        ends there, or when it is plain that other programs go on disturbing."""
+        pace, disturbed = Pace(), 0
+        while left:
+            if self._ending() or (until is not None and (time.monotonic() > until or disturbed == BUSY)):
+                return
+            job = left[0]
+            watcher.cell_started(job)
+            tries = RETRIES + 1
+            if session.device.local:  # its last try is at the end of the run
+                tries = 1 if until is not None or disturbed >= BUSY else RETRIES
+            cell = self._cell(session, job, context, pace, tries)
+            disturbed = disturbed + 1 if cell.reasons and passing(cell.reasons) else 0
+            self._keep(watcher, job, cell)
+            del left[0]
 
     def _fail(self, watcher: Watcher, jobs: list[Job], context: Context, reason: Reason, trace: str = "") -> None:
         for job in jobs:
@@ -377,7 +349,7 @@ class Run:
         """Measure, and again on a new connection if the old one broke, or after a pause where what spoilt the
         measurement may have passed; a board that stays away ends the device."""
         test, started = self.tests[job.samples], now()
-        earlier: list[dict[str, object]] = self._earlier(job) if tries == 1 else []
+        earlier = self._earlier(job)
         for attempt in range(RETRIES + 1):
             try:
                 if session.suspect:
@@ -420,7 +392,9 @@ class Run:
         watcher.cell_ended(job, cell)
 
     def _earlier(self, job: Job) -> list[dict[str, object]]:
-        """Why a cell's measurements so far didn't count."""
+        """Why a cell's measurements so far in this process didn't count."""
+        if job not in self._ended.get(job.device.name, []):
+            return []
         try:
             cell = store.read_cell(self.folder / "cells" / f"{job.cell}.json")
         except StoreError:

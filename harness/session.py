@@ -237,16 +237,29 @@ def patiently(connect: Callable[[], _T], pauses: Sequence[float], wait: Wait) ->
 
 
 @contextmanager
-def open_session(device: Device, say: Say, wait: Wait, jobs: Sequence[Job] = ()) -> Iterator[Session]:
+def open_session(
+    device: Device,
+    say: Say,
+    wait: Wait,
+    jobs: Sequence[Job] = (),
+    opened: Callable[[Connection], object] = lambda _connection: None,
+) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
 
-    ``jobs``: what is to be measured; a new emulated board's storage is filled for it.
+    ``jobs``: what is to be measured; a new emulated board's storage is filled for it. ``opened`` is told of each
+    connection, so that it can be closed under whatever waits for it.
 
     Raises:
         EmulatorError, TransportError, ProvisionError.
     """
     with connecting(device, say, jobs=jobs, ended=lambda: wait(0)) as connect:
-        session = _opened(device, connect, say, wait)
+
+        def noted() -> Connection:
+            connection = connect()
+            opened(connection)
+            return connection
+
+        session = _opened(device, noted, say, wait)
         try:
             yield session
         finally:

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import config
+from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan
 from harness.records import Cell
-from harness.run import Outcome, Run
+from harness.run import Run
 from tests.conftest import MODELS
 from tests.sshd_fixtures import LENIENT, SSHD, free_port, make_key
 from tests.test_answers import good

@@ -34,7 +34,7 @@ ROOMS = (
     ("measure",),
     ("session", "pace"),
     ("store",),
-    ("resume",),
+    ("resume", "outcome"),
     ("run", "checkup"),
     ("closing",),
     ("results", "stats"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from harness import manifest as manifests
 from harness.config import parse
 from harness.errors import ArtifactError, UsageError
-from harness.plan import HEAVY_MACS, Options, Shipped, inventory, make
+from harness.plan import HEAVY_MACS, Options, Plan, Shipped, inventory, make
 from harness.records import Reason
 from tests.conftest import MODELS
 
@@ -51,6 +52,48 @@ def test_a_heavy_network_is_left_out_of_emulated_boards_and_that_is_said() -> No
     assert [r.code for r in plan.skipped] == ["left-out"]
     assert f"--model {NET}" in plan.skipped[0].text
     assert make(FLEET, [heavy], Options(models=(NET,))).jobs["em"]
+
+
+def labels(plan: Plan, device: str) -> set[str]:
+    return {job.shipped.label for job in plan.jobs[device]}
+
+
+def test_an_emulated_board_shows_less_and_says_so() -> None:
+    """Heavy networks, pruned forms of those that are run, further variants and forms; each line says how to ask."""
+    shipped = inventory(MODELS, [], [])
+    plan = make(FLEET, shipped, Options())
+    heavy = ("efficientnet-lite0", "ghostnet", "mnasnet", "mobilenet-v1", "mobilenet-v2", "mobilenet-v3-large")
+    stand_ins = {f"{name}-pruned/int8.tflite" for name in (*heavy, "squeezenet")}
+    whole = {"mobilenet-v3-small/int8.tflite", "shufflenet-v2/int8.tflite"}
+    assert labels(plan, "em") == stand_ins | whole | {f"resvgg19-pruned/{v}.tflite" for v in ("fp32", "int8")}
+    assert labels(plan, "here") == {item.label for item in shipped}
+    left = [reason.text for reason in plan.skipped if reason.text.startswith("em: ")]
+    for label in {item.label for item in shipped} - labels(plan, "em"):
+        network = label.split("/")[0]
+        assert any(label in text or re.search(rf" {network}[,:]", text) for text in left), label
+    for text in left:
+        option, asked = text.rpartition("ask for it with ")[2].split()
+        values = tuple(asked.split(","))
+        given = Options(models=values) if option == "--model" else Options(variants=values)
+        chosen = inventory(MODELS, given.models, given.variants)
+        assert labels(make(FLEET, chosen, given), "em") >= {i.label for i in chosen if i.label in text}
+
+
+def test_what_is_named_is_run_whole() -> None:
+    shipped = inventory(MODELS, ["mobilenet-v3-small", "mobilenet-v3-small-pruned", "mobilenet-v1"], [])
+    asked = Options(models=("mobilenet-v3-small", "mobilenet-v3-small-pruned", "mobilenet-v1"))
+    assert labels(make(FLEET, shipped, asked), "em") == {item.label for item in shipped}
+    listed = parse("devices: [{name: em, board: coral-dev, emulate: true, models: [mobilenet-v1]}]")
+    assert labels(make(listed, shipped, Options()), "em") == {"mobilenet-v1/int8.tflite"}
+    everything = make(FLEET, inventory(MODELS, [], []), Options(), everything=True)
+    assert labels(everything, "em") == labels(everything, "here")
+
+
+def test_devices_that_leave_out_the_same_share_a_line() -> None:
+    two = parse("devices: [{name: a, board: coral-dev, emulate: true}, {name: b, board: jetson-nano, emulate: true}]")
+    skipped = make(two, inventory(MODELS, [], []), Options()).skipped
+    assert skipped
+    assert all(reason.text.startswith("a, b: ") for reason in skipped)
 
 
 def test_a_changed_artifact_is_refused(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ import yaml
 
 from harness import config, store
 from harness.lease import Lease
+from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan
 from harness.records import Cell
-from harness.run import Outcome, Run
+from harness.run import Run
 from harness.transport.ssh import SshConnection
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd

@@ -86,6 +86,11 @@ def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:
         by_artifact[cell.model.sha256].add(cell.predictions)
     assert all(len(predictions) == 1 for predictions in by_artifact.values())
 
+    # runtimes and models were on the boards' new storage; the runner and the images are always sent
+    sent = first["sent_bytes"]
+    assert isinstance(sent, dict)
+    assert all(10_000 < sent[name] < 1_000_000 for name in PARTS), sent
+
     second = harness(tmp_path)
     assert second["sent_bytes"] == dict.fromkeys(PARTS, 0)
     again = {cell.cell: cell for cell in store.read_cells(Path(str(second["folder"])))}
@@ -108,6 +113,38 @@ def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:
         with browser() as driver:
             assert complaints(driver, tmp_path / "reports" / "index.html") == []
             assert axe(driver) == []
+
+
+def test_what_a_storage_has_not_goes_over_ssh(tmp_path: Path, cache: Path) -> None:
+    """As to a real board: its storage was there, and empty."""
+    from harness.boards import FAMILIES
+    from harness.emulate import boot
+
+    boot("pi4", FAMILIES["raspberry-pi-4"]).close()
+    answer = harness(tmp_path, "--only", "pi4")
+    sent = answer["sent_bytes"]
+    assert isinstance(sent, dict)
+    assert sent["pi4"] > 20_000_000
+    assert answer["not_valid"] == []
+
+
+def test_terminated_while_it_boots(tmp_path: Path, cache: Path) -> None:
+    """``timeout`` ends the whole group: no emulator is left, nothing is blamed on a board."""
+    process = subprocess.Popen(
+        command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not boards_of(cache) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    boards = boards_of(cache)
+    assert boards
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "--resume " in said.splitlines()[-1]
+    assert gone(*boards, within_s=20)
+    assert list(store.read_cells(store.find_run(tmp_path / "results"))) == []
 
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT])

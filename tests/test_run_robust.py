@@ -14,7 +14,7 @@ from harness import config, run, store
 from harness.errors import ConfigError, StoreError, TransportError, UsageError
 from harness.measure import run_cell
 from harness.plan import groups
-from harness.records import Cell
+from harness.records import Cell, Reason
 from harness.transport.ssh import SshConnection
 from tests.board_fixtures import NET, Farm, descendants, execute, measured, running, work
 from tests.conftest import MODELS
@@ -172,3 +172,48 @@ def test_a_password_in_a_device_list_is_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         config.parse("devices: [{name: a, board: generic, host: h, password: hunter2}]")
     assert "hunter2" not in f"{caught.value} {caught.value.fix}"
+
+
+def disturbed(monkeypatch: pytest.MonkeyPatch, attempts: int) -> list[str]:
+    """The first so many attempts of each cell are disturbed. Returns the cells, in the order of attempts."""
+    seen: list[str] = []
+
+    def spoilt(connection: object, job: object, *words: object, **options: object) -> Cell:
+        cell = run_cell(connection, job, *words, **options)  # type: ignore[arg-type]
+        seen.append(cell.cell)
+        number = seen.count(cell.cell)
+        reasons = (Reason(code="background-load", text=f"attempt {number}"),) if number <= attempts else ()
+        return cell.model_copy(update={"status": "INVALID" if reasons else "VALID", "reasons": reasons})
+
+    monkeypatch.setattr(run, "run_cell", spoilt)
+    monkeypatch.setattr(run, "PAUSE_S", 0.01)
+    return seen
+
+
+def here(threads: int) -> config.Fleet:
+    lists = {"threads": [*range(1, threads + 1)], "runtimes": ["litert"]}
+    return config.parse(yaml.safe_dump({"devices": [{"name": "here", "board": "generic", "local": True, **lists}]}))
+
+
+@pytest.mark.slow
+def test_a_local_device_is_tried_again_at_the_end(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice at once, and once more when all else is done; why it didn't count before is kept."""
+    seen = disturbed(monkeypatch, 2)
+    outcome, told = execute(here(2), tmp_path / "results")
+    assert outcome.all_valid
+    first, second = dict.fromkeys(seen)
+    assert seen == [first, first, second, second, first, second]
+    assert [f"{cell.status}" for cell in told.cells["here"]] == ["INVALID", "INVALID", "VALID", "VALID"]
+    for cell in store.read_cells(outcome.folder):
+        texts = [reason["text"] for attempt in cell.evidence["earlier"] for reason in attempt["reasons"]]
+        assert texts == ["attempt 1", "attempt 2"]
+
+
+@pytest.mark.slow
+def test_a_busy_machine_is_not_tried_for_ever(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = disturbed(monkeypatch, 99)
+    outcome, told = execute(here(6), tmp_path / "results")
+    assert set(outcome.cells.values()) == {"INVALID"}
+    assert [seen.count(cell) for cell in dict.fromkeys(seen)] == [3, 3, 3, 1, 1, 1]
+    assert len(outcome.bad) == 6
+    assert any("measuring 6 cells again" in message for message in told.messages)

@@ -1,0 +1,60 @@
+"""What a run tells while it works, and what it has come to at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from harness.plan import Job, Plan
+from harness.records import Cell, Reason
+
+
+class Watcher(Protocol):
+    """Who is told what happens; called from several threads."""
+
+    def planned(self, plan: Plan) -> None: ...
+    def device(self, name: str, message: str) -> None: ...
+    def cell_started(self, job: Job) -> None: ...
+    def cell_ended(self, job: Job, cell: Cell) -> None: ...
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A cell that is not VALID: ``label`` is what it is of, without the device."""
+
+    cell: str
+    device: str
+    label: str
+    status: str
+    reasons: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, cell: Cell) -> Bad:
+        label = f"{cell.model.name}/{cell.model.variant}.{cell.model.format} {cell.runtime.name}"
+        label += f" {cell.runtime.delegate}" if cell.runtime.delegate != "cpu" else ""
+        return cls(
+            cell.cell, cell.device.name, f"{label} t{cell.runtime.threads}", cell.status, cell.reasons
+        )  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    """How a run ended. ``sent_bytes``: artifact bytes that had to be sent, by device; ``bad``: cells that are not
+    VALID."""
+
+    run: str
+    folder: Path
+    cells: dict[str, str] = field(default_factory=dict)
+    sent_bytes: dict[str, int] = field(default_factory=dict)
+    skipped: tuple[Reason, ...] = ()
+    bad: list[Bad] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing was measured at all somewhere."""
+        return not self.cells or any(status == "FAILED" for status in self.cells.values())
+
+    @property
+    def all_valid(self) -> bool:
+        return bool(self.cells) and all(status == "VALID" for status in self.cells.values())
