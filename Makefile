@@ -14,7 +14,8 @@ demo: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	./tools/system-packages emulator sshd shells browser
 	$(MAKE) lint
-	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak and not alone" -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak and alone" $(PYTEST_ARGS)
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)

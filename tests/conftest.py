@@ -39,8 +39,19 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         server.stop()
 
 
+#: Files whose tests measure, or look at what else runs on this machine: company would change what they see.
+ALONE = {
+    "test_benchmarks", "test_doctor", "test_emulate", "test_emulate_qemu", "test_faults", "test_faults_board",
+    "test_faults_network", "test_fleet", "test_guide", "test_lease", "test_measure", "test_interrupted", "test_provision_own", "test_resume",
+    "test_run_loopback", "test_run_qemu", "test_run_robust", "test_runner_failures", "test_runner_profile",
+    "test_transport", "test_verdict_qemu", "test_verdict_real",
+}  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What boots a board or goes on for minutes is slow, whether it says so or not: ``-m "not slow"`` is quick."""
     for item in items:
+        if item.path.stem in ALONE or item.get_closest_marker("qemu") is not None:
+            item.add_marker(pytest.mark.alone)
         if item.get_closest_marker("slow") is None and any(item.get_closest_marker(m) for m in ("soak", "qemu")):
             item.add_marker(pytest.mark.slow)
