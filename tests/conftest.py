@@ -42,9 +42,9 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 #: Files whose tests measure, or look at what else runs on this machine: company would change what they see.
 ALONE = {
     "test_benchmarks", "test_doctor", "test_emulate", "test_emulate_qemu", "test_faults", "test_faults_board",
-    "test_faults_network", "test_fleet", "test_guide", "test_lease", "test_measure", "test_interrupted", "test_provision_own", "test_resume",
-    "test_run_loopback", "test_run_qemu", "test_run_robust", "test_runner_failures", "test_runner_profile",
-    "test_transport", "test_verdict_qemu", "test_verdict_real",
+    "test_faults_network", "test_fleet", "test_guide", "test_interrupted", "test_lease", "test_measure",
+    "test_provision_own", "test_resume", "test_run_loopback", "test_run_qemu", "test_run_robust",
+    "test_runner_failures", "test_runner_profile", "test_transport", "test_verdict_qemu", "test_verdict_real",
 }  # fmt: skip
 
 
