@@ -97,10 +97,13 @@ def test_the_exit_code(body: str, accept: tuple[str, ...], code: int, farm: Farm
 
 
 def test_a_report_that_can_not_be_made_costs_no_summary(farm: Farm, tmp_path: Path) -> None:
-    (tmp_path / "reports").write_text("a file is in the way")
+    """Its folder was well at the start, and is not any more."""
+    reports = tmp_path / "reports"
+    farm.places["good"].python(f"open({str(reports)!r}, 'w').close()")
     (tmp_path / "devices.yaml").write_text(yaml.safe_dump({"devices": [farm.entry("good", runtimes=["litert"])]}))
     words = ["--devices", "devices.yaml", "--models", str(MODELS), "--quick", "--model", NET, "--variant", "int8"]
     for more in ((), ("--json",)):
+        reports.unlink(missing_ok=True)
         done = subprocess.run(
             [sys.executable, "-m", "harness", "run", *words, *more], cwd=tmp_path, env=environment(), text=True,
             capture_output=True, check=False,
