@@ -257,6 +257,13 @@ def _prefer(transport: paramiko.Transport, settings: Settings, known: KnownKeys)
     security.key_types = list(dict.fromkeys([*wanted, *able]))
 
 
+#: A server that was told to take only the newest algorithms, or one of many years ago.
+_COMMON = (
+    "let its sshd_config take one of these, too: KexAlgorithms curve25519-sha256, Ciphers aes256-gcm@openssh.com or "
+    "aes256-ctr, MACs hmac-sha2-256; a server that is too old for that needs an update"
+)
+
+
 def _mapped(target: SshTarget, way: ways.Way, error: BaseException) -> BaseException:
     """paramiko's and the socket's complaints as ours; what OpenSSH said about the way counts first."""
     if not isinstance(error, (paramiko.SSHException, OSError, EOFError)):
@@ -264,7 +271,7 @@ def _mapped(target: SshTarget, way: ways.Way, error: BaseException) -> BaseExcep
     if (explanation := way.explain()) is not None:
         return explanation
     if isinstance(error, IncompatiblePeer):
-        return TransportError(f"{target.shown}: no common way to talk: {error}", fix="update the board's SSH server")
+        return TransportError(f"{target.shown}: no common way to talk: {error}", fix=_COMMON)
     said = str(error) or type(error).__name__
     silent = "banner" in said or isinstance(error, (EOFError, ConnectionResetError, BrokenPipeError))
     if silent and not isinstance(error, TimeoutError) and "timed out" not in said.lower():
