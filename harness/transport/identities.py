@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob
 
+from harness.transport.hostkeys import fingerprint
 from harness.transport.openssh import DEFAULT_IDENTITIES, Settings
 
 #: A private key is smaller than this; a larger file is something else.
@@ -112,7 +113,7 @@ def gather(settings: Settings, named: Path | None) -> Identities:
     in_files = [key for blob in of_files for key in agent_keys if key.asbytes() == blob]
     others = [] if settings.identities_only else [key for key in agent_keys if key.asbytes() not in of_files]
     in_agent = {key.asbytes() for key in agent_keys}
-    offered: list[tuple[paramiko.PKey, str]] = [(key, f"the agent's {key.comment}") for key in [*in_files, *others]]
+    offered: list[tuple[paramiko.PKey, str]] = [(key, _of_agent(key)) for key in [*in_files, *others]]
     offered += [(key, str(file)) for file, key in by_file.items() if key is not None and key.asbytes() not in in_agent]
     certified = [
         (_certified(key, certificates[key.asbytes()]), f"{where} with its certificate")
@@ -142,6 +143,12 @@ def _agent_keys(settings: Settings, identities: Identities) -> list[AgentKey]:
     return keys
 
 
+def _of_agent(key: AgentKey) -> str:
+    """A key for a message, as ``ssh-add -l`` shows it, without its comment: that is often somebody's address, the key
+    may have nothing to do with boards, and messages are kept in results."""
+    return f"the agent's {key.get_name()} {fingerprint(key.asbytes())}"
+
+
 def _signed(key: AgentKey, identities: Identities, agent: str, data: bytes, algorithm: str | None = None) -> bytes:
     """The agent's signature. Where it refuses (a key that wants a confirmation or a touch), paramiko would end the
     connection; ssh goes on with the next key. So the server gets a signature that is none, and refuses this key."""
@@ -150,7 +157,7 @@ def _signed(key: AgentKey, identities: Identities, agent: str, data: bytes, algo
         return bytes(signed)
     except (OSError, paramiko.SSHException):
         fix = "unlock the agent, or ssh-add a key that asks nobody for a confirmation or a touch"
-        identities.problems.append(Problem(Path(agent), f"refuses to sign with its key {key.comment}", fix))
+        identities.problems.append(Problem(Path(agent), f"refuses to sign with {_of_agent(key)}", fix))
         if identities.agent is not None:
             identities.agent.close()  # an answer that comes late would be taken for the next key's
         signature = paramiko.Message()

@@ -56,6 +56,26 @@ def test_an_agent_that_refuses(another: bool, world: World, board: Board) -> Non
     assert "too many" not in found.text
 
 
+def test_comments_of_the_agents_keys_are_nobodys_business(world: World, board: Board) -> None:
+    """They are people's addresses; what is said of a board that refuses is kept in results."""
+    stranger = world.stranger()
+    stranger.make_key("private")
+    words = ["ssh-keygen", "-q", "-c", "-C", "jane.doe@home.example", "-f", str(stranger.home / ".ssh/private")]
+    subprocess.run(words, check=True, capture_output=True)
+    agent = world.agent(stranger.home / ".ssh/private")
+    listed = subprocess.run(
+        ["ssh-add", "-l"], env={**stranger.env, "SSH_AUTH_SOCK": str(agent)}, capture_output=True, text=True, check=True
+    ).stdout
+    assert "jane.doe" in listed
+    for name in ("private", "private.pub"):
+        (stranger.home / ".ssh" / name).unlink()
+    stranger.write(".ssh/known_hosts", board.server.known())
+    found = only(stranger.doctor(stranger.list_boards(board.device()), env={"SSH_AUTH_SOCK": str(agent)}))
+    assert found.code == "authentication"
+    assert listed.split()[1] in found.text  # the fingerprint
+    assert "jane.doe" not in found.text
+
+
 def test_a_password_that_has_expired(world: World) -> None:
     """As on a fresh Ubuntu image: sshd lets the key in, and PAM lets no command run."""
     stranger = world.stranger()
