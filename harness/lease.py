@@ -17,9 +17,9 @@ import threading
 import time
 
 from harness import boardjson
-from harness.errors import BoardError, LeaseError
+from harness.errors import BoardError, ConnectionLostError, LeaseError
 from harness.paths import user_name
-from harness.provision.probe import agent_source, complaint
+from harness.provision.probe import agent_call, complaint
 from harness.safetext import clean
 from harness.transport.base import Connection, Held
 
@@ -71,7 +71,10 @@ class Lease:
         deadline = time.monotonic() + wait_s
         patient = False
         while True:
-            held = connection.hold(["python3", "-c", agent_source(), "lease", connection.root, owner(), self.token])
+            argv, first = agent_call("lease", connection.root, owner(), self.token)
+            held = connection.hold(argv)
+            with contextlib.suppress(ConnectionLostError):  # it has ended; its words tell more
+                held.write(first)
             answer = self._answer(held)
             if answer.get("granted") is True:
                 self._held: Held = held

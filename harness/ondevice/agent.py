@@ -1,7 +1,7 @@
 """The errand-runner on a board: looks at the machine and keeps the store of files by content hash.
 
-Python 3.6 syntax and standard library alone. The controller passes this text to ``python3 -c``, so nothing has to be
-installed first and no old copy can be left behind. One JSON object goes to stdout; exit 0 means it is complete.
+Python 3.6 syntax and standard library alone. The controller has ``python3 -c`` read this text from stdin, so nothing
+has to be installed first and no old copy can be left behind. One JSON object goes to stdout; exit 0: it is complete.
 
     probe ROOT                 what machine is this, and can the folder ROOT be used
     have ROOT KIND:SHA...      which of these are in the store, whole

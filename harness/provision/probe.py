@@ -61,6 +61,21 @@ def agent_source() -> str:
     return resources.files("harness.ondevice").joinpath("agent.py").read_text(encoding="utf-8")
 
 
+#: An SSH server need not take a longer command: Dropbear, which many small boards have, takes 9,000 bytes with all that
+#: goes around these.
+_ARGV_CHARS = 2000
+
+
+def agent_call(command: str, root: str, *args: str) -> tuple[list[str], bytes]:
+    """The program that runs the agent on a board, and what it reads first: the agent's text, and arguments if many."""
+    source, words, listed = agent_source().encode(), list(args), b""
+    if sum(map(len, words)) > _ARGV_CHARS:
+        words, listed = [], "\0".join(args).encode("utf-8", "surrogateescape")
+    more = f"sys.argv+=os.fsdecode(r({len(listed)})).split(chr(0));" if listed else ""
+    loader = f"import os,sys;r=sys.stdin.buffer.read;a=r({len(source)});{more}exec(compile(a,'agent','exec'))"
+    return ["python3", "-c", loader, command, root, *words], source + listed
+
+
 def ask(
     connection: Connection, command: str, *args: str, timeout_s: float, stdin: bytes | Path | None = None
 ) -> dict[str, Any]:
@@ -81,9 +96,8 @@ def answered(
     connection: Connection, command: str, *args: str, timeout_s: float, stdin: bytes | Path | None = None
 ) -> dict[str, Any]:
     """As :func:`ask`, but an error that the agent tells is part of the answer."""
-    done = connection.run(
-        ["python3", "-c", agent_source(), command, connection.root, *args], timeout_s=timeout_s, stdin=stdin
-    )
+    argv, first = agent_call(command, connection.root, *args)
+    done = connection.run(argv, timeout_s=timeout_s, stdin=first if stdin is None else (first, stdin))
     said = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
     if done.returncode in (126, 127):
         raise ProvisionError(

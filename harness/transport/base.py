@@ -20,6 +20,10 @@ STDERR_LIMIT = 16 << 20
 STDOUT_LIMIT = 1 << 20
 
 
+#: What a program reads: bytes, a file's content, or several of these one after the other.
+Stdin = bytes | Path | tuple[bytes | Path, ...] | None
+
+
 @dataclass(frozen=True)
 class Completed:
     """A command that ended. ``stdout`` is whole (bounded), ``stderr`` its last 64 KiB."""
@@ -80,7 +84,7 @@ class Connection(Protocol):
         argv: Sequence[str],
         *,
         timeout_s: float,
-        stdin: bytes | Path | None = None,
+        stdin: Stdin = None,
         hold_stdin: bool = False,
         env: Mapping[str, str] | None = None,
         stdout_limit: int = STDOUT_LIMIT,

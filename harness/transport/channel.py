@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import paramiko
 
@@ -20,7 +20,7 @@ from harness.errors import (
     RemoteTimeoutError,
 )
 from harness.safetext import clean, plain
-from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, Completed
+from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, Completed, Stdin
 from harness.transport.local import chunks
 from harness.transport.shell import Frame
 
@@ -39,6 +39,10 @@ _AFTER_EOF_S = 2.0
 
 class ShellEndedError(LoginShellError):
     """It did so by itself, not for want of input: another command may do."""
+
+
+#: What pam_unix and sshd say where somebody must change the password first, as on a fresh Ubuntu.
+_EXPIRED = re.compile(r"(?i)password (?:has|is) expired|password change required|required to change your password")
 
 
 class Dialogue:
@@ -62,9 +66,7 @@ class Dialogue:
 
     # -- a program that is run to its end
 
-    def drive(
-        self, stdin: bytes | Path | None, hold: bool, timeout_s: float, limit: int, sent: Callable[[int], None]
-    ) -> Completed:
+    def drive(self, stdin: Stdin, hold: bool, timeout_s: float, limit: int, sent: Callable[[int], None]) -> Completed:
         """Feed stdin from a thread of its own; collect both outputs here until the exit status is in.
 
         Nothing is fed before the program starts: a start-up file that reads its input would take it away.
@@ -214,7 +216,7 @@ class Dialogue:
 
     # -- what goes
 
-    def _feed(self, stdin: bytes | Path | None, hold: bool, sent: Callable[[int], None]) -> None:
+    def _feed(self, stdin: Stdin, hold: bool, sent: Callable[[int], None]) -> None:
         with contextlib.suppress(OSError, paramiko.SSHException):  # the reader tells what happened
             for chunk in chunks(stdin):
                 sender = memoryview(chunk)
@@ -251,6 +253,11 @@ class Dialogue:
         status = self.channel.recv_exit_status() if self.channel.exit_status_ready() else -1
         how = f"ended with status {status}" if status >= 0 else "ended"
         said = self.words() or ", without a word"
+        if _EXPIRED.search(said):
+            return LoginShellError(
+                f"{self.label}: the password there has expired, so no command is run{said}",
+                fix="log in by hand once, in a terminal, and give it a new one",
+            )
         return (LoginShellError if waited else ShellEndedError)(
             f"{self.label}: the login shell there {how} and did not run our command{said}",
             fix="does 'ssh HOST true' work by hand? A start-up file (.bashrc, .cshrc...) must not end with 'exit' or "

@@ -1,8 +1,8 @@
 """Which host keys count for a host. OpenSSH's own programs read the known_hosts files; a key is never learnt here.
 
 ``ssh-keygen -F`` finds a host's lines by every rule of known_hosts (hashes, wildcards, ``[host]:port``, markers, lines
-that nobody can read). Where a certificate, a KnownHostsCommand or DNS decides, OpenSSH connects once itself and says
-which key it accepts: paramiko knows nothing of those.
+that nobody can read). Where a certificate, a KnownHostsCommand or DNS decides, :mod:`harness.transport.asked` has
+OpenSSH connect once itself and learns which key it accepts: paramiko knows nothing of those.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HostKeyError, SshSettingsError
-from harness.safetext import plain as plain_text
+from harness.errors import HostKeyError
 from harness.transport import openssh
 from harness.transport.openssh import Settings
 from harness.transport.target import SshTarget
@@ -176,26 +175,3 @@ def _revoked(settings: Settings, kind: str, blob: bytes) -> bool:
         public.write(f"{kind} {base64.b64encode(blob).decode()}\n")
         public.flush()
         return openssh.run(["ssh-keygen", "-Q", "-f", str(file), public.name]).returncode != 0
-
-
-def ask_openssh(target: SshTarget, options: Sequence[str], *, timeout_s: float) -> Answer:
-    """Let OpenSSH connect, verify the host key by all its rules, and end before it logs in.
-
-    Args:
-        options: further options of ``ssh``: how to get there. They count before the target's own.
-    """
-    words = [
-        "ssh", "-v", *options, *openssh.options(target), "-T", "-o", "ControlPath=none", "-o", "BatchMode=yes",
-        "-o", "StrictHostKeyChecking=yes", "-o", "PreferredAuthentications=none",
-        "-o", f"ConnectTimeout={max(1, round(timeout_s))}", "--", target.host, "exit",
-    ]  # fmt: skip
-    try:
-        said = openssh.run(words, timeout_s=timeout_s * 3).stderr
-    except SshSettingsError as error:
-        return Answer(None, None, error.message)
-    shown = re.search(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", said, re.MULTILINE)
-    if shown and re.search(r"^debug1: SSH2_MSG_NEWKEYS sent", said, re.MULTILINE):  # it sends that once it is content
-        return Answer(shown[1].removesuffix("-cert-v01@openssh.com"), shown[2].rstrip(","))
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    words = [line for line in lines if not line.startswith(("debug", "@", "OpenSSH"))]
-    return Answer(None, None, plain_text("; ".join(words))[:400])

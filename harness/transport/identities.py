@@ -5,14 +5,19 @@ Keys come from files and from the agent that the settings name. Nothing asks for
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import copy
+import functools
 import io
 import os
+import re
 import socket
 import stat
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,11 +25,14 @@ from cryptography.hazmat.primitives import serialization
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob
 
+from harness.transport.hostkeys import fingerprint
 from harness.transport.openssh import DEFAULT_IDENTITIES, Settings
 
 #: A private key is smaller than this; a larger file is something else.
 _MAX_KEY_BYTES = 64 << 10
 
+#: Begins a private key in OpenSSH's own format, decoded.
+_OPENSSH = b"openssh-key-v1\0"
 _CERTIFICATE = "-cert-v01@openssh.com"
 _PUBLIC = ("ssh-", "ecdsa-", "sk-")
 
@@ -105,7 +113,7 @@ def gather(settings: Settings, named: Path | None) -> Identities:
     in_files = [key for blob in of_files for key in agent_keys if key.asbytes() == blob]
     others = [] if settings.identities_only else [key for key in agent_keys if key.asbytes() not in of_files]
     in_agent = {key.asbytes() for key in agent_keys}
-    offered: list[tuple[paramiko.PKey, str]] = [(key, f"the agent's {key.comment}") for key in [*in_files, *others]]
+    offered: list[tuple[paramiko.PKey, str]] = [(key, _of_agent(key)) for key in [*in_files, *others]]
     offered += [(key, str(file)) for file, key in by_file.items() if key is not None and key.asbytes() not in in_agent]
     certified = [
         (_certified(key, certificates[key.asbytes()]), f"{where} with its certificate")
@@ -130,7 +138,32 @@ def _agent_keys(settings: Settings, identities: Identities) -> list[AgentKey]:
     for key in keys:
         if key.get_name().endswith(_CERTIFICATE):  # paramiko offers it without the certificate otherwise
             key.public_blob = PublicBlob(key.get_name(), key.blob)  # type: ignore[assignment]
+        sign: Any = functools.partial(_signed, key, identities, settings.identity_agent)
+        key.sign_ssh_data = sign  # type: ignore[method-assign]
     return keys
+
+
+def _of_agent(key: AgentKey) -> str:
+    """A key for a message, as ``ssh-add -l`` shows it, without its comment: that is often somebody's address, the key
+    may have nothing to do with boards, and messages are kept in results."""
+    return f"the agent's {key.get_name()} {fingerprint(key.asbytes())}"
+
+
+def _signed(key: AgentKey, identities: Identities, agent: str, data: bytes, algorithm: str | None = None) -> bytes:
+    """The agent's signature. Where it refuses (a key that wants a confirmation or a touch), paramiko would end the
+    connection; ssh goes on with the next key. So the server gets a signature that is none, and refuses this key."""
+    try:
+        signed: Any = AgentKey.sign_ssh_data(key, data, algorithm)
+        return bytes(signed)
+    except (OSError, paramiko.SSHException):
+        fix = "unlock the agent, or ssh-add a key that asks nobody for a confirmation or a touch"
+        identities.problems.append(Problem(Path(agent), f"refuses to sign with {_of_agent(key)}", fix))
+        if identities.agent is not None:
+            identities.agent.close()  # an answer that comes late would be taken for the next key's
+        signature = paramiko.Message()
+        signature.add_string(algorithm or key.get_name())
+        signature.add_string(bytes(64))
+        return signature.asbytes()
 
 
 def _certified(key: paramiko.PKey, certificate: PublicBlob) -> paramiko.PKey:
@@ -142,6 +175,8 @@ def _certified(key: paramiko.PKey, certificate: PublicBlob) -> paramiko.PKey:
 
 def _read_public(file: Path) -> PublicBlob | None:
     try:
+        if not file.is_file():  # nobody may ever write to a pipe
+            return None
         with file.open("rb") as handle:
             text = handle.read(_MAX_KEY_BYTES).decode("ascii")
         return PublicBlob.from_string(" ".join(text.split()[:2])) if text.startswith(_PUBLIC) else None
@@ -154,7 +189,23 @@ def _public_half(file: Path) -> bytes | None:
     for place in (file, file.with_name(file.name + ".pub")):
         if (public := _read_public(place)) is not None:
             return bytes(public.key_blob)
-    return None
+    return _unencrypted_half(file)
+
+
+def _unencrypted_half(file: Path) -> bytes | None:
+    """OpenSSH's own format (PROTOCOL.key) has the public key before the part that a passphrase protects."""
+    try:
+        text = file.read_bytes()[:_MAX_KEY_BYTES] if file.is_file() else b""
+        match = re.search(rb"-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END", text)
+        data = base64.b64decode(match[1]) if match else b""
+        if not data.startswith(_OPENSSH):
+            return None
+        message = paramiko.Message(data[len(_OPENSSH) :])
+        for _ in ("cipher", "derivation", "its options"):
+            message.get_binary()
+        return message.get_binary() if message.get_int() == 1 else None
+    except (OSError, ValueError, struct.error, paramiko.SSHException):
+        return None
 
 
 def _certificates(settings: Settings) -> dict[bytes, PublicBlob]:

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from harness.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
-from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held
+from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held, Stdin
 from harness.transport.shell import FOLDER, SETTINGS, UNSET
 
 _CHUNK = 1 << 16
@@ -57,7 +57,7 @@ class LocalConnection:
         argv: Sequence[str],
         *,
         timeout_s: float,
-        stdin: bytes | Path | None = None,
+        stdin: Stdin = None,
         hold_stdin: bool = False,
         env: Mapping[str, str] | None = None,
         stdout_limit: int = STDOUT_LIMIT,
@@ -117,7 +117,7 @@ class LocalConnection:
         except OSError as error:
             raise TransportError(f"{self.label}: '{name}' can't be started: {error.strerror}") from error
 
-    def _feed(self, pipe: IO[bytes], stdin: bytes | Path | None, hold: bool) -> None:
+    def _feed(self, pipe: IO[bytes], stdin: Stdin, hold: bool) -> None:
         with contextlib.suppress(OSError, ValueError):  # the program may end without reading everything
             for chunk in chunks(stdin):
                 pipe.write(chunk)
@@ -170,18 +170,14 @@ class _LocalHeld:
         self._stdout.close()
 
 
-def chunks(source: bytes | Path | None) -> Sequence[bytes] | _FileChunks:
-    """Bytes or a file's content, piece by piece."""
-    if source is None:
-        return []
-    return [source] if isinstance(source, bytes) else _FileChunks(source)
-
-
-class _FileChunks:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        with self.path.open("rb") as handle:
+def chunks(source: Stdin) -> Iterator[bytes]:
+    """Bytes or files' content, piece by piece."""
+    if isinstance(source, tuple):
+        for part in source:
+            yield from chunks(part)
+    elif isinstance(source, Path):
+        with source.open("rb") as handle:
             while chunk := handle.read(_CHUNK):
                 yield chunk
+    elif source is not None:
+        yield source

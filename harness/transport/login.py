@@ -14,7 +14,7 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from harness.errors import AuthenticationError, TransportError, UnreachableError
-from harness.transport import hostkeys, identities, openssh, paramiko_config, ways
+from harness.transport import asked, hostkeys, identities, openssh, paramiko_config, ways
 from harness.transport.hostkeys import KnownKeys
 from harness.transport.identities import Identities
 from harness.transport.openssh import Settings
@@ -107,8 +107,8 @@ def _attempt(target: SshTarget, settings: Settings, timeout_s: float) -> Carried
 
 def _with_openssh(target: SshTarget, settings: Settings, known: KnownKeys, timeout_s: float) -> KnownKeys:
     """Where more than known_hosts' plain keys decides, OpenSSH is asked; the key it accepts is pinned."""
-    there = ["-o", "ProxyCommand=" + ways.as_proxy_command(target, settings, timeout_s)] if settings.jumps else []
-    return KnownKeys(known.keys, hostkeys.ask_openssh(target, there, timeout_s=timeout_s))
+    way = ways.as_proxy_command(target, settings, timeout_s) if settings.jumps else settings.proxy_template
+    return KnownKeys(known.keys, asked.ask_openssh(target, way, timeout_s=timeout_s))
 
 
 @dataclass
@@ -208,6 +208,14 @@ class _Login:
         )
 
 
+class _OwnConfig(fabric.Config):  # type: ignore[misc]
+    """fabric with its own defaults alone. A ``gateway`` in the user's ~/.fabric.yaml would replace the way that was
+    opened by one whose host keys nobody checks, a ~/.fabric.py would be run, and a damaged one would end everything."""
+
+    def load_base_conf_files(self) -> None:
+        """None of them."""
+
+
 def _carried(settings: Settings, login: _Login, way: ways.Way, timeout_s: float) -> Carried:
     def transport(sock: socket.socket, **more: Any) -> paramiko.Transport:
         made = paramiko.Transport(sock, **more)
@@ -218,7 +226,7 @@ def _carried(settings: Settings, login: _Login, way: ways.Way, timeout_s: float)
         settings.hostname,
         user=settings.user,
         port=settings.port,
-        config=fabric.Config(ssh_config=paramiko.SSHConfig()),  # its own reading of the user's files is not wanted
+        config=_OwnConfig(ssh_config=paramiko.SSHConfig(), lazy=True),
         connect_timeout=timeout_s,
         connect_kwargs={
             "sock": way.sock, "transport_factory": transport, "auth_strategy": login, "compress": settings.compression,
@@ -249,6 +257,13 @@ def _prefer(transport: paramiko.Transport, settings: Settings, known: KnownKeys)
     security.key_types = list(dict.fromkeys([*wanted, *able]))
 
 
+#: A server that was told to take only the newest algorithms, or one of many years ago.
+_COMMON = (
+    "let its sshd_config take one of these, too: KexAlgorithms curve25519-sha256, Ciphers aes256-gcm@openssh.com or "
+    "aes256-ctr, MACs hmac-sha2-256; a server that is too old for that needs an update"
+)
+
+
 def _mapped(target: SshTarget, way: ways.Way, error: BaseException) -> BaseException:
     """paramiko's and the socket's complaints as ours; what OpenSSH said about the way counts first."""
     if not isinstance(error, (paramiko.SSHException, OSError, EOFError)):
@@ -256,7 +271,7 @@ def _mapped(target: SshTarget, way: ways.Way, error: BaseException) -> BaseExcep
     if (explanation := way.explain()) is not None:
         return explanation
     if isinstance(error, IncompatiblePeer):
-        return TransportError(f"{target.shown}: no common way to talk: {error}", fix="update the board's SSH server")
+        return TransportError(f"{target.shown}: no common way to talk: {error}", fix=_COMMON)
     said = str(error) or type(error).__name__
     silent = "banner" in said or isinstance(error, (EOFError, ConnectionResetError, BrokenPipeError))
     if silent and not isinstance(error, TimeoutError) and "timed out" not in said.lower():

@@ -147,10 +147,24 @@ def known_hosts_options(target: SshTarget) -> list[str]:
     return ["-o", file, "-o", "GlobalKnownHostsFile=/dev/null", "-o", "KnownHostsCommand=none"]
 
 
+def hop_known_hosts_options(target: SshTarget, jump: str) -> list[str]:
+    """A jump host's key may be in the file that devices.yaml names, or where it is for ``ssh -J``, which knows nothing
+    of that file."""
+    if target.known_hosts is None:
+        return []
+    files = [target.known_hosts, *_resolve(_of_hop(target, jump)).known_hosts]
+    return ["-o", f"UserKnownHostsFile={' '.join(map(quoted, files))}"]
+
+
+def _of_hop(target: SshTarget, jump: str) -> SshTarget:
+    user, host, port = hop(jump)
+    return SshTarget(target.label, host, user or None, int(port) if port.isdigit() else None)
+
+
 def quoted(path: Path) -> str:
-    """A path as the value of an ssh option: tokens kept out, blanks kept together."""
-    text = str(path).replace("%", "%%")
-    return f'"{text}"' if re.search(r"\s", text) else text
+    """A path as the value of an ssh option: tokens kept out; blanks, quotes and ``#`` are part of it."""
+    text = re.sub(r'(["\\])', r"\\\1", str(path).replace("%", "%%"))
+    return f'"{text}"'
 
 
 def resolve(target: SshTarget) -> Settings:
@@ -163,8 +177,7 @@ def resolve(target: SshTarget) -> Settings:
     jumps = list(settings.jumps)
     # OpenSSH asks the first hop's own settings, too; named here, that hop's key is checked as strictly as the others'
     while jumps and len(jumps) < _MOST_JUMPS:
-        user, host, port = hop(jumps[0])
-        before = _resolve(SshTarget(target.label, host, user or None, int(port) if port.isdigit() else None)).jumps
+        before = _resolve(_of_hop(target, jumps[0])).jumps
         if not before:
             return replace(settings, jumps=tuple(jumps))
         jumps = [*before, *jumps]
@@ -273,13 +286,13 @@ def expanded(text: str, tokens: Mapping[str, str], *, tilde: bool = True) -> str
 def file_names(text: str) -> list[str]:
     """The files of a line that separates them by blanks. ``ssh -G`` prints names with blanks without quotes, so words
     that only together name a file that exists belong together."""
-    words, names = text.split(), []
-    while words:
-        for end in range(len(words), 0, -1):
-            name = " ".join(words[:end])
+    parts, names = re.split(r"(\s+)", text.strip()), []  # words, and the blanks between them
+    while parts and parts[0]:
+        for end in range(len(parts), 0, -2):
+            name = "".join(parts[:end])
             if end == 1 or Path(expanded(name, {})).is_file():
                 names.append(name)
-                del words[:end]
+                del parts[: end + 1]
                 break
     return names
 

@@ -36,7 +36,7 @@ FOLDER = "/"
 
 #: Programs are also looked for here: a start-up file may have replaced PATH.
 _ALSO_PATH = "/usr/local/bin:/usr/bin:/bin"
-_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-=,:")
+_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-=,: ")
 #: The original csh takes no word above 4,096 characters.
 _WORD_CHARS = 800
 

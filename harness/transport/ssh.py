@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import paramiko
 
 from harness.errors import ConnectionLostError, LoginShellError, TransportError, UnreachableError
 from harness.transport import place
-from harness.transport.base import STDOUT_LIMIT, Completed, Held
+from harness.transport.base import STDOUT_LIMIT, Completed, Held, Stdin
 from harness.transport.channel import Dialogue, ShellEndedError
 from harness.transport.login import Carried, connect
 from harness.transport.shell import Frame
@@ -92,7 +91,7 @@ class SshConnection:
         argv: Sequence[str],
         *,
         timeout_s: float,
-        stdin: bytes | Path | None = None,
+        stdin: Stdin = None,
         hold_stdin: bool = False,
         env: Mapping[str, str] | None = None,
         stdout_limit: int = STDOUT_LIMIT,

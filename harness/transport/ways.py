@@ -6,11 +6,9 @@ jump host share one connection to it: OpenSSH's servers drop newcomers when many
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from harness.errors import SshSettingsError, TransportError, UnreachableError
-from harness.transport import openssh
+from harness.transport import openssh, sockets
 from harness.transport.hops import INNER_ENDED, explained
 from harness.transport.openssh import Settings
 from harness.transport.target import SshTarget
@@ -166,10 +164,11 @@ def _tried_alone(command: Sequence[str]) -> str:
     return ""
 
 
-#: The user's own settings of a jump host count, but for what would ask somebody, or do more than bring us on.
+#: The user's own settings of a jump host count, but for what would ask somebody, write to known_hosts, or do more than
+#: bring us on. LogLevel: ssh's own words tell what went wrong.
 _HOP_OPTIONS = (
     "BatchMode=yes", "StrictHostKeyChecking=yes", "ControlPath=none", "ClearAllForwardings=yes", "ForwardAgent=no",
-    "RemoteCommand=none", "PermitLocalCommand=no",
+    "RemoteCommand=none", "PermitLocalCommand=no", "UpdateHostKeys=no", "LogLevel=INFO",
 )  # fmt: skip
 
 #: Stands where ``ssh`` wants a host's name although the shared connection decides where it goes.
@@ -186,7 +185,8 @@ class _Shared:
 
     def command(self) -> list[str]:
         # ProxyCommand: where the shared connection has just ended, ssh must not try one of its own to the label
-        return ["ssh", "-o", f"ControlPath={self.path}", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"]
+        options = (f"ControlPath={self.path}", "ProxyCommand=false", "BatchMode=yes", "LogLevel=INFO")
+        return ["ssh", *(word for option in options for word in ("-o", option))]
 
     def ensure(self, target: SshTarget, command: Sequence[str], alone: Sequence[str], timeout_s: float) -> None:
         """Have it open; whoever comes while it is being opened waits.
@@ -212,10 +212,6 @@ class _Shared:
                 self._refused = (time.monotonic(), refused)
                 raise refused
 
-    def close(self) -> None:
-        with contextlib.suppress(SshSettingsError):
-            openssh.run([*self.command(), "-O", "exit", _LABEL], timeout_s=5)
-
 
 def _opened(command: Sequence[str], timeout_s: float) -> str | None:
     """Start the shared connection; None when it is there, else OpenSSH's words."""
@@ -238,39 +234,18 @@ def _opened(command: Sequence[str], timeout_s: float) -> str | None:
 
 _SHARED: dict[tuple[str, ...], _Shared] = {}
 _SHARED_LOCK = threading.Lock()
-_FOLDER: list[Path] = []
 
 
 def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
     command = _hop_command(target, settings.jumps, timeout_s)
     with _SHARED_LOCK:
-        if not _FOLDER:
-            _FOLDER.append(_socket_folder())
-            atexit.register(_end_all)
-        shared = _SHARED.setdefault(tuple(command), _Shared(_FOLDER[0] / str(len(_SHARED))))
+        place = sockets.folder() / f"{sockets.SHARED}{len(_SHARED)}"
+        shared = _SHARED.setdefault(tuple(command), _Shared(place))
     # first, since of an option that stands twice ssh takes the first
     first = ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}", "-o", f"ControlPath={shared.path}"]
     alone = _hop_command(target, settings.jumps, timeout_s, "-W", _address(settings.hostname, settings.port))
     shared.ensure(target, [command[0], *first, *command[1:]], alone, timeout_s)
     return shared
-
-
-def _socket_folder() -> Path:
-    """Control sockets have short paths (OpenSSH: 104 bytes less a random suffix), whatever TMPDIR is."""
-    folder = tempfile.mkdtemp(prefix="harness-")
-    if len(folder) > 60:
-        with contextlib.suppress(OSError):
-            Path(folder).rmdir()
-        folder = tempfile.mkdtemp(prefix="harness-", dir="/tmp")
-    return Path(folder)
-
-
-def _end_all() -> None:
-    for shared in _SHARED.values():
-        if shared.path.exists():
-            shared.close()
-    for folder in _FOLDER:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def as_proxy_command(target: SshTarget, settings: Settings, timeout_s: float) -> str:
@@ -291,7 +266,7 @@ def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, *mor
     words = ["ssh"]
     for option in (*_HOP_OPTIONS, f"ConnectTimeout={max(1, round(timeout_s))}"):
         words += ["-o", option]
-    words += openssh.known_hosts_options(target)
+    words += openssh.hop_known_hosts_options(target, last)
     if before:
         *inner, host = (shlex.quote(word).replace("%", "%%") for word in _hop_command(target, before, timeout_s))
         # %h and %p: what this hop's own settings say of its address

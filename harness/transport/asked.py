@@ -1,0 +1,146 @@
+"""Which host key OpenSSH itself accepts, where more than known_hosts' plain keys decides: certificates, a
+KnownHostsCommand, DNS.
+
+What ``ssh`` prints can't tell: a server may have words of its own printed, whole lines of them, before its key is
+looked at. So ``ssh`` is given an agent of ours that holds no key. It turns to its agent once it is content with the
+server's key and not before, and tells it which key that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import select
+import shlex
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import IO
+
+import paramiko
+
+from harness.safetext import plain
+from harness.transport import openssh, sockets
+from harness.transport.hostkeys import Answer, fingerprint
+from harness.transport.identities import certified_key
+from harness.transport.target import SshTarget
+
+#: What is asked is who the server is; nothing else of the user's settings is to happen.
+_OPTIONS = (
+    "ControlPath=none", "BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no", "RemoteCommand=none",
+    "PermitLocalCommand=no", "ClearAllForwardings=yes", "PubkeyAuthentication=yes", "PreferredAuthentications=none",
+)  # fmt: skip
+
+_MAX_MESSAGE = 256 << 10
+_EXTENSION = 27
+_FAILURE = b"\0\0\0\1\5"
+_BIND = b"session-bind@openssh.com"
+#: ``struct ucred``
+_CREDENTIALS = struct.Struct("3i")
+
+
+def ask_openssh(target: SshTarget, way: str | None, *, timeout_s: float) -> Answer:
+    """Let OpenSSH connect, verify the host key by all its rules, and end before it logs in.
+
+    Args:
+        way: a ProxyCommand, tokens not replaced, that leads to the server; None where it is reached without one.
+    """
+    agent = sockets.folder() / f"agent-{secrets.token_hex(4)}"
+    words = ["ssh", "-v", "-o", f"IdentityAgent={openssh.quoted(agent)}"]
+    if way is not None:
+        words += ["-o", f"ProxyCommand={_with_own_agent(way)}"]
+    for option in (*_OPTIONS, f"ConnectTimeout={max(1, round(timeout_s))}"):
+        words += ["-o", option]
+    words += [*openssh.options(target), "-T", "--", target.host, "exit"]
+    try:
+        with socket.socket(socket.AF_UNIX) as listener, tempfile.TemporaryFile() as stderr:
+            listener.bind(str(agent))
+            listener.listen()
+            accepted = _accepted(words, listener, stderr, time.monotonic() + timeout_s * 3)
+            stderr.seek(0)
+            said = stderr.read(1 << 18).decode("utf-8", "replace")
+    except OSError as error:
+        return Answer(None, None, f"ssh can't be started: {error.strerror or error}")
+    finally:
+        agent.unlink(missing_ok=True)
+    if accepted is None:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        told = [line for line in lines if not line.startswith(("debug", "@", "OpenSSH"))]
+        return Answer(None, None, plain("; ".join(told))[:400])
+    return _named(accepted) if accepted else _shown(said)
+
+
+def _with_own_agent(way: str) -> str:
+    """The ProxyCommand with the user's agent and shell: ``ssh`` gives it the agent that ``ssh`` itself has."""
+    shell, agent = os.environ.get("SHELL") or "/bin/sh", os.environ.get("SSH_AUTH_SOCK")
+    given = [f"SSH_AUTH_SOCK={agent}"] if agent else ["-u", "SSH_AUTH_SOCK"]
+    before = shlex.join(["env", *given, f"SHELL={shell}", shell, "-c"]).replace("%", "%%")
+    return f"{before} {shlex.quote(f'exec {way}')}"
+
+
+def _accepted(words: Sequence[str], listener: socket.socket, stderr: IO[bytes], deadline: float) -> bytes | None:
+    """The key that ``ssh`` accepts; nothing (but not None) where it accepts one and is too old to tell which."""
+    process = subprocess.Popen(
+        list(words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True,
+        env={**os.environ, "SHELL": "/bin/sh", "SSH_ASKPASS_REQUIRE": "never"},
+    )  # fmt: skip
+    accepted: bytes | None = None
+    try:
+        while time.monotonic() < deadline:
+            ended = process.poll() is not None
+            if not select.select([listener], [], [], 0.0 if ended else 0.05)[0]:
+                if ended:
+                    break
+                continue
+            caller, _ = listener.accept()
+            with caller, contextlib.suppress(OSError):
+                caller.settimeout(5)
+                if _process_of(caller) == process.pid:  # another would be the user's own, on the way to a jump host
+                    accepted = _converse(caller) or accepted or b""
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+        process.kill()
+        process.wait()
+    return accepted
+
+
+def _process_of(caller: socket.socket) -> int:
+    credentials = caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[0])
+
+
+def _converse(caller: socket.socket) -> bytes | None:
+    """Refuse everything that is asked of an agent; the host key, where it is told."""
+    key = None
+    while head := caller.recv(4, socket.MSG_WAITALL):
+        size = int.from_bytes(head, "big")
+        if len(head) < 4 or not 0 < size <= _MAX_MESSAGE:
+            break
+        body = caller.recv(size, socket.MSG_WAITALL)
+        message = paramiko.Message(body[1:])
+        if body[0] == _EXTENSION and message.get_binary() == _BIND:
+            key = message.get_binary()
+        caller.sendall(_FAILURE)
+    return key
+
+
+def _named(blob: bytes) -> Answer:
+    key = certified_key(blob) or blob
+    return Answer(paramiko.Message(key).get_text(), fingerprint(key))
+
+
+def _shown(said: str) -> Answer:
+    """Before OpenSSH 8.9 the accepted key is in ssh's words alone; where a server had such a line printed, too, there
+    are two, and none counts."""
+    shown = set(re.findall(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", said, re.MULTILINE))
+    if len(shown) != 1:
+        return Answer(None, None, "its words about the host key are ambiguous")
+    ((kind, found),) = shown
+    return Answer(kind.removesuffix("-cert-v01@openssh.com"), found.rstrip(","))

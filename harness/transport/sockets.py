@@ -1,0 +1,52 @@
+"""The folder that this process's sockets of OpenSSH are in: shared connections to jump hosts, an agent of ours.
+
+A process that is killed tidies nothing up. So a shell waits beside it for its end, ends the shared connections then,
+and removes the folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+#: Names of shared connections' sockets begin so.
+SHARED = "hop-"
+
+#: Words: the folder. It reads until the pipe from us is closed, by us or by our end.
+_TIDY = (
+    f'read -r _; for socket in "$1"/{SHARED}*; do '
+    '[ -S "$socket" ] && ssh -F /dev/null -o "ControlPath=$socket" -O exit harness; done; rm -rf "$1"'
+)
+_LOCK = threading.Lock()
+_OPEN: list[tuple[Path, subprocess.Popen[bytes]]] = []
+
+
+def folder() -> Path:
+    """The folder. Sockets have short paths (OpenSSH: 104 bytes less a random suffix), whatever TMPDIR is."""
+    with _LOCK:
+        if not _OPEN:
+            made = tempfile.mkdtemp(prefix="harness-")
+            if len(made) > 60:
+                with contextlib.suppress(OSError):
+                    Path(made).rmdir()
+                made = tempfile.mkdtemp(prefix="harness-", dir="/tmp")
+            tidy = subprocess.Popen(
+                ["sh", "-c", _TIDY, "sh", made], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, cwd="/", start_new_session=True,
+            )  # fmt: skip
+            _OPEN.append((Path(made), tidy))
+            atexit.register(close)
+        return _OPEN[0][0]
+
+
+def close() -> None:
+    """End the shared connections and remove the folder; never raises."""
+    with _LOCK:
+        while _OPEN:
+            _, tidy = _OPEN.pop()
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                tidy.communicate(timeout=10)
