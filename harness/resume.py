@@ -82,9 +82,20 @@ def fleet_then(info: RunInfo, fleet: Fleet, unfinished: Iterable[str]) -> tuple[
 
 
 def _changed(device: Device, then: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """{key: (value then, value now)}; keys that either side doesn't know are taken as they were not there."""
-    now = device.model_dump(mode="json")
-    return {key: (then[key], now[key]) for key in now if key in then and then[key] != now[key]}
+    """{key: (value then, value now)}; keys that either side doesn't know are taken as they were not there, also those
+    inside another one: a version of the harness that has one more threshold is no change of the device."""
+    return _unlike(device.model_dump(mode="json"), then)
+
+
+def _unlike(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in now.keys() & then.keys():
+        was, is_now = then[key], now[key]
+        if isinstance(was, dict) and isinstance(is_now, dict):
+            found |= {f"{key}.{inner}": pair for inner, pair in _unlike(is_now, was).items()}
+        elif was != is_now:
+            found[key] = (was, is_now)
+    return dict(sorted(found.items()))
 
 
 def _shown(value: Any) -> str:
