@@ -128,7 +128,7 @@ class Cell(Record):
     predictions: Annotated[tuple[ClassIndex, ...], Field(max_length=MAX_SAMPLES)] = ()
     accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
     peak_rss_bytes: Count | None = None
-    energy_j: float | None = None
+    energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
     evidence: dict[str, Any] = Field(default_factory=dict)
     started: Text
     ended: Text

@@ -195,6 +195,7 @@ def test_latest_is_not_the_run_before_a_damaged_one(tmp_path: Path, content: byt
         ("latency_ns", [0] * 99), ("device.cores", 10**400), ("device.memory_bytes", 10**400),
         ("device.memory_bytes", -5), ("peak_rss_bytes", 10**400), ("model.parameters", 10**25), ("model.bytes", 10**25),
         ("model.macs", -1), ("runtime.threads", 10**30), ("runtime.nodes_total", 10**400),
+        ("energy_j", 1e308), ("energy_j", -1e308),
     ],
 )  # fmt: skip
 def test_numbers_that_nothing_can_have_are_refused(tmp_path: Path, key: str, value: Any) -> None:
