@@ -148,6 +148,8 @@ class Cell(Record):
                 raise ValueError("VALID with another number of samples than the split has")
             if len(self.split.labels) != self.split.n:
                 raise ValueError("VALID with another number of right answers than the split has images")
+            if max(self.split.labels) >= len(self.split.classes):
+                raise ValueError("VALID with a right answer that is none of the classes")
             if min(self.latency_ns) == 0:
                 raise ValueError("VALID with an inference that took no time")
         return self

@@ -191,6 +191,7 @@ def test_latest_is_not_the_run_before_a_damaged_one(tmp_path: Path, content: byt
     ("key", "value"),
     [
         ("split.n", 0), ("split.n", -1), ("split.labels", [1, 2]), ("split.labels", [10**30] * 99),
+        ("split.classes", []),
         ("split.fold", 10**400), ("split.seed", 10**400), ("predictions", [10**30] * 99), ("predictions", [-1] * 99),
         ("latency_ns", [0] * 99), ("device.cores", 10**400), ("device.memory_bytes", 10**400),
         ("device.memory_bytes", -5), ("peak_rss_bytes", 10**400), ("model.parameters", 10**25), ("model.bytes", 10**25),
