@@ -237,6 +237,9 @@ def comparison_lines(outcome: Comparison) -> list[str]:
     lines.append(", ".join(f"{count} {name}" for name, count in outcome.counts().items()))
     lines += [f"note: {note}" for note in outcome.notes]
     lines += [f"GATE {reason}" for reason in outcome.reasons]
+    if outcome.gate is not None and not outcome.tripped:
+        watched = sum(not pair.refused for pair in outcome.pairs)
+        lines.append(f"gate of {outcome.gate:.1%}: not tripped, {watched} cells watched")
     return [plain(line) for line in lines]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness import identity, stats, store
 from harness.errors import UsageError
-from harness.records import Cell, Clock
+from harness.records import Cell, Clock, RunInfo
 
 ALPHA = 0.05
 #: Smaller changes of the median are called "same" even where significant: by so much do boots of one artifact differ
@@ -141,12 +141,15 @@ def parse_gate(text: str) -> float:
     """``"5%"`` or ``"0.05"`` as 0.05.
 
     Raises:
-        UsageError: not a share between 0 and 100 %.
+        UsageError: not a share between 0 and 100 %; or 1 without a unit, which may be meant as one percent and would be
+            a hundred: a gate that lets everything through.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
     value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= value <= 1:
         raise UsageError(f"gate '{text}' is not a share", fix="write it like 5% or 0.05")
+    if match and not match[2] and value == 1:
+        raise UsageError(f"gate '{text}' may be 1 % or 100 %", fix="write 1% or 100%")
     return value
 
 
@@ -164,7 +167,8 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
     """
     if unknown := [name for name in allow if name not in ALLOWABLE]:
         raise UsageError(f"can't allow '{unknown[0]}' to differ", fix=f"one of: {', '.join(ALLOWABLE)}")
-    name_a, name_b = store.read_run(a).run, store.read_run(b).run
+    baseline = store.read_run(a)
+    name_a, name_b = baseline.run, store.read_run(b).run
     (read_a, bad_a), (read_b, bad_b) = store.scan_cells(a), store.scan_cells(b)
     cells_a, cells_b = ({cell.cell: cell for cell in read} for read in (read_a, read_b))
     couples, lost, new = _match(cells_a, cells_b)
@@ -184,7 +188,7 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
         name_a, name_b, gate, tuple(pairs), tuple(sorted(lost)), tuple(sorted(new)),
         synthetic=any(cell.split.synthetic for cell in (*read_a, *read_b)),
         unreadable=tuple(f"{file.path}: {file.reason}" for file in (*bad_a, *bad_b)),
-        notes=_notes(a, b, name_a, read_a), gates=tuple(gates),
+        notes=_notes(baseline, read_a, bad_a, couples), gates=tuple(gates),
     )  # fmt: skip
 
 
@@ -192,13 +196,20 @@ def _gone(cell: str, run: str, damaged: dict[str, str]) -> str:
     return f"its file in {run} can't be read: {damaged[cell]}" if cell in damaged else f"has no result in {run}"
 
 
-def _notes(a: Path, b: Path, name: str, cells: Sequence[Cell]) -> tuple[str, ...]:
+def _notes(
+    baseline: RunInfo, cells: Sequence[Cell], damaged: Sequence[store.BadFile], couples: Sequence[tuple[Cell, Cell]]
+) -> tuple[str, ...]:
     """What a reader would take for more than it is."""
     found = []
-    if a.resolve() == b.resolve():
-        found.append("both are one run: nothing was measured anew")
+    # a copied run has another name and the same measurements
+    if same := sum(x.started == y.started and x.latency_ns == y.latency_ns for x, y in couples):
+        every = "both are one run" if same == len(couples) else f"{same} of {len(couples)} are one measurement"
+        found.append(f"{every}: nothing was measured anew" + ("" if same == len(couples) else " there"))
     if spoilt := sum(cell.status != "VALID" for cell in cells):
-        found.append(f"{spoilt} of {len(cells)} cells of {name} are not VALID: no gate watches over those")
+        found.append(f"{spoilt} of {len(cells)} cells of {baseline.run} are not VALID: no gate watches over those")
+    there = {*(cell.cell for cell in cells), *(file.path.stem for file in damaged)}
+    if missing := len(set(baseline.planned) - there):
+        found.append(f"{missing} planned cells of {baseline.run} have no result: no gate watches over those")
     return tuple(found)
 
 

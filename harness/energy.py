@@ -20,6 +20,9 @@ State = Mapping[str, str]
 #: INA3221 rails and hwmon labels that are the whole board (L4T guide 32.7, "Power Monitor"; Orin: VDD_IN).
 _WHOLE = ("POM_5V_IN", "VDD_IN", "VIN_SYS_5V0")
 
+#: A reading above this is of a broken sensor.
+MOST_W = 1e5
+
 
 @dataclass(frozen=True)
 class Energy:
@@ -40,7 +43,7 @@ def energy(answer: RunnerResult) -> Energy | None:
         return counted
     for method, read in _POWER:
         watts = [value for state in states if (value := read(state)) is not None]
-        if watts and max(watts) > 0:
+        if watts and 0 < max(watts) <= MOST_W:
             mean = statistics.fmean(watts)
             return Energy(mean * seconds, mean, len(watts), f"{method}, mean of one reading after each pass")
     return None
@@ -60,6 +63,8 @@ def _counted(start: State, end: State, seconds: float) -> Energy | None:
     if not micro or elapsed <= 0:
         return None
     watts = micro / 1e6 / (elapsed / 1e9)
+    if watts > MOST_W:
+        return None
     return Energy(watts * seconds, watts, 2, f"counter {', '.join(names[:4])} over the passes, by their timed share")
 
 

@@ -164,7 +164,10 @@ def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options, *, everythi
     for device in fleet.devices:
         here = [item for item in shipped if device.models is None or item.manifest.name in device.models]
         left = _too_much(device, here, options) if device.emulate and not everything else {}
-        jobs = [job for item in here if item.label not in left for job in _jobs(device, item, options)]
+        # a network, a thread count... that was named twice is still one cell
+        jobs = list({
+            job.cell: job for item in here if item.label not in left for job in _jobs(device, item, options)
+        }.values())  # fmt: skip
         random.Random(f"{options.seed}:{device.name}").shuffle(jobs)  # noqa: S311 - an order, not a secret
         plan.jobs[device.name] = jobs
         unwanted = dict.fromkeys(item.manifest.name for item in shipped if item not in here)

@@ -22,6 +22,10 @@ Clock = Literal["wall", "instructions"]
 Text = Annotated[str, StringConstraints(max_length=4096)]
 #: At most an hour for one inference: anything above is a broken clock, not a measurement.
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
+#: A number of things. Tables hold it as a 64-bit float, and every whole number up to here is exact there.
+Count = Annotated[int, Field(ge=0, le=1 << 53)]
+#: The place of a class in the list of classes.
+ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class Record(BaseModel):
@@ -51,9 +55,9 @@ class DeviceInfo(Record):
     clock: Clock
     cpu: Text | None = None
     cpu_part: Text | None = None
-    cores: int | None = None
+    cores: Count | None = None
     features: tuple[Text, ...] = ()
-    memory_bytes: int | None = None
+    memory_bytes: Count | None = None
     machine: Text | None = None
     os: Text | None = None
     kernel: Text | None = None
@@ -69,9 +73,9 @@ class ModelInfo(Record):
     variant: Text
     format: Literal["tflite", "onnx"]
     sha256: Text
-    parameters: int
-    macs: int
-    bytes: int
+    parameters: Count
+    macs: Count
+    bytes: Count
     reference_accuracy: float | None = None
 
 
@@ -81,14 +85,14 @@ class SplitInfo(Record):
     dataset: Text
     synthetic: bool
     scheme: Literal["random", "subject"]
-    seed: int
-    fold: int = 0
-    folds: int = 1
-    n: int
+    seed: Annotated[int, Field(ge=-(1 << 53), le=1 << 53)]
+    fold: Count = 0
+    folds: Count = 1
+    n: Annotated[Count, Field(ge=1)]
     sha256: Text
-    subject_overlap: int | None = None
+    subject_overlap: Count | None = None
     classes: tuple[Text, ...]
-    labels: tuple[int, ...]
+    labels: Annotated[tuple[ClassIndex, ...], Field(max_length=MAX_SAMPLES)]
 
 
 class RuntimeInfo(Record):
@@ -99,9 +103,9 @@ class RuntimeInfo(Record):
     delegate: Text
     delegate_applied: Text | None = None
     delegate_verified: bool
-    nodes_delegated: int | None = None
-    nodes_total: int | None = None
-    threads: int
+    nodes_delegated: Count | None = None
+    nodes_total: Count | None = None
+    threads: Count
 
 
 class Cell(Record):
@@ -121,10 +125,10 @@ class Cell(Record):
     first_inference_ns: Nanoseconds | None = None
     warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)] = ()
     latency_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)] = ()
-    predictions: Annotated[tuple[int, ...], Field(max_length=MAX_SAMPLES)] = ()
+    predictions: Annotated[tuple[ClassIndex, ...], Field(max_length=MAX_SAMPLES)] = ()
     accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-    peak_rss_bytes: int | None = None
-    energy_j: float | None = None
+    peak_rss_bytes: Count | None = None
+    energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
     evidence: dict[str, Any] = Field(default_factory=dict)
     started: Text
     ended: Text
@@ -142,6 +146,12 @@ class Cell(Record):
                 raise ValueError("VALID without latencies, accuracy or a verified delegate")
             if len(self.latency_ns) % self.split.n or len(self.predictions) != self.split.n:
                 raise ValueError("VALID with another number of samples than the split has")
+            if len(self.split.labels) != self.split.n:
+                raise ValueError("VALID with another number of right answers than the split has images")
+            if max(self.split.labels) >= len(self.split.classes):
+                raise ValueError("VALID with a right answer that is none of the classes")
+            if min(self.latency_ns) == 0:
+                raise ValueError("VALID with an inference that took no time")
         return self
 
 

@@ -188,20 +188,43 @@ def list_runs(results: Path) -> list[Path]:
     return [folder for _, _, folder in sorted(runs)]
 
 
+def _damaged_after(results: Path, run: Path | None) -> BadFile | None:
+    """A run that can't be read and was made after ``run``, as far as the file system can tell."""
+    try:
+        made = run.joinpath("run.json").stat().st_mtime_ns if run else -1
+        others = [cells.parent for cells in results.glob("*/cells") if cells.parent.stat().st_mtime_ns > made]
+    except OSError:
+        return None
+    for folder in sorted(others):
+        try:
+            read_run(folder)
+        except StoreError as error:
+            path = folder / "run.json"
+            return BadFile(path, str(error).removeprefix(f"{path}: "))
+    return None
+
+
 def find_run(results: Path, name: str = LATEST) -> Path:
-    """The folder of a run: its name under ``results``, ``latest``, or a path to a run folder kept elsewhere.
+    """The folder of a run: its name under ``results``, ``latest``, or the path of a run folder kept elsewhere.
 
     Raises:
-        StoreError: there is no such run; the message names those there are.
+        StoreError: there is no such run; the message names those there are. ``latest`` is none where a newer run is
+            damaged: what is asked for is the one that was made last, and not the one before it.
     """
     if name == LATEST:
-        if runs := list_runs(results):
+        runs = list_runs(results)
+        if newer := _damaged_after(results, runs[-1] if runs else None):
+            raise StoreError(
+                f"{newer.path}: {newer.reason}; it is the newest run",
+                fix=f"remove {newer.path.parent}, or say which run by name",
+            )
+        if runs:
             return runs[-1]
         raise StoreError(f"{results}: no runs", fix="harness run --devices devices.yaml")
     if _RUN_NAME.fullmatch(name) and (results / name / "run.json").is_file():
         return results / name
-    elsewhere = Path(name)
-    if len(elsewhere.parts) > 1 and (elsewhere / "run.json").is_file():
+    elsewhere = Path(name)  # './base', 'base/' and 'base' are one path
+    if name and (elsewhere / "run.json").is_file():
         return elsewhere
     known = ", ".join(p.name for p in list_runs(results)[-5:]) or "none"
     raise StoreError(f"{results}: no run '{name}'", fix=f"runs there: {known}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -249,7 +250,7 @@ def test_an_empty_run_and_another_board_trip_it(tmp_path: Path) -> None:
 
 def test_what_was_spoilt_before_has_nothing_to_lose(tmp_path: Path) -> None:
     good, bad = make_cell("ghostnet"), broken(make_cell("mnasnet"), "INVALID")
-    found = pair(tmp_path, [good, bad], [good, bad], gate=0.03)
+    found = pair(tmp_path, [good, bad], [slower(good, 1.0001), slower(bad, 1.0001)], gate=0.03)
     assert not found.tripped
     assert found.notes == ("1 of 2 cells of a are not VALID: no gate watches over those",)
 
@@ -276,6 +277,36 @@ def test_a_run_against_itself_is_said_to_be_that(tmp_path: Path) -> None:
     found = compare(run, run, 0.03)
     assert found.notes == ("both are one run: nothing was measured anew",)
     assert not found.tripped
+
+
+def test_a_copied_run_is_said_to_be_the_same_measurement(tmp_path: Path) -> None:
+    cells = [make_cell("ghostnet"), make_cell("mnasnet")]
+    run = make_run(tmp_path, cells)
+    shutil.copytree(run, tmp_path / "copy")
+    assert compare(tmp_path / "copy", run, 0.03).notes == ("both are one run: nothing was measured anew",)
+    store.write_cell(run, slower(cells[0], 1.0001))
+    assert compare(tmp_path / "copy", run, 0.03).notes == (
+        "1 of 2 are one measurement: nothing was measured anew there",
+    )  # fmt: skip
+
+
+def test_what_a_baseline_never_measured_is_said(tmp_path: Path) -> None:
+    cells = [make_cell("ghostnet"), make_cell("mnasnet")]
+    a = make_run(tmp_path, cells, name="a")
+    b = make_run(tmp_path, [slower(cell, 1.0001) for cell in cells], name="b")
+    store.cell_paths(a)[0].unlink()
+    found = compare(a, b, 0.03)
+    assert not found.tripped
+    assert found.notes == ("1 planned cells of a have no result: no gate watches over those",)
+
+
+def test_a_gate_that_holds_says_how_wide_it_is(tmp_path: Path) -> None:
+    cell = make_cell()
+    make_run(tmp_path, [cell], name="a")
+    make_run(tmp_path, [slower(cell, 1.0001)], name="b")
+    said = harness("compare", "a", "b", "--results", str(tmp_path), "--gate", "0.5")
+    assert said.returncode == 0
+    assert said.stdout.splitlines()[-1] == "gate of 50.0%: not tripped, 1 cells watched"
 
 
 def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -318,6 +349,12 @@ def test_gates_are_shares(text: str, value: float) -> None:
 @pytest.mark.parametrize("text", ["", "5 percent", "-1%", "5", "nan", "200%"])
 def test_other_gates_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a share"):
+        parse_gate(text)
+
+
+@pytest.mark.parametrize("text", ["1", "1.0", " 1 "])
+def test_one_is_neither_a_percent_nor_all(text: str) -> None:
+    with pytest.raises(UsageError, match=r"may be 1 % or 100 % \(write 1% or 100%\)"):
         parse_gate(text)
 
 

@@ -54,7 +54,13 @@ def test_a_counter_is_exact() -> None:
     assert energy(answer([], start=end, end=start)) is None
 
 
-@pytest.mark.parametrize("text", ["", "-5", "1e9", "soon", "9" * 40, "\x1b[2J"])
+def test_a_counter_that_leaps_is_no_energy() -> None:
+    path = "/sys/class/powercap/intel-rapl:0/energy_uj"
+    start, end = {path: "0", "monotonic_ns": "0"}, {path: "9" * 19, "monotonic_ns": "1"}
+    assert energy(answer([], start=start, end=end)) is None
+
+
+@pytest.mark.parametrize("text", ["", "-5", "1e9", "soon", "9" * 19, "9" * 40, "\x1b[2J"])
 def test_nonsense_is_no_energy(text: str) -> None:
     state = {HWMON + "power1_input": text, IIO + "in_power0_input": text, "vcgencmd pmic_read_adc": text}
     assert energy(answer([state])) is None

@@ -36,6 +36,16 @@ def test_cells_are_the_product_of_what_fits() -> None:
     assert all("+" in cell and "/" not in cell for cell in plan.cells)
 
 
+def test_what_is_named_twice_is_measured_once() -> None:
+    """Else the second result is written over the first, which may have been the good one."""
+    twice = "threads: [1, 1], runtimes: [litert, litert]"
+    fleet = parse(f"devices:\n- {{name: here, board: generic, local: true, {twice}}}\n")
+    shipped = inventory(MODELS, [NET, NET], ["int8", "int8"])
+    cells = make(fleet, shipped, Options(models=(NET, NET))).cells
+    assert len(cells) == len(set(cells)) == 1
+    assert len(make(fleet, shipped, Options(threads=(2, 2, 1))).cells) == 2
+
+
 def test_the_order_is_shuffled_and_repeatable() -> None:
     shipped = inventory(MODELS, [], [])
     options = Options(threads=(1, 2, 3, 4))

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -42,7 +43,7 @@ def test_the_file_has_one_key_a_line_and_starts_with_its_schema(tmp_path: Path) 
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(max_size=50), st.lists(st.integers(0, 3_600_000_000_000), min_size=99, max_size=99))
+@given(st.text(max_size=50), st.lists(st.integers(1, 3_600_000_000_000), min_size=99, max_size=99))
 def test_any_text_and_numbers_survive(tmp_path: Path, text: str, samples: list[int]) -> None:
     text = text.encode("utf-8", "replace").decode()
     cell = make_cell(dev=device(os=text), latency_ns=tuple(samples))
@@ -157,6 +158,58 @@ def test_runs_are_found_by_name_path_and_latest(tmp_path: Path) -> None:
     assert store.read_run(newer).run == "a-newer"
     with pytest.raises(StoreError, match=r"no run 'x'.*z-older, a-newer"):
         store.find_run(results, "x")
+
+
+@pytest.mark.parametrize("word", ["./kept", "kept", "kept/", "./kept/", ".", "kept/../kept"])
+def test_a_run_kept_elsewhere_is_found_however_its_path_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    run = make_run(tmp_path, [make_cell()], name="kept")
+    monkeypatch.chdir(run if word == "." else tmp_path)
+    assert store.find_run(tmp_path / "results", word).resolve() == run
+
+
+@pytest.mark.parametrize("content", [b"", b'{"schema": 1, "run": "z', b'{"schema": 99}', None])
+def test_latest_is_not_the_run_before_a_damaged_one(tmp_path: Path, content: bytes | None) -> None:
+    """A comparison with 'latest' would otherwise judge yesterday's run, and be content with it."""
+    older = make_run(tmp_path, [make_cell()], name="older")
+    os.utime(older / "run.json", (1_700_000_000, 1_700_000_000))
+    newer = make_run(tmp_path, [make_cell()], name="newer")
+    if content is None:
+        (newer / "run.json").unlink()
+    else:
+        (newer / "run.json").write_bytes(content)
+    with pytest.raises(StoreError, match=r"newer.run\.json: .*; it is the newest run \(remove .*, or say which run"):
+        store.find_run(tmp_path)
+    assert store.find_run(tmp_path, "older") == older
+    make_run(tmp_path, [make_cell()], name="newest", started="2026-11-23T20:00:00Z")
+    os.utime(newer, (1_700_000_000, 1_700_000_000))
+    assert store.find_run(tmp_path).name == "newest"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("split.n", 0), ("split.n", -1), ("split.labels", [1, 2]), ("split.labels", [10**30] * 99),
+        ("split.classes", []),
+        ("split.fold", 10**400), ("split.seed", 10**400), ("predictions", [10**30] * 99), ("predictions", [-1] * 99),
+        ("latency_ns", [0] * 99), ("device.cores", 10**400), ("device.memory_bytes", 10**400),
+        ("device.memory_bytes", -5), ("peak_rss_bytes", 10**400), ("model.parameters", 10**25), ("model.bytes", 10**25),
+        ("model.macs", -1), ("runtime.threads", 10**30), ("runtime.nodes_total", 10**400),
+        ("energy_j", 1e308), ("energy_j", -1e308),
+    ],
+)  # fmt: skip
+def test_numbers_that_nothing_can_have_are_refused(tmp_path: Path, key: str, value: Any) -> None:
+    """Else they are a traceback in whatever reads them: a table's column, a mean, a logarithm."""
+    run = make_run(tmp_path, [make_cell()])
+    path = store.cell_paths(run)[0]
+    content = json.loads(path.read_text())
+    *above, last = key.split(".")
+    (content[above[0]] if above else content)[last] = value
+    path.write_text(json.dumps(content))
+    cells, bad = store.scan_cells(run)
+    assert not cells
+    assert key in bad[0].reason or "VALID with" in bad[0].reason
 
 
 def test_manifests_kept_with_a_run_are_read(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class Probe(BaseModel):
     implementation: Short
     cpu: _Cpu
     board: Short | None
-    memory_bytes: Annotated[int, Field(ge=0)] | None
-    disk_free_bytes: Annotated[int, Field(ge=0)]
+    memory_bytes: Annotated[int, Field(ge=0, le=1 << 53)] | None
+    disk_free_bytes: Annotated[int, Field(ge=0, le=1 << 62)]
     time_s: float
     numpy: Short | None
     #: why no program library can be loaded from the harness's folder; None where one can
