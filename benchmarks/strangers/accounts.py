@@ -41,7 +41,7 @@ class Account:
     def authorize(self, *public_lines: str) -> None:
         """What ``ssh-copy-id`` does on the board's side."""
         listed = self.home / ".ssh/authorized_keys"
-        before = listed.read_text() if listed.exists() else ""
+        before = listed.read_text(encoding="utf-8") if listed.exists() else ""
         self.write(".ssh/authorized_keys", before + "".join(f"{line.strip()}\n" for line in public_lines), mode=0o600)
         (self.home / ".ssh").chmod(0o700)
 
@@ -89,7 +89,7 @@ def remove_abandoned() -> None:
 def _database(words: list[str]) -> None:
     """Change the user database; another process may hold it for a moment."""
     for attempt in range(20):
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
         if done.returncode == 0 or (words[0] == "userdel" and done.returncode == 6):
             return
         if "lock" not in done.stderr or attempt == 19:

@@ -224,7 +224,7 @@ def _key_file(name: str) -> Callable[[Scene], dict[str, object]]:
     def make(scene: Scene) -> dict[str, object]:
         account = scene.world.account()
         public = scene.stranger.home / ".ssh/other.pub"
-        account.authorize(public.read_text() if public.exists() else scene.stranger.make_key("other"))
+        account.authorize(public.read_text(encoding="utf-8") if public.exists() else scene.stranger.make_key("other"))
         return scene.device(account, identity_file=f"~/.ssh/{name}")
 
     return make
@@ -234,7 +234,7 @@ def _user_site(scene: Scene) -> dict[str, object]:
     """What Python itself imports from a home folder at every start."""
     asked = subprocess.run(
         ["/usr/bin/python3", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"], capture_output=True,
-        text=True, check=False,
+        encoding="utf-8", check=False,
     )  # fmt: skip
     if asked.returncode:
         raise Unavailable("no /usr/bin/python3 here")
@@ -245,7 +245,9 @@ def _shim(scene: Scene) -> dict[str, object]:
     """A python3 that isn't one and says what to do."""
     folder = scene.world.folder / "shims"
     folder.mkdir()
-    (folder / "python3").write_text('#!/bin/sh\necho "pyenv: python3: command not found" >&2\nexit 127\n')
+    (folder / "python3").write_text(
+        '#!/bin/sh\necho "pyenv: python3: command not found" >&2\nexit 127\n', encoding="utf-8"
+    )
     (folder / "python3").chmod(0o755)
     return scene.device(scene.account(), scene.own_server(f"SetEnv PATH={folder}:/usr/bin:/bin"))
 

@@ -23,7 +23,7 @@ def make_key(path: Path, kind: str = "ed25519", *options: str, passphrase: str =
     """A new key pair; returns its public line."""
     words = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path), *options]
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
-    return path.with_name(f"{path.name}.pub").read_text().strip()
+    return path.with_name(f"{path.name}.pub").read_text(encoding="utf-8").strip()
 
 
 def _address() -> str:
@@ -74,7 +74,7 @@ class Server:
 
     @property
     def log(self) -> str:
-        return (self.folder / "log").read_text(errors="replace")
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def logins(self) -> int:
         """How many connections got in so far."""
@@ -84,7 +84,7 @@ class Server:
         lines = [f"Port {self.port}", f"ListenAddress {self.address}", "PidFile none"]
         lines += [f"HostKey {self.folder}/host_{kind}" for kind in self.keys]
         config = self.folder / "sshd_config"
-        config.write_text("\n".join([*lines, *self.options]) + "\n")
+        config.write_text("\n".join([*lines, *self.options]) + "\n", encoding="utf-8")
         Path("/run/sshd").mkdir(exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -54,9 +54,13 @@ class Stranger:
         home.mkdir()
         database = home.with_name(f"{home.name}.nss")
         database.mkdir()
-        (database / "passwd").write_text(f"stranger:x:{os.geteuid()}:{os.getegid()}::{home}:/bin/bash\n")
-        (database / "group").write_text(f"stranger:x:{os.getegid()}:\n")
-        (database / "hosts").write_text("".join(f"{address} {name}\n" for name, address in (names or {}).items()))
+        (database / "passwd").write_text(
+            f"stranger:x:{os.geteuid()}:{os.getegid()}::{home}:/bin/bash\n", encoding="utf-8"
+        )
+        (database / "group").write_text(f"stranger:x:{os.getegid()}:\n", encoding="utf-8")
+        (database / "hosts").write_text(
+            "".join(f"{address} {name}\n" for name, address in (names or {}).items()), encoding="utf-8"
+        )
         library = {"LD_PRELOAD": "libnss_wrapper.so"}
         library |= {f"NSS_WRAPPER_{part.upper()}": str(database / part) for part in ("passwd", "group", "hosts")}
         self.env = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
@@ -82,7 +86,7 @@ class Stranger:
         """A program as the stranger starts it, in the home folder."""
         return subprocess.run(
             ["setpriv", "--bounding-set=-all", *words], cwd=self.home, env={**self.env, **(env or {})}, input=stdin,
-            capture_output=True, text=True, timeout=timeout, check=False, errors="replace",
+            capture_output=True, encoding="utf-8", timeout=timeout, check=False, errors="replace",
         )  # fmt: skip
 
     def write(self, name: str, content: str | bytes, *, mode: int = 0o600) -> Path:
@@ -150,7 +154,7 @@ class Stranger:
         if "Traceback" in done.stderr or done.returncode not in (0, 1):
             findings.error = f"exit {done.returncode}: {done.stderr[-3000:]}"
         for path in sorted(results.glob("*/cells/*.json")):
-            cell = json.loads(path.read_text())
+            cell = json.loads(path.read_text(encoding="utf-8"))
             wrong = cell["reasons"][0] if cell["reasons"] else {"code": "", "text": ""}
             findings[cell["device"]["name"]] = Finding(
                 wrong["code"], wrong["text"], cell["status"] == "VALID", cell["status"] != "FAILED"
