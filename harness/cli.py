@@ -291,6 +291,8 @@ def _outcome() -> int:
         if os.environ.get("HARNESS_DEBUG"):
             raise
         _say_error(str(error))
+        if "--json" in sys.argv[1:]:
+            _say_json(error)
         return error.exit_code
     except KeyboardInterrupt:
         _say_error("interrupted")
@@ -305,11 +307,24 @@ def _outcome() -> int:
 _STDOUT = "standard output"
 
 
+def _say_json(error: HarnessError) -> None:
+    """``--json`` is one JSON object also where a command came to nothing; one that was printed already is enough."""
+    with contextlib.suppress(OSError):  # said when the program ends
+        sys.stdout.flush()
+        raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+        if not getattr(raw, "used", False):
+            print(json.dumps({"error": {"code": error.code, "message": error.message, "fix": error.fix}}))
+
+
 class _Stdout(io.FileIO):
     """File 1, whose errors say that they are about it."""
 
+    #: something was written
+    used = False
+
     def write(self, data: Any, /) -> int:
         try:
+            self.used = True
             return super().write(data)
         except OSError as error:
             error.filename = _STDOUT

@@ -133,3 +133,17 @@ def test_the_umask_is_obeyed_by_every_command(results: Path, mask: str, mode: in
     made = [path for path in results.rglob("*") if path not in before and path.is_file()]
     assert len(made) > 20
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {mode}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["doctor --devices none.yaml --json", "compare a none --results {0} --json", "report none --results {0} --json",
+     "run --devices none.yaml --json", "data check none --json"],
+)  # fmt: skip
+def test_json_is_one_object_also_where_a_command_came_to_nothing(results: Path, command: str) -> None:
+    done = shell(f"{HARNESS} {command.format(shlex.quote(str(results)))}", cwd=results)
+    assert done.returncode in (1, 2)
+    answer = json.loads(done.stdout)
+    assert answer.get("error", {"code": "findings"})["code"]
+    if "error" in answer:
+        assert answer["error"]["message"] in done.stderr.decode()
