@@ -30,7 +30,7 @@ _LINES = 20
 
 
 #: The leases of this process that stand in line, by token, with what tells that they have ended.
-_LINE: dict[str, threading.Event] = {}
+_LINE: dict[str, tuple[object, threading.Event]] = {}
 #: What was let go here may be held there for a moment more, in seconds.
 _LINGER_S = 10.0
 
@@ -52,8 +52,8 @@ class Lease:
 
     Args:
         wait_s: how long to wait for another controller to let go, in seconds.
-        in_line: one board may be in devices.yaml under two names. Where another lease of this process that stands in
-            line, too, holds it, wait until that one has ended, however long it takes.
+        in_line: what all leases of one run have in common. One board may be in devices.yaml under two names: where
+            another lease of the same run holds it, wait until that one has ended, however long it takes.
         token: of a lease of ours whose connection broke; the board may not have noticed yet, and gives it to us again.
 
     Raises:
@@ -63,7 +63,7 @@ class Lease:
     """
 
     def __init__(
-        self, connection: Connection, *, wait_s: float = 0.0, in_line: bool = False, token: str | None = None
+        self, connection: Connection, *, wait_s: float = 0.0, in_line: object = None, token: str | None = None
     ) -> None:
         self._label = connection.label
         self.token = token or secrets.token_hex(8)
@@ -78,13 +78,15 @@ class Lease:
             answer = self._answer(held)
             if answer.get("granted") is True:
                 self._held: Held = held
-                if in_line:
-                    _LINE[self.token] = self._over
+                if in_line is not None:
+                    _LINE[self.token] = (in_line, self._over)
                 return
             held.close()
             if "error" in answer:
                 raise complaint(connection, "lease", answer)
-            other = _LINE.get(str(answer.get("token"))) if in_line else None
+            line, other = _LINE.get(str(answer.get("token")), (None, None))
+            if line is None or line != in_line:
+                other = None  # another run's, perhaps in this process
             if other is not None and not (patient and other.is_set()):
                 other.wait()  # without a word to the board, which is being measured
                 deadline, patient = max(deadline, time.monotonic() + _LINGER_S), True

@@ -85,7 +85,7 @@ class Session:
     def _again(self) -> tuple[Connection, Lease]:
         connection = self.connect()
         try:
-            return connection, Lease(connection, wait_s=30, in_line=True, token=self.lease.token)
+            return connection, Lease(connection, wait_s=30, in_line=self.wait, token=self.lease.token)
         except BaseException:
             connection.close()
             raise
@@ -273,7 +273,7 @@ def _opened(device: Device, connect: Callable[[], Connection], say: Say, wait: W
         connection = connect()
         try:
             seen = look(connection, device)  # first: where there is no Python, it says so
-            lease = Lease(connection, wait_s=5, in_line=True)
+            lease = Lease(connection, wait_s=5, in_line=wait)
             return Session(device, connection, connect, lease, seen, say, wait)
         except BaseException:
             connection.close()

@@ -320,7 +320,7 @@ def test_an_old_python_without_a_locale(
     account.write("bin/python3", f'#!/bin/sh\nexec {python} "$@"\n').chmod(0o755)
     settings = f'"HOME={account.home}" "PATH={account.home}/bin:/usr/bin:/bin" {locale}'
     board.start(f"SetEnv {settings}")
-    monkeypatch.setattr("harness.lease.getpass.getuser", lambda: "jürgen")
+    monkeypatch.setattr("harness.lease.user_name", lambda: "jürgen")
     assert tried(board, account) == ("", "")
     outcome, told = execute(fleet(board.device(account, runtimes=["onnxruntime"])), tmp_path / "results")
     assert outcome.all_valid, [cell.reasons for cell in told.cells]
