@@ -93,8 +93,8 @@ def test_what_was_measured_is_said_whatever_becomes_of_the_report(tmp_path: Path
         assert said.startswith("run 20")
         assert "report:" not in said
     last = done.stderr.decode().splitlines()[-1]
-    assert "there is no report: taken/reports/" in last
-    assert "can't be written: Not a directory" in last
+    assert "there is no report: --out taken/reports" in last
+    assert "taken is no folder" in last
     assert list((tmp_path / "results").glob("*/cells/*.json"))
 
 
