@@ -16,7 +16,7 @@ import pytest
 import harness.emulate
 from harness import paths
 from harness.boards import FAMILIES
-from harness.emulate import image, machine, standing, store, tools
+from harness.emulate import disk, image, machine, standing, store, tools
 from harness.emulate.guard import fill, tail
 from harness.errors import EmulatorError, EmulatorMissingError
 from tests.emulate_fixtures import environment
@@ -160,7 +160,7 @@ def test_store_is_kept_locked_and_repaired(tmp_path: Path) -> None:
     [
         (lambda path: os.truncate(path, 1 << 20), "another size"),
         (lambda path: os.truncate(path, 0), "another size"),
-        (lambda path: path.write_bytes(b"") or os.truncate(path, store.STORE_MIB << 20), "file system is damaged"),
+        (lambda path: path.write_bytes(b"") or os.truncate(path, disk.STORE_MIB << 20), "file system is damaged"),
         (lambda path: path.unlink() or path.symlink_to("nowhere"), "is no file"),
     ],
 )
