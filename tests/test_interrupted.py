@@ -146,8 +146,10 @@ def test_what_is_ignored_stays_ignored(farm: Farm, tmp_path: Path) -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_once_is_noted_twice_leaves(capfd: pytest.CaptureFixture[str]) -> None:
+def test_once_is_noted_twice_leaves(capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> None:
     left: list[int] = []
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, inherited))
     with Signals(leave=left.append) as signals:
         signals.noting, signals.last_words = True, "the line\n"
         os.kill(os.getpid(), signal.SIGINT)
