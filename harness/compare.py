@@ -236,17 +236,26 @@ def _loose(cell: Cell) -> tuple[object, ...]:
     return (cell.device.name, cell.model.name, cell.model.variant, cell.model.format, cell.runtime.threads)
 
 
-def measured(a: Cell, b: Cell, allow: Sequence[str] = ()) -> Pair:
-    """How far ``b`` is from ``a``, or why nobody can say; p-values are not adjusted yet."""
+def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = True) -> Pair:
+    """How far ``b`` is from ``a``, or why nobody can say; p-values are not adjusted yet.
+
+    Without ``interval``, a change that is too small to be called one is not drawn for: p is 1, the interval a point.
+    """
     unit = "ms" if a.device.clock == "wall" else "million instructions"
     pair = Pair(a.cell, a.device.name, a.device.emulated, a.model.name, f"{a.model.variant}.{a.model.format}", unit)
     if reasons := differences(a, b, allow):
         return replace(pair, refused=tuple(reasons))
+    medians = stats.median(a.latency_ns), stats.median(b.latency_ns)
+    if min(medians) <= 0:
+        return replace(pair, refused=("a median of 0: its clock did not move",))
+    least = resolution(a.device.clock, min(medians))
+    if not interval and abs(medians[1] / medians[0] - 1) < least:
+        ratio = medians[1] / medians[0]
+        return replace(pair, ratio=stats.Interval(ratio, ratio, ratio), resolution=least)
     try:
         found = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
     except stats.TooFewSamplesError as error:
         return replace(pair, refused=(str(error),))
-    medians = stats.median(a.latency_ns), stats.median(b.latency_ns)
     return replace(
         pair,
         median_a=medians[0] / 1e6,
@@ -255,7 +264,7 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = ()) -> Pair:
         paired=found.paired,
         p_value=found.p_value,
         accuracy=_accuracy(a, b),
-        resolution=resolution(a.device.clock, min(medians)),
+        resolution=least,
     )
 
 

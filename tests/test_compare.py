@@ -272,6 +272,13 @@ def test_too_few_samples_to_tell_trip_it(tmp_path: Path) -> None:
     assert "needs 20 samples" in pair(tmp_path, [few], [few], gate=0.03).reasons[0]
 
 
+def test_a_clock_that_did_not_move_is_refused(tmp_path: Path) -> None:
+    still = make_cell(latency_ns=(0,) * 99)
+    assert pair(tmp_path, [make_cell()], [still], gate=0.03).pairs[0].refused == (
+        "a median of 0: its clock did not move",
+    )
+
+
 def test_a_run_against_itself_is_said_to_be_that(tmp_path: Path) -> None:
     run = make_run(tmp_path, [make_cell()])
     found = compare(run, run, 0.03)

@@ -105,7 +105,9 @@ def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) 
     """Marks the significant steps by the rule of :mod:`harness.compare`; p-values are corrected over all steps of all
     cells that can be compared (Holm)."""
     steps = [
-        (at, i, measured(cells[i - 1][1], cells[i][1])) for at, cells in enumerate(series) for i in range(1, len(cells))
+        (at, i, measured(cells[i - 1][1], cells[i][1], interval=False))
+        for at, cells in enumerate(series)
+        for i in range(1, len(cells))
     ]
     adjusted = iter(stats.holm([pair.p_value for *_, pair in steps if not pair.refused]))
     points = [list(line.points) for line in lines]
