@@ -272,11 +272,14 @@ def test_too_few_samples_to_tell_trip_it(tmp_path: Path) -> None:
     assert "needs 20 samples" in pair(tmp_path, [few], [few], gate=0.03).reasons[0]
 
 
-def test_a_clock_that_did_not_move_is_refused(tmp_path: Path) -> None:
-    still = make_cell(latency_ns=(0,) * 99)
-    assert pair(tmp_path, [make_cell()], [still], gate=0.03).pairs[0].refused == (
-        "a median of 0: its clock did not move",
-    )
+def test_a_cell_whose_clock_did_not_move_is_no_measurement(tmp_path: Path) -> None:
+    """Such a file is damaged, and so trips the gate."""
+    run = make_run(tmp_path, [make_cell()], name="a")
+    other = make_run(tmp_path, [make_cell()], name="b")
+    (file,) = (other / "cells").iterdir()
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**content, "latency_ns": [0] * len(content["latency_ns"])}), encoding="utf-8")
+    assert compare(run, other, 0.03).tripped
 
 
 def test_a_run_against_itself_is_said_to_be_that(tmp_path: Path) -> None:
