@@ -114,6 +114,8 @@ class Dialogue:
             if done and not moved:
                 return
             if self.status is not None:
+                if moved and not self.frame.end.search(self.err):
+                    patience = 0.0  # its stderr is still on the way
                 patience = patience or time.monotonic() + _GRACE_S
                 if time.monotonic() > patience:
                     return
