@@ -55,6 +55,7 @@ def share(source: Path, homes: list[Path]) -> None:
 
     owner = source.stat()
     for home in homes:
+        shutil.rmtree(home / ".cache", ignore_errors=True)  # the doctor has been there
         shutil.copytree(source / ".cache", home / ".cache", copy_function=put, symlinks=True)
         for path in (home / ".cache", *(home / ".cache").rglob("*")):
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
