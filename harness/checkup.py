@@ -25,6 +25,7 @@ from harness.provision.programs import runner_bytes, runner_sha256
 from harness.provision.wheels import Bundle, available, choose, table
 from harness.safetext import clean
 from harness.session import check_space, connecting, usable
+from harness.transport import paramiko_config
 from harness.transport.base import Connection
 
 #: A board that has not answered by then is a finding itself.
@@ -114,6 +115,8 @@ def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
     elif not any(check.severity == "error" for check in way):
         checks = tuple(replace(c, severity="warning") if c.code == "disk-full" else c for c in checks)
     ours = check_compiler(edgetpu.installed()) if "edgetpu" in device.delegates else []
+    if device.host is not None and (lacking := paramiko_config.limits()) is not None:
+        ours = [*ours, Check("ssh-missing", "note", lacking, "sudo apt install openssh-client")]
     reached = Check("reachable", "ok", "reached, and its host key is the expected one")
     return tuple(sorted((*way, *ours, *checks, reached), key=lambda check: SEVERITIES.index(check.severity)))
 

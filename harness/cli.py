@@ -369,7 +369,6 @@ def _os_error(error: OSError) -> int:
 
 
 def _say_error(message: str) -> None:
-
     with contextlib.suppress(OSError):
         print(plain(f"harness: {message}"), file=sys.stderr, flush=True)
 

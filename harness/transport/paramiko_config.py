@@ -16,6 +16,7 @@ from pathlib import Path
 import paramiko
 
 from harness.errors import SshSettingsError
+from harness.transport import openssh
 from harness.transport.hostkeys import KnownKey, KnownKeys
 from harness.transport.openssh import DEFAULT_IDENTITIES, Settings, home
 from harness.transport.target import SshTarget
@@ -126,8 +127,6 @@ def _key(line: str, name: str, file: str, number: str) -> list[KnownKey]:
 
 def limits() -> str | None:
     """What can't be done without OpenSSH, for the doctor; None where it is installed."""
-    from harness.transport import openssh
-
     if openssh.installed():
         return None
     return "no ssh here: Include, Match, jump hosts, certificates and wildcards in known_hosts are not understood"
