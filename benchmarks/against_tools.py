@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import LOCAL, bench, table
-from harness.fsio import sha256_file
+from harness.core.files import sha256_file
 from harness.session import runner_file
 
 BARE = """

@@ -31,7 +31,7 @@ def one(boards: int, cells: int, seconds: float, dead: int, qemu: bool) -> dict[
 
 
 def measure(boards: int, cells: int, seconds: float, dead: int, qemu: bool) -> None:
-    from harness.paths import cache_dir
+    from harness.core.paths import cache_dir
     from tests.test_fleet import run_fleet
 
     with tempfile.TemporaryDirectory() as folder:

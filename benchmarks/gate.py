@@ -29,8 +29,8 @@ from pathlib import Path
 
 from benchmarks.common import BOARD, LOCAL, bench, keep, table
 from harness.compare import Comparison, compare, parse_gate
+from harness.core.stats import wilson
 from harness.records import Cell
-from harness.stats import wilson
 
 #: By clock: share of the slowdown, gate, and how often it must be caught.
 DEFAULTS = {"wall": (0.10, "3%", 0.95), "instructions": (0.03, "1%", 1.0)}

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from benchmarks.common import LOCAL, Quiet, table
 from harness import config, results
 from harness import manifest as manifests
+from harness.core.stats import Ratio, bootstrap_ratio
 from harness.plan import Options
 from harness.report import roles
 from harness.run import Run
-from harness.stats import Ratio, bootstrap_ratio
 
 OURS = "resvgg19-pruned"
 HEAD = ("device", OURS, "rival", "its best", "ratio", "95 % interval", "accuracy", "bytes")

@@ -12,10 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from harness.core.files import sha256_file
 from harness.data import sources
 from harness.data.splits import split
 from harness.export import zeroed
-from harness.fsio import sha256_file
 
 
 def main() -> int:

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
-from harness import boardjson
-from harness.errors import RunnerError
+from harness.core import untrusted as boardjson
+from harness.core.errors import RunnerError
+from harness.core.safetext import plain
 from harness.records import MAX_SAMPLES, Nanoseconds
-from harness.safetext import plain
 
 #: A result file is refused above this: 1e6 samples of ~10 digits, and evidence.
 RESULT_LIMIT = 32 << 20

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from harness import manifest as manifests
 from harness.compress.budget import AS_REGISTERED, Targets
+from harness.core.errors import ArtifactError, MissingExtraError, UsageError
+from harness.core.files import check_folder, write_atomic
 from harness.data import sources, splits
 from harness.data.dataset import Dataset, Split
-from harness.errors import ArtifactError, MissingExtraError, UsageError
 from harness.export import committed
 from harness.export.measures import reference_file
-from harness.fsio import check_folder, write_atomic
 from harness.job import Job, Progress, make
 from harness.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial, Zeroed
 from harness.networks import registry

@@ -12,18 +12,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.config import Device, Fleet
-from harness.doctor.check import SEVERITIES, Check, Severity
+from harness.core.check import SEVERITIES, Check, Severity
+from harness.core.errors import BoardError, HarnessError, ProvisionError
+from harness.core.safetext import clean
 from harness.doctor.edgetpu import check_compiler
 from harness.doctor.examine import examine
 from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
-from harness.errors import BoardError, HarnessError, ProvisionError
 from harness.lease import in_use, owner
 from harness.provision import edgetpu, own
 from harness.provision.probe import Probe, answered, complaint, described
 from harness.provision.programs import runner_bytes, runner_sha256
 from harness.provision.wheels import Bundle, available, choose, table
-from harness.safetext import clean
 from harness.session import check_space, connecting, usable
 from harness.transport import paramiko_config
 from harness.transport.base import Connection

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from harness import __version__
-from harness.errors import EmulatorError, HarnessError, UsageError
-from harness.safetext import plain, print_anything
+from harness.core.errors import EmulatorError, HarnessError, UsageError
+from harness.core.safetext import plain, print_anything
 
 app = typer.Typer(
     add_completion=False,
@@ -94,7 +94,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
-    from harness.signals import Signals
+    from harness.core.signals import Signals
 
     with Signals(leave=os._exit) as signals:
         from harness.commands import run_command

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from harness import config, store
 from harness.closing import again_argv, closing, summary
 from harness.config import Fleet
-from harness.errors import HarnessError, MissingModelError, ReportError, UsageError
-from harness.fsio import check_folder, write_output
+from harness.core.errors import HarnessError, MissingModelError, ReportError, UsageError
+from harness.core.files import check_folder, write_output
+from harness.core.paths import cache_dir
+from harness.core.safetext import plain
+from harness.core.signals import Signals
 from harness.outcome import Outcome
-from harness.paths import cache_dir
 from harness.plan import Options
 from harness.records import Clock
 from harness.run import Run
-from harness.safetext import plain
-from harness.signals import Signals
 
 if TYPE_CHECKING:
     from harness.boards import BoardFamily

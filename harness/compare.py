@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from harness import identity, stats, store
-from harness.errors import UsageError
+from harness import identity, store
+from harness.core import stats
+from harness.core.errors import UsageError
 from harness.records import Cell, Clock, RunInfo
 
 ALPHA = 0.05

@@ -13,11 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 
 from harness import sshnames
 from harness.boards import FAMILIES, BoardFamily
+from harness.core.errors import ConfigError, UsageError
+from harness.core.files import read_text
+from harness.core.paths import expanded
 from harness.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
 from harness.deviceslist import check_shape, explain, nearest
-from harness.errors import ConfigError, UsageError
-from harness.fsio import read_text
-from harness.paths import expanded
 from harness.scalars import text, yes_or_no
 from harness.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.thresholds import Thresholds

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.scalars import NotMeantError, shown
 from harness.thresholds import Thresholds
 from harness.yamlfile import Location, line_of

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import identity, results, stats, store
-from harness.errors import UsageError
+from harness import identity, results, store
+from harness.core import stats
+from harness.core.errors import UsageError
+from harness.core.safetext import clean, csv_field
 from harness.records import Cell, RunInfo
-from harness.safetext import clean, csv_field
 
 FORMATS = ("csv", "parquet", "pytest-benchmark")
 #: Columns that hold lists or objects: as they are in Parquet, left out of CSV (evidence), or joined by ``|``.

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from harness.safetext import clean, for_figure
+from harness.core.safetext import clean, for_figure
 
 _HARDWARE = (
     ("board", "board"), ("emulation", "emulated"), ("clock", "clock"), ("CPU", "cpu"), ("CPU part", "cpu_part"),

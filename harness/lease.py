@@ -16,11 +16,11 @@ import socket
 import threading
 import time
 
-from harness import boardjson
-from harness.errors import BoardError, ConnectionLostError, LeaseError
-from harness.paths import user_name
+from harness.core import untrusted as boardjson
+from harness.core.errors import BoardError, ConnectionLostError, LeaseError
+from harness.core.paths import user_name
+from harness.core.safetext import clean
 from harness.provision.probe import agent_call, complaint
-from harness.safetext import clean
 from harness.transport.base import Connection, Held
 
 #: On top of what a cell may take, in seconds.

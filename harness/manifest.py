@@ -11,9 +11,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.errors import ArtifactError
-from harness.fsio import write_atomic
-from harness.safetext import clean
+from harness.core.errors import ArtifactError
+from harness.core.files import write_atomic
+from harness.core.safetext import clean
 
 Variant = Literal["fp32", "fp16", "dynamic", "int8"]
 Format = Literal["tflite", "onnx"]

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness import manifest as manifests
 from harness.config import Device, Fleet
-from harness.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
-from harness.fsio import sha256_file
+from harness.core.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
+from harness.core.files import sha256_file
 from harness.manifest import Artifact, Manifest
 from harness.networks.registry import NETWORKS
 from harness.records import Reason, RunInfo, cell_id

@@ -9,9 +9,9 @@ import time
 from collections import Counter
 from typing import Any
 
+from harness.core.safetext import plain
 from harness.plan import Job, Plan
 from harness.records import Cell
-from harness.safetext import plain
 
 _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness import store
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from harness.records import Cell
 
 IntArray: TypeAlias = NDArray[np.int64]

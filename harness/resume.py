@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import store
 from harness.config import Device, Fleet
-from harness.errors import BoardError, UsageError
+from harness.core.errors import BoardError, UsageError
 from harness.plan import Job, Plan, for_runtime
 from harness.provision.probe import Probe
 from harness.records import DeviceInfo, RunInfo

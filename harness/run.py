@@ -17,7 +17,7 @@ from harness import __version__, store
 from harness import resume as resuming
 from harness.config import Device, Fleet
 from harness.context import Context
-from harness.errors import (
+from harness.core.errors import (
     BoardError,
     ConnectionLostError,
     HarnessError,
@@ -29,14 +29,14 @@ from harness.errors import (
     TransferError,
     UsageError,
 )  # fmt: skip
-from harness.fsio import write_atomic
+from harness.core.files import write_atomic
+from harness.core.safetext import plain
 from harness.manifest import readable
 from harness.measure import failed, now, reason_of, run_cell, timeout_s
 from harness.outcome import Bad, Outcome, Watcher
 from harness.pace import Pace
 from harness.plan import Job, Options, for_runtime, groups, inventory, make, plain_options, stored_options
 from harness.records import Cell, DeviceInfo, Reason, RunInfo
-from harness.safetext import plain
 from harness.session import Session, measured, open_session
 from harness.testset import TestSet, prepare
 from harness.transport.base import Connection

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.config import Device
+from harness.core.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
+from harness.core.paths import cache_dir
+from harness.core.safetext import clean
 from harness.doctor.edgetpu import check_compiler_log
-from harness.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
 from harness.lease import Lease
 from harness.measure import Prepared
-from harness.paths import cache_dir
 from harness.plan import Job
 from harness.provision import edgetpu, own, wheels
 from harness.provision.probe import Probe, probe, send, send_s, stored
 from harness.provision.programs import runner_file, runner_sha256
 from harness.provision.wheels import Platform
 from harness.records import Reason
-from harness.safetext import clean
 from harness.testset import TestSet
 from harness.transport import place
 from harness.transport.base import Connection

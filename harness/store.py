@@ -2,7 +2,7 @@
 
 Nothing here computes: a cell is written whole or not at all, and read back exactly as it was written. What is read is
 not trusted (it may have come from a board, or from another machine): files have a size limit, newer schemas are
-refused, and every problem is a :class:`~harness.errors.StoreError` that names the file.
+refused, and every problem is a :class:`~harness.core.errors.StoreError` that names the file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from harness.errors import LockTakenError, StoreError
-from harness.fsio import take_lock, write_atomic
+from harness.core.errors import LockTakenError, StoreError
+from harness.core.files import take_lock, write_atomic
 from harness.manifest import Manifest
 from harness.records import SCHEMA, Cell, RunInfo
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.core.errors import UsageError
+from harness.core.files import sha256_bytes, write_atomic
+from harness.core.paths import cache_dir
 from harness.data import sources, splits
-from harness.errors import UsageError
-from harness.fsio import sha256_bytes, write_atomic
 from harness.manifest import SplitRecord
-from harness.paths import cache_dir
 from harness.records import SplitInfo
 
 

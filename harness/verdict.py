@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from harness import interference, steady
 from harness.answers import RunnerResult
 from harness.context import Context
+from harness.core.safetext import plain
 from harness.doctor.jetson import parse_nvpmodel
 from harness.doctor.pi import parse_throttled
 from harness.plan import Job
 from harness.records import Reason, RuntimeInfo, Status
-from harness.safetext import plain
 from harness.thresholds import Thresholds
 
 #: A trend must be as sure as this before its size is looked at: cells are many, and each is tested.

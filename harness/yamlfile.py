@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 #: A path into the document, as pydantic writes it: ("devices", 0, "name").
 Location = tuple[str | int, ...]

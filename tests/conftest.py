@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import cache_dir
+from harness.core.paths import cache_dir
 from tests.sshd_fixtures import SSHD, Sshd
 
 REPOSITORY = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.answers import RESULT_LIMIT, RunnerFailure, RunnerResult, parse_answer
-from harness.errors import RunnerError
+from harness.core.errors import RunnerError
 
 
 def good() -> dict[str, Any]:

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from harness import build, cli, manifest
 from harness.compress.budget import Targets
+from harness.core.errors import MissingExtraError, UsageError
 from harness.data import sources, splits
-from harness.errors import MissingExtraError, UsageError
 from harness.export import committed
 from harness.manifest import Artifact, CrossCheck, Manifest, SplitRecord, TensorSpec, Trial
 from harness.networks import registry

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError
 from harness.data.ckplus import check, detect, load_ckplus, load_with_findings, render, to_json
 from harness.data.ckplus_labels import PUBLISHED_981, PUBLISHED_SEQUENCES
 from harness.data.dataset import CLASSES
 from harness.data.faults import SHOWN, Fault, Findings, printable
-from harness.errors import DataError
 from tests import ckplus_writer as made
 
 

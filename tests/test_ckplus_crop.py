@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError, MissingExtraError
 from harness.data.ckplus import load_with_findings
 from harness.data.facecrop import Box, centre_box, cut, make_cropper
-from harness.errors import DataError, MissingExtraError
 from tests import ckplus_writer as made
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.errors import DataError
 from harness.data import ckplus_csv, ckplus_labels
 from harness.data.ckplus import check, load_with_findings
 from harness.data.dataset import CLASSES
 from harness.data.faults import Findings
-from harness.errors import DataError
 from tests import ckplus_writer as made
 
 FACE = made.picture(5)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.core.errors import DataError
 from harness.data.ckplus import check, load_with_findings
 from harness.data.ckplus_files import MAX_DEPTH, walk
 from harness.data.ckplus_png import MAX_IMAGE_BYTES
 from harness.data.faults import FaultLog, Findings
-from harness.errors import DataError
 from tests import ckplus_writer as made
 
 

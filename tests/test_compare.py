@@ -14,7 +14,7 @@ import pytest
 
 from harness import store
 from harness.compare import Comparison, compare, parse_gate, resolution, to_json
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.records import Cell
 from tests.cell_factory import LABELS, device, make_cell, make_run, matrix
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ im
 from harness.compress import depth, distil, importance, pipeline, plan, surgery  # noqa: E402
 from harness.compress.budget import AS_REGISTERED, check_method  # noqa: E402
 from harness.compress.graph import Channels, trace  # noqa: E402
-from harness.errors import BuildError, UsageError  # noqa: E402
+from harness.core.errors import BuildError, UsageError  # noqa: E402
 from harness.networks import registry, resvgg19  # noqa: E402
 from harness.networks.macs import count_macs  # noqa: E402
 

@@ -18,8 +18,8 @@ pytestmark = [
 
 from harness.compress import importance, pipeline  # noqa: E402
 from harness.compress.budget import AS_REGISTERED, Budget, Targets  # noqa: E402
+from harness.core.errors import BuildError, UsageError  # noqa: E402
 from harness.data.splits import split  # noqa: E402
-from harness.errors import BuildError, UsageError  # noqa: E402
 from harness.networks import registry  # noqa: E402
 from harness.networks.macs import count_macs  # noqa: E402
 from harness.train import loop  # noqa: E402

@@ -13,7 +13,7 @@ keras = pytest.importorskip("keras")
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 from harness.compress import depth  # noqa: E402
-from harness.errors import BuildError  # noqa: E402
+from harness.core.errors import BuildError  # noqa: E402
 from harness.networks import registry, resvgg19  # noqa: E402
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config import load, parse
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 ONE = "devices:\n  - name: pi4\n    board: raspberry-pi-4\n    {}\n"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import Device, load, parse
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 
 #: how pydantic and PyYAML talk
 _JARGON = re.compile(

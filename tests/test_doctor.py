@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.boards import FAMILIES
+from harness.core.check import Thresholds
 from harness.doctor import edgetpu, jetson, linux, pi
-from harness.doctor.check import Thresholds
 from harness.doctor.examine import examine, render
 from harness.doctor.probe import MARK, MAX_ANSWER_BYTES, PROBE, sections
 from tests.test_doctor_recorded import codes

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.core.check import Check
 from harness.doctor import edgetpu, jetson, linux, pi
-from harness.doctor.check import Check
 
 
 def codes(checks: list[Check]) -> list[tuple[str, str]]:

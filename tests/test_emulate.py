@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 import harness.emulate
-from harness import paths
 from harness.boards import FAMILIES
+from harness.core import paths
+from harness.core.errors import EmulatorError, EmulatorMissingError
 from harness.emulate import disk, image, machine, standing, store, tools
 from harness.emulate.guard import fill, tail
-from harness.errors import EmulatorError, EmulatorMissingError
 from tests.emulate_fixtures import environment
 
 needs_e2fsprogs = pytest.mark.skipif(tools.find("mke2fs") is None, reason="needs e2fsprogs")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.errors import EmulatorError
 from harness.emulate import cpio, image, imagecheck, recipe, rootfs, tools
 from harness.emulate.prune import prune
-from harness.errors import EmulatorError
 from tests.emulate_fixtures import REPOSITORY
 
 

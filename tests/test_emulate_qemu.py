@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from harness.boards import FAMILIES
+from harness.core.errors import EmulatorError
+from harness.core.paths import cache_dir
 from harness.emulate import Board, boot, down, ensure_image, list_boards, requirements, ssh_argv, up
-from harness.errors import EmulatorError
-from harness.paths import cache_dir
 from tests.emulate_fixtures import environment, gone, running, ssh
 
 pytestmark = [

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.files import sha256_file
 from harness.emulate import disk, recipe, tools
 from harness.emulate.seed import seed
 from harness.emulate.store import open_store, there
-from harness.fsio import sha256_file
 
 pytestmark = pytest.mark.skipif(tools.find("mke2fs") is None, reason="no e2fsprogs here")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness import manifest
+from harness.core.files import sha256_file
 from harness.data import sources
 from harness.data.splits import split
-from harness.fsio import sha256_file
 from harness.manifest import Artifact
 
 MODELS = Path(__file__).parents[1] / "models"

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from harness import results
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.exporting import export
 from tests.cell_factory import device, make_cell, make_run
 

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from harness import run, session, store
-from harness.errors import StoreError
-from harness.fsio import sha256_file
+from harness.core.errors import StoreError
+from harness.core.files import sha256_file
 from tests.board_fixtures import Farm, execute, measured, running, work
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import LockTakenError, StoreError
-from harness.fsio import locked, sha256_bytes, sha256_file, take_lock, write_atomic, write_output
+from harness.core.errors import LockTakenError, StoreError
+from harness.core.files import locked, sha256_bytes, sha256_file, take_lock, write_atomic, write_output
 from tests import otherfs
 
 
@@ -84,7 +84,7 @@ def test_a_name_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
 _WRITE = """
 import sys
 from pathlib import Path
-from harness.fsio import write_atomic
+from harness.core.files import write_atomic
 
 write_atomic(Path(sys.argv[1]) / "f", "x")
 """
@@ -110,8 +110,8 @@ def test_a_disk_that_fails_in_the_sync_of_a_folder_is_one(tmp_path: Path) -> Non
 _LOCK = """
 import sys
 from pathlib import Path
-from harness.errors import LockTakenError
-from harness.fsio import take_lock
+from harness.core.errors import LockTakenError
+from harness.core.files import take_lock
 
 path = Path(sys.argv[1])
 lock = take_lock(path)
@@ -253,7 +253,9 @@ def test_a_folder_and_a_socket_are_errors_and_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 @pytest.mark.parametrize("through", ["pipe", "file"])
 def test_what_is_open_already_is_written_to(tmp_path: Path, name: str, through: str) -> None:
-    code = f"from pathlib import Path; from harness.fsio import write_output; write_output(Path({name!r}), 'row\\n')"
+    code = (
+        f"from pathlib import Path; from harness.core.files import write_output; write_output(Path({name!r}), 'row\\n')"
+    )
     if through == "pipe":
         done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
         assert done.stdout == b"row\n"

@@ -18,7 +18,7 @@ from harness import config, store
 from harness import manifest as manifests
 from harness.answers import RunnerFailure, RunnerResult, parse_answer
 from harness.context import Context
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.measure import Prepared, run_cell
 from harness.plan import Job, Options, inventory, make
 from harness.records import Cell

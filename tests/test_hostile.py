@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import cache_dir
+from harness.core.paths import cache_dir
 from harness.progress import PlainWatcher
 from harness.records import Cell
 from harness.report import render

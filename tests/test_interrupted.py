@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from harness import store
-from harness.signals import Signals
+from harness.core.signals import Signals
 from tests.board_fixtures import NET, Farm, descendants
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment, gone

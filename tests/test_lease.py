@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConnectionLostError, LeaseError
+from harness.core.errors import ConnectionLostError, LeaseError
 from harness.lease import Lease
 from harness.transport.base import Connection
 from harness.transport.local import LocalConnection

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.networks import registry
 
 #: trainable parameters at 1000 classes, 224x224x3, from the papers or their authors' code

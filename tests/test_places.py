@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import paths
-from harness.errors import UsageError
-from harness.fsio import check_folder
+from harness.core import paths
+from harness.core.errors import UsageError
+from harness.core.files import check_folder
 from tests.cell_factory import device, make_cell, make_run
 from tests.conftest import MODELS, REPOSITORY
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness import manifest as manifests
 from harness.config import parse
-from harness.errors import ArtifactError, UsageError
+from harness.core.errors import ArtifactError, UsageError
 from harness.plan import HEAVY_MACS, Options, Plan, Shipped, inventory, make
 from harness.records import Reason
 from tests.conftest import MODELS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ProvisionError, TransferError
-from harness.fsio import sha256_bytes
+from harness.core.errors import ProvisionError, TransferError
+from harness.core.files import sha256_bytes
 from harness.provision import wheels
 from harness.provision.probe import probe, send, stored
 from harness.provision.wheels import Bundle, Platform, Wheel, available, choose, fetch, platform_of, table

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.fsio import sha256_file
+from harness.core.files import sha256_file
 from harness.provision import edgetpu, own, wheels
 from harness.session import runner_file
 from tests import board_fakes as fakes

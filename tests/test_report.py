@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.compare import compare
-from harness.errors import ReportError, UsageError
+from harness.core.errors import ReportError, UsageError
 from harness.records import Cell, Reason
 from harness.report import render, render_comparison, render_history
 from harness.report.data import gather

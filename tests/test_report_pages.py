@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.compare import compare
-from harness.errors import ReportError
+from harness.core.errors import ReportError
 from harness.report import history, render, render_comparison, render_history
 from tests.cell_factory import device, make_cell, make_run
 from tests.test_report import HERE, digests, few, rows

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness import results, store
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from tests.cell_factory import LABELS, device, make_cell, make_run
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -10,7 +10,7 @@ import pytest
 
 from harness import store
 from harness.config import Fleet
-from harness.errors import StoreError, UsageError
+from harness.core.errors import StoreError, UsageError
 from harness.plan import Options
 from harness.run import Run
 from tests.board_fixtures import NET, Farm, Told, execute, fleet, work

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness import config, resume
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.records import RunInfo
 
 LISTED = "devices:\n  - {name: here, board: generic, local: true, threads: [1, 2]}\n"

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness import config, run, store
-from harness.errors import ConfigError, StoreError, TransportError, UsageError
+from harness.core.errors import ConfigError, StoreError, TransportError, UsageError
 from harness.measure import run_cell
 from harness.plan import groups
 from harness.records import Cell, Reason

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.fsio import sha256_file
+from harness.core.files import sha256_file
 from harness.session import runner_file
 from tests.conftest import MODELS, REPOSITORY
 from tests.test_run_loopback import NET

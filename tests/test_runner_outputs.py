@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.fsio import sha256_file
+from harness.core.files import sha256_file
 from harness.session import runner_file
 from tests import model_outputs
 

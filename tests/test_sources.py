@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.errors import DataError, UsageError
 from harness.data import sources
-from harness.errors import DataError, UsageError
 from tests.ckplus_writer import write_tree
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.errors import DataError, UsageError
 from harness.data.dataset import Dataset
 from harness.data.splits import quotas, split
 from harness.data.synthetic import generate
-from harness.errors import DataError, UsageError
 
 
 def small_dataset(people: int = 24, each: int = 4) -> Dataset:

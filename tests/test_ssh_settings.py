@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import AuthenticationError, HostKeyError, SshSettingsError, UnreachableError
+from harness.core.errors import AuthenticationError, HostKeyError, SshSettingsError, UnreachableError
 from harness.transport import hops, hostkeys, identities, openssh, paramiko_config
 from harness.transport.hostkeys import KnownKeys, check, known_keys
 from harness.transport.openssh import Settings

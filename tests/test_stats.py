@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import stats
+from harness.core import stats
 
 FLOORS = {90.0: 64, 95.0: 130, 97.0: 219, 99.0: 662}
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import store
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from harness.records import RunInfo
 from tests import otherfs
 from tests.cell_factory import device, make_cell, make_manifest, make_run
@@ -233,7 +233,7 @@ _CLAIM = """
 import sys
 from pathlib import Path
 from harness import store
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from tests.cell_factory import make_cell
 
 run = Path(sys.argv[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import parse
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from harness.thresholds import DEFAULTS, Thresholds
 
 MEASURING = Path(__file__).parents[1] / "docs/measuring.md"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import BuildError, UsageError
+from harness.core.errors import BuildError, UsageError
 from harness.train.augment import augment
 from harness.train.recipe import LARGE_MACS, Recipe, recipe_for
 from tests.test_splits import small_dataset

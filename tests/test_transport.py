@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import (
+from harness.core.errors import (
     AuthenticationError,
     ConnectionLostError,
     HostKeyError,
@@ -21,7 +21,7 @@ from harness.errors import (
     TransportError,
     UnreachableError,
 )
-from harness.fsio import sha256_file
+from harness.core.files import sha256_file
 from harness.transport.base import Completed, Connection
 from harness.transport.local import LocalConnection
 from harness.transport.ssh import SshConnection

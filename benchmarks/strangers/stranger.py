@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from benchmarks.strangers.servers import Server, make_key
-from harness.paths import cache_dir
+from harness.core.paths import cache_dir
 
 REPOSITORY = Path(__file__).parents[2]
 #: What the machine itself needs to reach a package index; all else of the environment stays behind.

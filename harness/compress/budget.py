@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.networks.macs import count_macs
 from harness.networks.registry import Pruning
 

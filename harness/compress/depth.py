@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from harness.compress.graph import in_order, inputs_of, readers_of
-from harness.errors import BuildError
+from harness.core.errors import BuildError
 
 #: layers that belong to the convolution they follow
 _FOLLOW = {"BatchNormalization", "ReLU", "Activation", "LeakyReLU", "Dropout", "SpatialDropout2D"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import BuildError
+from harness.core.errors import BuildError
 
 _PASS = {
     "Activation", "AveragePooling2D", "BatchNormalization", "Dropout", "GlobalAveragePooling2D", "GlobalMaxPooling2D",

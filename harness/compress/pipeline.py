@@ -14,9 +14,9 @@ import numpy as np
 from harness.compress import depth, distil, importance, plan, surgery
 from harness.compress.budget import FINER, Budget, Measure
 from harness.compress.graph import Channels, trace
+from harness.core.errors import BuildError, UsageError
+from harness.core.files import write_atomic
 from harness.data.dataset import Dataset, Split
-from harness.errors import BuildError, UsageError
-from harness.fsio import write_atomic
 from harness.manifest import Step
 from harness.networks.macs import count_macs
 from harness.train import loop, stored

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from harness.compress.graph import Channels
-from harness.errors import BuildError
+from harness.core.errors import BuildError
 
 
 def remove(model: Any, channels: Channels, gone: Collection[int]) -> Any:

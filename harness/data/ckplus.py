@@ -12,6 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from harness.core.errors import DataError
+from harness.core.paths import expanded
 from harness.data import ckplus_labels as names
 from harness.data.ckplus_csv import read_csv
 from harness.data.ckplus_folders import read_folders
@@ -20,8 +22,6 @@ from harness.data.ckplus_tree import IMAGE_FOLDERS, LABEL_FOLDERS, Mode, read_tr
 from harness.data.dataset import CLASSES, Dataset
 from harness.data.facecrop import SIDE, CropChoice, make_cropper
 from harness.data.faults import Fault, FaultLog, Findings, in_order, printable, render, to_json
-from harness.errors import DataError
-from harness.paths import expanded
 
 __all__ = ["Findings", "Form", "Mode", "check", "detect", "load_ckplus", "load_with_findings", "render", "to_json"]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.core.errors import DataError
 from harness.data.faults import FaultLog
-from harness.errors import DataError
 
 MAX_TEXT_BYTES = 4096
 #: CK+ has about 33,000 files and folders with its landmarks; more means that the wrong folder was named.

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from harness.core.files import sha256_bytes
 from harness.data.dataset import CLASSES
 from harness.data.faults import FaultLog
-from harness.fsio import sha256_bytes
 
 #: Above this part of images with two labels at once, no label of the copy is believed.
 MAX_CONTRADICTED = 0.05

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.errors import DataError, MissingExtraError
+from harness.core.errors import DataError, MissingExtraError
 
 Grey = npt.NDArray[np.uint8]
 CropChoice = Literal["auto", "opencv", "centre"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
+from harness.core.errors import DataError, UsageError
+from harness.core.paths import expanded
 from harness.data import synthetic
 from harness.data.dataset import Dataset
-from harness.errors import DataError, UsageError
-from harness.paths import expanded
 
 if TYPE_CHECKING:
     from harness.data.ckplus import Findings, Mode

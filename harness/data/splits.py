@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from harness.core.errors import DataError, UsageError
 from harness.data.dataset import Dataset, Split
 from harness.data.stream import Stream
-from harness.errors import DataError, UsageError
 
 SCHEMES = ("random", "subject")
 #: one image in ten is held out (99 of CK+'s 981, the paper's 98.99 % is 98/99), rounded up

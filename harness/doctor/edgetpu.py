@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.doctor.check import Check
-from harness.safetext import clean
+from harness.core.check import Check
+from harness.core.safetext import clean
 
 #: USB ids of a Coral USB Accelerator: before its first use after power-up, and after (coral.ai, "Get started").
 USB_FRESH = "1a6e:089a"

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 
 from harness.boards import FAMILIES, BoardFamily
+from harness.core.check import DEFAULTS, SEVERITIES, Check, Thresholds
+from harness.core.safetext import clean
 from harness.doctor import edgetpu, jetson, linux, pi
-from harness.doctor.check import DEFAULTS, SEVERITIES, Check, Thresholds
 from harness.doctor.probe import sections
 from harness.provision import own
 from harness.provision.probe import Probe
-from harness.safetext import clean
 
 #: What only says that no wheel of ours fits.
 _WHEELS = ("runtime-missing", "numpy-missing", "glibc-missing")

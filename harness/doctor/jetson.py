@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.doctor.check import Check
-from harness.safetext import clean
+from harness.core.check import Check
+from harness.core.safetext import clean
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.doctor.check import DEFAULTS, Check, Thresholds
-from harness.errors import ProvisionError
+from harness.core.check import DEFAULTS, Check, Thresholds
+from harness.core.errors import ProvisionError
+from harness.core.safetext import clean
 from harness.provision.wheels import available, choose, platform_of
-from harness.safetext import clean
 
 PYTHON_OLDEST = (3, 6)
 PYTHON_NEW = (3, 9)

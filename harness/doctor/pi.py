@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.doctor.check import Check
-from harness.safetext import clean
+from harness.core.check import Check
+from harness.core.safetext import clean
 
 _POWER = "use the official power supply (5.1 V 3 A for a Pi 4, 5 V 5 A for a Pi 5) and a short cable"
 _COOL = "let it cool down and fit a heat sink or a fan"

@@ -21,13 +21,13 @@ import paramiko
 
 import harness
 from harness.boards import BoardFamily
+from harness.core.errors import EmulatorError
+from harness.core.paths import cache_dir
 from harness.emulate import machine, recipe, store, tools
 from harness.emulate.guard import OFF_SECONDS, tail
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in
 from harness.emulate.seed import seed
-from harness.errors import EmulatorError
-from harness.paths import cache_dir
 from harness.records import Clock
 
 Progress = Callable[[str], None]

@@ -6,8 +6,8 @@ import errno
 import os
 from pathlib import Path
 
+from harness.core.errors import EmulatorError
 from harness.emulate import recipe, tools
-from harness.errors import EmulatorError
 
 #: Size the board sees, in MiB; the file is sparse.
 STORE_MIB = 2048

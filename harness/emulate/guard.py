@@ -26,8 +26,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.core.errors import HarnessError
 from harness.emulate.store import Store, open_store
-from harness.errors import HarnessError
 
 _PR_SET_PDEATHSIG = 1
 #: The serial log never grows beyond this; then its newer half is kept.

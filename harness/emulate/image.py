@@ -17,12 +17,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from harness.core.errors import EmulatorError
+from harness.core.files import sync_folder
+from harness.core.paths import cache_dir
 from harness.emulate import cpio, recipe, rootfs, tools
 from harness.emulate.imagecheck import marks, read_facts
 from harness.emulate.prune import mark_used, prune
-from harness.errors import EmulatorError
-from harness.fsio import sync_folder
-from harness.paths import cache_dir
 
 Progress = Callable[[str], None]
 

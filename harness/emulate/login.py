@@ -7,7 +7,7 @@ from pathlib import Path
 
 import paramiko
 
-from harness.errors import EmulatorError
+from harness.core.errors import EmulatorError
 
 
 def log_in(link: socket.socket, user: str, identity_file: Path, host_key: str, timeout_s: float) -> None:

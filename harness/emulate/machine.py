@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from harness.boards import FAMILIES, BoardFamily
+from harness.core.errors import EmulatorError
 from harness.emulate import recipe
 from harness.emulate.guard import PORT, STORE, escaped
 from harness.emulate.image import Image
-from harness.errors import EmulatorError
 from harness.records import Clock
 
 #: All board families here have four cores.

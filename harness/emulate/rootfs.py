@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote
 
+from harness.core.errors import EmulatorError
 from harness.emulate import recipe, tools
-from harness.errors import EmulatorError
 
 #: Debian's merged /usr: packages still ship /bin/x, a running system has it as /usr/bin/x.
 _MERGED = ("bin", "sbin", "lib")

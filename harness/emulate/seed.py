@@ -19,10 +19,10 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness.core.errors import EmulatorError
+from harness.core.paths import cache_dir
 from harness.emulate import disk, recipe
 from harness.emulate.image import locked
-from harness.errors import EmulatorError
-from harness.paths import cache_dir
 
 #: Changes when the same files would make another disk.
 FORMAT = "1"

@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.boards import BoardFamily
+from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError
+from harness.core.files import write_atomic
+from harness.core.paths import cache_dir
 from harness.emulate.board import launch
 from harness.emulate.guard import OFF_SECONDS
 from harness.emulate.image import ensure_image, locked
-from harness.errors import EmulatorError, EmulatorMissingError, HarnessError
-from harness.fsio import write_atomic
-from harness.paths import cache_dir
 from harness.records import Clock
 
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.errors import EmulatorError
 from harness.emulate import disk, tools
-from harness.errors import EmulatorError
 
 
 @dataclass(frozen=True)

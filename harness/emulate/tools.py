@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from harness.errors import EmulatorError, EmulatorMissingError
+from harness.core.errors import EmulatorError, EmulatorMissingError
 
 #: program -> the Debian/Ubuntu package that has it
 PROGRAMS = {

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.compress.budget import Budget, Measure
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.export import tflite, timing
 
 Images = npt.NDArray[np.uint8]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import BuildError
+from harness.core.errors import BuildError
 from harness.manifest import Variant
 
 QUANTISATION: dict[str, str] = {

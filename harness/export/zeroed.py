@@ -9,10 +9,10 @@ from pathlib import Path
 
 from harness import manifest as manifests
 from harness.compress.magnitude import zeroed
+from harness.core.errors import ArtifactError
+from harness.core.files import sha256_file
 from harness.data.dataset import Dataset, Split
-from harness.errors import ArtifactError
 from harness.export import runtimes, timing
-from harness.fsio import sha256_file
 from harness.manifest import Manifest, Zeroed
 
 SHARES = (0.5, 0.7, 0.8, 0.9)

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 
 @dataclass(frozen=True)

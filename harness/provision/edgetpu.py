@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.fsio import sha256_bytes, sha256_file, write_atomic
-from harness.paths import cache_dir
+from harness.core.files import sha256_bytes, sha256_file, write_atomic
+from harness.core.paths import cache_dir
 
 COMPILER = "edgetpu_compiler"
 #: The compiler gives up by itself after 180 s for each part of a network.

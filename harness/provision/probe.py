@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness import boardjson
-from harness.errors import ProvisionError, TransferError
-from harness.fsio import sha256_file
+from harness.core import untrusted as boardjson
+from harness.core.errors import ProvisionError, TransferError
+from harness.core.files import sha256_file
+from harness.core.safetext import clean, plain
 from harness.provision.wheels import Platform, platform_of
-from harness.safetext import clean, plain
 from harness.transport import place
 from harness.transport.base import Connection
 

@@ -6,8 +6,8 @@ import functools
 from importlib import resources
 from pathlib import Path
 
-from harness.fsio import sha256_bytes, write_atomic
-from harness.paths import cache_dir
+from harness.core.files import sha256_bytes, write_atomic
+from harness.core.paths import cache_dir
 
 
 @functools.cache

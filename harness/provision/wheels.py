@@ -15,9 +15,9 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from harness.errors import ProvisionError
-from harness.fsio import sha256_file
-from harness.paths import cache_dir
+from harness.core.errors import ProvisionError
+from harness.core.files import sha256_file
+from harness.core.paths import cache_dir
 
 
 @dataclass(frozen=True)

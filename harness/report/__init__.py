@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.compare import Comparison
-from harness.errors import ReportError, StoreError, UsageError
-from harness.fsio import write_output
+from harness.core.errors import ReportError, StoreError, UsageError
+from harness.core.files import write_output
 from harness.manifest import Manifest
 from harness.report import comparing, history, page, tables
 from harness.report.data import ReportData, gather

@@ -11,13 +11,13 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-from harness import stats
+from harness.core import stats
+from harness.core.safetext import clean
 from harness.manifest import CrossCheck, Manifest
 from harness.report.data import ReportData
 from harness.report.provenance import precise
 from harness.report.seeds import Scheme, over_seeds, share
 from harness.report.table import Table, Value
-from harness.safetext import clean
 
 PLAIN, RESIDUAL = "vgg19", "resvgg19"
 SCHEMES: tuple[tuple[Scheme, str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))

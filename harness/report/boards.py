@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import stats
+from harness.core import stats
+from harness.core.safetext import clean
 from harness.report.data import ReportData
 from harness.report.evidence import State, states
 from harness.report.summary import Agreement, Best, artifacts
 from harness.report.table import Table, Value, whole
-from harness.safetext import clean
 
 #: Cells a board's evidence is summed up from; with more, evenly spread ones.
 MOST_EVIDENCE = 50

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness import stats
+from harness.core import stats
 from harness.manifest import Manifest
 from harness.report.accuracy import lost
 from harness.report.data import ReportData

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from harness import identity, results, stats, store
-from harness.errors import ReportError
+from harness import identity, results, store
+from harness.core import stats
+from harness.core.errors import ReportError
+from harness.core.safetext import clean
 from harness.manifest import Manifest
 from harness.records import RunInfo
 from harness.report import kept
 from harness.report.roles import role
-from harness.safetext import clean
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from harness.core.safetext import script_json
 from harness.report.data import ReportData, records
 from harness.report.table import Value, number
-from harness.safetext import script_json
 
 
 @dataclass(frozen=True)

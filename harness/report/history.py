@@ -9,14 +9,15 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness import identity, stats, store
+from harness import identity, store
 from harness.compare import measured
+from harness.core import stats
+from harness.core.safetext import clean, for_figure, slug
 from harness.records import Cell
 from harness.report.data import clock_of
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
 from harness.report.table import Table
-from harness.safetext import clean, for_figure, slug
 
 #: Names at the right of a figure; the rest are grey lines, and in the table.
 _MOST_NAMED = 12

@@ -25,8 +25,8 @@ import pandas as pd
 from pydantic_core import from_json
 
 from harness import __version__, records, results, store
-from harness.errors import StoreError
-from harness.fsio import write_atomic
+from harness.core.errors import StoreError
+from harness.core.files import write_atomic
 
 NAME = ".cells.npz"
 #: Below this, reading the cells themselves takes no time worth a file.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.core.safetext import clean
 from harness.manifest import Artifact, CrossCheck, Manifest
 from harness.report.data import ReportData
 from harness.report.table import Table, Value
-from harness.safetext import clean
 
 
 def used(data: ReportData) -> list[Manifest]:

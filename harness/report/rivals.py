@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness import stats
+from harness.core import stats
 from harness.report.data import Clock, ReportData
 from harness.report.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
 from harness.report.table import Table, Value, brief, number

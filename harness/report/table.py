@@ -8,7 +8,7 @@ import io
 import math
 from dataclasses import dataclass
 
-from harness.safetext import clean, csv_field, markdown
+from harness.core.safetext import clean, csv_field, markdown
 
 #: Longer texts are cut in tables; a cell has several reasons of up to 4096 characters.
 LONGEST = 20_000

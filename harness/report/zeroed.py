@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.core.safetext import clean
 from harness.manifest import Manifest, Zeroed
 from harness.report.data import ReportData
 from harness.report.table import Table, brief
-from harness.safetext import clean
 
 TITLE = "Zeroing weights instead of removing channels"
 #: Medians of one file differ by as much from one time to the next on a machine that does other things too.

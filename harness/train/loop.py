@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from harness.core.files import sha256_bytes, write_atomic
 from harness.data.dataset import Dataset, Split
-from harness.fsio import sha256_bytes, write_atomic
 from harness.networks.macs import count_macs
 from harness.train import stored
 from harness.train.augment import augment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 PROFILES = ("quick", "full")
 #: networks above this many multiply-accumulates learn in fewer passes: they fit 800 images sooner and cost most

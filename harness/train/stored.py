@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from harness.errors import BuildError
-from harness.fsio import sync_folder
+from harness.core.errors import BuildError
+from harness.core.files import sync_folder
 
 T = TypeVar("T")
 #: Half-written files of killed processes go after this; another build may be writing a younger one.

@@ -24,7 +24,7 @@ from typing import IO
 
 import paramiko
 
-from harness.safetext import plain
+from harness.core.safetext import plain
 from harness.transport import openssh, sockets
 from harness.transport.hostkeys import Answer, fingerprint
 from harness.transport.identities import certified_key

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.errors import RemoteCommandError
-from harness.safetext import plain
+from harness.core.errors import RemoteCommandError
+from harness.core.safetext import plain
 
 #: More stderr than this is cut (the end is kept): a board can't fill the controller's memory.
 STDERR_KEEP = 64 << 10

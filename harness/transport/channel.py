@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 import paramiko
 
-from harness.errors import (
+from harness.core.errors import (
     ConnectionLostError,
     LoginShellError,
     OutputLimitError,
     RemoteCommandError,
     RemoteTimeoutError,
 )
-from harness.safetext import clean, plain
+from harness.core.safetext import clean, plain
 from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, Completed, Stdin
 from harness.transport.local import chunks
 from harness.transport.shell import Frame

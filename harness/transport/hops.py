@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from harness.errors import (
+from harness.core.errors import (
     AuthenticationError,
     HostKeyError,
     SshSettingsError,
     TransportError,
     UnreachableError,
 )
-from harness.safetext import clean
+from harness.core.safetext import clean
 from harness.transport.target import SshTarget
 
 #: An outer ssh says this when the ssh that should have brought it to its host ended.

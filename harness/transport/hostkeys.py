@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HostKeyError
+from harness.core.errors import HostKeyError
 from harness.transport import openssh
 from harness.transport.openssh import Settings
 from harness.transport.target import SshTarget

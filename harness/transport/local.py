@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
+from harness.core.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
 from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held, Stdin
 from harness.transport.shell import FOLDER, SETTINGS, UNSET
 

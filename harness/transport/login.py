@@ -13,7 +13,7 @@ import fabric
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
-from harness.errors import AuthenticationError, TransportError, UnreachableError
+from harness.core.errors import AuthenticationError, TransportError, UnreachableError
 from harness.transport import asked, hostkeys, identities, openssh, paramiko_config, ways
 from harness.transport.hostkeys import KnownKeys
 from harness.transport.identities import Identities

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.errors import SshSettingsError
-from harness.safetext import plain
+from harness.core.errors import SshSettingsError
+from harness.core.safetext import plain
 from harness.transport.target import SshTarget
 
 #: Programs of OpenSSH that only read files are done in milliseconds; Match exec runs the user's own programs.

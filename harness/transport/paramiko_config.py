@@ -15,7 +15,7 @@ from pathlib import Path
 
 import paramiko
 
-from harness.errors import SshSettingsError
+from harness.core.errors import SshSettingsError
 from harness.transport import openssh
 from harness.transport.hostkeys import KnownKey, KnownKeys
 from harness.transport.openssh import DEFAULT_IDENTITIES, Settings, home

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.errors import PlaceError
-from harness.safetext import clean
+from harness.core.errors import PlaceError
+from harness.core.safetext import clean
 
 #: In the home folder, unless devices.yaml names another with ``dir``.
 DEFAULT = "~/.cache/harness"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import paramiko
 
-from harness.errors import ConnectionLostError, LoginShellError, TransportError, UnreachableError
+from harness.core.errors import ConnectionLostError, LoginShellError, TransportError, UnreachableError
 from harness.transport import place
 from harness.transport.base import STDOUT_LIMIT, Completed, Held, Stdin
 from harness.transport.channel import Dialogue, ShellEndedError

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from harness.errors import SshSettingsError, TransportError, UnreachableError
+from harness.core.errors import SshSettingsError, TransportError, UnreachableError
 from harness.transport import openssh, sockets
 from harness.transport.hops import INNER_ENDED, explained
 from harness.transport.openssh import Settings

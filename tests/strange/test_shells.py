@@ -12,8 +12,8 @@ import yaml
 
 from harness import config
 from harness.checkup import check_device
-from harness.errors import HarnessError, LoginShellError
-from harness.fsio import sha256_bytes
+from harness.core.errors import HarnessError, LoginShellError
+from harness.core.files import sha256_bytes
 from harness.lease import Lease
 from harness.provision.probe import probe, send, stored
 from harness.session import open_session

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from harness.core.safetext import clean, for_figure, slug
 from harness.report.data import ReportData
 from harness.report.figures.canvas import Drawing, heading, new
 from harness.report.figures.rows import ROW, label_rows, shown
 from harness.report.summary import artifacts, winners
-from harness.safetext import clean, for_figure, slug
 
 #: Light to dark, in one hue, with text readable on both ends.
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f2f7fb", "#0072B2"])

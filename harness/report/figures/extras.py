@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from harness.core.safetext import slug
 from harness.report.data import ReportData
 from harness.report.figures.canvas import MUTED, Drawing, kind_style
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
 from harness.report.table import brief
-from harness.safetext import slug
 
 
 def memory(data: ReportData) -> list[Drawing]:

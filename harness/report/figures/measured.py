@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from harness.core.safetext import for_figure, slug
 from harness.report.data import Clock, ReportData
 from harness.report.figures.canvas import (
     INK,
@@ -23,7 +24,6 @@ from harness.report.figures.canvas import (
 from harness.report.figures.rows import per_board
 from harness.report.roles import FULL, parent
 from harness.report.table import brief
-from harness.safetext import for_figure, slug
 
 #: From what least was taken from to what most was.
 _PRECISION = ("fp32", "fp16", "dynamic", "int8")

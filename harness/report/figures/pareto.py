@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from harness.core.safetext import for_figure, slug
 from harness.report.data import Clock, ReportData
 from harness.report.figures.canvas import (
     INK,
@@ -24,7 +25,6 @@ from harness.report.figures.canvas import (
 from harness.report.figures.rows import per_board
 from harness.report.roles import COMPRESSED
 from harness.report.table import brief
-from harness.safetext import for_figure, slug
 
 
 def frontier(cells: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.errors import ConfigError, LockTakenError, StoreError, UsageError
+from harness.core.errors import ConfigError, LockTakenError, StoreError, UsageError
 
 _CHUNK = 1 << 20
 #: Some programs take a while before they print a device list.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr, ndtri
 
-from harness.errors import ReportError
+from harness.core.errors import ReportError
 
 Samples: TypeAlias = Sequence[float] | Sequence[int] | NDArray[np.int64] | NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 
 def cache_dir() -> Path:
