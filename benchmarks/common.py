@@ -14,10 +14,10 @@ from pathlib import Path
 import yaml
 
 from harness import config, measure, store
-from harness.answers import RunnerResult, parse_answer
 from harness.context import Context
 from harness.plan import Job, Options, Plan, inventory, make
-from harness.records import Cell, RunInfo
+from harness.records.answer import RunnerResult, parse_answer
+from harness.records.cell import Cell, RunInfo
 from harness.run import PASSING, Run
 from harness.session import Session, open_session
 from harness.testset import TestSet, prepare

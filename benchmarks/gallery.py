@@ -12,8 +12,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from harness.manifest import Manifest
-from harness.records import Cell
+from harness.records.cell import Cell
+from harness.records.manifest import Manifest
 from harness.report import PLOTS, render
 from tests.cell_factory import make_cell, make_manifest, make_run, matrix
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from benchmarks.common import BOARD, LOCAL, bench, keep, table
 from harness.compare import Comparison, compare, parse_gate
 from harness.core.stats import wilson
-from harness.records import Cell
+from harness.records.cell import Cell
 
 #: By clock: share of the slowdown, gate, and how often it must be caught.
 DEFAULTS = {"wall": (0.10, "3%", 0.95), "instructions": (0.03, "1%", 1.0)}

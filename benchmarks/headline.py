@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from benchmarks.common import LOCAL, Quiet, table
 from harness import config, results
-from harness import manifest as manifests
 from harness.core.stats import Ratio, bootstrap_ratio
 from harness.plan import Options
+from harness.records import manifest as manifests
 from harness.report import roles
 from harness.run import Run
 

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import manifest as manifests
 from harness.compress.budget import AS_REGISTERED, Targets
 from harness.core.errors import ArtifactError, MissingExtraError, UsageError
 from harness.core.files import check_folder, write_atomic
@@ -21,9 +20,10 @@ from harness.data.dataset import Dataset, Split
 from harness.export import committed
 from harness.export.measures import reference_file
 from harness.job import Job, Progress, make
-from harness.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial, Zeroed
 from harness.networks import registry
 from harness.networks.registry import Network
+from harness.records import manifest as manifests
+from harness.records.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial, Zeroed
 from harness.train.recipe import PROFILES
 
 #: numpy and TensorFlow take 32 bits

@@ -22,7 +22,7 @@ from harness.core.safetext import plain
 from harness.core.signals import Signals
 from harness.outcome import Outcome
 from harness.plan import Options
-from harness.records import Clock
+from harness.records.cell import Clock
 from harness.run import Run
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.answers import RunnerResult
+from harness.records.answer import RunnerResult
 
 State = Mapping[str, str]
 #: INA3221 rails and hwmon labels that are the whole board (L4T guide 32.7, "Power Monitor"; Orin: VDD_IN).

@@ -19,7 +19,7 @@ from harness import identity, results, store
 from harness.core import stats
 from harness.core.errors import UsageError
 from harness.core.safetext import clean, csv_field
-from harness.records import Cell, RunInfo
+from harness.records.cell import Cell, RunInfo
 
 FORMATS = ("csv", "parquet", "pytest-benchmark")
 #: Columns that hold lists or objects: as they are in Parquet, left out of CSV (evidence), or joined by ``|``.

@@ -1,6 +1,6 @@
 """What disturbed a measurement, worked out from a board's states: other programs, memory, frequency.
 
-Pure: states in (:class:`harness.answers.Evidence`), numbers out; None where a board did not tell.
+Pure: states in (:class:`harness.records.answer.Evidence`), numbers out; None where a board did not tell.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.answers import Evidence
+from harness.records.answer import Evidence
 
 #: Fields of the "cpu" line of /proc/stat (proc(5)), in ticks: work, and what is none. Guest time is in user already.
 _WORK = (0, 1, 2, 5, 6)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from harness.compress.budget import AS_REGISTERED, Targets
 from harness.data.dataset import Dataset, Split
-from harness.manifest import Step
 from harness.networks import registry
 from harness.networks.registry import Network
+from harness.records.manifest import Step
 
 if TYPE_CHECKING:
     from harness.train.loop import Outcome

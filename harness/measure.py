@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness import __version__, verdict
-from harness.answers import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
 from harness.context import Context
 from harness.core.errors import HarnessError, RunnerError
 from harness.core.safetext import plain
 from harness.energy import energy
 from harness.plan import Job
-from harness.records import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
+from harness.records.answer import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
+from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
 from harness.testset import TestSet
 from harness.transport.base import Connection
 from harness.verdict import judge

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.plan import Job, Plan
-from harness.records import Cell, Reason
+from harness.records.cell import Cell, Reason
 
 
 class Watcher(Protocol):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness import manifest as manifests
 from harness.config import Device, Fleet
 from harness.core.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
 from harness.core.files import sha256_file
-from harness.manifest import Artifact, Manifest
 from harness.networks.registry import NETWORKS
-from harness.records import Reason, RunInfo, cell_id
+from harness.records import manifest as manifests
+from harness.records.cell import Reason, RunInfo, cell_id
+from harness.records.manifest import Artifact, Manifest
 from harness.transport.login import settings_of
 from harness.transport.target import ssh_target
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.core.safetext import plain
 from harness.plan import Job, Plan
-from harness.records import Cell
+from harness.records.cell import Cell
 
 _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 

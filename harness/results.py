@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from harness import store
 from harness.core.errors import StoreError
-from harness.records import Cell
+from harness.records.cell import Cell
 
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]

@@ -11,7 +11,7 @@ from harness.config import Device, Fleet
 from harness.core.errors import BoardError, UsageError
 from harness.plan import Job, Plan, for_runtime
 from harness.provision.probe import Probe
-from harness.records import DeviceInfo, RunInfo
+from harness.records.cell import DeviceInfo, RunInfo
 
 #: Keys of a device that decide only how it is reached. They may change while a run waits to be finished: a board gets
 #: another address. Whether it is the same board is looked at when it answers.

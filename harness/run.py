@@ -31,12 +31,12 @@ from harness.core.errors import (
 )  # fmt: skip
 from harness.core.files import write_atomic
 from harness.core.safetext import plain
-from harness.manifest import readable
 from harness.measure import failed, now, reason_of, run_cell, timeout_s
 from harness.outcome import Bad, Outcome, Watcher
 from harness.pace import Pace
 from harness.plan import Job, Options, for_runtime, groups, inventory, make, plain_options, stored_options
-from harness.records import Cell, DeviceInfo, Reason, RunInfo
+from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
+from harness.records.manifest import readable
 from harness.session import Session, measured, open_session
 from harness.testset import TestSet, prepare
 from harness.transport.base import Connection

@@ -21,7 +21,7 @@ from harness.provision import edgetpu, own, wheels
 from harness.provision.probe import Probe, probe, send, send_s, stored
 from harness.provision.programs import runner_file, runner_sha256
 from harness.provision.wheels import Platform
-from harness.records import Reason
+from harness.records.cell import Reason
 from harness.testset import TestSet
 from harness.transport import place
 from harness.transport.base import Connection

@@ -22,8 +22,8 @@ from pydantic_core import from_json
 
 from harness.core.errors import LockTakenError, StoreError
 from harness.core.files import take_lock, write_atomic
-from harness.manifest import Manifest
-from harness.records import SCHEMA, Cell, RunInfo
+from harness.records.cell import SCHEMA, Cell, RunInfo
+from harness.records.manifest import Manifest
 
 #: A million samples, warm-ups and predictions with their commas fit; anything above is not one of our cells.
 MAX_CELL_BYTES = 64 << 20

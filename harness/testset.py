@@ -13,8 +13,8 @@ from harness.core.errors import UsageError
 from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
 from harness.data import sources, splits
-from harness.manifest import SplitRecord
-from harness.records import SplitInfo
+from harness.records.cell import SplitInfo
+from harness.records.manifest import SplitRecord
 
 
 @dataclass(frozen=True)

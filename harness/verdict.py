@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness import interference, steady
-from harness.answers import RunnerResult
 from harness.context import Context
 from harness.core.safetext import plain
 from harness.doctor.jetson import parse_nvpmodel
 from harness.doctor.pi import parse_throttled
 from harness.plan import Job
-from harness.records import Reason, RuntimeInfo, Status
+from harness.records.answer import RunnerResult
+from harness.records.cell import Reason, RuntimeInfo, Status
 from harness.thresholds import Thresholds
 
 #: A trend must be as sure as this before its size is looked at: cells are many, and each is tested.

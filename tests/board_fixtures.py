@@ -22,7 +22,7 @@ from pathlib import Path
 from harness import config
 from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan
-from harness.records import Cell
+from harness.records.cell import Cell
 from harness.run import Run
 from tests.conftest import MODELS
 from tests.sshd_fixtures import LENIENT, SSHD, free_port, make_key

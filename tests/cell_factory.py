@@ -9,7 +9,8 @@ from typing import Any
 
 from harness import store
 from harness.boards import FAMILIES
-from harness.manifest import (
+from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RunInfo, RuntimeInfo, SplitInfo, cell_id
+from harness.records.manifest import (
     Agreement,
     Artifact,
     CrossCheck,
@@ -20,7 +21,6 @@ from harness.manifest import (
     Trial,
     Zeroed,
 )
-from harness.records import Cell, DeviceInfo, ModelInfo, Reason, RunInfo, RuntimeInfo, SplitInfo, cell_id
 
 CLASSES = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 LABELS = tuple(i % 7 for i in range(99))

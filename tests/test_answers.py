@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.answers import RESULT_LIMIT, RunnerFailure, RunnerResult, parse_answer
 from harness.core.errors import RunnerError
+from harness.records.answer import RESULT_LIMIT, RunnerFailure, RunnerResult, parse_answer
 
 
 def good() -> dict[str, Any]:

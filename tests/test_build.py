@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from harness import build, cli, manifest
+from harness import build, cli
 from harness.compress.budget import Targets
 from harness.core.errors import MissingExtraError, UsageError
 from harness.data import sources, splits
 from harness.export import committed
-from harness.manifest import Artifact, CrossCheck, Manifest, SplitRecord, TensorSpec, Trial
 from harness.networks import registry
+from harness.records import manifest
+from harness.records.manifest import Artifact, CrossCheck, Manifest, SplitRecord, TensorSpec, Trial
 from harness.train.recipe import Recipe
 from tests.test_splits import small_dataset
 

@@ -13,7 +13,7 @@ import yaml
 
 from harness.closing import again_argv, bad_lines, closing, summary
 from harness.outcome import Bad, Outcome
-from harness.records import Reason
+from harness.records.cell import Reason
 from tests.board_fixtures import NET, Farm
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment

@@ -15,7 +15,7 @@ import pytest
 from harness import store
 from harness.compare import Comparison, compare, parse_gate, resolution, to_json
 from harness.core.errors import UsageError
-from harness.records import Cell
+from harness.records.cell import Cell
 from tests.cell_factory import LABELS, device, make_cell, make_run, matrix
 
 HERE = device("here", "generic", emulated=False)

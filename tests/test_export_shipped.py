@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import manifest
 from harness.core.files import sha256_file
 from harness.data import sources
 from harness.data.splits import split
-from harness.manifest import Artifact
+from harness.records import manifest
+from harness.records.manifest import Artifact
 
 MODELS = Path(__file__).parents[1] / "models"
 FILES = [

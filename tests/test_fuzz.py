@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import config, store
-from harness import manifest as manifests
-from harness.answers import RunnerFailure, RunnerResult, parse_answer
 from harness.context import Context
 from harness.core.errors import HarnessError
 from harness.measure import Prepared, run_cell
 from harness.plan import Job, Options, inventory, make
-from harness.records import Cell
+from harness.records import manifest as manifests
+from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
+from harness.records.cell import Cell
 from harness.testset import TestSet, prepare
 from harness.transport.base import Completed
 from tests.cell_factory import make_cell

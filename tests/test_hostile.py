@@ -15,7 +15,7 @@ import pytest
 
 from harness.core.paths import cache_dir
 from harness.progress import PlainWatcher
-from harness.records import Cell
+from harness.records.cell import Cell
 from harness.report import render
 from tests.board_fixtures import Farm, Told, measured, work
 

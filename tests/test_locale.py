@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import records
+from harness.records import cell as records
 from tests import ckplus_writer as made
 from tests.cell_factory import device, make_cell, make_run
 

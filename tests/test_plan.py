@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import manifest as manifests
 from harness.config import parse
 from harness.core.errors import ArtifactError, UsageError
 from harness.plan import HEAVY_MACS, Options, Plan, Shipped, inventory, make
-from harness.records import Reason
+from harness.records import manifest as manifests
+from harness.records.cell import Reason
 from tests.conftest import MODELS
 
 NET = "mobilenet-v3-small"

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.config import parse
 from harness.plan import Job, Plan, Shipped
 from harness.progress import LiveWatcher, PlainWatcher, eta_s, figure
-from harness.records import Reason
+from harness.records.cell import Reason
 from tests.cell_factory import device, make_cell
 from tests.test_verdict import ARTIFACT, MANIFEST
 

@@ -15,7 +15,7 @@ import pytest
 
 from harness.compare import compare
 from harness.core.errors import ReportError, UsageError
-from harness.records import Cell, Reason
+from harness.records.cell import Cell, Reason
 from harness.report import render, render_comparison, render_history
 from harness.report.data import gather
 from harness.report.summary import find

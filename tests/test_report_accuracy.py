@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from harness.core import stats
-from harness.manifest import CrossCheck, Manifest, Trial
+from harness.records.manifest import CrossCheck, Manifest, Trial
 from harness.report import render
 from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure, for_page, lost
 from harness.report.data import ReportData, gather

@@ -13,7 +13,7 @@ import pytest
 
 from harness import identity
 from harness.exporting import export
-from harness.records import Cell, DeviceInfo
+from harness.records.cell import Cell, DeviceInfo
 from harness.report import MOST_BOARDS, render
 from harness.report.data import ReportData, gather
 from harness.report.rivals import against

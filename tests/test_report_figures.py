@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from harness.compare import compare
-from harness.records import Cell
+from harness.records.cell import Cell
 from harness.report import comparing, history
 from harness.report.data import ReportData, gather
 from harness.report.figures import PLOTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from harness.manifest import Manifest
+from harness.records.manifest import Manifest
 from harness.report import render
 from harness.report.data import gather
 from harness.report.provenance import artifacts_table

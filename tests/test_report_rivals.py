@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from harness.manifest import Manifest
-from harness.records import Cell, DeviceInfo
+from harness.records.cell import Cell, DeviceInfo
+from harness.records.manifest import Manifest
 from harness.report import render
 from harness.report.data import ReportData, gather
 from harness.report.figures import PLOTS

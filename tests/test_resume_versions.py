@@ -9,7 +9,7 @@ import pytest
 
 from harness import config, resume
 from harness.core.errors import UsageError
-from harness.records import RunInfo
+from harness.records.cell import RunInfo
 
 LISTED = "devices:\n  - {name: here, board: generic, local: true, threads: [1, 2]}\n"
 

@@ -14,7 +14,7 @@ from harness import config, store
 from harness.lease import Lease
 from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan
-from harness.records import Cell
+from harness.records.cell import Cell
 from harness.run import Run
 from harness.transport.ssh import SshConnection
 from tests.conftest import MODELS

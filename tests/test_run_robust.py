@@ -14,7 +14,7 @@ from harness import config, run, store
 from harness.core.errors import ConfigError, StoreError, TransportError, UsageError
 from harness.measure import run_cell
 from harness.plan import groups
-from harness.records import Cell, Reason
+from harness.records.cell import Cell, Reason
 from harness.transport.ssh import SshConnection
 from tests.board_fixtures import NET, Farm, descendants, execute, measured, running, work
 from tests.conftest import MODELS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.answers import RunnerResult
 from harness.core.errors import RunnerError
+from harness.records.answer import RunnerResult
 from tests.sshd_fixtures import Sshd
 from tests.test_answers import good, parse
 from tests.test_run_loopback import OLD_PYTHONS, execute, fleet

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from harness import store
 from harness.core.errors import StoreError
-from harness.records import RunInfo
+from harness.records.cell import RunInfo
 from tests import otherfs
 from tests.cell_factory import device, make_cell, make_manifest, make_run
 

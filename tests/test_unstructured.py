@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
-from harness import manifest  # noqa: E402
 from harness.compress.magnitude import weights, zeroed  # noqa: E402
 from harness.core.errors import ArtifactError  # noqa: E402
 from harness.data import sources  # noqa: E402
 from harness.data.splits import split  # noqa: E402
 from harness.export import zeroed as rows  # noqa: E402
+from harness.records import manifest  # noqa: E402
 from tests.conftest import MODELS  # noqa: E402
 
 

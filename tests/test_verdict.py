@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.answers import RunnerResult
 from harness.config import parse
 from harness.context import Context
-from harness.manifest import Artifact, Manifest, SplitRecord, TensorSpec
 from harness.plan import Job, Shipped
-from harness.records import RuntimeInfo
+from harness.records.answer import RunnerResult
+from harness.records.cell import RuntimeInfo
+from harness.records.manifest import Artifact, Manifest, SplitRecord, TensorSpec
 from harness.verdict import judge, least_differing
 from tests.test_answers import good
 

@@ -18,7 +18,7 @@ import yaml
 from harness import config, measure
 from harness.context import Context
 from harness.plan import Options, inventory, make
-from harness.records import Cell
+from harness.records.cell import Cell
 from harness.session import Session, open_session
 from harness.testset import prepare
 from tests.board_fakes import patched

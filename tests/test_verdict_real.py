@@ -17,7 +17,7 @@ import yaml
 from harness import config
 from harness import run as runs
 from harness.plan import Options
-from harness.records import Cell
+from harness.records.cell import Cell
 from tests import board_fakes as fakes
 from tests import model_outputs
 from tests.conftest import MODELS

@@ -17,8 +17,8 @@ from harness.compress.graph import Channels, trace
 from harness.core.errors import BuildError, UsageError
 from harness.core.files import write_atomic
 from harness.data.dataset import Dataset, Split
-from harness.manifest import Step
 from harness.networks.macs import count_macs
+from harness.records.manifest import Step
 from harness.train import loop, stored
 from harness.train.recipe import PROFILES, Recipe
 

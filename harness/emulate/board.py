@@ -28,7 +28,7 @@ from harness.emulate.guard import OFF_SECONDS, tail
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in
 from harness.emulate.seed import seed
-from harness.records import Clock
+from harness.records.cell import Clock
 
 Progress = Callable[[str], None]
 

@@ -9,7 +9,7 @@ from harness.core.errors import EmulatorError
 from harness.emulate import recipe
 from harness.emulate.guard import PORT, STORE, escaped
 from harness.emulate.image import Image
-from harness.records import Clock
+from harness.records.cell import Clock
 
 #: All board families here have four cores.
 _CORES = 4

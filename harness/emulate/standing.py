@@ -22,7 +22,7 @@ from harness.core.paths import cache_dir
 from harness.emulate.board import launch
 from harness.emulate.guard import OFF_SECONDS
 from harness.emulate.image import ensure_image, locked
-from harness.records import Clock
+from harness.records.cell import Clock
 
 
 @dataclass(frozen=True)

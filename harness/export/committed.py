@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import manifest as manifests
 from harness.networks import registry
+from harness.records import manifest as manifests
 
 #: files of networks below this size are committed beside every int8.tflite (models/.gitignore is written from it)
 COMMIT_BELOW = 2_000_000

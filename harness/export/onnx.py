@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from harness.core.errors import BuildError
 from harness.export.tflite import quiet
-from harness.manifest import Variant
+from harness.records.manifest import Variant
 
 OPSET, IR = 13, 7
 #: int8 activations cover this share of what training images caused, in per cent

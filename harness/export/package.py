@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from harness.core.files import sha256_bytes, write_atomic
 from harness.export import bias, onnx, runtimes, tflite
-from harness.manifest import VARIANTS, Agreement, Artifact, Format, Variant
+from harness.records.manifest import VARIANTS, Agreement, Artifact, Format, Variant
 
 #: an int8 file that gives fp32's answer for a smaller share of training and validation images gets its biases corrected
 ALIKE = 0.995

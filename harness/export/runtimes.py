@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.core.errors import BuildError
-from harness.manifest import TensorSpec
+from harness.records.manifest import TensorSpec
 
 Images = npt.NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.core.errors import BuildError
-from harness.manifest import Variant
+from harness.records.manifest import Variant
 
 QUANTISATION: dict[str, str] = {
     "fp32": "none",

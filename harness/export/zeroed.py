@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness import manifest as manifests
 from harness.compress.magnitude import zeroed
 from harness.core.errors import ArtifactError
 from harness.core.files import sha256_file
 from harness.data.dataset import Dataset, Split
 from harness.export import runtimes, timing
-from harness.manifest import Manifest, Zeroed
+from harness.records import manifest as manifests
+from harness.records.manifest import Manifest, Zeroed
 
 SHARES = (0.5, 0.7, 0.8, 0.9)
 #: the network whose way to its pruned form the report compares with this

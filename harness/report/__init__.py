@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.compare import Comparison
 from harness.core.errors import ReportError, StoreError, UsageError
 from harness.core.files import write_output
-from harness.manifest import Manifest
+from harness.records.manifest import Manifest
 from harness.report import comparing, history, page, tables
 from harness.report.data import ReportData, gather
 from harness.report.figures import PLOTS

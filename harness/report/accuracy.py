@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.core import stats
 from harness.core.safetext import clean
-from harness.manifest import CrossCheck, Manifest
+from harness.records.manifest import CrossCheck, Manifest
 from harness.report.data import ReportData
 from harness.report.provenance import precise
 from harness.report.seeds import Scheme, over_seeds, share

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from harness.core import stats
-from harness.manifest import Manifest
+from harness.records.manifest import Manifest
 from harness.report.accuracy import lost
 from harness.report.data import ReportData
 from harness.report.provenance import cross, precise

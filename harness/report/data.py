@@ -16,8 +16,8 @@ from harness import identity, results, store
 from harness.core import stats
 from harness.core.errors import ReportError
 from harness.core.safetext import clean
-from harness.manifest import Manifest
-from harness.records import RunInfo
+from harness.records.cell import RunInfo
+from harness.records.manifest import Manifest
 from harness.report import kept
 from harness.report.roles import role
 

@@ -13,7 +13,7 @@ from harness import identity, store
 from harness.compare import measured
 from harness.core import stats
 from harness.core.safetext import clean, for_figure, slug
-from harness.records import Cell
+from harness.records.cell import Cell
 from harness.report.data import clock_of
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW

@@ -24,9 +24,10 @@ import numpy as np
 import pandas as pd
 from pydantic_core import from_json
 
-from harness import __version__, records, results, store
+from harness import __version__, results, store
 from harness.core.errors import StoreError
 from harness.core.files import write_atomic
+from harness.records import cell as records
 
 NAME = ".cells.npz"
 #: Below this, reading the cells themselves takes no time worth a file.

@@ -6,7 +6,7 @@ never counted where the paper speaks of popular networks.
 
 from __future__ import annotations
 
-from harness.manifest import Manifest
+from harness.records.manifest import Manifest
 
 FULL, PRUNED, PLAIN = "resvgg19", "resvgg19-pruned", "vgg19"
 #: A pruned form is named after its parent; its manifest says so too, by a step of that kind.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.manifest import CrossCheck, Manifest, Trial
+from harness.records.manifest import CrossCheck, Manifest, Trial
 
 Scheme = Literal["random", "subject"]
 

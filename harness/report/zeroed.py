@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.core.safetext import clean
-from harness.manifest import Manifest, Zeroed
+from harness.records.manifest import Manifest, Zeroed
 from harness.report.data import ReportData
 from harness.report.table import Table, brief
 

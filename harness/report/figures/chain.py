@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.core.safetext import for_figure, slug
-from harness.manifest import Manifest, Step
+from harness.records.manifest import Manifest, Step
 from harness.report.data import ReportData
 from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, accuracy_axis, heading, log_axis, new
 from harness.report.figures.measured import measured

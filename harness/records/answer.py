@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from harness.core import untrusted as boardjson
 from harness.core.errors import RunnerError
 from harness.core.safetext import plain
-from harness.records import MAX_SAMPLES, Nanoseconds
+from harness.records.cell import MAX_SAMPLES, Nanoseconds
 
 #: A result file is refused above this: 1e6 samples of ~10 digits, and evidence.
 RESULT_LIMIT = 32 << 20
