@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from harness import config, measure, store
+from harness import measure, store
+from harness.config import devices as config
 from harness.context import Context
 from harness.plan import Job, Options, Plan, inventory, make
 from harness.records.answer import RunnerResult, parse_answer

@@ -26,7 +26,8 @@ import yaml
 from numpy.typing import NDArray
 
 from benchmarks.common import LOCAL, Quiet, table
-from harness import config, results
+from harness import results
+from harness.config import devices as config
 from harness.core.stats import Ratio, bootstrap_ratio
 from harness.plan import Options
 from harness.records import manifest as manifests

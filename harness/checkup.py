@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from harness.config import Device, Fleet
+from harness.config.devices import Device, Fleet
 from harness.core.check import SEVERITIES, Check, Severity
 from harness.core.errors import BoardError, HarnessError, ProvisionError
 from harness.core.safetext import clean

@@ -12,9 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import config, store
+from harness import store
 from harness.closing import again_argv, closing, summary
-from harness.config import Fleet
+from harness.config import devices as config
+from harness.config.devices import Fleet
 from harness.core.errors import HarnessError, MissingModelError, ReportError, UsageError
 from harness.core.files import check_folder, write_output
 from harness.core.paths import cache_dir

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.config import Device
+from harness.config.devices import Device
 from harness.provision.probe import Probe
 
 

@@ -19,7 +19,7 @@ _FIELDS = 8
 
 @dataclass(frozen=True)
 class Interference:
-    """Shares of the timed passes, 0 to 1; see :class:`harness.thresholds.Thresholds` for what each is.
+    """Shares of the timed passes, 0 to 1; see :class:`harness.config.thresholds.Thresholds` for what each is.
 
     ``switches_per_s``: how often the runner was made to give its processor away. ``elapsed_s``: the passes' length.
     """

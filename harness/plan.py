@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.config import Device, Fleet
+from harness.config.devices import Device, Fleet
 from harness.core.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
 from harness.core.files import sha256_file
 from harness.networks.registry import NETWORKS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import store
-from harness.config import Device, Fleet
+from harness.config.devices import Device, Fleet
 from harness.core.errors import BoardError, UsageError
 from harness.plan import Job, Plan, for_runtime
 from harness.provision.probe import Probe

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import __version__, store
 from harness import resume as resuming
-from harness.config import Device, Fleet
+from harness.config.devices import Device, Fleet
 from harness.context import Context
 from harness.core.errors import (
     BoardError,

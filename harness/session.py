@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from harness.config import Device
+from harness.config.devices import Device
 from harness.core.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
 from harness.core.paths import cache_dir
 from harness.core.safetext import clean

@@ -1,6 +1,6 @@
 """Is a measurement to be believed? VALID, INVALID with coded reasons, or FAILED.
 
-The limits are in :mod:`harness.thresholds`; ``docs/measuring.md`` has the table of reasons.
+The limits are in :mod:`harness.config.thresholds`; ``docs/measuring.md`` has the table of reasons.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness import interference, steady
+from harness.config.thresholds import Thresholds
 from harness.context import Context
 from harness.core.safetext import plain
 from harness.doctor.jetson import parse_nvpmodel
@@ -15,7 +16,6 @@ from harness.doctor.pi import parse_throttled
 from harness.plan import Job
 from harness.records.answer import RunnerResult
 from harness.records.cell import Reason, RuntimeInfo, Status
-from harness.thresholds import Thresholds
 
 #: A trend must be as sure as this before its size is looked at: cells are many, and each is tested.
 TREND_P = 0.001

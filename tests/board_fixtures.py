@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import config
+from harness.config import devices as config
 from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan
 from harness.records.cell import Cell

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import config, session
+from harness import session
+from harness.config import devices as config
 from tests.board_fixtures import Farm
 from tests.sshd_fixtures import SSHD
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import checkup, config
+from harness import checkup
 from harness.checkup import Findings, check_fleet, render
+from harness.config import devices as config
 from tests.sshd_fixtures import Sshd, free_port
 
 

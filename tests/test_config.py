@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config import load, parse
+from harness.config.devices import load, parse
 from harness.core.errors import ConfigError
 
 ONE = "devices:\n  - name: pi4\n    board: raspberry-pi-4\n    {}\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Device, load, parse
+from harness.config.devices import Device, load, parse
 from harness.core.errors import ConfigError
 
 #: how pydantic and PyYAML talk

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import config, store
+from harness import store
+from harness.config import devices as config
 from harness.context import Context
 from harness.core.errors import HarnessError
 from harness.measure import Prepared, run_cell

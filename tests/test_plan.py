@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import parse
+from harness.config.devices import parse
 from harness.core.errors import ArtifactError, UsageError
 from harness.plan import HEAVY_MACS, Options, Plan, Shipped, inventory, make
 from harness.records import manifest as manifests

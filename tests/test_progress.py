@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.config import parse
+from harness.config.devices import parse
 from harness.plan import Job, Plan, Shipped
 from harness.progress import LiveWatcher, PlainWatcher, eta_s, figure
 from harness.records.cell import Reason

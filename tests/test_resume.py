@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from harness.config import Fleet
+from harness.config.devices import Fleet
 from harness.core.errors import StoreError, UsageError
 from harness.plan import Options
 from harness.run import Run

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness import config, resume
+from harness import resume
+from harness.config import devices as config
 from harness.core.errors import UsageError
 from harness.records.cell import RunInfo
 

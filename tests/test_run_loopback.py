@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import config, store
+from harness import store
+from harness.config import devices as config
 from harness.lease import Lease
 from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import config, run, store
+from harness import run, store
+from harness.config import devices as config
 from harness.core.errors import ConfigError, StoreError, TransportError, UsageError
 from harness.measure import run_cell
 from harness.plan import groups

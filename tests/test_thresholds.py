@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import parse
+from harness.config.devices import parse
+from harness.config.thresholds import DEFAULTS, Thresholds
 from harness.core.errors import ConfigError
-from harness.thresholds import DEFAULTS, Thresholds
 
 MEASURING = Path(__file__).parents[1] / "docs/measuring.md"
 DEVICE = "devices: [{name: a, board: generic, local: true, thresholds: {%s}}]"

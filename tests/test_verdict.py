@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.config import parse
+from harness.config.devices import parse
 from harness.context import Context
 from harness.plan import Job, Shipped
 from harness.records.answer import RunnerResult

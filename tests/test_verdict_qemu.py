@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import config, measure
+from harness import measure
+from harness.config import devices as config
 from harness.context import Context
 from harness.plan import Options, inventory, make
 from harness.records.cell import Cell

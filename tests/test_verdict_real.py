@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
-from harness import config
 from harness import run as runs
+from harness.config import devices as config
 from harness.plan import Options
 from harness.records.cell import Cell
 from tests import board_fakes as fakes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.config import Device
+    from harness.config.devices import Device
 
 #: A board that acknowledges nothing for this long is gone. Its kernel answers, not its programs: no cell is disturbed.
 SILENCE_S = 20

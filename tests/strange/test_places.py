@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import checkup, cli, config
+from harness import checkup, cli
 from harness.checkup import check_device, check_fleet
-from harness.config import Device
+from harness.config import devices as config
+from harness.config.devices import Device
 from harness.lease import Lease
 from harness.session import open_session
 from harness.transport import place

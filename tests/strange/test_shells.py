@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import config
 from harness.checkup import check_device
+from harness.config import devices as config
 from harness.core.errors import HarnessError, LoginShellError
 from harness.core.files import sha256_bytes
 from harness.lease import Lease

@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from harness.config.scalars import NotMeantError, shown
+from harness.config.thresholds import Thresholds
+from harness.config.yamlfile import Location, line_of
 from harness.core.errors import ConfigError
-from harness.scalars import NotMeantError, shown
-from harness.thresholds import Thresholds
-from harness.yamlfile import Location, line_of
 
 _EXAMPLE = "- {name: pi4, board: raspberry-pi-4, host: pi4.local}"
 _TOP = ("defaults", "devices")

@@ -11,18 +11,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from harness import sshnames
 from harness.boards import FAMILIES, BoardFamily
+from harness.config import sshnames
+from harness.config.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
+from harness.config.deviceslist import check_shape, explain, nearest
+from harness.config.scalars import text, yes_or_no
+from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
+from harness.config.thresholds import Thresholds
+from harness.config.yamlfile import MAX_BYTES, Location, line_of
+from harness.config.yamlfile import load as load_yaml
 from harness.core.errors import ConfigError, UsageError
 from harness.core.files import read_text
 from harness.core.paths import expanded
-from harness.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
-from harness.deviceslist import check_shape, explain, nearest
-from harness.scalars import text, yes_or_no
-from harness.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
-from harness.thresholds import Thresholds
-from harness.yamlfile import MAX_BYTES, Location, line_of
-from harness.yamlfile import load as load_yaml
 
 RuntimeName = Literal["litert", "tflite", "onnxruntime"]
 DelegateName = Literal["cpu", "edgetpu", "cuda", "tensorrt"]

@@ -2,7 +2,7 @@
 
 Every scalar stays the text that was written. YAML 1.1 reads ``02222`` as 1170, ``22:22`` as 1342, ``no`` as false and
 ``2024-01-01`` as a date, where YAML 1.2 does not: what a text means is decided by the key it belongs to
-(:mod:`harness.scalars`), not by how it looks.
+(:mod:`harness.config.scalars`), not by how it looks.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from harness.scalars import NotMeantError, shown, text
+from harness.config.scalars import NotMeantError, shown, text
 
 #: A whole host name by DNS; a label of it has 63 at most.
 MAX_HOST = 253
