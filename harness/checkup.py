@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from harness.boards.coral import check_compiler
 from harness.config.devices import Device, Fleet
 from harness.core.check import SEVERITIES, Check, Severity
 from harness.core.errors import BoardError, HarnessError, ProvisionError
 from harness.core.safetext import clean
-from harness.doctor.edgetpu import check_compiler
 from harness.doctor.examine import examine
 from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE

@@ -27,7 +27,7 @@ from harness.records.cell import Clock
 from harness.run import Run
 
 if TYPE_CHECKING:
-    from harness.boards import BoardFamily
+    from harness.boards.registry import BoardFamily
     from harness.compare import Comparison
 
 
@@ -261,7 +261,7 @@ def export_command(run_name: str, fmt: str, out: Path | None, results: Path) -> 
 
 def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) -> None:
     """``harness emulate up``: names from devices.yaml, or families; all emulated devices when none is named."""
-    from harness.boards import FAMILIES
+    from harness.boards.registry import FAMILIES
     from harness.emulate import up
 
     check_places()

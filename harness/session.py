@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from harness.boards.coral import check_compiler_log
 from harness.config.devices import Device
 from harness.core.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
 from harness.core.paths import cache_dir
 from harness.core.safetext import clean
-from harness.doctor.edgetpu import check_compiler_log
 from harness.lease import Lease
 from harness.measure import Prepared
 from harness.plan import Job

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness import interference, steady
+from harness.boards.jetson import parse_nvpmodel
+from harness.boards.raspberry_pi import parse_throttled
 from harness.config.thresholds import Thresholds
 from harness.context import Context
 from harness.core.safetext import plain
-from harness.doctor.jetson import parse_nvpmodel
-from harness.doctor.pi import parse_throttled
 from harness.plan import Job
 from harness.records.answer import RunnerResult
 from harness.records.cell import Reason, RuntimeInfo, Status

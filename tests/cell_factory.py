@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import store
-from harness.boards import FAMILIES
+from harness.boards.registry import FAMILIES
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RunInfo, RuntimeInfo, SplitInfo, cell_id
 from harness.records.manifest import (
     Agreement,

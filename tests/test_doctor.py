@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.boards import FAMILIES
+from harness.boards import coral as edgetpu
+from harness.boards import jetson
+from harness.boards import raspberry_pi as pi
+from harness.boards.registry import FAMILIES
 from harness.core.check import Thresholds
-from harness.doctor import edgetpu, jetson, linux, pi
+from harness.doctor import linux
 from harness.doctor.examine import examine, render
 from harness.doctor.probe import MARK, MAX_ANSWER_BYTES, PROBE, sections
 from tests.test_doctor_recorded import codes

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.boards import coral as edgetpu
+from harness.boards import jetson
+from harness.boards import raspberry_pi as pi
 from harness.core.check import Check
-from harness.doctor import edgetpu, jetson, linux, pi
+from harness.doctor import linux
 
 
 def codes(checks: list[Check]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import harness.emulate
-from harness.boards import FAMILIES
+from harness.boards.registry import FAMILIES
 from harness.core import paths
 from harness.core.errors import EmulatorError, EmulatorMissingError
 from harness.emulate import disk, image, machine, standing, store, tools

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.boards import FAMILIES
+from harness.boards.registry import FAMILIES
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
 from harness.emulate import Board, boot, down, ensure_image, list_boards, requirements, ssh_argv, up
@@ -189,7 +189,7 @@ def test_instruction_counts_repeat_over_boots(board: Board) -> None:
 
 _CONTROLLER = """
 import sys, time
-from harness.boards import FAMILIES
+from harness.boards.registry import FAMILIES
 from harness.emulate import boot
 board = boot(sys.argv[1], FAMILIES["raspberry-pi-4"])
 print(board.pid, board.guard_pid, board.log.parent, flush=True)
@@ -236,7 +236,7 @@ def test_standing_boards_outlive_the_command(monkeypatch: pytest.MonkeyPatch, tm
     (tmp_path / "images").symlink_to(image)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     script = (
-        "from harness.boards import FAMILIES; from harness.emulate import up\n"
+        "from harness.boards.registry import FAMILIES; from harness.emulate import up\n"
         "up([('one', FAMILIES['raspberry-pi-4'])], clock='wall')"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, timeout=120, env=environment())

@@ -117,7 +117,7 @@ def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:
 
 def test_what_a_storage_has_not_goes_over_ssh(tmp_path: Path, cache: Path) -> None:
     """As to a real board: its storage was there, and empty."""
-    from harness.boards import FAMILIES
+    from harness.boards.registry import FAMILIES
     from harness.emulate import boot
 
     boot("pi4", FAMILIES["raspberry-pi-4"]).close()

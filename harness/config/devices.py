@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from harness.boards import FAMILIES, BoardFamily
+from harness.boards.registry import FAMILIES, BoardFamily
 from harness.config import sshnames
 from harness.config.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
 from harness.config.deviceslist import check_shape, explain, nearest

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from harness.boards import FAMILIES, BoardFamily
+from harness.boards import coral as edgetpu
+from harness.boards import jetson
+from harness.boards import raspberry_pi as pi
+from harness.boards.registry import FAMILIES, BoardFamily
 from harness.core.check import DEFAULTS, SEVERITIES, Check, Thresholds
 from harness.core.safetext import clean
-from harness.doctor import edgetpu, jetson, linux, pi
+from harness.doctor import linux
 from harness.doctor.probe import sections
 from harness.provision import own
 from harness.provision.probe import Probe

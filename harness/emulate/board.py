@@ -20,7 +20,7 @@ from typing import Any
 import paramiko
 
 import harness
-from harness.boards import BoardFamily
+from harness.boards.registry import BoardFamily
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
 from harness.emulate import machine, recipe, store, tools

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from harness.boards import FAMILIES, BoardFamily
+from harness.boards.registry import FAMILIES, BoardFamily
 from harness.core.errors import EmulatorError
 from harness.emulate import recipe
 from harness.emulate.guard import PORT, STORE, escaped

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.boards import BoardFamily
+from harness.boards.registry import BoardFamily
 from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError
 from harness.core.files import write_atomic
 from harness.core.paths import cache_dir
