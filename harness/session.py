@@ -17,11 +17,13 @@ from harness.core.safetext import clean
 from harness.lease import Lease
 from harness.measure import Prepared
 from harness.plan import Job
-from harness.provision import edgetpu, own, wheels
 from harness.provision.probe import Probe, probe, send, send_s, stored
 from harness.provision.programs import runner_file, runner_sha256
-from harness.provision.wheels import Platform
 from harness.records.cell import Reason
+from harness.runtimes import edgetpu_compiler as edgetpu
+from harness.runtimes import onboard as own
+from harness.runtimes import wheels
+from harness.runtimes.wheels import Platform
 from harness.testset import TestSet
 from harness.transport import place
 from harness.transport.base import Connection

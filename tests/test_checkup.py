@@ -68,7 +68,7 @@ def test_a_board_that_says_nothing_holds_nobody_up(monkeypatch: pytest.MonkeyPat
 
 def test_what_an_edge_tpu_and_a_gpu_need_is_asked_for(sshd: Sshd, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiler belongs to this machine, a GPU build of the runtime to the board; neither is there."""
-    monkeypatch.setattr("harness.provision.edgetpu.COMPILER", "no-such-compiler")
+    monkeypatch.setattr("harness.runtimes.edgetpu_compiler.COMPILER", "no-such-compiler")
     device = sshd.device(delegates=["edgetpu", "cuda", "cpu"])
     ((_, checks),) = check_fleet(config.parse(yaml.safe_dump({"devices": [device]}))).boards
     found = {check.code: check for check in checks}

@@ -8,9 +8,9 @@ import pytest
 
 from harness.core.errors import ProvisionError, TransferError
 from harness.core.files import sha256_bytes
-from harness.provision import wheels
 from harness.provision.probe import probe, send, stored
-from harness.provision.wheels import Bundle, Platform, Wheel, available, choose, fetch, platform_of, table
+from harness.runtimes import wheels
+from harness.runtimes.wheels import Bundle, Platform, Wheel, available, choose, fetch, platform_of, table
 from harness.transport.local import LocalConnection
 from tests.conftest import REPOSITORY
 

@@ -75,7 +75,7 @@ def steps() -> list[dict[str, Any]]:
 def test_it_names_files_that_are_there() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     assert "./harness/tools/system-packages" in text
-    for name in ("tools/system-packages", "requirements.lock", "harness/provision/wheels.json"):
+    for name in ("tools/system-packages", "requirements.lock", "harness/runtimes/wheels.json"):
         assert f"harness/{name}" in text
         assert (REPOSITORY / name).is_file()
     assert [step["name"] for step in steps() if "compare" in step.get("run", "")] == ["Compare with the baseline"]

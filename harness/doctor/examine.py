@@ -13,8 +13,8 @@ from harness.core.check import DEFAULTS, SEVERITIES, Check, Thresholds
 from harness.core.safetext import clean
 from harness.doctor import linux
 from harness.doctor.probe import sections
-from harness.provision import own
 from harness.provision.probe import Probe
+from harness.runtimes import onboard as own
 
 #: What only says that no wheel of ours fits.
 _WHEELS = ("runtime-missing", "numpy-missing", "glibc-missing")

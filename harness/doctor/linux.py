@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.core.check import DEFAULTS, Check, Thresholds
 from harness.core.errors import ProvisionError
 from harness.core.safetext import clean
-from harness.provision.wheels import available, choose, platform_of
+from harness.runtimes.wheels import available, choose, platform_of
 
 PYTHON_OLDEST = (3, 6)
 PYTHON_NEW = (3, 9)

@@ -13,7 +13,7 @@ from harness.core import untrusted as boardjson
 from harness.core.errors import ProvisionError, TransferError
 from harness.core.files import sha256_file
 from harness.core.safetext import clean, plain
-from harness.provision.wheels import Platform, platform_of
+from harness.runtimes.wheels import Platform, platform_of
 from harness.transport import place
 from harness.transport.base import Connection
 

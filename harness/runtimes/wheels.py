@@ -68,7 +68,7 @@ class Platform:
 @cache
 def table() -> tuple[Bundle, ...]:
     """All rows of wheels.json."""
-    rows = json.loads(resources.files("harness.provision").joinpath("wheels.json").read_text(encoding="utf-8"))["rows"]
+    rows = json.loads(resources.files("harness.runtimes").joinpath("wheels.json").read_text(encoding="utf-8"))["rows"]
     return tuple(
         Bundle(
             row["runtime"],
