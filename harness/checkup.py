@@ -19,15 +19,15 @@ from harness.core.safetext import clean
 from harness.doctor.examine import examine
 from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
-from harness.lease import in_use, owner
-from harness.provision.probe import Probe, answered, complaint, described
-from harness.provision.programs import runner_bytes, runner_sha256
+from harness.remote import paramiko_config
+from harness.remote.base import Connection
+from harness.remote.lease import in_use, owner
+from harness.remote.probe import Probe, answered, complaint, described
+from harness.remote.runner_file import runner_bytes, runner_sha256
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes.wheels import Bundle, available, choose, table
 from harness.session import check_space, connecting, usable
-from harness.transport import paramiko_config
-from harness.transport.base import Connection
 
 #: A board that has not answered by then is a finding itself.
 CONNECT_S = 4.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.config.devices import Device
-from harness.provision.probe import Probe
+from harness.remote.probe import Probe
 
 
 @dataclass(frozen=True)

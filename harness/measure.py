@@ -16,8 +16,8 @@ from harness.energy import energy
 from harness.plan import Job
 from harness.records.answer import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
+from harness.remote.base import Connection
 from harness.testset import TestSet
-from harness.transport.base import Connection
 from harness.verdict import judge
 
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).

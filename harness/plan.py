@@ -16,8 +16,8 @@ from harness.networks.registry import NETWORKS
 from harness.records import manifest as manifests
 from harness.records.cell import Reason, RunInfo, cell_id
 from harness.records.manifest import Artifact, Manifest
-from harness.transport.login import settings_of
-from harness.transport.target import ssh_target
+from harness.remote.login import settings_of
+from harness.remote.target import ssh_target
 
 #: More multiply-accumulates than these are left out on emulated boards unless asked for by name: an emulator takes
 #: seconds for each ten million, and all emulated boards share this machine.

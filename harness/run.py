@@ -37,9 +37,9 @@ from harness.pace import Pace
 from harness.plan import Job, Options, for_runtime, groups, inventory, make, plain_options, stored_options
 from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
 from harness.records.manifest import readable
+from harness.remote.base import Connection
 from harness.session import Session, measured, open_session
 from harness.testset import TestSet, prepare
-from harness.transport.base import Connection
 
 #: A broken connection is tried again this often for one cell; what is not transient is not retried.
 RETRIES = 2

@@ -14,22 +14,22 @@ from harness.config.devices import Device
 from harness.core.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
 from harness.core.paths import cache_dir
 from harness.core.safetext import clean
-from harness.lease import Lease
 from harness.measure import Prepared
 from harness.plan import Job
-from harness.provision.probe import Probe, probe, send, send_s, stored
-from harness.provision.programs import runner_file, runner_sha256
 from harness.records.cell import Reason
+from harness.remote import place
+from harness.remote.base import Connection
+from harness.remote.lease import Lease
+from harness.remote.local import LocalConnection
+from harness.remote.probe import Probe, probe, send, send_s, stored
+from harness.remote.runner_file import runner_file, runner_sha256
+from harness.remote.ssh import SshConnection
+from harness.remote.target import SshTarget, ssh_target
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes import wheels
 from harness.runtimes.wheels import Platform
 from harness.testset import TestSet
-from harness.transport import place
-from harness.transport.base import Connection
-from harness.transport.local import LocalConnection
-from harness.transport.ssh import SshConnection
-from harness.transport.target import SshTarget, ssh_target
 
 _T = TypeVar("_T")
 Say = Callable[[str], None]
@@ -142,7 +142,7 @@ class Session:
         """Put everything these jobs need on the board; what is there already (by content hash) is not sent again.
 
         Raises:
-            ProvisionError, TransportError: see :mod:`harness.provision`.
+            ProvisionError, TransportError: see :mod:`harness.remote.probe`.
         """
         files: dict[str, Path] = {f"object:{runner_sha256()}": runner_file(), **artifacts(jobs)}
         for job in jobs:

@@ -78,7 +78,7 @@ def test_what_an_edge_tpu_and_a_gpu_need_is_asked_for(sshd: Sshd, cache: Path, m
 
 
 def test_without_openssh_the_doctor_says_what_is_not_understood(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.transport.openssh.installed", lambda: False)
+    monkeypatch.setattr("harness.remote.openssh.installed", lambda: False)
     device = config.parse(yaml.safe_dump({"devices": [sshd.device()]})).devices[0]
     (note,) = [check for check in checkup.check_device(device) if check.code == "ssh-missing"]
     assert "jump hosts" in note.text

@@ -23,8 +23,8 @@ from harness.plan import Job, Options, inventory, make
 from harness.records import manifest as manifests
 from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell
+from harness.remote.base import Completed
 from harness.testset import TestSet, prepare
-from harness.transport.base import Completed
 from tests.cell_factory import make_cell
 from tests.conftest import MODELS
 from tests.test_answers import good

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import ConnectionLostError, LeaseError
-from harness.lease import Lease
-from harness.transport.base import Connection
-from harness.transport.local import LocalConnection
-from harness.transport.ssh import SshConnection
+from harness.remote.base import Connection
+from harness.remote.lease import Lease
+from harness.remote.local import LocalConnection
+from harness.remote.ssh import SshConnection
 from tests.sshd_fixtures import Sshd
 from tests.test_transport import target
 

@@ -8,10 +8,10 @@ import pytest
 
 from harness.core.errors import ProvisionError, TransferError
 from harness.core.files import sha256_bytes
-from harness.provision.probe import probe, send, stored
+from harness.remote.local import LocalConnection
+from harness.remote.probe import probe, send, stored
 from harness.runtimes import wheels
 from harness.runtimes.wheels import Bundle, Platform, Wheel, available, choose, fetch, platform_of, table
-from harness.transport.local import LocalConnection
 from tests.conftest import REPOSITORY
 
 
@@ -142,7 +142,7 @@ def test_the_store_on_a_board(tmp_path: Path) -> None:
 
 
 def test_what_arrives_damaged_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    from harness.provision.probe import ask
+    from harness.remote.probe import ask
 
     connection = LocalConnection("here", tmp_path / "root")
     name = f"object:{sha256_bytes(b'right')}"
@@ -154,7 +154,7 @@ def test_what_arrives_damaged_is_refused_and_leaves_nothing(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["object:../../x", "thing:" + "0" * 64, "object:" + "0" * 63, "wheel:"])
 def test_a_name_is_never_a_path(name: str, tmp_path: Path) -> None:
-    from harness.provision.probe import ask
+    from harness.remote.probe import ask
 
     with pytest.raises(TransferError, match="bad name"):
         ask(LocalConnection("here", tmp_path / "root"), "receive", name, "1", timeout_s=60, stdin=b"x")

@@ -12,12 +12,12 @@ import yaml
 
 from harness import store
 from harness.config import devices as config
-from harness.lease import Lease
 from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan
 from harness.records.cell import Cell
+from harness.remote.lease import Lease
+from harness.remote.ssh import SshConnection
 from harness.run import Run
-from harness.transport.ssh import SshConnection
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd
 from tests.test_transport import target

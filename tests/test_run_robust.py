@@ -16,7 +16,7 @@ from harness.core.errors import ConfigError, StoreError, TransportError, UsageEr
 from harness.measure import run_cell
 from harness.plan import groups
 from harness.records.cell import Cell, Reason
-from harness.transport.ssh import SshConnection
+from harness.remote.ssh import SshConnection
 from tests.board_fixtures import NET, Farm, descendants, execute, measured, running, work
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import AuthenticationError, HostKeyError, SshSettingsError, UnreachableError
-from harness.transport import hops, hostkeys, identities, openssh, paramiko_config
-from harness.transport.hostkeys import KnownKeys, check, known_keys
-from harness.transport.openssh import Settings
-from harness.transport.target import SshTarget
+from harness.remote import hops, hostkeys, identities, openssh, paramiko_config
+from harness.remote.hostkeys import KnownKeys, check, known_keys
+from harness.remote.openssh import Settings
+from harness.remote.target import SshTarget
 from tests.sshd_fixtures import make_key
 
 PI = SshTarget("pi4", "pi.local")

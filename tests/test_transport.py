@@ -22,10 +22,10 @@ from harness.core.errors import (
     UnreachableError,
 )
 from harness.core.files import sha256_file
-from harness.transport.base import Completed, Connection
-from harness.transport.local import LocalConnection
-from harness.transport.ssh import SshConnection
-from harness.transport.target import SshTarget
+from harness.remote.base import Completed, Connection
+from harness.remote.local import LocalConnection
+from harness.remote.ssh import SshConnection
+from harness.remote.target import SshTarget
 from tests.sshd_fixtures import Sshd, free_port, make_key
 
 

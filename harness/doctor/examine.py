@@ -13,7 +13,7 @@ from harness.core.check import DEFAULTS, SEVERITIES, Check, Thresholds
 from harness.core.safetext import clean
 from harness.doctor import linux
 from harness.doctor.probe import sections
-from harness.provision.probe import Probe
+from harness.remote.probe import Probe
 from harness.runtimes import onboard as own
 
 #: What only says that no wheel of ours fits.

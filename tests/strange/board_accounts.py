@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.transport.target import SshTarget
+from harness.remote.target import SshTarget
 from tests.sshd_fixtures import LENIENT, SSHD, free_port, make_key
 
 _NUMBERS = itertools.count()

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks.strangers import Stranger, World
 from harness.doctor.probe import PROBE
-from harness.provision.probe import agent_call
+from harness.remote.probe import agent_call
+from harness.remote.shell import Frame
 from harness.runtimes.wheels import table
-from harness.transport.shell import Frame
 from tests.strange.cases import only
 from tests.strange.conftest import Board
 

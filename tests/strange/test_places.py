@@ -20,10 +20,10 @@ from harness import checkup, cli
 from harness.checkup import check_device, check_fleet
 from harness.config import devices as config
 from harness.config.devices import Device
-from harness.lease import Lease
+from harness.remote import place
+from harness.remote.lease import Lease
+from harness.remote.ssh import SshConnection
 from harness.session import open_session
-from harness.transport import place
-from harness.transport.ssh import SshConnection
 from tests.sshd_fixtures import Sshd
 from tests.strange.board_accounts import Account, Board, board, login_shell
 from tests.strange.test_shells import tried

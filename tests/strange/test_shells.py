@@ -14,12 +14,12 @@ from harness.checkup import check_device
 from harness.config import devices as config
 from harness.core.errors import HarnessError, LoginShellError
 from harness.core.files import sha256_bytes
-from harness.lease import Lease
-from harness.provision.probe import probe, send, stored
+from harness.remote import shell
+from harness.remote.base import Connection
+from harness.remote.lease import Lease
+from harness.remote.probe import probe, send, stored
+from harness.remote.ssh import SshConnection
 from harness.session import open_session
-from harness.transport import shell
-from harness.transport.base import Connection
-from harness.transport.ssh import SshConnection
 from tests.strange.board_accounts import Account, Board, board, login_shell
 from tests.test_run_loopback import OLD_PYTHONS, execute, fleet
 
@@ -320,7 +320,7 @@ def test_an_old_python_without_a_locale(
     account.write("bin/python3", f'#!/bin/sh\nexec {python} "$@"\n').chmod(0o755)
     settings = f'"HOME={account.home}" "PATH={account.home}/bin:/usr/bin:/bin" {locale}'
     board.start(f"SetEnv {settings}")
-    monkeypatch.setattr("harness.lease.user_name", lambda: "jürgen")
+    monkeypatch.setattr("harness.remote.lease.user_name", lambda: "jürgen")
     assert tried(board, account) == ("", "")
     outcome, told = execute(fleet(board.device(account, runtimes=["onnxruntime"])), tmp_path / "results")
     assert outcome.all_valid, [cell.reasons for cell in told.cells]

@@ -25,10 +25,10 @@ from typing import IO
 import paramiko
 
 from harness.core.safetext import plain
-from harness.transport import openssh, sockets
-from harness.transport.hostkeys import Answer, fingerprint
-from harness.transport.identities import certified_key
-from harness.transport.target import SshTarget
+from harness.remote import openssh, sockets
+from harness.remote.hostkeys import Answer, fingerprint
+from harness.remote.identities import certified_key
+from harness.remote.target import SshTarget
 
 #: What is asked is who the server is; nothing else of the user's settings is to happen.
 _OPTIONS = (

@@ -14,11 +14,11 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from harness.core.errors import AuthenticationError, TransportError, UnreachableError
-from harness.transport import asked, hostkeys, identities, openssh, paramiko_config, ways
-from harness.transport.hostkeys import KnownKeys
-from harness.transport.identities import Identities
-from harness.transport.openssh import Settings
-from harness.transport.target import SshTarget, notice_silence
+from harness.remote import asked, hostkeys, identities, openssh, paramiko_config, ways
+from harness.remote.hostkeys import KnownKeys
+from harness.remote.identities import Identities
+from harness.remote.openssh import Settings
+from harness.remote.target import SshTarget, notice_silence
 
 #: A server that hangs up before it says anything may have too many at its door; so often it is tried again.
 _KNOCKS = 4

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from harness.core.errors import SshSettingsError, TransportError, UnreachableError
-from harness.transport import openssh, sockets
-from harness.transport.hops import INNER_ENDED, explained
-from harness.transport.openssh import Settings
-from harness.transport.target import SshTarget
+from harness.remote import openssh, sockets
+from harness.remote.hops import INNER_ENDED, explained
+from harness.remote.openssh import Settings
+from harness.remote.target import SshTarget
 
 #: How many connections to one place may be on their way through its door. MaxStartups lets ten in by default.
 AT_THE_DOOR = 4

@@ -1,7 +1,7 @@
 """Which host keys count for a host. OpenSSH's own programs read the known_hosts files; a key is never learnt here.
 
 ``ssh-keygen -F`` finds a host's lines by every rule of known_hosts (hashes, wildcards, ``[host]:port``, markers, lines
-that nobody can read). Where a certificate, a KnownHostsCommand or DNS decides, :mod:`harness.transport.asked` has
+that nobody can read). Where a certificate, a KnownHostsCommand or DNS decides, :mod:`harness.remote.asked` has
 OpenSSH connect once itself and learns which key it accepts: paramiko knows nothing of those.
 """
 
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import HostKeyError
-from harness.transport import openssh
-from harness.transport.openssh import Settings
-from harness.transport.target import SshTarget
+from harness.remote import openssh
+from harness.remote.openssh import Settings
+from harness.remote.target import SshTarget
 
 #: A list of revoked keys above this is something else.
 _MAX_REVOKED_BYTES = 16 << 20

@@ -16,10 +16,10 @@ from pathlib import Path
 import paramiko
 
 from harness.core.errors import SshSettingsError
-from harness.transport import openssh
-from harness.transport.hostkeys import KnownKey, KnownKeys
-from harness.transport.openssh import DEFAULT_IDENTITIES, Settings, home
-from harness.transport.target import SshTarget
+from harness.remote import openssh
+from harness.remote.hostkeys import KnownKey, KnownKeys
+from harness.remote.openssh import DEFAULT_IDENTITIES, Settings, home
+from harness.remote.target import SshTarget
 
 #: A known_hosts file above this is something else.
 _MAX_BYTES = 16 << 20

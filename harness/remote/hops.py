@@ -13,7 +13,7 @@ from harness.core.errors import (
     UnreachableError,
 )
 from harness.core.safetext import clean
-from harness.transport.target import SshTarget
+from harness.remote.target import SshTarget
 
 #: An outer ssh says this when the ssh that should have brought it to its host ended.
 INNER_ENDED = "UNKNOWN port 65535"

@@ -20,8 +20,8 @@ from harness.core import untrusted as boardjson
 from harness.core.errors import BoardError, ConnectionLostError, LeaseError
 from harness.core.paths import user_name
 from harness.core.safetext import clean
-from harness.provision.probe import agent_call, complaint
-from harness.transport.base import Connection, Held
+from harness.remote.base import Connection, Held
+from harness.remote.probe import agent_call, complaint
 
 #: On top of what a cell may take, in seconds.
 MARGIN_S = 120.0

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from harness.core.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
-from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held, Stdin
-from harness.transport.shell import FOLDER, SETTINGS, UNSET
+from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held, Stdin
+from harness.remote.shell import FOLDER, SETTINGS, UNSET
 
 _CHUNK = 1 << 16
 
@@ -94,7 +94,7 @@ class LocalConnection:
         return Completed(process.returncode, bytes(out.data), bytes(err.data))
 
     def hold(self, argv: Sequence[str]) -> Held:
-        """See :class:`harness.transport.base.Connection`."""
+        """See :class:`harness.remote.base.Connection`."""
         return _LocalHeld(self.label, self._start(argv, None, stderr=subprocess.DEVNULL, bufsize=0))
 
     def _start(

@@ -1,4 +1,4 @@
-"""Programs on a board over SSH: output bounded, errors mapped here. :mod:`harness.transport.login` reaches a board."""
+"""Programs on a board over SSH: output bounded, errors mapped here. :mod:`harness.remote.login` reaches a board."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 import paramiko
 
 from harness.core.errors import ConnectionLostError, LoginShellError, TransportError, UnreachableError
-from harness.transport import place
-from harness.transport.base import STDOUT_LIMIT, Completed, Held, Stdin
-from harness.transport.channel import Dialogue, ShellEndedError
-from harness.transport.login import Carried, connect
-from harness.transport.shell import Frame
-from harness.transport.target import SshTarget
+from harness.remote import place
+from harness.remote.base import STDOUT_LIMIT, Completed, Held, Stdin
+from harness.remote.channel import Dialogue, ShellEndedError
+from harness.remote.login import Carried, connect
+from harness.remote.shell import Frame
+from harness.remote.target import SshTarget
 
 #: Pauses before a session that was refused is asked for again, in seconds; from a later one on, a second connection may
 #: help.
@@ -106,7 +106,7 @@ class SshConnection:
             raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
 
     def hold(self, argv: Sequence[str]) -> Held:
-        """See :class:`harness.transport.base.Connection`."""
+        """See :class:`harness.remote.base.Connection`."""
         try:
             dialogue = self._begin(argv, None)
             try:

@@ -1,7 +1,7 @@
 """What OpenSSH would do with the user's files: ``ssh -G`` prints the settings that count for a host.
 
 OpenSSH reads Include, Match, tokens, aliases and the system's files; nothing here parses an ssh_config. Where no
-``ssh`` is installed, :mod:`harness.transport.paramiko_config` reads the little that paramiko understands.
+``ssh`` is installed, :mod:`harness.remote.paramiko_config` reads the little that paramiko understands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness.core.errors import SshSettingsError
 from harness.core.safetext import plain
-from harness.transport.target import SshTarget
+from harness.remote.target import SshTarget
 
 #: Programs of OpenSSH that only read files are done in milliseconds; Match exec runs the user's own programs.
 _TIMEOUT_S = 20.0

@@ -20,9 +20,9 @@ from harness.core.errors import (
     RemoteTimeoutError,
 )
 from harness.core.safetext import clean, plain
-from harness.transport.base import STDERR_KEEP, STDERR_LIMIT, Completed, Stdin
-from harness.transport.local import chunks
-from harness.transport.shell import Frame
+from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Completed, Stdin
+from harness.remote.local import chunks
+from harness.remote.shell import Frame
 
 #: What goes wrong is told by our errors; Python would print a library's log where nobody takes it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives import serialization
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob
 
-from harness.transport.hostkeys import fingerprint
-from harness.transport.openssh import DEFAULT_IDENTITIES, Settings
+from harness.remote.hostkeys import fingerprint
+from harness.remote.openssh import DEFAULT_IDENTITIES, Settings
 
 #: A private key is smaller than this; a larger file is something else.
 _MAX_KEY_BYTES = 64 << 10

@@ -13,9 +13,9 @@ from harness.core import untrusted as boardjson
 from harness.core.errors import ProvisionError, TransferError
 from harness.core.files import sha256_file
 from harness.core.safetext import clean, plain
+from harness.remote import place
+from harness.remote.base import Connection
 from harness.runtimes.wheels import Platform, platform_of
-from harness.transport import place
-from harness.transport.base import Connection
 
 Short = Annotated[str, Field(max_length=512)]
 

@@ -1,1 +1,0 @@
-"""Runtimes for boards: which wheels fit a board's Python, machine and C library; fetched and verified here."""
