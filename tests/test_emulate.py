@@ -17,7 +17,9 @@ import harness.emulate
 from harness.boards.registry import FAMILIES
 from harness.core import paths
 from harness.core.errors import EmulatorError, EmulatorMissingError
-from harness.emulate import disk, image, machine, standing, store, tools
+from harness.emulate import detached as standing
+from harness.emulate import disk, image, machine, tools
+from harness.emulate import imagestore as store
 from harness.emulate.guard import fill, tail
 from tests.emulate_fixtures import environment
 

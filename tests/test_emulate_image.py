@@ -18,7 +18,7 @@ import pytest
 
 from harness.core.errors import EmulatorError
 from harness.emulate import cpio, image, imagecheck, recipe, rootfs, tools
-from harness.emulate.prune import prune
+from harness.emulate.cleanup import prune
 from tests.emulate_fixtures import REPOSITORY
 
 

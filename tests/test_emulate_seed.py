@@ -13,8 +13,8 @@ import pytest
 
 from harness.core.files import sha256_file
 from harness.emulate import disk, recipe, tools
+from harness.emulate.imagestore import open_store, there
 from harness.emulate.seed import seed
-from harness.emulate.store import open_store, there
 
 pytestmark = pytest.mark.skipif(tools.find("mke2fs") is None, reason="no e2fsprogs here")
 

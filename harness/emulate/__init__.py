@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.emulate.board import Board, boot
+    from harness.emulate.detached import Standing, down, list_boards, ssh_argv, up
     from harness.emulate.image import Image, ensure_image
     from harness.emulate.machine import emulated
-    from harness.emulate.standing import Standing, down, list_boards, ssh_argv, up
     from harness.emulate.tools import requirements
 
 _HOMES = {

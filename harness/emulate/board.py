@@ -23,7 +23,8 @@ import harness
 from harness.boards.registry import BoardFamily
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
-from harness.emulate import machine, recipe, store, tools
+from harness.emulate import imagestore as store
+from harness.emulate import machine, recipe, tools
 from harness.emulate.guard import OFF_SECONDS, tail
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.emulate.store import Store, open_store
+from harness.emulate.imagestore import Store, open_store
 
 _PR_SET_PDEATHSIG = 1
 #: The serial log never grows beyond this; then its newer half is kept.

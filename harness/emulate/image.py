@@ -21,8 +21,8 @@ from harness.core.errors import EmulatorError
 from harness.core.files import sync_folder
 from harness.core.paths import cache_dir
 from harness.emulate import cpio, recipe, rootfs, tools
+from harness.emulate.cleanup import mark_used, prune
 from harness.emulate.imagecheck import marks, read_facts
-from harness.emulate.prune import mark_used, prune
 
 Progress = Callable[[str], None]
 
