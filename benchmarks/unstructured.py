@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.core.files import sha256_file
 from harness.data import sources
 from harness.data.splits import split
-from harness.export import zeroed
+from harness.training.export import zeroed
 
 
 def main() -> int:

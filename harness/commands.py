@@ -111,7 +111,7 @@ def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume
     try:
         return Run(fleet, options, models=models, results=results, resume=resume)
     except MissingModelError as error:
-        from harness.networks.registry import names
+        from harness.training.networks.registry import names
 
         known = set(names())
         # else they'd be built, for hours, into a folder so called
@@ -166,9 +166,9 @@ def build_command(
     repeats: int = 1,
     targets: Mapping[str, Any] | None = None,
 ) -> None:
-    """``harness build``; ``targets`` are the fields of :class:`harness.compress.budget.Targets`."""
-    from harness.build import build, ensure_extra
-    from harness.compress.budget import Targets
+    """``harness build``; ``targets`` are the fields of :class:`harness.training.compress.budget.Targets`."""
+    from harness.training.compress.budget import Targets
+    from harness.training.pipeline import build, ensure_extra
 
     ensure_extra()
     check_places(models=models)

@@ -12,12 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from harness.config.devices import Device, Fleet
 from harness.core.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
 from harness.core.files import sha256_file
-from harness.networks.registry import NETWORKS
 from harness.records import manifest as manifests
 from harness.records.cell import Reason, RunInfo, cell_id
 from harness.records.manifest import Artifact, Manifest
 from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
+from harness.training.networks.registry import NETWORKS
 
 #: More multiply-accumulates than these are left out on emulated boards unless asked for by name: an emulator takes
 #: seconds for each ten million, and all emulated boards share this machine.

@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from harness import build, cli
-from harness.compress.budget import Targets
+from harness import cli
 from harness.core.errors import MissingExtraError, UsageError
 from harness.data import sources, splits
-from harness.export import committed
-from harness.networks import registry
 from harness.records import manifest
 from harness.records.manifest import Artifact, CrossCheck, Manifest, SplitRecord, TensorSpec, Trial
-from harness.train.recipe import Recipe
+from harness.training import pipeline as build
+from harness.training.compress.budget import Targets
+from harness.training.export import committed
+from harness.training.networks import registry
+from harness.training.train.recipe import Recipe
 from tests.test_splits import small_dataset
 
 ROOT = Path(__file__).parents[1]
@@ -178,7 +179,7 @@ def test_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_importing_the_pipeline_does_not_import_tensorflow() -> None:
-    code = "import sys, harness.build; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
+    code = "import sys, harness.training.pipeline; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -237,7 +238,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network, data set and budget small enough to go through the whole pipeline in seconds."""
     for module in ("tensorflow", "ai_edge_litert", "onnx", "tf2onnx"):
         pytest.importorskip(module)
-    from harness.compress import distil
+    from harness.training.compress import distil
 
     widths = (("widths", ((8, 8), (8, 8))), ("name", "tiny"))
     extra = (
@@ -248,7 +249,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(registry, "NETWORKS", extra)
     monkeypatch.setattr(sources, "load_with_findings", lambda spec: (small_dataset(), None))
-    monkeypatch.setattr("harness.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
+    monkeypatch.setattr("harness.training.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
     monkeypatch.setattr(distil, "SETS", 1)
 
 
@@ -291,7 +292,7 @@ def test_the_whole_pipeline(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_repeats_share_the_split_and_the_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.export import zeroed
+    from harness.training.export import zeroed
 
     monkeypatch.setattr(zeroed, "NETWORKS", ("tiny-pruned",))
     monkeypatch.setattr(zeroed, "SHARES", (0.5,))

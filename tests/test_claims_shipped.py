@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.networks import registry
 from harness.records import manifest
 from harness.records.manifest import Trial
+from harness.training.networks import registry
 
 MODELS = Path(__file__).parents[1] / "models"
 WHOLE, PRUNED = "resvgg19", "resvgg19-pruned"

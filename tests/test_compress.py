@@ -13,12 +13,13 @@ pytest.importorskip("tensorflow")
 # Keras reads its own variables in a way that numpy 2 deprecates
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
-from harness.compress import depth, distil, importance, pipeline, plan, surgery  # noqa: E402
-from harness.compress.budget import AS_REGISTERED, check_method  # noqa: E402
-from harness.compress.graph import Channels, trace  # noqa: E402
 from harness.core.errors import BuildError, UsageError  # noqa: E402
-from harness.networks import registry, resvgg19  # noqa: E402
-from harness.networks.macs import count_macs  # noqa: E402
+from harness.training.compress import distil, importance, pipeline, plan, surgery  # noqa: E402
+from harness.training.compress import drop_layer as depth  # noqa: E402
+from harness.training.compress.budget import AS_REGISTERED, check_method  # noqa: E402
+from harness.training.compress.graph import Channels, trace  # noqa: E402
+from harness.training.networks import registry, resvgg19  # noqa: E402
+from harness.training.networks.macs import count_macs  # noqa: E402
 
 
 def tiny() -> Any:
@@ -256,8 +257,8 @@ def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
 
 @pytest.mark.slow
 def test_the_teacher_answers_itself_where_it_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.compress.budget import Budget
     from harness.data.splits import split
+    from harness.training.compress.budget import Budget
     from tests.test_splits import small_dataset
 
     data = small_dataset()

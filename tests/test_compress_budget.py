@@ -16,13 +16,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-from harness.compress import importance, pipeline  # noqa: E402
-from harness.compress.budget import AS_REGISTERED, Budget, Targets  # noqa: E402
 from harness.core.errors import BuildError, UsageError  # noqa: E402
 from harness.data.splits import split  # noqa: E402
-from harness.networks import registry  # noqa: E402
-from harness.networks.macs import count_macs  # noqa: E402
-from harness.train import loop  # noqa: E402
+from harness.training.compress import importance, pipeline  # noqa: E402
+from harness.training.compress.budget import AS_REGISTERED, Budget, Targets  # noqa: E402
+from harness.training.networks import registry  # noqa: E402
+from harness.training.networks.macs import count_macs  # noqa: E402
+from harness.training.train import loop  # noqa: E402
 from tests.test_compress import tiny  # noqa: E402
 from tests.test_splits import small_dataset  # noqa: E402
 

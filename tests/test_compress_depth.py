@@ -12,9 +12,9 @@ keras = pytest.importorskip("keras")
 # Keras reads its own variables in a way that numpy 2 deprecates
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
-from harness.compress import depth  # noqa: E402
 from harness.core.errors import BuildError  # noqa: E402
-from harness.networks import registry, resvgg19  # noqa: E402
+from harness.training.compress import drop_layer as depth  # noqa: E402
+from harness.training.networks import registry, resvgg19  # noqa: E402
 
 
 def tiny() -> Any:

@@ -15,9 +15,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
-from harness.compress import silent  # noqa: E402
-from harness.export.tflite import export_tflite  # noqa: E402
-from harness.networks.mnasnet import excite  # noqa: E402
+from harness.training.compress import dead_layers as silent  # noqa: E402
+from harness.training.export.tflite import export_tflite  # noqa: E402
+from harness.training.networks.mnasnet import excite  # noqa: E402
 
 
 def _gated(bias: float) -> object:

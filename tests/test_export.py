@@ -19,11 +19,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
-from harness.compress.budget import Budget  # noqa: E402
 from harness.core.errors import BuildError  # noqa: E402
-from harness.export import bias, measures, onnx, package, runtimes, timing  # noqa: E402
-from harness.networks import resvgg19  # noqa: E402
 from harness.records.manifest import TensorSpec  # noqa: E402
+from harness.training.compress.budget import Budget  # noqa: E402
+from harness.training.export import bias, measures, onnx, package, runtimes, timing  # noqa: E402
+from harness.training.networks import resvgg19  # noqa: E402
 from tests.test_compress import stirred  # noqa: E402
 from tests.test_splits import small_dataset  # noqa: E402
 

@@ -21,9 +21,9 @@ pytest.importorskip("ai_edge_litert")
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: E402
 
-from harness.export import runtimes  # noqa: E402
-from harness.networks import resvgg19  # noqa: E402
-from harness.train import loop  # noqa: E402
+from harness.training.export import runtimes  # noqa: E402
+from harness.training.networks import resvgg19  # noqa: E402
+from harness.training.train import loop  # noqa: E402
 
 INT8 = Path(__file__).parents[1] / "models" / "resvgg19" / "int8.tflite"
 

@@ -69,7 +69,7 @@ def test_trained_on_the_split_that_runs_are_measured_on(name: str) -> None:
 @pytest.mark.parametrize(("name", "artifact"), FILES, ids=ids)
 def test_accuracy_is_the_recorded_one(name: str, artifact: Artifact) -> None:
     pytest.importorskip("ai_edge_litert" if artifact.format == "tflite" else "onnxruntime")
-    from harness.export import runtimes
+    from harness.training.export import runtimes
 
     data = sources.load("synthetic")
     test = split(data).test
@@ -83,7 +83,7 @@ def test_accuracy_is_the_recorded_one(name: str, artifact: Artifact) -> None:
 def test_variants_agree(name: str) -> None:
     pytest.importorskip("ai_edge_litert")
     pytest.importorskip("onnxruntime")
-    from harness.export import runtimes
+    from harness.training.export import runtimes
 
     data = sources.load("synthetic")
     images = data.images[split(data).test]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import UsageError
-from harness.networks import registry
+from harness.training.networks import registry
 
 #: trainable parameters at 1000 classes, 224x224x3, from the papers or their authors' code
 PUBLISHED = {
@@ -50,8 +50,8 @@ pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.train
 
-from harness.networks import resvgg19, squeezenet  # noqa: E402
-from harness.networks.macs import count_macs  # noqa: E402
+from harness.training.networks import resvgg19, squeezenet  # noqa: E402
+from harness.training.networks.macs import count_macs  # noqa: E402
 
 
 @pytest.mark.slow
@@ -102,9 +102,9 @@ def test_macs_by_hand() -> None:
 
 
 def test_adding_a_network_is_one_file_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("harness.networks.mine")
+    module = types.ModuleType("harness.training.networks.mine")
     module.build = lambda classes, shape: resvgg19.build(classes, shape, widths=((2, 2),))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "harness.networks.mine", module)
+    monkeypatch.setitem(sys.modules, "harness.training.networks.mine", module)
     line = registry.Network("mine", "Mine", "nobody, 2026", "mine")
     monkeypatch.setattr(registry, "NETWORKS", (*registry.NETWORKS, line))
     assert registry.get("mine").build().output_shape == (None, 7)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import BuildError, UsageError
-from harness.train.augment import augment
-from harness.train.recipe import LARGE_MACS, Recipe, recipe_for
+from harness.training.train.augment import augment
+from harness.training.train.recipe import LARGE_MACS, Recipe, recipe_for
 from tests.test_splits import small_dataset
 
 
@@ -47,8 +47,8 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
 from harness.data.splits import split  # noqa: E402
-from harness.networks import resvgg19  # noqa: E402
-from harness.train import loop, stored  # noqa: E402
+from harness.training.networks import resvgg19  # noqa: E402
+from harness.training.train import loop, stored  # noqa: E402
 
 train_mark = pytest.mark.train
 # Keras reads its own variables in a way that numpy 2 deprecates

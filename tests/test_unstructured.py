@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
-from harness.compress.magnitude import weights, zeroed  # noqa: E402
 from harness.core.errors import ArtifactError  # noqa: E402
 from harness.data import sources  # noqa: E402
 from harness.data.splits import split  # noqa: E402
-from harness.export import zeroed as rows  # noqa: E402
 from harness.records import manifest  # noqa: E402
+from harness.training.compress.magnitude import weights, zeroed  # noqa: E402
+from harness.training.export import zeroed as rows  # noqa: E402
 from tests.conftest import MODELS  # noqa: E402
 
 
@@ -45,7 +45,8 @@ def test_nothing_asked_nothing_changed() -> None:
 
 def test_zeroing_needs_no_tensorflow() -> None:
     code = (
-        "import sys; from harness.compress.magnitude import zeroed; zeroed(open(sys.argv[1], 'rb').read(), 0.5);"
+        "import sys; from harness.training.compress.magnitude import zeroed;"
+        "zeroed(open(sys.argv[1], 'rb').read(), 0.5);"
         "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     file = MODELS / "resvgg19-pruned" / "int8.tflite"

@@ -20,11 +20,11 @@ _HOMES = {
     "Image": "image",
     "ensure_image": "image",
     "emulated": "machine",
-    "Standing": "standing",
-    "down": "standing",
-    "list_boards": "standing",
-    "ssh_argv": "standing",
-    "up": "standing",
+    "Standing": "detached",
+    "down": "detached",
+    "list_boards": "detached",
+    "ssh_argv": "detached",
+    "up": "detached",
     "requirements": "tools",
 }
 

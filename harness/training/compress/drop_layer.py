@@ -1,0 +1,55 @@
+"""Takes a whole convolution out of a network.
+
+Narrow convolutions on large images cost far more than their multiply-accumulates, in fetches: where a layer is down to
+a few channels, taking it out gives back what no number of channels does. Its input then goes where its output
+went, as in stochastic depth (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from harness.core.errors import BuildError
+from harness.training.compress.graph import in_order, inputs_of, readers_of
+
+#: layers that belong to the convolution they follow
+_FOLLOW = {"BatchNormalization", "ReLU", "Activation", "LeakyReLU", "Dropout", "SpatialDropout2D"}
+
+
+def without(model: Any, name: str) -> Any:
+    """A new model without the convolution ``name``, its batch normalisation and activation; ``model`` stays as it is.
+
+    What follows must be tuned: it reads another layer than the one it was trained on.
+
+    Raises:
+        BuildError: there is no such convolution, its output has another shape than its input, or it is used twice.
+    """
+    known = {each.name: each for each in in_order(model)}
+    if type(known.get(name)).__name__ != "Conv2D":
+        raise BuildError(f"can't prune: {model.name} has no convolution '{name}'")
+    if tuple(known[name].input.shape) != tuple(known[name].output.shape):
+        shapes = f"{tuple(known[name].input.shape)} to {tuple(known[name].output.shape)}"
+        raise BuildError(f"can't take out '{name}': it makes {shapes}, and only what keeps the shape can go")
+    readers, gone, last = readers_of(model), {name}, name
+    while len(readers[last]) == 1 and type(known[readers[last][0]]).__name__ in _FOLLOW:
+        last = readers[last][0]
+        gone.add(last)
+    config = model.get_config()
+    (entry,) = inputs_of(known[name])
+    config["layers"] = [_reading(each, last, entry) for each in config["layers"] if each["name"] not in gone]
+    smaller = keras.Model.from_config(config)
+    for layer in smaller.layers:
+        layer.set_weights(known[layer.name].get_weights())
+    return smaller
+
+
+def _reading(part: Any, last: str, entry: str) -> Any:
+    """A layer's configuration that reads ``entry`` where it read ``last``."""
+    if isinstance(part, dict):
+        if "keras_history" in part:
+            source, node, tensor = part["keras_history"]
+            return {**part, "keras_history": [entry if source == last else source, node, tensor]}
+        return {key: _reading(value, last, entry) for key, value in part.items()}
+    return [_reading(value, last, entry) for value in part] if isinstance(part, (list, tuple)) else part

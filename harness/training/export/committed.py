@@ -1,0 +1,38 @@
+"""Which model files belong into git, where every byte stays for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.records import manifest as manifests
+from harness.training.networks import registry
+
+#: files of networks below this size are committed beside every int8.tflite (models/.gitignore is written from it)
+COMMIT_BELOW = 2_000_000
+#: kept for an ablation table alone; its files are as big as the residual one's and are not committed
+NOT_COMMITTED = ("vgg19",)
+#: the pruned network whose TFLite files are all committed, since none is the fastest on every processor; of rivals the
+#: fastest on each (benchmarks/headline.py) is an int8 file, and of other pruned networks int8.tflite says enough
+OURS = "resvgg19-pruned"
+
+
+def gitignore(models: Path) -> str:
+    """Text of ``models/.gitignore``: model files stay out except every int8.tflite and named small ones."""
+    lines = ["# Written by `harness build`: big files are rebuilt from their manifests, small ones are kept.",
+             "*.tflite", "*.onnx", "!/*/int8.tflite"]  # fmt: skip
+    for name in manifests.names(models):
+        if name in NOT_COMMITTED:
+            lines.append(f"/{name}/int8.tflite")
+            continue
+        if name in _pruned_rivals():
+            continue
+        for artifact in manifests.load(models, name).artifacts:
+            wanted = artifact.variant in ("fp32", "int8") or (name == OURS and artifact.format == "tflite")
+            small = wanted and artifact.bytes < COMMIT_BELOW
+            if small and artifact.filename != "int8.tflite":
+                lines.append(f"!/{name}/{artifact.filename}")
+    return "\n".join(lines) + "\n"
+
+
+def _pruned_rivals() -> set[str]:
+    return {n.name for n in registry.NETWORKS if n.pruned_from is not None and n.name != OURS}

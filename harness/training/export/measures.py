@@ -1,0 +1,65 @@
+"""What a model would cost once exported: asked while it is pruned to a budget."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.core.errors import UsageError
+from harness.training.compress.budget import Budget, Measure
+from harness.training.export import tflite, timing
+
+Images = npt.NDArray[np.uint8]
+#: neither size nor speed depends on the ranges that images set, so few do
+FEW = 8
+
+
+def reference_file(name: str, models: Path) -> Path:
+    """The file that a latency ratio is of.
+
+    Raises:
+        UsageError: it isn't there.
+    """
+    path = models / name / "int8.tflite"
+    if not path.exists():
+        raise UsageError(f"{path}: a latency ratio is of this file, and it isn't there",
+                         fix=f"harness build {name}")  # fmt: skip
+    return path
+
+
+def measures(budget: Budget, models: Path, images: Images) -> Mapping[str, Measure]:
+    """How the targets of a budget are measured, by name.
+
+    Args:
+        models: where the reference's file is.
+        images: training images uint8 (N, 48, 48).
+
+    Raises:
+        UsageError: the reference's file isn't there.
+    """
+
+    def bytes_of(model: Any) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            return float(_int8(model, folder, images).stat().st_size)
+
+    found: dict[str, Measure] = {"bytes": bytes_of}
+    if budget.latency_ratio is not None:
+        reference = reference_file(budget.reference, models)
+
+        def ratio_of(model: Any) -> float:
+            with tempfile.TemporaryDirectory() as folder:
+                return timing.ratio_by_turns(_int8(model, folder, images), reference, images[:100])
+
+        found["latency_ratio"] = ratio_of
+    return found
+
+
+def _int8(model: Any, folder: str, images: Images) -> Path:
+    path = Path(folder) / "int8.tflite"
+    tflite.export_tflite(model, path, "int8", images[:FEW])
+    return path

@@ -1,0 +1,37 @@
+"""EfficientNet-Lite0.
+
+M. Tan, Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, arXiv:1905.11946.
+The Lite form (R. Liu, TensorFlow blog, 2020-03) drops squeeze-and-excitation, uses ReLU6 instead of swish and fixes
+stem and head. 4,652,008 parameters at 1000 classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from harness.training.networks.blocks import INPUT_SHAPE, conv_bn, head, pixels
+from harness.training.networks.mnasnet import inverted
+
+#: expansion, kernel, output channels, repeats, stride of the first
+STAGES = (
+    (1, 3, 16, 1, 1),
+    (6, 3, 24, 2, 2),
+    (6, 5, 40, 2, 2),
+    (6, 3, 80, 3, 2),
+    (6, 5, 112, 3, 1),
+    (6, 5, 192, 4, 2),
+    (6, 3, 320, 1, 1),
+)
+
+
+def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Any:
+    """The network, untrained: raw pixels 0..255 of ``shape`` in, softmax over ``classes`` out."""
+    inputs, x = pixels(shape)
+    x = conv_bn(x, 32, 3, strides=2, act="relu6")
+    for expand, kernel, out, repeats, stride in STAGES:
+        for index in range(repeats):
+            x = inverted(x, expand, kernel, out, stride if index == 0 else 1, 0.0, act="relu6")
+    x = conv_bn(x, 1280, 1, act="relu6")
+    return keras.Model(inputs, head(x, classes), name="efficientnet-lite0")

@@ -1,0 +1,20 @@
+"""MobileNetV1, width 1.0, from keras.applications.
+
+A. Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications",
+arXiv:1704.04861, 2017.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from harness.training.networks.blocks import INPUT_SHAPE, head, pixels
+
+
+def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Any:
+    """The network, untrained: raw pixels 0..255 of ``shape`` in, softmax over ``classes`` out."""
+    inputs, x = pixels(shape)
+    body = keras.applications.MobileNet(input_tensor=x, include_top=False, weights=None, alpha=1.0)
+    return keras.Model(inputs, head(body.output, classes), name="mobilenet-v1")

@@ -1,0 +1,155 @@
+"""All networks by name. Adding one: a file with a ``build`` function, and a line here."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How small a pruned network is to become, and how it gets there.
+
+    Attributes:
+        macs: multiply-accumulates to come down to; None where ``keep`` says it.
+        keep: the same as a share of the parent's.
+        epochs: of tuning, one number per round; each round takes an equal factor. The last is the longest: the network
+            is smallest then, so an epoch costs least and there is most to win back.
+        multiple: widths are multiples of this.
+        lanes: output channels that the target's kernels compute at once; ``macs`` are then what these make of them,
+            see ``harness.training.compress.plan.CostModel``.
+        without: convolutions that go whole before the first round.
+        restarts: how many times the last round's tuning is done again, on what it led to.
+        assistant: epochs for which the network that answers in the teacher's place is tuned on, before the last of
+            these.
+    """
+
+    macs: int | None = None
+    keep: float | None = None
+    epochs: tuple[int, ...] = (12, 60)
+    multiple: int = 4
+    lanes: int = 1
+    without: tuple[str, ...] = ()
+    restarts: int = 0
+    assistant: int = 0
+
+    def target(self, parent_macs: int) -> float:
+        """Multiply-accumulates to come down to from a parent of ``parent_macs``."""
+        if self.macs is not None:
+            return float(self.macs)
+        return parent_macs * (1.0 if self.keep is None else self.keep)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that can be built; importing this record doesn't import Keras.
+
+    Attributes:
+        name: as in ``models/<name>/``.
+        title: as shown in reports.
+        citation: the paper it is from.
+        module: under :mod:`harness.training.networks`, with ``build(classes, shape, **options)``.
+        options: further arguments of ``build``, as pairs.
+        pruned_from: the network this one is pruned from; None for those trained from nothing.
+        pruning: how far, for those that are pruned.
+    """
+
+    name: str
+    title: str
+    citation: str
+    module: str
+    options: tuple[tuple[str, Any], ...] = ()
+    pruned_from: str | None = None
+    pruning: Pruning = Pruning(keep=0.25)
+
+    def build(self, classes: int = 7, shape: tuple[int, int, int] = (48, 48, 1)) -> Any:
+        """An untrained Keras model: float32 pixels 0..255 of ``shape`` in, softmax probabilities out."""
+        module = importlib.import_module(f"harness.training.networks.{self.module}")
+        model = module.build(classes, shape, **dict(self.options))
+        for layer in model.layers:
+            # Some published momenta (0.99, 0.999) average over far more steps than 800 images give: the running
+            # statistics would lag and the network would be judged worse than it is.
+            if type(layer).__name__ == "BatchNormalization":
+                layer.momentum = min(layer.momentum, 0.9)
+        return model
+
+
+_XU = "Xu, Yin, Yang: Facial Expression Recognition Based on CNNs and Edge Computing, IEEE TOCS 2020"
+
+#: Counted as kernels compute, fetches included: 1.35 million plain MACs. By plain MACs, 1.6 million took as many ARM
+#: instructions as MobileNetV3-Small.
+_SMALL = Pruning(
+    macs=5_000_000, epochs=(4, 8, 16, 200), multiple=2, lanes=8, without=("block1_2_conv",), restarts=2, assistant=32
+)
+
+_WHOLE: tuple[Network, ...] = (
+    Network("resvgg19", "Residual VGG19", _XU, "resvgg19"),
+    Network("resvgg19-pruned", "Residual VGG19, pruned", _XU, "resvgg19", pruned_from="resvgg19", pruning=_SMALL),
+    Network(
+        "vgg19", "VGG19", "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, "
+        "ICLR 2015", "resvgg19", (("residual", False), ("name", "vgg19")),
+    ),
+    Network("mobilenet-v1", "MobileNetV1", "Howard et al.: MobileNets, arXiv:1704.04861, 2017", "mobilenet_v1"),
+    Network(
+        "mobilenet-v2", "MobileNetV2", "Sandler et al.: MobileNetV2: Inverted Residuals and Linear Bottlenecks, "
+        "CVPR 2018", "mobilenet_v2",
+    ),
+    Network(
+        "mobilenet-v3-small", "MobileNetV3-Small", "Howard et al.: Searching for MobileNetV3, ICCV 2019",
+        "mobilenet_v3", (("size", "small"),),
+    ),
+    Network(
+        "mobilenet-v3-large", "MobileNetV3-Large", "Howard et al.: Searching for MobileNetV3, ICCV 2019",
+        "mobilenet_v3", (("size", "large"),),
+    ),
+    Network(
+        "squeezenet", "SqueezeNet 1.1", "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, "
+        "arXiv:1602.07360, 2016", "squeezenet",
+    ),
+    Network(
+        "shufflenet-v2", "ShuffleNetV2 1.0x", "Ma et al.: ShuffleNet V2: Practical Guidelines for Efficient CNN "
+        "Architecture Design, ECCV 2018", "shufflenet_v2",
+    ),
+    Network("ghostnet", "GhostNet", "Han et al.: GhostNet: More Features from Cheap Operations, CVPR 2020", "ghostnet"),
+    Network(
+        "efficientnet-lite0", "EfficientNet-Lite0", "Tan, Le: EfficientNet: Rethinking Model Scaling for CNNs, ICML "
+        "2019; Lite form by R. Liu, TensorFlow blog, 2020", "efficientnet_lite0",
+    ),
+    Network(
+        "mnasnet", "MnasNet-A1", "Tan et al.: MnasNet: Platform-Aware Neural Architecture Search for Mobile, CVPR 2019",
+        "mnasnet",
+    ),
+)  # fmt: skip
+
+#: Rivals that are pruned too, so that pruning isn't an advantage of one network alone. ShuffleNetV2's shuffle can't be.
+_RIVALS = (
+    "mobilenet-v1", "mobilenet-v2", "mobilenet-v3-small", "mobilenet-v3-large", "squeezenet", "ghostnet",
+    "efficientnet-lite0", "mnasnet",
+)  # fmt: skip
+
+
+def _pruned(parent: Network) -> Network:
+    return replace(parent, name=f"{parent.name}-pruned", title=f"{parent.title}, pruned", pruned_from=parent.name)
+
+
+NETWORKS: tuple[Network, ...] = (*_WHOLE, *(_pruned(network) for network in _WHOLE if network.name in _RIVALS))
+
+
+def names() -> list[str]:
+    """Names of all networks, in the order reports show them."""
+    return [network.name for network in NETWORKS]
+
+
+def get(name: str) -> Network:
+    """The network of that name.
+
+    Raises:
+        UsageError: there is none; names them all.
+    """
+    for network in NETWORKS:
+        if network.name == name:
+            return network
+    raise UsageError(f"network '{name}' is unknown", fix=f"one of {', '.join(names())}")
