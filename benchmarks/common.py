@@ -13,12 +13,13 @@ from pathlib import Path
 
 import yaml
 
-from harness import measure, store
+from harness import measure
 from harness.config import devices as config
 from harness.context import Context
 from harness.plan import Job, Options, Plan, inventory, make
 from harness.records.answer import RunnerResult, parse_answer
 from harness.records.cell import Cell, RunInfo
+from harness.results import store
 from harness.run import PASSING, Run
 from harness.session import Session, open_session
 from harness.testset import TestSet, prepare

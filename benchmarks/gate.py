@@ -28,9 +28,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.common import BOARD, LOCAL, bench, keep, table
-from harness.compare import Comparison, compare, parse_gate
 from harness.core.stats import wilson
 from harness.records.cell import Cell
+from harness.results.compare import Comparison, compare, parse_gate
 
 #: By clock: share of the slowdown, gate, and how often it must be caught.
 DEFAULTS = {"wall": (0.10, "3%", 0.95), "instructions": (0.03, "1%", 1.0)}

@@ -2,8 +2,8 @@
 
 Compared with what anybody would do without us: read the same cells with pandas from Parquet and draw a bare scatter.
 Both are whole processes, imports included, run by turns. The cells are made up. The first report reads every cell and
-keeps their table (harness/report/kept.py); those after it read that, as pandas reads its Parquet. Both are printed.
-Seconds are processor time, so that other programs on the machine do not change them.
+keeps their table (harness/results/table_cache.py); those after it read that, as pandas reads its Parquet. Both are
+printed. Seconds are processor time, so that other programs on the machine do not change them.
 
     python -m benchmarks.report_10000 [--cells 10000] [--rounds 3]
 
@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness.exporting import export
+from harness.results.formats import export
 from tests.cell_factory import device, make_cell, make_run
 
 BARE = """

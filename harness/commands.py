@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import store
 from harness.closing import again_argv, closing, summary
 from harness.config import devices as config
 from harness.config.devices import Fleet
@@ -24,11 +23,12 @@ from harness.core.signals import Signals
 from harness.outcome import Outcome
 from harness.plan import Options
 from harness.records.cell import Clock
+from harness.results import store
 from harness.run import Run
 
 if TYPE_CHECKING:
     from harness.boards.registry import BoardFamily
-    from harness.compare import Comparison
+    from harness.results.compare import Comparison
 
 
 def say(line: str) -> None:
@@ -204,7 +204,7 @@ def compare_command(
     run_a: str, run_b: str, gate: str | None, results: Path, *, allow: Sequence[str], out: Path | None, as_json: bool
 ) -> int:
     """``harness compare``; 1 where the gate trips."""
-    from harness.compare import compare, parse_gate, to_json
+    from harness.results.compare import compare, parse_gate, to_json
 
     limit = parse_gate(gate) if gate is not None else None
     if out is not None:
@@ -246,7 +246,7 @@ def comparison_lines(outcome: Comparison) -> list[str]:
 
 def export_command(run_name: str, fmt: str, out: Path | None, results: Path) -> None:
     """``harness export``."""
-    from harness.exporting import export
+    from harness.results.formats import export
 
     content = export(store.find_run(results, run_name), fmt)
     if out is not None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from harness import __version__, store
+from harness import __version__
 from harness import resume as resuming
 from harness.config.devices import Device, Fleet
 from harness.context import Context
@@ -38,6 +38,7 @@ from harness.plan import Job, Options, for_runtime, groups, inventory, make, pla
 from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
 from harness.records.manifest import readable
 from harness.remote.base import Connection
+from harness.results import store
 from harness.session import Session, measured, open_session
 from harness.testset import TestSet, prepare
 

@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-from harness import store
 from harness.boards.registry import FAMILIES
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RunInfo, RuntimeInfo, SplitInfo, cell_id
 from harness.records.manifest import (
@@ -21,6 +20,7 @@ from harness.records.manifest import (
     Trial,
     Zeroed,
 )
+from harness.results import store
 
 CLASSES = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 LABELS = tuple(i % 7 for i in range(99))

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import store
-from harness.compare import Comparison, compare, parse_gate, resolution, to_json
 from harness.core.errors import UsageError
 from harness.records.cell import Cell
+from harness.results import store
+from harness.results.compare import Comparison, compare, parse_gate, resolution, to_json
 from tests.cell_factory import LABELS, device, make_cell, make_run, matrix
 
 HERE = device("here", "generic", emulated=False)

@@ -15,7 +15,7 @@ import pytest
 
 from harness import results
 from harness.core.errors import UsageError
-from harness.exporting import export
+from harness.results.formats import export
 from tests.cell_factory import device, make_cell, make_run
 
 HERE = device("here", "generic", emulated=False)

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import store
 from harness.config import devices as config
 from harness.context import Context
 from harness.core.errors import HarnessError
@@ -24,6 +23,7 @@ from harness.records import manifest as manifests
 from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell
 from harness.remote.base import Completed
+from harness.results import store
 from harness.testset import TestSet, prepare
 from tests.cell_factory import make_cell
 from tests.conftest import MODELS

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import store
 from harness.core.signals import Signals
+from harness.results import store
 from tests.board_fixtures import NET, Farm, descendants
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment, gone

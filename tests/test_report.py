@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare import compare
 from harness.core.errors import ReportError, UsageError
 from harness.records.cell import Cell, Reason
 from harness.report import render, render_comparison, render_history
 from harness.report.data import gather
 from harness.report.summary import find
 from harness.report.tables import build
+from harness.results.compare import compare
 from tests.cell_factory import device, make_cell, make_manifest, make_run
 
 HERE = device("here", "generic", emulated=False)

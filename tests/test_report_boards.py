@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from harness import identity
-from harness.exporting import export
 from harness.records.cell import Cell, DeviceInfo
 from harness.report import MOST_BOARDS, render
 from harness.report.data import ReportData, gather
 from harness.report.rivals import against
 from harness.report.summary import agreement, find, winners
+from harness.results import identity
+from harness.results.formats import export
 from tests.cell_factory import device, make_cell, make_run
 
 LAB = tuple(f"lab-raspberry-pi-4-model-b-{number:02d}" for number in (1, 2))

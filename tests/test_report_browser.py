@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.compare import compare
 from harness.report import render, render_comparison, render_history
+from harness.results.compare import compare
 from tests.browser import axe, browser, complaints, media, phone, whole_page
 from tests.cell_factory import make_cell, make_manifest, make_run, matrix
 

@@ -11,7 +11,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from harness.compare import compare
 from harness.records.cell import Cell
 from harness.report import comparing, history
 from harness.report.data import ReportData, gather
@@ -20,6 +19,7 @@ from harness.report.figures.canvas import Drawing, png, styled, svg
 from harness.report.figures.classes import confusion
 from harness.report.figures.pareto import frontier
 from harness.report.table import brief
+from harness.results.compare import compare
 from tests.cell_factory import device, make_cell, make_manifest, make_run, matrix
 
 SLACK = 1.5  # pixels

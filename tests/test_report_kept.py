@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness import results, store
-from harness.report import kept, render
+from harness import results
+from harness.report import render
 from harness.report.evidence import content
+from harness.results import store
+from harness.results import table_cache as kept
 from tests.cell_factory import device, make_cell, make_run
 
 EVIDENCE = {"before": {"wall_s": "1.5", "ünï": [1, None, 2.5]}, "during": [], "after": {}, "stderr": "x\n\x1b[1m"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare import compare
 from harness.core.errors import ReportError
 from harness.report import history, render, render_comparison, render_history
+from harness.results.compare import compare
 from tests.cell_factory import device, make_cell, make_run
 from tests.test_report import HERE, digests, few, rows
 

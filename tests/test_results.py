@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import results, store
+from harness import results
 from harness.core.errors import StoreError
+from harness.results import store
 from tests.cell_factory import LABELS, device, make_cell, make_run
 
 DOCS = Path(__file__).parents[1] / "docs"

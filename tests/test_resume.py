@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import store
 from harness.config.devices import Fleet
 from harness.core.errors import StoreError, UsageError
 from harness.plan import Options
+from harness.results import store
 from harness.run import Run
 from tests.board_fixtures import NET, Farm, Told, execute, fleet, work
 from tests.conftest import MODELS

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import store
 from harness.config import devices as config
 from harness.outcome import Outcome
 from harness.plan import Job, Options, Plan
 from harness.records.cell import Cell
 from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection
+from harness.results import store
 from harness.run import Run
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import store
+from harness.results import store
 from tests.browser import CHROMIUM, DRIVER, axe, browser, complaints
 from tests.conftest import MODELS
 from tests.emulate_fixtures import gone

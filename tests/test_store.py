@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import store
 from harness.core.errors import StoreError
 from harness.records.cell import RunInfo
+from harness.results import store
 from tests import otherfs
 from tests.cell_factory import device, make_cell, make_manifest, make_run
 
@@ -222,9 +222,8 @@ def test_manifests_kept_with_a_run_are_read(tmp_path: Path) -> None:
 
 
 def test_the_store_is_light_to_import() -> None:
-    code = (
-        "import sys, harness.store; print([m for m in ('numpy', 'pandas', 'scipy', 'matplotlib') if m in sys.modules])"
-    )
+    heavy = ("numpy", "pandas", "scipy", "matplotlib")
+    code = f"import sys, harness.results.store; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -232,7 +231,7 @@ def test_the_store_is_light_to_import() -> None:
 _CLAIM = """
 import sys
 from pathlib import Path
-from harness import store
+from harness.results import store
 from harness.core.errors import StoreError
 from tests.cell_factory import make_cell
 

@@ -22,8 +22,8 @@ FRAMES = 3
 ONSET = (0.82, 0.92, 1.0)
 
 # How hard the set is. Five settings were tried with harness.training.train.difficulty, whose baselines tell test
-# accuracy: a linear classifier must fail, a small CNN must not be enough. Strengths are shares of full expression, spreads are
-# shares of the values in _view.
+# accuracy: a linear classifier must fail, a small CNN must not be enough. Strengths are shares of full expression,
+# spreads are shares of the values in _view.
 REST = 0.1  # strongest tension of a face at rest
 WEAK, STRONG = 1.0, 1.35  # range of a sequence's peak; above 1 since 48 pixels swallow what is subtle
 HABIT = 0.15  # how differently people use one action unit

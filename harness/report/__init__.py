@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.compare import Comparison
 from harness.core.errors import ReportError, StoreError, UsageError
 from harness.core.files import write_output
 from harness.records.manifest import Manifest
@@ -22,6 +21,7 @@ from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
 from harness.report.summary import find
 from harness.report.table import Table
+from harness.results.compare import Comparison
 
 #: File formats a figure can be written in.
 FORMATS = ("svg", "png")
@@ -173,7 +173,7 @@ def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = 
     """Write ``compare.html`` with its table and figures.
 
     Args:
-        found: what :func:`harness.compare.compare` gave.
+        found: what :func:`harness.results.compare.compare` gave.
         out, formats: as for :func:`render`.
     """
     table = comparing.table(found)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from harness import identity
-from harness.compare import Comparison, Pair
 from harness.core.safetext import for_figure, slug
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import MOST_ROWS, ROW, label_rows
 from harness.report.table import Table, Value
+from harness.results import identity
+from harness.results.compare import Comparison, Pair
 
 _LOOKS = {"slower": (PALETTE[1], ">"), "faster": (PALETTE[0], "<"), "same": (PALETTE[7], "o")}
 

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from harness import identity, results, store
 from harness.core import stats
 from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
-from harness.report import kept
 from harness.report.roles import role
+from harness.results import identity, store, table
+from harness.results import table_cache as kept
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ReportData:
     """Everything a page, a table or a figure is drawn from.
 
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
-    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/identity.py),
+    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/results/identity.py),
     ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
     ``kind`` (variant.format), ``role`` (harness/report/roles.py), ``value``, ``low``, ``high`` (median and its 95 %
     interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers are NaN
@@ -258,7 +258,7 @@ def _summaries(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     """
     found = np.full((len(frame), 4), np.nan)
     valid = np.flatnonzero(frame.status == "VALID")
-    for chosen, ordered in results.sorted_samples(list(frame.latency_ns.iloc[valid])):
+    for chosen, ordered in table.sorted_samples(list(frame.latency_ns.iloc[valid])):
         ranks = np.arange(ordered.shape[1])
         found[valid[chosen], 0] = (ordered[:, len(ranks) // 2] + ordered[:, (len(ranks) - 1) // 2]) / 2e6
         try:

@@ -57,7 +57,7 @@ def states(evidence: object, key: str) -> list[State]:
 
 
 def content(evidence: object) -> Mapping[Any, Any]:
-    """A cell's evidence, which may still be JSON text (harness/report/kept.py); empty where it is neither."""
+    """A cell's evidence, which may still be JSON text (harness/results/table_cache.py); empty where it is neither."""
     found = _parsed(evidence) if isinstance(evidence, str) else evidence
     return found if isinstance(found, Mapping) else {}
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness import identity, store
-from harness.compare import measured
 from harness.core import stats
 from harness.core.safetext import clean, for_figure, slug
 from harness.records.cell import Cell
@@ -18,6 +16,8 @@ from harness.report.data import clock_of
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
 from harness.report.table import Table
+from harness.results import identity, store
+from harness.results.compare import measured
 
 #: Names at the right of a figure; the rest are grey lines, and in the table.
 _MOST_NAMED = 12
@@ -103,8 +103,10 @@ def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) ->
 
 
 def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) -> tuple[Line, ...]:
-    """Marks the significant steps by the rule of :mod:`harness.compare`; p-values are corrected over all steps of all
-    cells that can be compared (Holm)."""
+    """Marks the significant steps by the rule of :mod:`harness.results.compare`.
+
+    p-values are corrected over all steps of all cells that can be compared (Holm).
+    """
     steps = [
         (at, i, measured(cells[i - 1][1], cells[i][1], interval=False))
         for at, cells in enumerate(series)

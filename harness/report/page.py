@@ -11,7 +11,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.compare import Comparison
 from harness.core.safetext import clean
 from harness.report import claims, rivals
 from harness.report.accuracy import for_page
@@ -24,6 +23,7 @@ from harness.report.roles import COMPRESSED
 from harness.report.summary import Findings
 from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic
+from harness.results.compare import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness import identity
 from harness.core.safetext import for_figure
 from harness.report.data import ReportData
 from harness.report.figures.canvas import Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.rows import ROW
+from harness.results import identity
 
 
 def sizes(data: ReportData) -> list[Drawing]:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from harness import identity, store
 from harness.core import stats
 from harness.core.errors import UsageError
 from harness.records.cell import Cell, Clock, RunInfo
+from harness.results import identity, store
 
 ALPHA = 0.05
 #: Smaller changes of the median are called "same" even where significant: by so much do boots of one artifact differ

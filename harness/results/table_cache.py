@@ -24,10 +24,11 @@ import numpy as np
 import pandas as pd
 from pydantic_core import from_json
 
-from harness import __version__, results, store
+from harness import __version__
 from harness.core.errors import StoreError
 from harness.core.files import write_atomic
 from harness.records import cell as records
+from harness.results import store, table
 
 NAME = ".cells.npz"
 #: Below this, reading the cells themselves takes no time worth a file.
@@ -44,7 +45,7 @@ def frame_of(run_dir: Path) -> tuple[pd.DataFrame, list[store.BadFile]]:
     if mark and (found := _load(run_dir / NAME, mark)) is not None:
         return found, []
     cells, bad = store.scan_cells(run_dir)
-    frame = results.to_frame(cells, infer=False)
+    frame = table.to_frame(cells, infer=False)
     if mark and not bad and newest_ns < time.time_ns() - SETTLED_NS and mark == _fingerprint(run_dir)[0]:
         with contextlib.suppress(StoreError):  # a folder nobody may write to: the cells are read again next time
             write_atomic(run_dir / NAME, _dump(frame, mark))
@@ -61,7 +62,7 @@ def _fingerprint(run_dir: Path) -> tuple[str, int]:
     if len(files) < FEWEST:
         return "", 0
     seen = [(name, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for name, s in files]
-    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (records, results, store)]
+    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (records, table, store)]
     made_by = (__version__, pd.__version__, code)
     return hashlib.sha256(repr((made_by, seen)).encode()).hexdigest(), max(s.st_ctime_ns for _, s in files)
 
@@ -88,7 +89,7 @@ def _dump(frame: pd.DataFrame, mark: str) -> bytes:
     return out.getvalue()
 
 
-def _small(values: results.IntArray) -> Any:
+def _small(values: table.IntArray) -> Any:
     """The same whole numbers in as few bytes each as the lowest and the highest need."""
     return (
         values.astype(np.result_type(*map(np.min_scalar_type, (values.min(), values.max())))) if values.size else values

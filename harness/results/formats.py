@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import identity, results, store
 from harness.core import stats
 from harness.core.errors import UsageError
 from harness.core.safetext import clean, csv_field
 from harness.records.cell import Cell, RunInfo
+from harness.results import identity, store, table
 
 FORMATS = ("csv", "parquet", "pytest-benchmark")
 #: Columns that hold lists or objects: as they are in Parquet, left out of CSV (evidence), or joined by ``|``.
@@ -47,7 +47,7 @@ def export(run: Path, fmt: str) -> bytes:
 
 def _csv(_: RunInfo, cells: list[Cell]) -> bytes:
     """One line a cell with every single number and the statistics; raw samples are in Parquet."""
-    frame = results.to_frame(cells).drop(columns=list(_ARRAYS))
+    frame = table.to_frame(cells).drop(columns=list(_ARRAYS))
     frame["p90_early_stopping_ms"], frame["p90_early_stopping_minstr"] = _p90(cells)
     for column in _LISTS:
         frame[column] = ["|".join(map(str, value)) for value in frame[column]]
@@ -70,7 +70,7 @@ def _p90(cells: list[Cell]) -> tuple[list[float], list[float]]:
 
 def _parquet(_: RunInfo, cells: list[Cell]) -> bytes:
     """The table of :func:`harness.results.load`, raw samples as lists, evidence as JSON text."""
-    frame = results.to_frame(cells)
+    frame = table.to_frame(cells)
     frame["evidence"] = [json.dumps(value, sort_keys=True) for value in frame.evidence]
     for column in (*_LISTS, "labels"):
         frame[column] = [list(value) for value in frame[column]]

@@ -1,12 +1,4 @@
-"""Public API: stored results as a pandas table, one row per cell.
-
->>> import harness.results                                     # doctest: +SKIP
->>> cells = harness.results.load("results/latest-run")         # doctest: +SKIP
->>> cells[cells.status == "VALID"].groupby("device").latency_median_ms.min()   # doctest: +SKIP
-
-Columns are described in docs/results.md. Raw ``*_ns`` columns hold what the board's clock said; ``clock`` says whether
-that is wall time or counted instructions, and the derived ``*_ms`` and ``*_minstr`` columns keep the two apart.
-"""
+"""Cells as a pandas table, one row per cell: what is behind :func:`harness.results.load`."""
 
 from __future__ import annotations
 
@@ -21,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness import store
 from harness.core.errors import StoreError
 from harness.records.cell import Cell
+from harness.results import store
 
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -58,18 +50,7 @@ _BOOLS = ("emulated", "local", "synthetic", "delegate_verified")
 
 
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read stored cells into a table.
-
-    Args:
-        path: a cell's file, a run's folder, or a results folder with runs in it.
-
-    Returns:
-        One row per cell, sorted by run and cell; columns as in docs/results.md. ``latency_ns``, ``warmup_ns`` and
-        ``predictions`` hold one integer array each (raw, in order; a copy may be changed freely).
-
-    Raises:
-        StoreError: nothing there, or a file that can't be read (it is named).
-    """
+    """See :func:`harness.results.load`."""
     place = Path(path)
     if place.is_file():
         return to_frame([store.read_cell(place)])
@@ -82,11 +63,7 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
-    """The table of :func:`load`, from cells at hand.
-
-    Without ``infer``, texts and whole numbers stay plain Python objects: several times as fast for code that goes
-    through rows, and nothing for the public.
-    """
+    """See :func:`harness.results.to_frame`."""
     rows = [_pick(cell) for cell in cells]
     values = zip(*rows, strict=True) if rows else repeat((), len(_SOURCES))
     columns: dict[str, Sequence[Any]] = dict(zip(_SOURCES, values, strict=True))
