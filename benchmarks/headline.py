@@ -31,7 +31,7 @@ from harness.config import devices as config
 from harness.core.stats import Ratio, bootstrap_ratio
 from harness.plan import Options
 from harness.records import manifest as manifests
-from harness.report import roles
+from harness.report.paper import roles
 from harness.run import Run
 
 OURS = "resvgg19-pruned"

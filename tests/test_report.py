@@ -16,7 +16,7 @@ import pytest
 from harness.core.errors import ReportError, UsageError
 from harness.records.cell import Cell, Reason
 from harness.report import render, render_comparison, render_history
-from harness.report.data import gather
+from harness.report.gather import gather
 from harness.report.summary import find
 from harness.report.tables import build
 from harness.results.compare import compare

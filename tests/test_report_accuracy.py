@@ -12,7 +12,7 @@ from harness.core import stats
 from harness.records.manifest import CrossCheck, Manifest, Trial
 from harness.report import render
 from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure, for_page, lost
-from harness.report.data import ReportData, gather
+from harness.report.gather import ReportData, gather
 from harness.report.seeds import over_seeds
 from tests.cell_factory import make_cell, make_manifest, make_run
 

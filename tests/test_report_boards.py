@@ -13,8 +13,8 @@ import pytest
 
 from harness.records.cell import Cell, DeviceInfo
 from harness.report import MOST_BOARDS, render
-from harness.report.data import ReportData, gather
-from harness.report.rivals import against
+from harness.report.gather import ReportData, gather
+from harness.report.paper.rivals import against
 from harness.report.summary import agreement, find, winners
 from harness.results import identity
 from harness.results.formats import export

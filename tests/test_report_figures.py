@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from harness.records.cell import Cell
-from harness.report import comparing, history
-from harness.report.data import ReportData, gather
+from harness.report import compare_page as comparing
+from harness.report import history
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
 from harness.report.figures.classes import confusion
 from harness.report.figures.pareto import frontier
+from harness.report.gather import ReportData, gather
 from harness.report.table import brief
 from harness.results.compare import compare
 from tests.cell_factory import device, make_cell, make_manifest, make_run, matrix

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from harness.records.manifest import Manifest
 from harness.report import render
-from harness.report.data import gather
+from harness.report.gather import gather
+from harness.report.paper.zeroed import TITLE, zeroed_table
 from harness.report.provenance import artifacts_table
-from harness.report.zeroed import TITLE, zeroed_table
 from tests.cell_factory import make_cell, make_manifest, make_run
 
 

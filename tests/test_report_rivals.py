@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from harness.records.cell import Cell, DeviceInfo
 from harness.records.manifest import Manifest
 from harness.report import render
-from harness.report.data import ReportData, gather
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import styled
-from harness.report.rivals import FASTER, SLOWER, UNSURE, against, standing
-from harness.report.roles import COMPRESSED, OURS, PUBLISHED, role
+from harness.report.gather import ReportData, gather
+from harness.report.paper.rivals import FASTER, SLOWER, UNSURE, against, standing
+from harness.report.paper.roles import COMPRESSED, OURS, PUBLISHED, role
 from harness.report.summary import find
 from tests.cell_factory import device, make_cell, make_manifest, make_run
 
@@ -77,7 +77,7 @@ def test_equal_ones_cannot_be_told_apart(tmp_path: Path) -> None:
 def test_very_many_pairs_take_the_intervals_of_their_medians(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = data(tmp_path)
     drawn = against(found)
-    monkeypatch.setattr("harness.report.rivals.MOST_DRAWN", 3)
+    monkeypatch.setattr("harness.report.paper.rivals.MOST_DRAWN", 3)
     for quick, slow in zip(against(found), drawn, strict=True):
         assert (quick.rival, quick.ratio, quick.verdict) == (slow.rival, slow.ratio, slow.verdict)
         assert quick.low is not None

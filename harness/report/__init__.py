@@ -15,10 +15,11 @@ from pathlib import Path
 from harness.core.errors import ReportError, StoreError, UsageError
 from harness.core.files import write_output
 from harness.records.manifest import Manifest
-from harness.report import comparing, history, page, tables
-from harness.report.data import ReportData, gather
+from harness.report import compare_page as comparing
+from harness.report import history, page, tables
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
+from harness.report.gather import ReportData, gather
 from harness.report.summary import find
 from harness.report.table import Table
 from harness.results.compare import Comparison

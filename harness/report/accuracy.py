@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.core import stats
 from harness.core.safetext import clean
 from harness.records.manifest import CrossCheck, Manifest
-from harness.report.data import ReportData
+from harness.report.gather import ReportData
 from harness.report.provenance import precise
 from harness.report.seeds import Scheme, over_seeds, share
 from harness.report.table import Table, Value

@@ -10,8 +10,8 @@ import pandas as pd
 
 from harness.core import stats
 from harness.core.safetext import clean
-from harness.report.data import ReportData
 from harness.report.evidence import State, states
+from harness.report.gather import ReportData
 from harness.report.summary import Agreement, Best, artifacts
 from harness.report.table import Table, Value, whole
 

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.core.safetext import script_json
-from harness.report.data import ReportData, records
+from harness.report.gather import ReportData, records
 from harness.report.table import Value, number
 
 

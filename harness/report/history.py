@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from harness.core import stats
 from harness.core.safetext import clean, for_figure, slug
 from harness.records.cell import Cell
-from harness.report.data import clock_of
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
+from harness.report.gather import clock_of
 from harness.report.table import Table
 from harness.results import identity, store
 from harness.results.compare import measured

@@ -12,14 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.core.safetext import clean
-from harness.report import claims, rivals
 from harness.report.accuracy import for_page
-from harness.report.data import ReportData
 from harness.report.evidence import content
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
+from harness.report.gather import ReportData
 from harness.report.grid import grid
 from harness.report.history import History
-from harness.report.roles import COMPRESSED
+from harness.report.paper import claims, rivals
+from harness.report.paper.roles import COMPRESSED
 from harness.report.summary import Findings
 from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.core.safetext import clean
 from harness.records.manifest import Artifact, CrossCheck, Manifest
-from harness.report.data import ReportData
+from harness.report.gather import ReportData
 from harness.report.table import Table, Value
 
 

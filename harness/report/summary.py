@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from harness.core.safetext import clean
-from harness.report.claims import Claim, claims
-from harness.report.data import Clock, ReportData
-from harness.report.rivals import Versus, against, standing
-from harness.report.roles import COMPRESSED
+from harness.report.gather import Clock, ReportData
+from harness.report.paper.claims import Claim, claims
+from harness.report.paper.rivals import Versus, against, standing
+from harness.report.paper.roles import COMPRESSED
 
 #: A network may be this much less accurate than the board's best one and still be its pick (one image in 99).
 PICK_WITHIN = 0.0102

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report import accuracy, boards, claims, provenance, rivals, zeroed
-from harness.report.data import ReportData, records
+from harness.report import accuracy, boards, provenance
+from harness.report.gather import ReportData, records
+from harness.report.paper import claims, rivals, zeroed
 from harness.report.summary import Findings
 from harness.report.table import Table, Value, number, whole
 

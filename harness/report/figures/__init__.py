@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.report.data import ReportData
 from harness.report.figures import chain, classes, extras, latency, pareto, size, timeline
 from harness.report.figures.canvas import Drawing
+from harness.report.gather import ReportData
 
 PLOTS: dict[str, Callable[[ReportData], list[Drawing]]] = {
     "pareto": pareto.scatter,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from harness.core.safetext import for_figure, slug
 from harness.records.manifest import Manifest, Step
-from harness.report.data import ReportData
 from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, accuracy_axis, heading, log_axis, new
 from harness.report.figures.measured import measured
-from harness.report.roles import PRUNED
+from harness.report.gather import ReportData
+from harness.report.paper.roles import PRUNED
 from harness.report.table import brief
 
 #: Characters of a line below the figure.

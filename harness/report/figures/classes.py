@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from harness.core.safetext import clean, for_figure, slug
-from harness.report.data import ReportData
 from harness.report.figures.canvas import Drawing, heading, new
 from harness.report.figures.rows import ROW, label_rows, shown
+from harness.report.gather import ReportData
 from harness.report.summary import artifacts, winners
 
 #: Light to dark, in one hue, with text readable on both ends.

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from harness.core.safetext import slug
-from harness.report.data import ReportData
 from harness.report.figures.canvas import MUTED, Drawing, kind_style
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
+from harness.report.gather import ReportData
 from harness.report.table import brief
 
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.core.safetext import slug
-from harness.report.data import ReportData
 from harness.report.figures.canvas import INK, Drawing, kind_style, log_axis
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
+from harness.report.gather import ReportData
 from harness.report.table import brief
 
 #: Beyond this, slowest by fastest, bars from zero would show but the slowest: dots on a log axis take their place.

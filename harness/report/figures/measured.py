@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.core.safetext import for_figure, slug
-from harness.report.data import Clock, ReportData
 from harness.report.figures.canvas import (
     INK,
     MUTED,
@@ -22,7 +21,8 @@ from harness.report.figures.canvas import (
     place_signs,
 )
 from harness.report.figures.rows import per_board
-from harness.report.roles import FULL, parent
+from harness.report.gather import Clock, ReportData
+from harness.report.paper.roles import FULL, parent
 from harness.report.table import brief
 
 #: From what least was taken from to what most was.

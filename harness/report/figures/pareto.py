@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.core.safetext import for_figure, slug
-from harness.report.data import Clock, ReportData
 from harness.report.figures.canvas import (
     INK,
     MUTED,
@@ -23,7 +22,8 @@ from harness.report.figures.canvas import (
     place_signs,
 )
 from harness.report.figures.rows import per_board
-from harness.report.roles import COMPRESSED
+from harness.report.gather import Clock, ReportData
+from harness.report.paper.roles import COMPRESSED
 from harness.report.table import brief
 
 

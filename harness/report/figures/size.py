@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from harness.core.safetext import for_figure
-from harness.report.data import ReportData
 from harness.report.figures.canvas import Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.rows import ROW
+from harness.report.gather import ReportData
 from harness.results import identity
 
 

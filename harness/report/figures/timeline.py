@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from harness.core.safetext import slug
-from harness.report.data import ReportData
 from harness.report.evidence import State, states
 from harness.report.figures.canvas import MUTED, PALETTE, WIDTH, Drawing, heading
+from harness.report.gather import ReportData
 
 
 @dataclass(frozen=True)

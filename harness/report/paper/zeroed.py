@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.core.safetext import clean
 from harness.records.manifest import Manifest, Zeroed
-from harness.report.data import ReportData
+from harness.report.gather import ReportData
 from harness.report.table import Table, brief
 
 TITLE = "Zeroing weights instead of removing channels"

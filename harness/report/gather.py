@@ -17,7 +17,7 @@ from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
-from harness.report.roles import role
+from harness.report.paper.roles import role
 from harness.results import identity, store, table
 from harness.results import table_cache as kept
 
@@ -61,8 +61,8 @@ class ReportData:
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
     runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/results/identity.py),
     ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
-    ``kind`` (variant.format), ``role`` (harness/report/roles.py), ``value``, ``low``, ``high`` (median and its 95 %
-    interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers are NaN
+    ``kind`` (variant.format), ``role`` (harness/report/paper/roles.py), ``value``, ``low``, ``high`` (median and its
+    95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers are NaN
     unless the cell is VALID. ``device``, ``model`` and labels are for people, and distinct.
     """
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from harness.core import stats
-from harness.report.data import Clock, ReportData
-from harness.report.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
+from harness.report.gather import Clock, ReportData
+from harness.report.paper.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
 from harness.report.table import Table, Value, brief, number
 
 #: Draws for an interval: a board with twenty rivals takes twenty intervals, and the third digit of none matters.

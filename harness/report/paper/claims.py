@@ -14,10 +14,10 @@ import pandas as pd
 from harness.core import stats
 from harness.records.manifest import Manifest
 from harness.report.accuracy import lost
-from harness.report.data import ReportData
+from harness.report.gather import ReportData
+from harness.report.paper.rivals import FASTER, SLOWER, UNSURE, Versus
+from harness.report.paper.roles import COMPRESSED, FULL, PRUNED, PUBLISHED
 from harness.report.provenance import cross, precise
-from harness.report.rivals import FASTER, SLOWER, UNSURE, Versus
-from harness.report.roles import COMPRESSED, FULL, PRUNED, PUBLISHED
 from harness.report.table import Table, brief
 
 PAPER = (
