@@ -13,16 +13,16 @@ from pathlib import Path
 
 import yaml
 
-from harness import measure
 from harness.config import devices as config
-from harness.context import Context
-from harness.plan import Job, Options, Plan, inventory, make
 from harness.records.answer import RunnerResult, parse_answer
 from harness.records.cell import Cell, RunInfo
 from harness.results import store
-from harness.run import PASSING, Run
-from harness.session import Session, open_session
-from harness.testset import TestSet, prepare
+from harness.run import measure
+from harness.run.context import Context
+from harness.run.images import TestSet, prepare
+from harness.run.plan import Job, Options, Plan, inventory, make
+from harness.run.scheduler import PASSING, Run
+from harness.run.session import Session, open_session
 
 LOCAL = {"name": "here", "board": "generic", "local": True, "runtimes": ["litert"]}
 BOARD = {"name": "pi4", "board": "raspberry-pi-4", "emulate": True, "runtimes": ["litert"]}

@@ -29,10 +29,10 @@ from benchmarks.common import LOCAL, Quiet, table
 from harness import results
 from harness.config import devices as config
 from harness.core.stats import Ratio, bootstrap_ratio
-from harness.plan import Options
 from harness.records import manifest as manifests
 from harness.report.paper import roles
-from harness.run import Run
+from harness.run.plan import Options
+from harness.run.scheduler import Run
 
 OURS = "resvgg19-pruned"
 HEAD = ("device", OURS, "rival", "its best", "ratio", "95 % interval", "accuracy", "bytes")

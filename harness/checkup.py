@@ -24,10 +24,10 @@ from harness.remote.base import Connection
 from harness.remote.lease import in_use, owner
 from harness.remote.probe import Probe, answered, complaint, described
 from harness.remote.runner_file import runner_bytes, runner_sha256
+from harness.run.session import check_space, connecting, usable
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes.wheels import Bundle, available, choose, table
-from harness.session import check_space, connecting, usable
 
 #: A board that has not answered by then is a finding itself.
 CONNECT_S = 4.0

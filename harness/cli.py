@@ -99,7 +99,7 @@ def run(
     with Signals(leave=os._exit) as signals:
         from harness.commands import run_command
         from harness.data.sources import spec
-        from harness.plan import Options
+        from harness.run.plan import Options
 
         options = Options(
             _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,

@@ -20,11 +20,11 @@ from harness.core.files import check_folder, write_output
 from harness.core.paths import cache_dir
 from harness.core.safetext import plain
 from harness.core.signals import Signals
-from harness.outcome import Outcome
-from harness.plan import Options
 from harness.records.cell import Clock
 from harness.results import store
-from harness.run import Run
+from harness.run.outcome import Outcome
+from harness.run.plan import Options
+from harness.run.scheduler import Run
 
 if TYPE_CHECKING:
     from harness.boards.registry import BoardFamily

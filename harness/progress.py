@@ -10,8 +10,8 @@ from collections import Counter
 from typing import Any
 
 from harness.core.safetext import plain
-from harness.plan import Job, Plan
 from harness.records.cell import Cell
+from harness.run.plan import Job, Plan
 
 _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 

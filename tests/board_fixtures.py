@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config import devices as config
-from harness.outcome import Outcome
-from harness.plan import Job, Options, Plan
 from harness.records.cell import Cell
-from harness.run import Run
+from harness.run.outcome import Outcome
+from harness.run.plan import Job, Options, Plan
+from harness.run.scheduler import Run
 from tests.conftest import MODELS
 from tests.sshd_fixtures import LENIENT, SSHD, free_port, make_key
 from tests.test_answers import good

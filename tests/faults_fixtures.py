@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import session
 from harness.config import devices as config
+from harness.run import session
 from tests.board_fixtures import Farm
 from tests.sshd_fixtures import SSHD
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from harness.closing import again_argv, bad_lines, closing, summary
-from harness.outcome import Bad, Outcome
 from harness.records.cell import Reason
+from harness.run.outcome import Bad, Outcome
 from tests.board_fixtures import NET, Farm
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment

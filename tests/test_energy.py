@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.energy import energy
 from harness.records.answer import RunnerResult
+from harness.run.verdict.energy import energy
 from tests.test_answers import good
 
 HWMON = "/sys/class/hwmon/hwmon1/"

@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import run, session
 from harness.core.errors import StoreError
 from harness.core.files import sha256_file
 from harness.results import store
+from harness.run import scheduler as run
+from harness.run import session
 from tests.board_fixtures import Farm, execute, measured, running, work
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment

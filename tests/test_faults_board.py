@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import pace
+from harness.run import timeouts as pace
 from tests.board_fixtures import Farm, execute, measured
 from tests.faults_fixtures import THREE, Record, devices, farm, needs_root, note, short_pauses
 

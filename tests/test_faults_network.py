@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import session
 from harness.remote import target
+from harness.run import session
 from tests.board_fixtures import Farm, fleet, measured, running, work
 from tests.faults_fixtures import THREE, WAIT, Record, go, needs_root, note, until, waiting
 from tests.sshd_fixtures import SSHD

@@ -15,16 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.config import devices as config
-from harness.context import Context
 from harness.core.errors import HarnessError
-from harness.measure import Prepared, run_cell
-from harness.plan import Job, Options, inventory, make
 from harness.records import manifest as manifests
 from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell
 from harness.remote.base import Completed
 from harness.results import store
-from harness.testset import TestSet, prepare
+from harness.run.context import Context
+from harness.run.images import TestSet, prepare
+from harness.run.measure import Prepared, run_cell
+from harness.run.plan import Job, Options, inventory, make
 from tests.cell_factory import make_cell
 from tests.conftest import MODELS
 from tests.test_answers import good

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import interference
+from harness.run.verdict import interference
 
 START = {
     "monotonic_ns": "1000000000",

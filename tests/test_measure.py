@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import measure
-from harness.plan import Options, inventory, make
-from harness.session import open_session
-from harness.testset import prepare
+from harness.run import measure
+from harness.run.images import prepare
+from harness.run.plan import Options, inventory, make
+from harness.run.session import open_session
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd
 from tests.test_run_loopback import NET, execute, fleet

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from harness.config.devices import parse
-from harness.plan import Job, Plan, Shipped
 from harness.progress import LiveWatcher, PlainWatcher, eta_s, figure
 from harness.records.cell import Reason
+from harness.run.plan import Job, Plan, Shipped
 from tests.cell_factory import device, make_cell
 from tests.test_verdict import ARTIFACT, MANIFEST
 

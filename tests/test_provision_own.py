@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
+from harness.run.session import runner_file
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes import wheels
-from harness.session import runner_file
 from tests import board_fakes as fakes
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd

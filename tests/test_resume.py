@@ -10,9 +10,9 @@ import pytest
 
 from harness.config.devices import Fleet
 from harness.core.errors import StoreError, UsageError
-from harness.plan import Options
 from harness.results import store
-from harness.run import Run
+from harness.run.plan import Options
+from harness.run.scheduler import Run
 from tests.board_fixtures import NET, Farm, Told, execute, fleet, work
 from tests.conftest import MODELS
 from tests.faults_fixtures import farm, short_pauses

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness import resume
 from harness.config import devices as config
 from harness.core.errors import UsageError
 from harness.records.cell import RunInfo
+from harness.run import resume
 
 LISTED = "devices:\n  - {name: here, board: generic, local: true, threads: [1, 2]}\n"
 

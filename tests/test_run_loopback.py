@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from harness.config import devices as config
-from harness.outcome import Outcome
-from harness.plan import Job, Options, Plan
 from harness.records.cell import Cell
 from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection
 from harness.results import store
-from harness.run import Run
+from harness.run.outcome import Outcome
+from harness.run.plan import Job, Options, Plan
+from harness.run.scheduler import Run
 from tests.conftest import MODELS
 from tests.sshd_fixtures import Sshd
 from tests.test_transport import target

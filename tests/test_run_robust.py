@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import run
 from harness.config import devices as config
 from harness.core.errors import ConfigError, StoreError, TransportError, UsageError
-from harness.measure import run_cell
-from harness.plan import groups
 from harness.records.cell import Cell, Reason
 from harness.remote.ssh import SshConnection
 from harness.results import store
+from harness.run import scheduler as run
+from harness.run.measure import run_cell
+from harness.run.plan import groups
 from tests.board_fixtures import NET, Farm, descendants, execute, measured, running, work
 from tests.conftest import MODELS
 from tests.emulate_fixtures import environment

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
-from harness.session import runner_file
+from harness.run.session import runner_file
 from tests.conftest import MODELS, REPOSITORY
 from tests.test_run_loopback import NET
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
-from harness.session import runner_file
+from harness.run.session import runner_file
 from tests import model_outputs
 
 onnxruntime = pytest.importorskip("onnxruntime")

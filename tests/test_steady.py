@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import steady
+from harness.run.verdict import stability as steady
 
 RUNNER = Path(__file__).parents[1] / "harness/ondevice/runner.py"
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from harness.config.devices import parse
-from harness.context import Context
-from harness.plan import Job, Shipped
 from harness.records.answer import RunnerResult
 from harness.records.cell import RuntimeInfo
 from harness.records.manifest import Artifact, Manifest, SplitRecord, TensorSpec
-from harness.verdict import judge, least_differing
+from harness.run.context import Context
+from harness.run.plan import Job, Shipped
+from harness.run.verdict.judge import judge, least_differing
 from tests.test_answers import good
 
 DEVICES = parse(

@@ -15,7 +15,7 @@ def given() -> set[str]:
     """The codes in the verdict's ``Reason(code="...")``; a code that is not written out there is an error."""
     calls = [
         node
-        for node in ast.walk(ast.parse((REPOSITORY / "harness/verdict.py").read_text()))
+        for node in ast.walk(ast.parse((REPOSITORY / "harness/run/verdict/judge.py").read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Reason"
     ]
     codes = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "code"]

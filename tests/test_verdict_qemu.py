@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import measure
 from harness.config import devices as config
-from harness.context import Context
-from harness.plan import Options, inventory, make
 from harness.records.cell import Cell
-from harness.session import Session, open_session
-from harness.testset import prepare
+from harness.run import measure
+from harness.run.context import Context
+from harness.run.images import prepare
+from harness.run.plan import Options, inventory, make
+from harness.run.session import Session, open_session
 from tests.board_fakes import patched
 from tests.conftest import MODELS
 from tests.sshd_fixtures import LENIENT

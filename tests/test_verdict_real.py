@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import yaml
 
-from harness import run as runs
 from harness.config import devices as config
-from harness.plan import Options
 from harness.records.cell import Cell
+from harness.run import scheduler as runs
+from harness.run.plan import Options
 from tests import board_fakes as fakes
 from tests import model_outputs
 from tests.conftest import MODELS

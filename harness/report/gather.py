@@ -62,8 +62,8 @@ class ReportData:
     runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/results/identity.py),
     ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
     ``kind`` (variant.format), ``role`` (harness/report/paper/roles.py), ``value``, ``low``, ``high`` (median and its
-    95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers are NaN
-    unless the cell is VALID. ``device``, ``model`` and labels are for people, and distinct.
+    95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers
+    are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people, and distinct.
     """
 
     runs: tuple[RunInfo, ...]

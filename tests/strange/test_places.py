@@ -23,7 +23,7 @@ from harness.config.devices import Device
 from harness.remote import place
 from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection
-from harness.session import open_session
+from harness.run.session import open_session
 from tests.sshd_fixtures import Sshd
 from tests.strange.board_accounts import Account, Board, board, login_shell
 from tests.strange.test_shells import tried
@@ -266,8 +266,8 @@ class Order(Recorder):
 
 @pytest.mark.slow
 def test_one_board_under_two_names_is_measured_twice(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
-    from harness.plan import Options
-    from harness.run import Run
+    from harness.run.plan import Options
+    from harness.run.scheduler import Run
     from tests.conftest import MODELS
 
     devices = fleet(sshd.device("first"), sshd.device("second", dir="~/.cache/harness/"))

@@ -19,7 +19,7 @@ from harness.remote.base import Connection
 from harness.remote.lease import Lease
 from harness.remote.probe import probe, send, stored
 from harness.remote.ssh import SshConnection
-from harness.session import open_session
+from harness.run.session import open_session
 from tests.strange.board_accounts import Account, Board, board, login_shell
 from tests.test_run_loopback import OLD_PYTHONS, execute, fleet
 

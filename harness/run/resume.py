@@ -8,10 +8,10 @@ from typing import Any
 
 from harness.config.devices import Device, Fleet
 from harness.core.errors import BoardError, UsageError
-from harness.plan import Job, Plan, for_runtime
 from harness.records.cell import DeviceInfo, RunInfo
 from harness.remote.probe import Probe
 from harness.results import store
+from harness.run.plan import Job, Plan, for_runtime
 
 #: Keys of a device that decide only how it is reached. They may change while a run waits to be finished: a board gets
 #: another address. Whether it is the same board is looked at when it answers.

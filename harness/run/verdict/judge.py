@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from harness import interference, steady
 from harness.boards.jetson import parse_nvpmodel
 from harness.boards.raspberry_pi import parse_throttled
 from harness.config.thresholds import Thresholds
-from harness.context import Context
 from harness.core.safetext import plain
-from harness.plan import Job
 from harness.records.answer import RunnerResult
 from harness.records.cell import Reason, RuntimeInfo, Status
+from harness.run.context import Context
+from harness.run.plan import Job
+from harness.run.verdict import interference
+from harness.run.verdict import stability as steady
 
 #: A trend must be as sure as this before its size is looked at: cells are many, and each is tested.
 TREND_P = 0.001

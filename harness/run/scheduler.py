@@ -14,9 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from harness import __version__
-from harness import resume as resuming
 from harness.config.devices import Device, Fleet
-from harness.context import Context
 from harness.core.errors import (
     BoardError,
     ConnectionLostError,
@@ -31,16 +29,18 @@ from harness.core.errors import (
 )  # fmt: skip
 from harness.core.files import write_atomic
 from harness.core.safetext import plain
-from harness.measure import failed, now, reason_of, run_cell, timeout_s
-from harness.outcome import Bad, Outcome, Watcher
-from harness.pace import Pace
-from harness.plan import Job, Options, for_runtime, groups, inventory, make, plain_options, stored_options
 from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
 from harness.records.manifest import readable
 from harness.remote.base import Connection
 from harness.results import store
-from harness.session import Session, measured, open_session
-from harness.testset import TestSet, prepare
+from harness.run import resume as resuming
+from harness.run.context import Context
+from harness.run.images import TestSet, prepare
+from harness.run.measure import failed, now, reason_of, run_cell, timeout_s
+from harness.run.outcome import Bad, Outcome, Watcher
+from harness.run.plan import Job, Options, for_runtime, groups, inventory, make, plain_options, stored_options
+from harness.run.session import Session, measured, open_session
+from harness.run.timeouts import Pace
 
 #: A broken connection is tried again this often for one cell; what is not transient is not retried.
 RETRIES = 2

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from harness.plan import Job, Plan
 from harness.records.cell import Cell, Reason
+from harness.run.plan import Job, Plan
 
 
 class Watcher(Protocol):

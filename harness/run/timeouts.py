@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.measure import SLOWEST_S_PER_MAC, work
-from harness.plan import Job
-from harness.testset import TestSet
+from harness.run.images import TestSet
+from harness.run.measure import SLOWEST_S_PER_MAC, work
+from harness.run.plan import Job
 
 #: What is due beside the network itself (starting Python, loading, warm-up) may take this much longer than ever seen,
 #: and a multiply-accumulate that much longer: another variant, or a busy board.

@@ -14,8 +14,6 @@ from harness.config.devices import Device
 from harness.core.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
 from harness.core.paths import cache_dir
 from harness.core.safetext import clean
-from harness.measure import Prepared
-from harness.plan import Job
 from harness.records.cell import Reason
 from harness.remote import place
 from harness.remote.base import Connection
@@ -25,11 +23,13 @@ from harness.remote.probe import Probe, probe, send, send_s, stored
 from harness.remote.runner_file import runner_file, runner_sha256
 from harness.remote.ssh import SshConnection
 from harness.remote.target import SshTarget, ssh_target
+from harness.run.images import TestSet
+from harness.run.measure import Prepared
+from harness.run.plan import Job
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes import wheels
 from harness.runtimes.wheels import Platform
-from harness.testset import TestSet
 
 _T = TypeVar("_T")
 Say = Callable[[str], None]

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harness import __version__, verdict
-from harness.context import Context
+from harness import __version__
 from harness.core.errors import HarnessError, RunnerError
 from harness.core.safetext import plain
-from harness.energy import energy
-from harness.plan import Job
 from harness.records.answer import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
 from harness.remote.base import Connection
-from harness.testset import TestSet
-from harness.verdict import judge
+from harness.run.context import Context
+from harness.run.images import TestSet
+from harness.run.plan import Job
+from harness.run.verdict import judge as verdict
+from harness.run.verdict.energy import energy
+from harness.run.verdict.judge import judge
 
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
@@ -87,9 +88,11 @@ def work(job: Job, test: TestSet) -> float:
 
 
 def timeout_s(job: Job, test: TestSet, *, mlperf: bool = False) -> float:
-    """How long a cell may take on a board that is not known yet: two minutes, and some time for each
-    multiply-accumulate that is due. :mod:`harness.pace` knows better after the first cell. MLPerf's rules ask for ten
-    minutes of inferences."""
+    """How long a cell may take on a board that is not known yet: two minutes, and some time for each multiply-accumulate
+    that is due.
+
+    :mod:`harness.run.timeouts` knows better after the first cell. MLPerf's rules ask for ten minutes of inferences.
+    """
     return 120 + 2 * MLPERF_S * mlperf + work(job, test) * SLOWEST_S_PER_MAC
 
 
