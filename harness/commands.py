@@ -184,7 +184,7 @@ def build_command(
 
 def doctor_command(devices: Path, only: Sequence[str], *, as_json: bool) -> int:
     """``harness doctor``; 0 when nothing is wrong."""
-    from harness.checkup import check_fleet, render
+    from harness.doctor.fleet import check_fleet, render
 
     findings = check_fleet(config.load(devices).only(list(only)))
     print(json.dumps(findings.to_json()) if as_json else render(findings))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import checkup
-from harness.checkup import Findings, check_fleet, render
 from harness.config import devices as config
+from harness.doctor import fleet as checkup
+from harness.doctor.fleet import Findings, check_fleet, render
 from tests.sshd_fixtures import Sshd, free_port
 
 

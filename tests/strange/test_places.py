@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import checkup, cli
-from harness.checkup import check_device, check_fleet
+from harness import cli
 from harness.config import devices as config
 from harness.config.devices import Device
+from harness.doctor import fleet as checkup
+from harness.doctor.fleet import check_device, check_fleet
 from harness.remote import place
 from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection

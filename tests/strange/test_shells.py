@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.checkup import check_device
 from harness.config import devices as config
 from harness.core.errors import HarnessError, LoginShellError
 from harness.core.files import sha256_bytes
+from harness.doctor.fleet import check_device
 from harness.remote import shell
 from harness.remote.base import Connection
 from harness.remote.lease import Lease
@@ -125,7 +125,7 @@ STUCK = {
 
 @pytest.mark.parametrize("how", STUCK)
 def test_a_start_up_file_that_lets_nothing_start(how: str, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.checkup.CONNECT_S", 1.0)
+    monkeypatch.setattr("harness.doctor.fleet.CONNECT_S", 1.0)
     account = board.account(login_shell(board, "bash"))
     line, said = STUCK[how]
     account.write(".bashrc", f"{line}\n")
@@ -167,7 +167,7 @@ def test_a_slow_login_is_waited_for(board: Board, tmp_path: Path) -> None:
 def test_a_shell_that_runs_nothing_is_quoted(
     program: str, settings: tuple[str, ...], said: str, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.checkup.CONNECT_S", 1.0)
+    monkeypatch.setattr("harness.doctor.fleet.CONNECT_S", 1.0)
     path = program if program.startswith("/") else login_shell(board, program)
     if not Path(path).is_file():
         pytest.skip(f"no {path} here")
