@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from harness import cli
+from harness.cli import app as cli
 from harness.core.errors import MissingExtraError, UsageError
 from harness.data import sources, splits
 from harness.records import manifest

@@ -75,7 +75,7 @@ def test_nothing_to_report_on_is_one_line(tmp_path: Path) -> None:
 
 def test_without_the_train_extra_build_says_how_to_get_it() -> None:
     hidden = "import sys; sys.modules['tensorflow'] = None; sys.argv = ['harness', 'build']"
-    code = f"{hidden}; import harness.cli as c; c.main()"
+    code = f"{hidden}; import harness.cli.app as c; c.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert done.returncode == 2
     assert "[train]" in done.stderr

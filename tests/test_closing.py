@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.closing import again_argv, bad_lines, closing, summary
+from harness.cli.closing import again_argv, bad_lines, closing, summary
 from harness.records.cell import Reason
 from harness.run.outcome import Bad, Outcome
 from tests.board_fixtures import NET, Farm

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from harness.cli import app
+from harness.cli.app import app
 from tests.browser import axe, browser, complaints
 from tests.conftest import MODELS, REPOSITORY
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.live import PlainWatcher
 from harness.core.paths import cache_dir
-from harness.progress import PlainWatcher
 from harness.records.cell import Cell
 from harness.report import render
 from tests.board_fixtures import Farm, Told, measured, work

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness.cli.live import LiveWatcher, PlainWatcher, eta_s, figure
 from harness.config.devices import parse
-from harness.progress import LiveWatcher, PlainWatcher, eta_s, figure
 from harness.records.cell import Reason
 from harness.run.plan import Job, Plan, Shipped
 from tests.cell_factory import device, make_cell

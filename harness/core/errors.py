@@ -1,7 +1,7 @@
 """The one exception tree of the project.
 
 Foreign errors (paramiko, OSError, pydantic, TensorFlow...) are mapped to one of these at the edge where they
-enter; nothing else is caught by class further in. Only :mod:`harness.cli` turns them into exit codes.
+enter; nothing else is caught by class further in. Only :mod:`harness.cli.app` turns them into exit codes.
 
 ::
 

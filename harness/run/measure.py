@@ -88,8 +88,8 @@ def work(job: Job, test: TestSet) -> float:
 
 
 def timeout_s(job: Job, test: TestSet, *, mlperf: bool = False) -> float:
-    """How long a cell may take on a board that is not known yet: two minutes, and some time for each multiply-accumulate
-    that is due.
+    """How long a cell may take on a board that is not known yet: two minutes, and some time for each
+    multiply-accumulate that is due.
 
     :mod:`harness.run.timeouts` knows better after the first cell. MLPerf's rules ask for ten minutes of inferences.
     """

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import cli
+from harness.cli import app as cli
 from harness.config import devices as config
 from harness.config.devices import Device
 from harness.doctor import fleet as checkup

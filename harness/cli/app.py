@@ -97,7 +97,7 @@ def run(
     from harness.core.signals import Signals
 
     with Signals(leave=os._exit) as signals:
-        from harness.commands import run_command
+        from harness.cli.commands import run_command
         from harness.data.sources import spec
         from harness.run.plan import Options
 
@@ -123,7 +123,7 @@ def report(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Make tables, plots and the HTML page again from stored results alone."""
-    from harness.commands import history_command, report_command
+    from harness.cli.commands import history_command, report_command
 
     if history:
         print_answer(history_command(results, out), as_json)
@@ -156,7 +156,7 @@ def build(
     crop: Crop = "auto",
 ) -> None:
     """Train, compress and export networks. Needs the [train] extra."""
-    from harness.commands import build_command
+    from harness.cli.commands import build_command
     from harness.data.sources import spec
 
     build_command(
@@ -176,7 +176,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Look for everything that makes a first run fail; each problem with its fix."""
-    from harness.commands import doctor_command
+    from harness.cli.commands import doctor_command
 
     raise typer.Exit(doctor_command(devices, _split(only), as_json=as_json))
 
@@ -193,7 +193,7 @@ def compare(
 ) -> None:
     """Compare two runs statistically; with --gate, exit 1 on a significant slowdown or loss of accuracy, and where a
     cell that was VALID isn't any more, is gone, or can't be compared."""
-    from harness.commands import compare_command
+    from harness.cli.commands import compare_command
 
     raise typer.Exit(compare_command(run_a, run_b, gate, results, allow=_split(allow), out=out, as_json=as_json))
 
@@ -206,7 +206,7 @@ def export(
     results: Results = Path("results"),
 ) -> None:
     """Hand a run's results to other tools."""
-    from harness.commands import export_command
+    from harness.cli.commands import export_command
 
     export_command(run_name, fmt, out, results)
 
@@ -218,7 +218,7 @@ def emulate_up(
     clock: Annotated[str | None, typer.Option(help="instructions or wall.")] = None,
 ) -> None:
     """Boot boards that stay up until 'emulate down'."""
-    from harness.commands import emulate_up_command
+    from harness.cli.commands import emulate_up_command
 
     emulate_up_command(boards or [], devices, clock)
 
@@ -226,7 +226,7 @@ def emulate_up(
 @emulate_app.command("down")
 def emulate_down(boards: Annotated[list[str] | None, typer.Argument(help="All when none is named.")] = None) -> None:
     """Switch boards off."""
-    from harness.commands import emulate_down_command
+    from harness.cli.commands import emulate_down_command
 
     emulate_down_command(boards or [])
 
@@ -234,7 +234,7 @@ def emulate_down(boards: Annotated[list[str] | None, typer.Argument(help="All wh
 @emulate_app.command("list")
 def emulate_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Show the boards that are up."""
-    from harness.commands import emulate_list_command
+    from harness.cli.commands import emulate_list_command
 
     emulate_list_command(as_json=as_json)
 
@@ -259,7 +259,7 @@ def data_check(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Say what a CK+ copy holds, which form it is, and what is wrong with it."""
-    from harness.commands import data_check_command
+    from harness.cli.commands import data_check_command
 
     raise typer.Exit(data_check_command(path, frames=frames, crop=crop, as_json=as_json))
 

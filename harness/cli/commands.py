@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.closing import again_argv, closing, summary
+from harness.cli.closing import again_argv, closing, summary
 from harness.config import devices as config
 from harness.config.devices import Fleet
 from harness.core.errors import HarnessError, MissingModelError, ReportError, UsageError
@@ -129,7 +129,7 @@ def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume
 
 def _execute(work: Run, signals: Signals) -> Outcome | None:
     """Measure; None where that was interrupted."""
-    from harness.progress import LiveWatcher, PlainWatcher
+    from harness.cli.live import LiveWatcher, PlainWatcher
 
     watcher = LiveWatcher() if sys.stderr.isatty() else PlainWatcher()
     try:
