@@ -1,7 +1,7 @@
 """The table of faults and their outcomes, and of hostile answers: ``python benchmarks/faults.py [--out FILE]``.
 
-It runs the tests that produce each fault (tests/test_faults*.py, tests/test_hostile.py) and prints what they saw. A
-fault that can't be produced on this machine (no root, no QEMU) is shown as skipped, with the reason.
+It runs the tests that produce each fault (tests/run/test_faults*.py, tests/remote/test_hostile.py) and prints what they
+saw. A fault that can't be produced on this machine (no root, no QEMU) is shown as skipped, with the reason.
 About five minutes.
 """
 
@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the table here")
     options = parser.parse_args()
     collector = Collector()
-    tests = [*(REPOSITORY / "tests").glob("test_faults*.py"), REPOSITORY / "tests" / "test_hostile.py"]
+    tests = [*(REPOSITORY / "tests/run").glob("test_faults*.py"), REPOSITORY / "tests/remote/test_hostile.py"]
     code = pytest.main(["-q", "--rootdir", str(REPOSITORY), *map(str, tests)], plugins=[collector])
     text = table(collector)
     print(text)

@@ -32,7 +32,7 @@ def one(boards: int, cells: int, seconds: float, dead: int, qemu: bool) -> dict[
 
 def measure(boards: int, cells: int, seconds: float, dead: int, qemu: bool) -> None:
     from harness.core.paths import cache_dir
-    from tests.test_fleet import run_fleet
+    from tests.run.test_fleet import run_fleet
 
     with tempfile.TemporaryDirectory() as folder:
         own, shared = Path(folder) / "cache", cache_dir()

@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from harness.results.formats import export
-from tests.cell_factory import device, make_cell, make_run
+from tests.support.cell_factory import device, make_cell, make_run
 
 BARE = """
 import sys, pandas as pd

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.paths import cache_dir
-from tests.sshd_fixtures import SSHD, Sshd
+from tests.support.sshd_fixtures import SSHD, Sshd
 
 REPOSITORY = Path(__file__).parents[1]
 MODELS = REPOSITORY / "models"
@@ -41,17 +41,20 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 #: Files whose tests measure, or look at what else runs on this machine: company would change what they see.
 ALONE = {
-    "test_benchmarks", "test_doctor", "test_emulate", "test_emulate_qemu", "test_faults", "test_faults_board",
-    "test_faults_network", "test_fleet", "test_guide", "test_interrupted", "test_lease", "test_measure",
-    "test_provision_own", "test_resume", "test_run_loopback", "test_run_qemu", "test_run_robust",
-    "test_runner_failures", "test_runner_profile", "test_transport", "test_verdict_qemu", "test_verdict_real",
+    "doctor/test_examine", "emulate/test_boards", "emulate/test_qemu", "ondevice/test_runner_failures",
+    "ondevice/test_runner_profile", "remote/test_lease", "remote/test_transport", "repository/test_benchmarks",
+    "run/test_faults", "run/test_faults_board", "run/test_faults_network", "run/test_fleet", "run/test_interrupted",
+    "run/test_loopback", "run/test_measure", "run/test_qemu", "run/test_resume", "run/test_robust",
+    "run/verdict/test_qemu", "run/verdict/test_real", "runtimes/test_onboard", "strange/test_fleet",
+    "strange/test_guide",
 }  # fmt: skip
+HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What boots a board or goes on for minutes is slow, whether it says so or not: ``-m "not slow"`` is quick."""
     for item in items:
-        if item.path.stem in ALONE or item.get_closest_marker("qemu") is not None:
+        if item.path.relative_to(HERE).with_suffix("").as_posix() in ALONE or item.get_closest_marker("qemu") is not None:
             item.add_marker(pytest.mark.alone)
         if item.get_closest_marker("slow") is None and any(item.get_closest_marker(m) for m in ("soak", "qemu")):
             item.add_marker(pytest.mark.slow)

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from harness.remote.target import SshTarget
-from tests.sshd_fixtures import LENIENT, SSHD, free_port, make_key
+from tests.support.sshd_fixtures import LENIENT, SSHD, free_port, make_key
 
 _NUMBERS = itertools.count()
 

@@ -25,11 +25,11 @@ from harness.remote import place
 from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection
 from harness.run.session import open_session
-from tests.sshd_fixtures import Sshd
+from tests.remote.test_transport import target
+from tests.run.test_loopback import NET, Recorder, execute, fleet
 from tests.strange.board_accounts import Account, Board, board, login_shell
 from tests.strange.test_shells import tried
-from tests.test_run_loopback import NET, Recorder, execute, fleet
-from tests.test_transport import target
+from tests.support.sshd_fixtures import Sshd
 
 __all__ = ["board"]  # a fixture
 

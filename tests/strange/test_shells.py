@@ -20,8 +20,8 @@ from harness.remote.lease import Lease
 from harness.remote.probe import probe, send, stored
 from harness.remote.ssh import SshConnection
 from harness.run.session import open_session
+from tests.run.test_loopback import OLD_PYTHONS, execute, fleet
 from tests.strange.board_accounts import Account, Board, board, login_shell
-from tests.test_run_loopback import OLD_PYTHONS, execute, fleet
 
 __all__ = ["board"]  # a fixture
 

@@ -1,0 +1,66 @@
+"""What a run shows while it works."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.cli.live import LiveWatcher, PlainWatcher, eta_s, figure
+from harness.config.devices import parse
+from harness.records.cell import Reason
+from harness.run.plan import Job, Plan, Shipped
+from tests.run.verdict.test_judge import ARTIFACT, MANIFEST
+from tests.support.cell_factory import device, make_cell
+
+DEVICE = parse("devices: [{name: pi, board: generic, host: h}]").devices[0]
+
+
+def job(number: int) -> Job:
+    return Job(f"c{number}", DEVICE, Shipped(MANIFEST, ARTIFACT, Path("x")), "litert", "cpu", 1, None)
+
+
+def test_time_left() -> None:
+    assert eta_s(10, 0, 5) == 0
+    assert eta_s(10, 2, 5) == 15
+    assert eta_s(10, 5, 3) == 0
+
+
+def test_units_follow_the_clock() -> None:
+    wall = make_cell("net", "int8", device("pi", emulated=False))
+    assert " ms, accuracy" in figure(wall)
+    counted = wall.model_copy(update={"device": wall.device.model_copy(update={"clock": "instructions"})})
+    assert "M instructions" in figure(counted)
+    assert " ms" not in figure(counted)
+
+
+def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    watcher = PlainWatcher()
+    watcher.planned(Plan({"pi": [job(1), job(2)]}, [Reason(code="left-out", text="pi: big: too slow")]))
+    watcher.device("pi", "hello\x1b[2J")
+    watcher.cell_ended(job(1), make_cell("net", "int8", device("pi", emulated=False)))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "2 cells on 1 devices" in shown.err
+    assert "left out: pi: big: too slow" in shown.err
+    assert "\x1b" not in shown.err
+    assert "[1/2" in shown.err
+
+
+def test_the_live_table() -> None:
+    watcher = LiveWatcher()
+    watcher.planned(Plan({"pi": [job(1), job(2)], "other": []}))
+    watcher.device("pi", "booting [bold]x[/bold]\x1b[2J")
+    watcher.cell_started(job(1))
+    console = Console(file=io.StringIO(), width=100)
+    console.print(watcher._table())
+    assert "0/2*" in console.file.getvalue()  # type: ignore[attr-defined]
+    watcher.cell_ended(job(1), make_cell("net", "int8", device("pi", emulated=False)))
+    watcher.cell_ended(job(2), make_cell("net", "int8", device("pi", emulated=False), status="FAILED"))
+    console.print(watcher._table())
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "2/2 1 FAILED" in shown
+    assert "2 of 2 cells" in shown
+    assert "\x1b" not in shown

@@ -1,0 +1,86 @@
+"""Imports go one way: a room may use what lies before it, never what comes after."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "harness"
+
+#: The house, from the ground up. A room is a folder of the package; it may use what is on lower floors and nothing
+#: beside it.
+FLOORS = (
+    ("core",),
+    ("records", "boards", "runtimes", "data"),
+    ("config", "emulate", "results", "training"),
+    ("remote", "report"),
+    ("run",),
+    ("doctor",),  # it opens boards as the run does
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+TRAINING = "training"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    """The folder a module is in; ``__main__`` and ``__init__`` stand in the package itself."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of everything a module imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_only_downwards(path: Path) -> None:
+    room = room_of(path)
+    if room in ("__init__", "ondevice"):
+        assert not any(name.startswith("harness") for name in imported(path))
+        return
+    assert room in LEVEL, f"{room}: give the new room its floor in FLOORS"
+    for name in imported(path):
+        if name.startswith("harness.") and name.count(".") >= 1:
+            other = name.split(".")[1]
+            if other in LEVEL:
+                assert LEVEL[other] < LEVEL[room] or other == room, f"{path}: {room} must not import {other}"
+            assert other != "ondevice", f"{path}: the runner is shipped as bytes, not imported"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_training_rooms_import_tensorflow(path: Path) -> None:
+    heavy = {name.split(".")[0] for name in imported(path)} & {"tensorflow", "keras", "onnx", "ai_edge_litert"}
+    assert not heavy or room_of(path) in (TRAINING, "ondevice"), f"{path} imports {heavy}"
+
+
+def test_only_the_command_line_exits() -> None:
+    for path in MODULES:
+        if room_of(path) in ("cli", "ondevice") or path.name == "guard.py":  # both are programs of their own
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("sys.exit", "exit", "os._exit"), f"{path}:{node.lineno}"
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                assert "SystemExit" not in ast.unparse(node.exc) or "__main__" in path.read_text(), path
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, harness.cli.app; heavy = {'pandas', 'numpy', 'scipy', 'matplotlib', 'paramiko', 'fabric',"
+        " 'pydantic', 'tensorflow', 'rich', 'jinja2'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

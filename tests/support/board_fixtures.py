@@ -1,0 +1,276 @@
+"""Boards that misbehave: many loopback "boards" behind real SSH servers, and stand-ins for their ``python3``.
+
+Each board has a port, a home folder and a ``bin`` of its own, so its store, its lease and its programs are its own. A
+stand-in takes the place of ``python3`` on that board's PATH: what the controller sees is a real SSH server and a real
+process that answers as the stand-in decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config import devices as config
+from harness.records.cell import Cell
+from harness.run.outcome import Outcome
+from harness.run.plan import Job, Options, Plan
+from harness.run.scheduler import Run
+from tests.conftest import MODELS
+from tests.records.test_answer import good
+from tests.support.sshd_fixtures import LENIENT, SSHD, free_port, make_key
+
+NET = "mobilenet-v3-small"
+#: The interpreter behind the stand-ins: the base one, as a board would have; it starts faster than an environment's.
+PYTHON = str(getattr(sys, "_base_executable", sys.executable))
+
+#: The stand-in's frame. The agent is real but for "have": everything counts as sent, so that a board is ready at once.
+#: ``job`` is the runner's order, ``answer`` a right answer to it, ``write`` puts an answer where it belongs.
+FRAME = """#!{python} -S
+import json, os, sys, time
+HERE = os.path.dirname(os.path.abspath(__file__))
+def count(name):
+    with open(os.path.join(HERE, name), "a") as handle:
+        handle.write("x")
+        return handle.tell()
+def real():
+    os.execv({python!r}, ["python3"] + sys.argv[1:])
+if sys.argv[1] == "-c":
+    command = sys.argv[3]
+    {agent}
+    if command == "have" and {ready}:
+        sys.exit(print(json.dumps({{"have": sys.argv[5:]}})))
+    real()
+result = sys.argv[sys.argv.index("--result") + 1]
+cells = count("cells")
+if {use_real}:
+    {runner}
+    real()
+job = json.loads(sys.stdin.readline())
+answer = json.load(open(os.path.join(HERE, "good.json")))
+n = {n}
+answer.update(cell=job["cell"], model_sha256=job["model_sha256"], inputs_sha256=job["inputs_sha256"],
+              predictions=[0] * n, latency_ns=[1000000] * (3 * n))
+def write(answer):
+    raw(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+def raw(data):
+    os.makedirs(os.path.dirname(result), exist_ok=True)
+    with open(result, "wb") as handle:
+        handle.write(data)
+{body}
+write(answer)
+"""
+
+
+def indented(code: str, by: int) -> str:
+    return code.strip().replace("\n", "\n" + " " * by) or "pass"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One board: where it listens, what it calls home, what comes first on its PATH."""
+
+    name: str
+    port: int
+    home: Path
+    bin: Path
+
+    @property
+    def root(self) -> Path:
+        return self.home / ".cache" / "harness"
+
+    def python(self, body: str = "", *, agent: str = "", runner: str = "", real: bool = False, n: int = 20) -> None:
+        """Put a stand-in first on this board's PATH.
+
+        ``body`` answers as the runner; ``runner`` with ``real`` runs before the real runner takes over; ``agent`` runs
+        before the agent's part, and knows its ``command``.
+        """
+        text = FRAME.format(
+            python=PYTHON, body=body.strip(), agent=indented(agent, 4), runner=indented(runner, 4),
+            use_real=real, ready=not real, n=n,
+        )  # fmt: skip
+        (self.bin / "good.json").write_text(json.dumps(good()))
+        part = self.bin / ".python3"
+        part.write_text(text)
+        part.chmod(0o755)
+        part.replace(self.bin / "python3")
+
+    def link(self, wheels: Path) -> None:
+        """Unpacked runtimes are the same everywhere: boards of one test share one folder."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "wheels").symlink_to(wheels)
+
+    def cells_started(self) -> int:
+        with contextlib.suppress(OSError):
+            return (self.bin / "cells").stat().st_size
+        return 0
+
+
+class Farm:
+    """Loopback boards, each with an sshd of its own (one process each; they share keys and known_hosts)."""
+
+    def __init__(self, folder: Path, names: list[str], *, address: str = "127.0.0.1", netns: str | None = None) -> None:
+        self.folder, self.address, self.netns = folder, address, netns
+        self.places = {n: Place(n, free_port(), folder / n / "home", folder / n / "bin") for n in names}
+        for place in self.places.values():
+            place.home.mkdir(parents=True)
+            place.bin.mkdir()
+        self.client_key, self.known_hosts = folder / "client", folder / "known_hosts"
+        (folder / "authorized").write_text(make_key(self.client_key) + "\n")
+        kind, body = make_key(folder / "host").split()[:2]
+        pinned = (f"[{address}]:{place.port} {kind} {body}\n" for place in self.places.values())
+        self.known_hosts.write_text("".join(pinned))
+        Path("/run/sshd").mkdir(exist_ok=True)
+        self.servers: dict[str, subprocess.Popen[bytes]] = {}
+        for name in names:
+            self.start(name)
+        for name in names:
+            self.wait(name)
+
+    def start(self, name: str, *, host_key: str = "host") -> None:
+        place, log = self.places[name], self.folder / name / "log"
+        path = f"{place.bin}:{os.environ['PATH']}"
+        (self.folder / name / "sshd_config").write_text(
+            f"Port {place.port}\nListenAddress {self.address}\nHostKey {self.folder}/{host_key}\nPidFile none\n"
+            f"AuthorizedKeysFile {self.folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+            f'SetEnv "HOME={place.home}" "PATH={path}"\nPermitRootLogin yes\n'
+        )
+        inside = ["ip", "netns", "exec", self.netns] if self.netns else []
+        with log.open("wb") as handle:
+            self.servers[name] = subprocess.Popen(
+                [*inside, str(SSHD), "-D", "-e", "-f", str(self.folder / name / "sshd_config")],
+                stdout=handle, stderr=handle, start_new_session=True,
+            )  # fmt: skip
+
+    def wait(self, name: str) -> None:
+        """Until the server says that it listens."""
+        log = self.folder / name / "log"
+        for _ in range(400):
+            if b"Server listening" in log.read_bytes():
+                return
+            if self.servers[name].poll() is not None:
+                break
+            threading.Event().wait(0.05)
+        raise AssertionError(log.read_text())
+
+    def kill(self, name: str) -> None:
+        """A board's server and all that it started, at once and without a word."""
+        server = self.servers.pop(name)
+        below = descendants(server.pid)
+        for pid in (server.pid, *below):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        server.wait(10)
+
+    def stop(self) -> None:
+        for name in list(self.servers):
+            self.kill(name)
+
+    def entry(self, name: str, **more: object) -> dict[str, object]:
+        """A board as an entry of devices.yaml."""
+        return {
+            "name": name,
+            "board": "generic",
+            "host": self.address,
+            "port": self.places[name].port,
+            "user": getpass.getuser(),
+            "identity_file": str(self.client_key),
+            "known_hosts": str(self.known_hosts),
+            # a stand-in runner answers what it likes: its predictions are not the artifact's
+            "thresholds": {**LENIENT, "predictions": None, "drift": None, "dispersion": None},
+            **more,
+        }
+
+    def fleet(self, *names: str, **more: object) -> config.Fleet:
+        return fleet(*(self.entry(name, **more) for name in names or self.places))
+
+
+def fleet(*devices: dict[str, object]) -> config.Fleet:
+    return config.parse(json.dumps({"devices": list(devices)}))  # JSON is YAML, without anchors
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes below ``pid``, deepest last."""
+    found = []
+    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    for child in map(int, done.stdout.split()):
+        found += [child, *descendants(child)]
+    return found
+
+
+class Told:
+    """Remembers what a run tells; ``on`` are functions called when a cell starts or has ended on a device."""
+
+    def __init__(self) -> None:
+        self.cells: dict[str, list[Cell]] = {}
+        self.messages: list[str] = []
+        self.started = threading.Semaphore(0)
+        self.ended = threading.Semaphore(0)
+
+    def planned(self, plan: Plan) -> None:
+        pass
+
+    def device(self, name: str, message: str) -> None:
+        self.messages.append(f"{name}: {message}")
+
+    def cell_started(self, job: Job) -> None:
+        self.started.release()
+
+    def cell_ended(self, job: Job, cell: Cell) -> None:
+        self.cells.setdefault(cell.device.name, []).append(cell)
+        self.ended.release()
+
+    def how(self, name: str) -> list[str]:
+        """``FAILED runner`` ... of a device's cells, in the order in which they ended."""
+        return [f"{c.status} {c.reasons[0].code}" if c.reasons else c.status for c in self.cells.get(name, [])]
+
+    def said(self, name: str) -> str:
+        return " | ".join(reason.text for cell in self.cells.get(name, []) for reason in cell.reasons)
+
+
+def work(boards: config.Fleet, results: Path, *, resume: str | None = None, **options: object) -> Run:
+    given = {"models": (NET,), "variants": ("int8",), "quick": True, **options}
+    return Run(boards, Options(**given), models=MODELS, results=results, resume=resume)  # type: ignore[arg-type]
+
+
+def execute(
+    boards: config.Fleet, results: Path, *, resume: str | None = None, **options: object
+) -> tuple[Outcome, Told]:
+    told = Told()
+    return work(boards, results, resume=resume, **options).execute(told), told
+
+
+@contextlib.contextmanager
+def running(run: Run) -> Iterator[tuple[Told, threading.Thread]]:
+    """A run in a thread of its own, so that a fault can be produced while it measures; joined on the way out."""
+    told = Told()
+    errors: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            run.execute(told)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        yield told, thread
+    finally:
+        thread.join(280)
+        assert not thread.is_alive(), "the run did not end"
+    if errors:
+        raise errors[0]
+
+
+def measured(cell: Cell) -> bool:
+    """Whether a cell has a number; whether it is to be believed depends on how quiet this machine is."""
+    return bool(cell.latency_ns) and cell.status != "FAILED"
