@@ -54,7 +54,10 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What boots a board or goes on for minutes is slow, whether it says so or not: ``-m "not slow"`` is quick."""
     for item in items:
-        if item.path.relative_to(HERE).with_suffix("").as_posix() in ALONE or item.get_closest_marker("qemu") is not None:
+        if (
+            item.path.relative_to(HERE).with_suffix("").as_posix() in ALONE
+            or item.get_closest_marker("qemu") is not None
+        ):
             item.add_marker(pytest.mark.alone)
         if item.get_closest_marker("slow") is None and any(item.get_closest_marker(m) for m in ("soak", "qemu")):
             item.add_marker(pytest.mark.slow)
