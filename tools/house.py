@@ -107,11 +107,9 @@ def draw(house: House, out: Path) -> None:
     with mpl.rc_context({"svg.hashsalt": "house", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(9, 1.15 * len(by_floor) + 0.4))
         for (one, other), count in sorted(house.arrows.items()):
-            axes.annotate(
-                "", xy=places[other], xytext=places[one],
-                arrowprops={"arrowstyle": "-|>", "color": "#5b7aa5", "alpha": 0.45, "linewidth": 0.4 + 0.12 * min(count, 15),
-                            "shrinkA": 16, "shrinkB": 16, "connectionstyle": "arc3,rad=0.06"},
-            )  # fmt: skip
+            style = {"arrowstyle": "-|>", "shrinkA": 16, "shrinkB": 16, "connectionstyle": "arc3,rad=0.06"}
+            style |= {"color": "#5b7aa5", "alpha": 0.45, "linewidth": 0.4 + 0.12 * min(count, 15)}
+            axes.annotate("", xy=places[other], xytext=places[one], arrowprops=style)
         for room, (x, y) in places.items():
             axes.text(
                 x, y, f"{room}\n{house.lines[room]:,} lines", ha="center", va="center", zorder=3,
