@@ -1,4 +1,4 @@
-"""Sizes that keep the code readable: of files, functions, parameter lists and calls. An exception needs a reason here."""
+"""Sizes that keep code readable: of files, functions, parameter lists and calls. An exception needs a reason here."""
 
 from __future__ import annotations
 
