@@ -16,6 +16,7 @@ import yaml
 from harness.config import devices as config
 from harness.records.answer import RunnerResult, parse_answer
 from harness.records.cell import Cell, RunInfo
+from harness.remote.base import Command
 from harness.results import store
 from harness.run import measure
 from harness.run.context import Context
@@ -129,11 +130,14 @@ class Bench:
         contexts = [replace(self.context, inject_slowdown=share) for share in slower]
         self.session.lease.renew(3600)
         orders = [json.dumps(measure.order(self.job, prepared, self.test, context)) for context in contexts]
-        done = connection.run(
+        forks = Command(
             ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results", *prepared.packages],
-            timeout_s=3600, stdin="".join(f"{order}\n" for order in orders).encode(), stdout_limit=256 << 20,
+            timeout_s=3600,
+            stdin="".join(f"{order}\n" for order in orders).encode(),
+            stdout_limit=256 << 20,
             env={"PYTHONHASHSEED": "0"},
-        ).check("the forks")  # fmt: skip
+        )
+        done = connection.run(forks).check("the forks")
         cells = []
         for answer, context in zip(done.stdout.splitlines(), contexts, strict=True):
             found = parse_answer(answer, self.job.cell)

@@ -20,7 +20,7 @@ from harness.doctor.examine import examine
 from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
 from harness.remote import paramiko_config
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
 from harness.remote.lease import in_use, owner
 from harness.remote.probe import Probe, answered, complaint, described
 from harness.remote.runner_file import runner_bytes, runner_sha256
@@ -99,9 +99,8 @@ def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
     """What a run would meet, in its order and by its own functions; then what makes numbers worse."""
     seen, way = _way(device, connection)
     sent = time.time()
-    done = connection.run(
-        ["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES, env=_asked(device, connection, seen)
-    )
+    environment = _asked(device, connection, seen)
+    done = connection.run(Command(["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES, env=environment))
     checks = examine(
         done.stdout.decode("utf-8", "replace"),
         device.family,

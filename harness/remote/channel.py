@@ -8,7 +8,6 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
 
 import paramiko
 
@@ -20,7 +19,7 @@ from harness.core.errors import (
     RemoteTimeoutError,
 )
 from harness.core.safetext import clean, plain
-from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Completed, Stdin
+from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Command, Completed
 from harness.remote.local import chunks
 from harness.remote.shell import Frame
 
@@ -53,7 +52,7 @@ class Dialogue:
         start_s: how long the login shell's start-up files may take.
     """
 
-    def __init__(self, channel: paramiko.Channel, frame: Frame, label: str, name: str, start_s: float) -> None:
+    def __init__(self, channel: paramiko.Channel, frame: Frame, *, label: str, name: str, start_s: float) -> None:
         self.channel, self.frame, self.label, self.name, self.start_s = channel, frame, label, name, start_s
         self.out, self.noise, self.err = bytearray(), bytearray(), bytearray()
         self.status: int | None = None
@@ -66,17 +65,17 @@ class Dialogue:
 
     # -- a program that is run to its end
 
-    def drive(self, stdin: Stdin, hold: bool, timeout_s: float, limit: int, sent: Callable[[int], None]) -> Completed:
+    def drive(self, command: Command) -> Completed:
         """Feed stdin from a thread of its own; collect both outputs here until the exit status is in.
 
         Nothing is fed before the program starts: a start-up file that reads its input would take it away.
         """
-        self._out_limit = limit
-        deadline = time.monotonic() + timeout_s
-        writer = threading.Thread(target=self._feed, args=(stdin, hold, sent), daemon=True)
-        self.await_start(min(timeout_s, self.start_s))
+        self._out_limit = command.stdout_limit
+        deadline = time.monotonic() + command.timeout_s
+        writer = threading.Thread(target=self._feed, args=(command,), daemon=True)
+        self.await_start(min(command.timeout_s, self.start_s))
         writer.start()
-        self._await_end(deadline, timeout_s)
+        self._await_end(deadline, command.timeout_s)
         writer.join(5)
         status = self.status if self.status is not None else self._exit_status()
         return Completed(status, bytes(self.out), self.frame.inside(bytes(self.err)))
@@ -218,9 +217,9 @@ class Dialogue:
 
     # -- what goes
 
-    def _feed(self, stdin: Stdin, hold: bool, sent: Callable[[int], None]) -> None:
+    def _feed(self, command: Command) -> None:
         with contextlib.suppress(OSError, paramiko.SSHException):  # the reader tells what happened
-            for chunk in chunks(stdin):
+            for chunk in chunks(command.stdin):
                 sender = memoryview(chunk)
                 while sender:
                     try:
@@ -231,9 +230,8 @@ class Dialogue:
                         continue
                     if count == 0:
                         return
-                    sent(count)
                     sender = sender[count:]
-            if not hold:
+            if not command.hold_stdin:
                 self.channel.shutdown_write()
 
     def _end_input(self) -> None:

@@ -158,7 +158,7 @@ def hop_known_hosts_options(target: SshTarget, jump: str) -> list[str]:
 
 def _of_hop(target: SshTarget, jump: str) -> SshTarget:
     user, host, port = hop(jump)
-    return SshTarget(target.label, host, user or None, int(port) if port.isdigit() else None)
+    return SshTarget(label=target.label, host=host, user=user or None, port=int(port) if port.isdigit() else None)
 
 
 def quoted(path: Path) -> str:

@@ -14,7 +14,7 @@ from harness.core.errors import ProvisionError, TransferError
 from harness.core.files import sha256_file
 from harness.core.safetext import clean, plain
 from harness.remote import place
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
 from harness.runtimes.wheels import Platform, platform_of
 
 Short = Annotated[str, Field(max_length=512)]
@@ -97,7 +97,7 @@ def answered(
 ) -> dict[str, Any]:
     """As :func:`ask`, but an error that the agent tells is part of the answer."""
     argv, first = agent_call(command, connection.root, *args)
-    done = connection.run(argv, timeout_s=timeout_s, stdin=first if stdin is None else (first, stdin))
+    done = connection.run(Command(argv, timeout_s, stdin=first if stdin is None else (first, stdin)))
     said = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
     if done.returncode in (126, 127):
         raise ProvisionError(

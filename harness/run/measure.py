@@ -13,7 +13,7 @@ from harness.core.errors import HarnessError, RunnerError
 from harness.core.safetext import plain
 from harness.records.answer import RESULT_LIMIT, Delegate, RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
 from harness.run.context import Context
 from harness.run.images import TestSet
 from harness.run.plan import Job
@@ -57,17 +57,19 @@ def run_cell(
     result = f"{connection.root}/results/{job.cell}.json"
     given = json.dumps(order(job, prepared, test, context)) + "\n"
     done = connection.run(
-        ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
-        timeout_s=limit_s,
-        stdin=given.encode(),
-        hold_stdin=True,
-        env={"PYTHONHASHSEED": "0"},
-        stdout_limit=1 << 16,
+        Command(
+            ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
+            timeout_s=limit_s,
+            stdin=given.encode(),
+            hold_stdin=True,
+            env={"PYTHONHASHSEED": "0"},
+            stdout_limit=1 << 16,
+        )
     )
     stderr = plain(done.stderr.decode("utf-8", "replace"))[-3000:]
     size = RESULT_LIMIT + 1
     take = 'head -c "$1" "$2" && rm -f "$2"'
-    fetched = connection.run(["sh", "-c", take, "sh", str(size), result], timeout_s=120, stdout_limit=size)
+    fetched = connection.run(Command(["sh", "-c", take, "sh", str(size), result], timeout_s=120, stdout_limit=size))
     if fetched.returncode:
         signal = done.returncode - 128 if done.returncode > 128 else -done.returncode
         how = f"was ended by signal {signal}" if signal > 0 else f"ended with status {done.returncode}"

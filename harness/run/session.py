@@ -16,7 +16,7 @@ from harness.core.paths import cache_dir
 from harness.core.safetext import clean
 from harness.records.cell import Reason
 from harness.remote import place
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
 from harness.remote.lease import Lease
 from harness.remote.local import LocalConnection
 from harness.remote.probe import Probe, probe, send, send_s, stored
@@ -172,7 +172,7 @@ class Session:
     def _compiled_there(self, folders: Sequence[str]) -> bool:
         """Whether Python's compiled files lie beside every package; a board's storage may come without them."""
         look = 'for f do set -- "$f"/*/__pycache__; [ -e "$1" ] || exit 1; done'
-        return self.connection.run(["sh", "-c", look, "sh", *folders], timeout_s=LOOK_S).returncode == 0
+        return self.connection.run(Command(["sh", "-c", look, "sh", *folders], LOOK_S)).returncode == 0
 
     def _first_import(self, runtime: str, folders: tuple[str, ...]) -> None:
         """Python compiles a module when it is first imported. That is not the first cell's to do: its memory would lie
@@ -180,7 +180,7 @@ class Session:
         be wrong with the runtime is for the runner to say."""
         self.lease.renew(LOOK_S)
         program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {MODULES[runtime]}"
-        self.connection.run(["python3", "-s", "-c", program, *folders], timeout_s=LOOK_S)
+        self.connection.run(Command(["python3", "-s", "-c", program, *folders], LOOK_S))
 
     def prepared(self, job: Job, test: TestSet) -> Prepared:
         """Where things lie on the board for a job."""

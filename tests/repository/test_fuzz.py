@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from harness.core.errors import HarnessError
 from harness.records import manifest as manifests
 from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell
-from harness.remote.base import Completed
+from harness.remote.base import Command, Completed
 from harness.results import store
 from harness.run.context import Context
 from harness.run.images import TestSet, prepare
@@ -112,10 +112,9 @@ class Answering:
     data: bytes
     label: str = "b"
     root: str = "/r"
-    sent_bytes: int = 0
 
-    def run(self, argv: Sequence[str], **_: Any) -> Completed:
-        return Completed(0, b"" if "--job" in argv else self.data, b"")
+    def run(self, command: Command) -> Completed:
+        return Completed(0, b"" if "--job" in command.argv else self.data, b"")
 
 
 @functools.cache

@@ -17,6 +17,7 @@ import yaml
 
 from harness.config import devices as config
 from harness.records.cell import Cell
+from harness.remote.base import Command
 from harness.run import measure
 from harness.run.context import Context
 from harness.run.images import prepare
@@ -71,7 +72,7 @@ class Faked:
             self.put(f"{POLICY}/scaling_{name}", f"{text}\n")
 
     def shell(self, command: str, stdin: bytes = b"") -> None:
-        self.session.connection.run(["sh", "-c", command], timeout_s=120, stdin=stdin).check(command)
+        self.session.connection.run(Command(["sh", "-c", command], timeout_s=120, stdin=stdin)).check(command)
 
     def put(self, name: str, text: str) -> None:
         path = f"{self.root}/{name}"
