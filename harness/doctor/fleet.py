@@ -21,10 +21,10 @@ from harness.doctor.examine import render as render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
 from harness.remote import paramiko_config
 from harness.remote.base import Command, Connection
+from harness.remote.connect import Reaching, check_space, connecting, usable
 from harness.remote.lease import in_use, owner
 from harness.remote.probe import Probe, answered, complaint, described
 from harness.remote.runner_file import runner_bytes, runner_sha256
-from harness.run.session import check_space, connecting, usable
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes.wheels import Bundle, available, choose, table
@@ -66,7 +66,7 @@ def check_device(device: Device) -> tuple[Check, ...]:
     try:
         if device.emulate:
             return _emulator()
-        with connecting(device, lambda _: None, timeout_s=CONNECT_S) as connect:
+        with connecting(device, Reaching(lambda _: None, timeout_s=CONNECT_S)) as connect:
             connection = connect()
             try:
                 return _ask(device, connection)

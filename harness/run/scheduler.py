@@ -273,7 +273,7 @@ class Run:
         try:
             watcher.device(device.name, "starting")
             with open_session(
-                device, partial(watcher.device, device.name), self._stop.wait, jobs, self._connected
+                device, partial(watcher.device, device.name), self._stop.wait, jobs=jobs, opened=self._connected
             ) as session:
                 if self._stop.is_set():
                     return
@@ -333,7 +333,7 @@ class Run:
                 if attempt == RETRIES or self._ending():
                     raise
                 session.say(f"sending again: {error}")
-                session.reconnect()
+                session.board.reconnect()
         raise AssertionError("unreachable")
 
     def _same_board(self, session: Session) -> None:
@@ -353,8 +353,8 @@ class Run:
         earlier = self._earlier(job)
         for attempt in range(RETRIES + 1):
             try:
-                if session.suspect:
-                    session.reconnect()
+                if session.board.suspect:
+                    session.board.reconnect()
                 limit_s = pace.limit_s(job, test, timeout_s(job, test, mlperf=context.mlperf))
                 session.lease.renew(limit_s)
                 begun = time.monotonic()
@@ -369,9 +369,9 @@ class Run:
                 if attempt == RETRIES or self._ending():
                     raise
                 session.say(f"connecting again: {error}")
-                session.suspect = True
+                session.board.suspect = True
             except (RemoteTimeoutError, OutputLimitError) as error:
-                session.suspect = True  # what hung, or talks, may still be there: the next lease ends it
+                session.board.suspect = True  # what hung, or talks, may still be there: the next lease ends it
                 return failed(job, test, context, [reason_of(error)], started)
             except RETURNING as error:
                 return failed(job, test, context, [reason_of(error)], started)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from harness.boards.coral import check_compiler_log
 from harness.config.devices import Device
-from harness.core.errors import ConnectionLostError, EmulatorError, ProvisionError, TransportError, UnreachableError
-from harness.core.paths import cache_dir
-from harness.core.safetext import clean
+from harness.core.errors import ProvisionError
 from harness.records.cell import Reason
-from harness.remote import place
 from harness.remote.base import Command, Connection
+from harness.remote.connect import ReachedBoard, Reaching, Say, Wait, check_space, reached
 from harness.remote.lease import Lease
-from harness.remote.local import LocalConnection
-from harness.remote.probe import Probe, probe, send, send_s, stored
+from harness.remote.probe import Probe, send, send_s, stored
 from harness.remote.runner_file import runner_file, runner_sha256
-from harness.remote.ssh import SshConnection
-from harness.remote.target import SshTarget, ssh_target
 from harness.run.images import TestSet
 from harness.run.measure import Prepared
 from harness.run.plan import Job
@@ -30,11 +23,6 @@ from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes import wheels
 from harness.runtimes.wheels import Platform
-
-_T = TypeVar("_T")
-Say = Callable[[str], None]
-#: Waits for so many seconds; true when there is no point in going on.
-Wait = Callable[[float], bool]
 
 #: The board stays ours for so long while it looks through its store, or while wheels are fetched; in seconds.
 LOOK_S = 600.0
@@ -49,53 +37,35 @@ MODULES = {
     "onnxruntime": "onnxruntime",
 }
 
-#: Pauses between attempts to reach a board: at the start, and after its connection broke (it may be booting again).
-CONNECT_S = (1.0, 2.0)
-RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)
-
 
 @dataclass(eq=False)
 class Session:
-    """An open device. ``connect`` opens a fresh connection to the same board (after one broke).
+    """An open device and what has been put on it.
 
     ``sent`` counts bytes of artifacts (models, images, wheels, runner) sent in this session.
     """
 
     device: Device
-    connection: Connection
-    connect: Callable[[], Connection]
-    lease: Lease
-    probe: Probe
+    board: ReachedBoard
     say: Say
-    wait: Wait
     sent: dict[str, int] = field(default_factory=dict)
-    #: the connection broke, or something may have been left running: reconnect before the next cell
-    suspect: bool = False
     #: the folders that a runtime and what it needs are in on the board
     _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def reconnect(self) -> None:
-        """Replace a broken connection and take the lease again, which ends what the old connection left running.
+    @property
+    def connection(self) -> Connection:
+        """The present connection; another one after :meth:`ReachedBoard.reconnect`."""
+        return self.board.connection
 
-        Raises:
-            BoardError: the board stays away, or is not the one it was.
-        """
-        self.close()
-        self.connection, self.lease = patiently(self._again, RECONNECT_S, self.wait)
-        self.suspect = False
+    @property
+    def lease(self) -> Lease:
+        """The lease of the present connection."""
+        return self.board.lease
 
-    def _again(self) -> tuple[Connection, Lease]:
-        connection = self.connect()
-        try:
-            return connection, Lease(connection, wait_s=30, in_line=self.wait, token=self.lease.token)
-        except BaseException:
-            connection.close()
-            raise
-
-    def close(self) -> None:
-        """Let the board go; never raises."""
-        self.lease.close()
-        self.connection.close()
+    @property
+    def probe(self) -> Probe:
+        """What the board is."""
+        return self.board.probe
 
     def resolve(self, jobs: list[Job]) -> tuple[list[Job], list[Reason]]:
         """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason;
@@ -223,159 +193,24 @@ def measured(job: Job, sha256: str) -> bool:
     return made is not None and made.sha256 == sha256
 
 
-def patiently(connect: Callable[[], _T], pauses: Sequence[float], wait: Wait) -> _T:
-    """Connect, and again after each pause while nobody answers. Another host key or a refused login is never retried.
-
-    Raises:
-        TransportError: the last attempt's.
-    """
-    for pause in pauses:
-        try:
-            return connect()
-        except (UnreachableError, ConnectionLostError):
-            if wait(pause):
-                raise
-    return connect()
-
-
 @contextmanager
 def open_session(
     device: Device,
     say: Say,
     wait: Wait,
+    *,
     jobs: Sequence[Job] = (),
     opened: Callable[[Connection], object] = lambda _connection: None,
 ) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
 
-    ``jobs``: what is to be measured; a new emulated board's storage is filled for it. ``opened`` is told of each
-    connection, so that it can be closed under whatever waits for it.
+    Args:
+        jobs: what is to be measured; a new emulated board's storage is filled for it.
+        opened: is given each connection, so that it can be closed under whatever waits for it.
 
     Raises:
-        EmulatorError, TransportError, ProvisionError.
+        EmulatorError, TransportError, ProvisionError, LeaseError.
     """
-    with connecting(device, say, jobs=jobs, ended=lambda: wait(0)) as connect:
-
-        def noted() -> Connection:
-            connection = connect()
-            opened(connection)
-            return connection
-
-        session = _opened(device, noted, say, wait)
-        try:
-            yield session
-        finally:
-            session.close()
-
-
-def _opened(device: Device, connect: Callable[[], Connection], say: Say, wait: Wait) -> Session:
-    """Connected, probed and leased; from the beginning once more where the connection breaks meanwhile."""
-
-    def attempt() -> Session:
-        connection = connect()
-        try:
-            seen = look(connection, device)  # first: where there is no Python, it says so
-            lease = Lease(connection, wait_s=5, in_line=wait)
-            return Session(device, connection, connect, lease, seen, say, wait)
-        except BaseException:
-            connection.close()
-            raise
-
-    return patiently(attempt, CONNECT_S, wait)
-
-
-def look(connection: Connection, device: Device) -> Probe:
-    """What a board is, and whether a run has what it needs there: Python, and a folder to write to and load from.
-
-    Raises:
-        ProvisionError, PlaceError, TransportError: it has not.
-    """
-    return usable(connection, device, probe(connection))
-
-
-def usable(connection: Connection, device: Device, seen: Probe) -> Probe:
-    """The board as described, if a runtime can be loaded from the harness's folder or none of ours is needed.
-
-    Raises:
-        PlaceError: else.
-    """
-    if seen.no_exec is not None and not own.DELEGATES.issuperset(device.delegates):
-        raise place.no_exec(connection.label, connection.root, seen.no_exec)
-    return seen
-
-
-def check_space(connection: Connection, seen: Probe, size: int) -> None:
-    """Whether files of so many bytes in all can be sent and unpacked.
-
-    Raises:
-        ProvisionError: there is not enough space.
-    """
-    needed = 4 * size + (64 << 20)
-    if seen.disk_free_bytes < needed:
-        raise ProvisionError(
-            f"{connection.label}: needs {needed >> 20} MiB of disk, has {seen.disk_free_bytes >> 20} MiB",
-            fix=f"free space under {clean(connection.root)}, or name another folder with 'dir:' in devices.yaml",
-        )
-
-
-@contextmanager
-def connecting(
-    device: Device,
-    say: Say,
-    *,
-    timeout_s: float = 20.0,
-    jobs: Sequence[Job] = (),
-    ended: Callable[[], bool] = lambda: False,
-) -> Iterator[Callable[[], Connection]]:
-    """A function that opens connections to a device. An emulated board is up until the ``with`` block ends.
-
-    Raises:
-        EmulatorError: it can't be booted. The function itself raises TransportError.
-    """
-    with ExitStack() as stack:
-        yield _connector(device, say, stack, timeout_s, jobs, ended)
-
-
-def _connector(
-    device: Device, say: Say, stack: ExitStack, timeout_s: float, jobs: Sequence[Job], ended: Callable[[], bool]
-) -> Callable[[], Connection]:
-    if device.local:
-        root = Path(device.dir).expanduser() if device.dir else cache_dir() / "local" / device.name
-        # The base interpreter, not the controller's environment: the board's runtime must come from the store alone.
-        python = str(getattr(sys, "_base_executable", sys.executable))
-        return lambda: LocalConnection(device.name, root, python=python)
-    if device.emulate:
-        from harness.emulate import boot
-
-        contents = storage(jobs, say) if jobs else {}  # by hash: what a new board's storage holds at once
-        board = stack.enter_context(
-            boot(
-                device.name, device.family, clock=device.effective_clock, progress=say, contents=contents, ended=ended
-            )
-        )  # fmt: skip
-        target = SshTarget(
-            device.name,
-            board.host,
-            board.user,
-            board.port,
-            board.identity_file,
-            board.known_hosts,
-            use_ssh_config=False,
-        )
-
-        def reach() -> Connection:
-            ended = EmulatorError(f"{device.name}: the emulated board has ended")
-            if not board.alive():  # never comes back, so not worth waiting for
-                raise ended
-            try:
-                return SshConnection(target, connect_timeout_s=timeout_s)
-            except TransportError as error:
-                if board.alive():
-                    raise
-                raise ended from error  # while we knocked; the complaint is about what was tidied up with it
-
-        return reach
-    if device.host is None:
-        raise ProvisionError(f"{device.name}: has no address")
-    target = ssh_target(device)
-    return lambda: SshConnection(target, folder=device.dir, connect_timeout_s=timeout_s)
+    reaching = Reaching(say, contents=lambda: storage(jobs, say) if jobs else {}, ended=lambda: wait(0), opened=opened)
+    with reached(device, reaching, wait) as board:
+        yield Session(device, board, say)
