@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.run.attempt import PASSING
 from harness.run.outcome import Bad, Outcome
-from harness.run.scheduler import PASSING
 
 #: More than so many cells of one device that share their codes become one line.
 APART = 4

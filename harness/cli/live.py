@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.core.safetext import plain
 from harness.records.cell import Cell
-from harness.run.plan import Job, Plan
+from harness.run.plan import CellJob, Plan
 
 _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 
@@ -52,10 +52,10 @@ class PlainWatcher:
     def device(self, name: str, message: str) -> None:
         self._say(f"{name}: {message}")
 
-    def cell_started(self, job: Job) -> None:
+    def cell_started(self, job: CellJob) -> None:
         pass
 
-    def cell_ended(self, job: Job, cell: Cell) -> None:
+    def cell_ended(self, job: CellJob, cell: Cell) -> None:
         with self._lock:
             self._ended.add(job.cell)  # one that is measured again at the end counts once
             ended = len(self._ended)
@@ -110,12 +110,12 @@ class LiveWatcher:
         with self._lock:
             self._messages[name] = plain(message)[:120]
 
-    def cell_started(self, job: Job) -> None:
+    def cell_started(self, job: CellJob) -> None:
         with self._lock:
             self._running[job.device.name] = job.shipped.manifest.name
             self._messages[job.device.name] = f"measuring {job.shipped.label} on {job.runtime}"
 
-    def cell_ended(self, job: Job, cell: Cell) -> None:
+    def cell_ended(self, job: CellJob, cell: Cell) -> None:
         with self._lock:
             self._running.pop(job.device.name, None)
             key = (job.device.name, job.shipped.manifest.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.records.cell import Cell, Reason
-from harness.run.plan import Job, Plan
+from harness.run.plan import CellJob, Plan
 
 
 class Watcher(Protocol):
@@ -15,8 +15,8 @@ class Watcher(Protocol):
 
     def planned(self, plan: Plan) -> None: ...
     def device(self, name: str, message: str) -> None: ...
-    def cell_started(self, job: Job) -> None: ...
-    def cell_ended(self, job: Job, cell: Cell) -> None: ...
+    def cell_started(self, job: CellJob) -> None: ...
+    def cell_ended(self, job: CellJob, cell: Cell) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,12 @@ class Bad:
         label = f"{cell.model.name}/{cell.model.variant}.{cell.model.format} {cell.runtime.name}"
         label += f" {cell.runtime.delegate}" if cell.runtime.delegate != "cpu" else ""
         return cls(
-            cell.cell, cell.device.name, f"{label} t{cell.runtime.threads}", cell.status, cell.reasons
-        )  # fmt: skip
+            cell=cell.cell,
+            device=cell.device.name,
+            label=f"{label} t{cell.runtime.threads}",
+            status=cell.status,
+            reasons=cell.reasons,
+        )
 
 
 @dataclass

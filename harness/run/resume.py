@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.config.devices import Device, Fleet
 from harness.core.errors import BoardError, UsageError
-from harness.records.cell import DeviceInfo, RunInfo
+from harness.records.cell import DeviceInfo, RunInfo, Status
 from harness.remote.probe import Probe
 from harness.results import store
-from harness.run.plan import Job, Plan, for_runtime
+from harness.run.plan import CellJob, Plan, for_runtime
 
 #: Keys of a device that decide only how it is reached. They may change while a run waits to be finished: a board gets
 #: another address. Whether it is the same board is looked at when it answers.
 REACHING = ("host", "port", "user", "identity_file", "known_hosts", "proxy_jump", "dir", "site", "tags")
 
 
-def reopen(results: Path, name: str) -> tuple[Path, RunInfo]:
-    """A run's folder, links followed, and its ``run.json``. A copied or renamed folder is a run of its own and is
-    called as its folder is.
+@dataclass(frozen=True)
+class EarlierCell:
+    """What counts of a stored cell. ``run``: the run that it says it is of; ``sha256``: of the artifact that ran."""
+
+    cell: str
+    status: Status
+    run: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that is gone on with.
+
+    Attributes:
+        boards: the boards that were measured, by the device's name.
+    """
+
+    folder: Path
+    info: RunInfo
+    cells: tuple[EarlierCell, ...]
+    boards: Mapping[str, DeviceInfo]
+
+    @property
+    def valid(self) -> frozenset[str]:
+        """Names of the cells that are finished."""
+        return frozenset(cell.cell for cell in self.cells if cell.status == "VALID")
+
+    @property
+    def unfinished_devices(self) -> list[str]:
+        """Devices that have cells to be measured."""
+        valid = self.valid
+        open_cells = [cell for cell in self.info.planned if cell not in valid]
+        return [name for name in self.info.devices if any(cell.startswith(f"{name}+") for cell in open_cells)]
+
+
+def reopen(results: Path, name: str) -> EarlierRun:
+    """A run's folder, links followed, and what is in it. A copied or renamed folder is a run of its own and is called
+    as its folder is.
 
     Raises:
         StoreError: there is no such run.
@@ -29,7 +66,13 @@ def reopen(results: Path, name: str) -> tuple[Path, RunInfo]:
     info = store.read_run(folder)
     if info.run != folder.name and store.can_name(folder.name):
         info = info.model_copy(update={"run": folder.name})
-    return folder, info
+    cells: list[EarlierCell] = []
+    boards: dict[str, DeviceInfo] = {}
+    for cell in store.readable_cells(folder):
+        cells.append(EarlierCell(cell=cell.cell, status=cell.status, run=cell.run, sha256=cell.model.sha256))
+        if cell.latency_ns and cell.device.machine:
+            boards[cell.device.name] = cell.device
+    return EarlierRun(folder, info, tuple(cells), boards)
 
 
 def address(results: Path, folder: Path) -> str:
@@ -117,7 +160,7 @@ def missing(plan: Plan, planned: Iterable[str], finished: Iterable[str]) -> list
     return [cell for cell in planned if cell not in possible and cell not in set(finished)]
 
 
-def names_of(job: Job) -> tuple[str, ...]:
+def names_of(job: CellJob) -> tuple[str, ...]:
     """The names that a cell of this job may have: tflite-runtime may stand in for LiteRT on a board."""
     return (job.cell, for_runtime(job, "tflite").cell) if job.runtime == "litert" else (job.cell,)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from harness.remote.probe import Probe, send, send_s, stored
 from harness.remote.runner_file import runner_file, runner_sha256
 from harness.run.images import TestSet
 from harness.run.measure import Prepared
-from harness.run.plan import Job
+from harness.run.plan import CellJob
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes import wheels
@@ -67,7 +67,7 @@ class Session:
         """What the board is."""
         return self.board.probe
 
-    def resolve(self, jobs: list[Job]) -> tuple[list[Job], list[Reason]]:
+    def resolve(self, jobs: list[CellJob]) -> tuple[list[CellJob], list[Reason]]:
         """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason;
         give those for an Edge TPU their compiled networks."""
         fits = wheels.available(self.probe.platform)
@@ -85,7 +85,7 @@ class Session:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
 
-    def _compiled(self, job: Job) -> Job:
+    def _compiled(self, job: CellJob) -> CellJob:
         """The job with its network compiled for the Edge TPU. Where that can't be done it stays as it is: it runs on
         the CPU then, and its verdict says so."""
         found = edgetpu.compiled(job.shipped.path, job.shipped.artifact.sha256)
@@ -100,7 +100,7 @@ class Session:
         artifact = job.shipped.artifact.model_copy(update={"sha256": found.sha256, "bytes": size})
         return replace(job, shipped=replace(job.shipped, artifact=artifact, path=found.model))
 
-    def runtime_for(self, job: Job) -> str:
+    def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here: tflite-runtime stands in where LiteRT is not published."""
         if job.runtime == "litert" and self.device.runtimes is None:
             fits = wheels.available(self.probe.platform)
@@ -108,7 +108,7 @@ class Session:
                 return "tflite"
         return job.runtime
 
-    def deploy(self, jobs: list[Job], tests: dict[int | None, TestSet]) -> None:
+    def deploy(self, jobs: list[CellJob], tests: Mapping[int | None, TestSet]) -> None:
         """Put everything these jobs need on the board; what is there already (by content hash) is not sent again.
 
         Raises:
@@ -152,7 +152,7 @@ class Session:
         program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {MODULES[runtime]}"
         self.connection.run(Command(["python3", "-s", "-c", program, *folders], LOOK_S))
 
-    def prepared(self, job: Job, test: TestSet) -> Prepared:
+    def prepared(self, job: CellJob, test: TestSet) -> Prepared:
         """Where things lie on the board for a job."""
         objects = f"{self.connection.root}/objects"
         runtime = self.runtime_for(job)
@@ -166,12 +166,12 @@ class Session:
         )
 
 
-def artifacts(jobs: Sequence[Job]) -> dict[str, Path]:
+def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
     """The models of these jobs: the store's name of each, and the file here."""
     return {f"object:{job.shipped.artifact.sha256}": job.shipped.path for job in jobs}
 
 
-def storage(jobs: Sequence[Job], say: Say) -> dict[str, Path]:
+def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
     """What a new emulated board's storage may hold from the start: runtimes and models. The runner and the images go
     over SSH in any case. Empty where a runtime can't be had: what deploys says why."""
     found = artifacts(jobs)
@@ -185,7 +185,7 @@ def storage(jobs: Sequence[Job], say: Say) -> dict[str, Path]:
     return found
 
 
-def measured(job: Job, sha256: str) -> bool:
+def measured(job: CellJob, sha256: str) -> bool:
     """Whether a cell of this job measured that file: the artifact, or what the Edge TPU's compiler makes of it."""
     if sha256 == job.shipped.artifact.sha256:
         return True
@@ -199,7 +199,7 @@ def open_session(
     say: Say,
     wait: Wait,
     *,
-    jobs: Sequence[Job] = (),
+    jobs: Sequence[CellJob] = (),
     opened: Callable[[Connection], object] = lambda _connection: None,
 ) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
