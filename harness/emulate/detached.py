@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.boards.registry import BoardFamily
-from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError
+from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError, StoreError
 from harness.core.files import write_atomic
+from harness.core.locks import Lock, take_lock
 from harness.core.paths import cache_dir
-from harness.emulate.board import launch
+from harness.emulate.board import Board, launch
 from harness.emulate.guard import OFF_SECONDS
-from harness.emulate.image import ensure_image, locked
+from harness.emulate.image import ensure_image
 from harness.records.cell import Clock
 
 
@@ -93,42 +94,59 @@ def up(
 def _up(
     name: str, family: BoardFamily, clock: Clock, timeout_s: float, progress: Callable[[str], None] | None
 ) -> Standing:
-    folder = _folder()
+    state = _state_file(name)
+    lock = _state_lock(state)
+    try:
+        present = _read(state)
+        if present is not None:
+            return _within_reach(present)
+        board = launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=state)
+        facts = _facts(board)
+        try:
+            write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)
+            # only now may the board outlive us: before, nobody could have found it again
+            board.detach()
+        except HarnessError:
+            board.close()
+            raise
+        return facts
+    finally:
+        lock.close()
+
+
+def _state_lock(state: Path) -> Lock:
+    """Wait until nobody else boots or reads this board.
+
+    Raises:
+        EmulatorError: files can't be put into the cache.
+    """
+    folder = state.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        state = _state_file(name)
-        with locked(folder / f".{state.stem}.lock"):
-            present = _read(state)
-            if present is not None:
-                return _within_reach(present)
-            board = launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=state)
-            facts = Standing(
-                name=name,
-                family=family.name,
-                host=board.host,
-                port=board.port,
-                user=board.user,
-                identity_file=str(board.identity_file),
-                known_hosts=str(board.known_hosts),
-                host_key=board.host_key,
-                clock=clock,
-                pid=board.pid,
-                guard_pid=board.guard_pid,
-                guard_started=_started(board.guard_pid) or 0,
-                log=str(board.log),
-                place=_place(),
-                booted_on=socket.gethostname(),
-            )
-            try:
-                write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)
-                # only now may the board outlive us: before, nobody could have found it again
-                board.detach()
-            except HarnessError:
-                board.close()
-                raise
-            return facts
-    except OSError as error:
-        raise EmulatorError(f"{folder} can't be used: {error.strerror}", fix="set HARNESS_CACHE") from error
+        return take_lock(folder / f".{state.stem}.lock", wait=True)
+    except (OSError, StoreError) as error:
+        why = error.message if isinstance(error, StoreError) else error.strerror
+        raise EmulatorError(f"{folder} can't be used: {why}", fix="set HARNESS_CACHE") from error
+
+
+def _facts(board: Board) -> Standing:
+    return Standing(
+        name=board.name,
+        family=board.family,
+        host=board.host,
+        port=board.port,
+        user=board.user,
+        identity_file=str(board.identity_file),
+        known_hosts=str(board.known_hosts),
+        host_key=board.host_key,
+        clock=board.clock,
+        pid=board.pid,
+        guard_pid=board.guard_pid,
+        guard_started=_started(board.guard_pid) or 0,
+        log=str(board.log),
+        place=_place(),
+        booted_on=socket.gethostname(),
+    )
 
 
 def list_boards() -> list[Standing]:

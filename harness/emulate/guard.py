@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import selectors
@@ -26,8 +25,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import HarnessError
-from harness.emulate.imagestore import Store, open_store
+from harness.core.errors import HarnessError, StoreError
+from harness.core.locks import Lock, locked
+from harness.emulate.imagestore import Store, open_store, take_board_lock
 
 _PR_SET_PDEATHSIG = 1
 #: The serial log never grows beyond this; then its newer half is kept.
@@ -53,9 +53,10 @@ def main() -> int:
     try:
         try:
             folder, lock = _own_folder(live)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             fix = "free space, or set HARNESS_CACHE to a folder of your own"
-            _say(event="failed", message=f"{live} can't be used: {error.strerror or error}", fix=fix)
+            why = error.message if isinstance(error, StoreError) else error.strerror or error
+            _say(event="failed", message=f"{live} can't be used: {why}", fix=fix)
             return 1
         return _Guard(order, folder, lock).run()
     except HarnessError as error:
@@ -80,25 +81,28 @@ def _first_line() -> bytes:
     return line
 
 
-def _own_folder(live: Path) -> tuple[Path, int]:
-    """A new folder for one board and the open file that locks it; leftovers of killed guards are removed first."""
+def _own_folder(live: Path) -> tuple[Path, Lock]:
+    """A new folder for one board and the lock on it; leftovers of killed guards are removed first."""
     live.mkdir(parents=True, exist_ok=True)
-    with (live / ".lock").open("a", encoding="utf-8") as everything:
-        # nobody sweeps while a folder is there and not yet locked
-        fcntl.flock(everything, fcntl.LOCK_EX)
+    with locked(live / ".lock"):  # nobody sweeps while a folder is there and not yet locked
         for left in live.glob("board-*"):
             _sweep(left)
         folder = Path(tempfile.mkdtemp(prefix="board-", dir=live))
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    return folder, lock
+        try:
+            return folder, take_board_lock(folder)
+        except StoreError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _sweep(folder: Path) -> None:
     """Remove a board's folder unless a live guard or QEMU holds its lock."""
-    with contextlib.suppress(OSError), (folder / "lock").open("a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(StoreError):  # LockTakenError among them
+        lock = take_board_lock(folder)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            lock.close()
 
 
 def _say(**event: Any) -> None:
@@ -127,7 +131,7 @@ def fill(argv: list[str], *, port: int, store: Path) -> list[str]:
 class _Guard:
     """One board from its first to its last moment."""
 
-    def __init__(self, order: dict[str, Any], folder: Path, lock: int) -> None:
+    def __init__(self, order: dict[str, Any], folder: Path, lock: Lock) -> None:
         self.order = order
         self.folder = folder
         self.lock = lock
@@ -180,7 +184,7 @@ class _Guard:
             self.port = probe.getsockname()[1]
         argv = fill(self.order["argv"], port=self.port, store=self.store.path)
         parent = os.getpid()
-        held = [self.lock] if self.store.lock is None else [self.lock, self.store.lock]
+        held = [lock.number for lock in (self.lock, self.store.lock) if lock is not None]
         self.qemu = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
