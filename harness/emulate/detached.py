@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness.boards.registry import BoardFamily
@@ -20,7 +20,7 @@ from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessErro
 from harness.core.files import write_atomic
 from harness.core.locks import Lock, take_lock
 from harness.core.paths import cache_dir
-from harness.emulate.board import Board, launch
+from harness.emulate.board import Board, Booting, boot
 from harness.emulate.guard import OFF_SECONDS
 from harness.emulate.image import ensure_image
 from harness.records.cell import Clock
@@ -83,24 +83,23 @@ def up(
     missing = [(name, family) for name, family in wanted if name not in standing]
     if missing:
         ensure_image(progress)
+        booting = Booting(clock=clock, timeout_s=timeout_s, progress=progress or (lambda _line: None))
         with ThreadPoolExecutor(max_workers=len(missing)) as pool:
-            tries = [pool.submit(_up, name, family, clock, timeout_s, progress) for name, family in missing]
+            tries = [pool.submit(_up, name, family, booting) for name, family in missing]
         for attempt in tries:
             board = attempt.result()
             standing[board.name] = board
     return [standing[name] for name, _ in wanted]
 
 
-def _up(
-    name: str, family: BoardFamily, clock: Clock, timeout_s: float, progress: Callable[[str], None] | None
-) -> Standing:
+def _up(name: str, family: BoardFamily, booting: Booting) -> Standing:
     state = _state_file(name)
     lock = _state_lock(state)
     try:
         present = _read(state)
         if present is not None:
             return _within_reach(present)
-        board = launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=state)
+        board = boot(name, family, replace(booting, state=state))
         facts = _facts(board)
         try:
             write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)

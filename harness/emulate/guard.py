@@ -113,6 +113,7 @@ def _say(**event: Any) -> None:
 
 def _die_with_parent(parent: int) -> None:
     """Between fork and exec: have the kernel kill us when the guard is gone, also if it just went."""
+    # prctl(2) has five arguments
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)

@@ -64,22 +64,7 @@ def ensure_image(progress: Progress | None = None) -> Image:
     digest = recipe.recipe_hash()
     images = cache_dir() / "images"
     try:
-        image = _load(images / digest, digest)
-        if image is None:
-            images.mkdir(parents=True, exist_ok=True)
-            with locked(
-                images / f"{digest}.lock",
-                waiting=lambda: say("waiting for another process that builds the image"),
-            ):
-                image = _load(images / digest, digest, say)
-                if image is None:
-                    _build(images, digest, say)
-                    image = _load(images / digest, digest)
-            prune(cache_dir(), digest)
-        if image is None:
-            raise EmulatorError(
-                f"the board image in {images / digest} is damaged though just built", fix="check the disk"
-            )
+        image = _load(images / digest, digest) or _built(images, digest, say)
         mark_used(images / digest)
         return image
     except (OSError, StoreError) as error:
@@ -88,6 +73,20 @@ def ensure_image(progress: Progress | None = None) -> Image:
             f"the board image can't be built in {images}: {why}",
             fix="free space, or set HARNESS_CACHE",
         ) from error
+
+
+def _built(images: Path, digest: str, say: Progress) -> Image:
+    """The image, built by this process unless another one builds it meanwhile; old images are removed."""
+    images.mkdir(parents=True, exist_ok=True)
+    with locked(images / f"{digest}.lock", waiting=lambda: say("waiting for another process that builds the image")):
+        image = _load(images / digest, digest, say)
+        if image is None:
+            _build(images, digest, say)
+            image = _load(images / digest, digest)
+    prune(cache_dir(), digest)
+    if image is None:
+        raise EmulatorError(f"the board image in {images / digest} is damaged though just built", fix="check the disk")
+    return image
 
 
 def _load(folder: Path, digest: str, say: Progress | None = None) -> Image | None:

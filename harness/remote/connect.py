@@ -205,16 +205,12 @@ def _network(device: Device, timeout_s: float) -> Callable[[], Connection]:
 
 @contextmanager
 def _emulated(device: Device, reaching: Reaching) -> Iterator[Callable[[], Connection]]:
-    from harness.emulate import boot
+    from harness.emulate import Booting, boot
 
-    with boot(
-        device.name,
-        device.family,
-        clock=device.effective_clock,
-        progress=reaching.say,
-        contents=reaching.contents(),
-        ended=reaching.ended,
-    ) as board:
+    booting = Booting(
+        clock=device.effective_clock, contents=reaching.contents(), progress=reaching.say, ended=reaching.ended
+    )
+    with boot(device.name, device.family, booting) as board:
         target = SshTarget(
             label=device.name,
             host=board.host,
