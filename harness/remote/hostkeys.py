@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness.core.errors import HostKeyError
 from harness.remote import openssh
-from harness.remote.openssh import Settings
+from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget
 
 #: A list of revoked keys above this is something else.
@@ -105,19 +105,20 @@ def _lines(name: str, file: Path) -> list[KnownKey]:
             blob = base64.b64decode(words[2], validate=True)
         except (binascii.Error, ValueError):
             continue
-        keys.append(KnownKey(marker, words[1], blob, str(file), number))
+        keys.append(KnownKey(marker=marker, kind=words[1], blob=blob, file=str(file), line=number))
     return keys
 
 
-def check(target: SshTarget, settings: Settings, known: KnownKeys, kind: str, blob: bytes) -> None:
+def check(target: SshTarget, settings: Settings, known: KnownKeys, key: tuple[str, bytes]) -> None:
     """Accept a server's key, or refuse it.
 
     Args:
-        kind, blob: the key's type and its public half, as the server proved to have it.
+        key: its type and its public half, as the server proved to have it.
 
     Raises:
         HostKeyError: it is unknown, another than the one known, or revoked.
     """
+    kind, blob = key
     shown, got = target.shown, fingerprint(blob)
     if any(key.marker == "revoked" and key.blob == blob for key in known.keys) or _revoked(settings, kind, blob):
         raise HostKeyError(

@@ -26,7 +26,7 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob
 
 from harness.remote.hostkeys import fingerprint
-from harness.remote.openssh import DEFAULT_IDENTITIES, Settings
+from harness.remote.ssh_settings import DEFAULT_IDENTITIES, Settings
 
 #: A private key is smaller than this; a larger file is something else.
 _MAX_KEY_BYTES = 64 << 10

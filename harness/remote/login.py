@@ -17,7 +17,7 @@ from harness.core.errors import AuthenticationError, TransportError, Unreachable
 from harness.remote import asked, hostkeys, identities, openssh, paramiko_config, ways
 from harness.remote.hostkeys import KnownKeys
 from harness.remote.identities import Identities
-from harness.remote.openssh import Settings
+from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget, notice_silence
 
 #: A server that hangs up before it says anything may have too many at its door; so often it is tried again.
@@ -123,7 +123,7 @@ class _Login:
     def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
         """paramiko's policy: it holds no keys itself, so that it asks about each."""
         del client, hostname
-        hostkeys.check(self.target, self.settings, self.known, key.get_name(), key.asbytes())
+        hostkeys.check(self.target, self.settings, self.known, (key.get_name(), key.asbytes()))
 
     def authenticate(self, transport: paramiko.Transport) -> list[str]:
         """paramiko's strategy: ssh's order, and an error that says what was offered.

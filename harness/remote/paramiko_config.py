@@ -18,7 +18,7 @@ import paramiko
 from harness.core.errors import SshSettingsError
 from harness.remote import openssh
 from harness.remote.hostkeys import KnownKey, KnownKeys
-from harness.remote.openssh import DEFAULT_IDENTITIES, Settings, home
+from harness.remote.ssh_settings import DEFAULT_IDENTITIES, Settings, home
 from harness.remote.target import SshTarget
 
 #: A known_hosts file above this is something else.
@@ -120,7 +120,8 @@ def _key(line: str, name: str, file: str, number: str) -> list[KnownKey]:
         matches = hosts._hostname_matches(name, names)  # type: ignore[attr-defined]
         if not matches and not (marker == "revoked" and words[0] == "*"):
             return []
-        return [KnownKey(marker, words[1], base64.b64decode(words[2], validate=True), file, number)]
+        blob = base64.b64decode(words[2], validate=True)
+        return [KnownKey(marker=marker, kind=words[1], blob=blob, file=file, line=number)]
     except (binascii.Error, ValueError, paramiko.SSHException):
         return []
 

@@ -45,7 +45,7 @@ def folder(label: str, home: str | None, given: str | None) -> str:
     return home.rstrip("/") + wanted[1:].rstrip("/")
 
 
-def fault(label: str, root: str, name: str, path: str, said: str) -> PlaceError:
+def fault(label: str, root: str, name: str, *, path: str, said: str) -> PlaceError:
     """What an error of the board's file system means.
 
     Args:

@@ -53,7 +53,7 @@ class Probe(BaseModel):
 
     @property
     def platform(self) -> Platform:
-        return platform_of(self.python, self.machine, self.bits, self.libc, self.numpy)
+        return platform_of(self.python, self.machine, self.bits, libc=self.libc, numpy=self.numpy)
 
 
 def agent_source() -> str:
@@ -126,7 +126,7 @@ def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -
     if answer.get("kind") == "python-old":
         return ProvisionError(f"{label}: {text}: the runner needs 3.6", fix="install Python 3.6 or newer as python3")
     if number:
-        return place.fault(label, connection.root, number, path, text)
+        return place.fault(label, connection.root, number, path=path, said=text)
     kind = TransferError if command == "receive" else ProvisionError
     return kind(f"{label}: '{command}' failed: {text}")
 
