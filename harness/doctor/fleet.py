@@ -57,9 +57,8 @@ def check_fleet(fleet: Fleet) -> FleetFindings:
     Two things are changed on them: the harness's folder is made there, and the runner is put into it.
     """
     with ThreadPoolExecutor(max_workers=min(64, len(fleet.devices))) as pool:
-        return FleetFindings(
-            tuple(zip((d.name for d in fleet.devices), pool.map(check_device, fleet.devices), strict=True))
-        )
+        checks = pool.map(check_device, fleet.devices)
+        return FleetFindings(tuple(zip((device.name for device in fleet.devices), checks, strict=True)))
 
 
 def check_device(device: Device) -> tuple[Check, ...]:
