@@ -91,7 +91,7 @@ def write_output(path: Path, content: bytes | str, *, durable: bool = True) -> N
 
 
 def _bytes(content: bytes | str) -> bytes:
-    # a file's name that is no UTF-8 may be part of a text; nothing that is finished is lost for it
+    # a text may hold a file's name that is no UTF-8; finished work must not be lost for that
     return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
@@ -128,7 +128,7 @@ def _write_through(goal: Path | int, data: bytes) -> None:
 
 
 def check_folder(folder: Path, option: str, *, fix: str = "name another one") -> None:
-    """Look whether files can be put into a folder, before work begins that ends with that; the folder isn't made.
+    """Check that files can be put into a folder, before work begins that ends with that; the folder isn't made.
 
     Args:
         option: by which the user named it, for the message.

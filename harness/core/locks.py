@@ -52,7 +52,7 @@ def take_lock(path: Path, *, wait: bool = False, waiting: Callable[[], None] | N
     """Lock the file ``path``, made where it is missing; it stays there, empty.
 
     Args:
-        wait: wait until others let go, else it is an error that they have it.
+        wait: wait until others let go; else a lock that is taken is an error.
         waiting: called once when there is something to wait for.
         mode: of a new file, before the umask.
 
@@ -95,7 +95,7 @@ def locked(path: Path, *, wait: bool = True, waiting: Callable[[], None] | None 
 
 
 def _open_to_lock(path: Path, mode: int) -> int:
-    """For writing, as NFS wants it; somebody else's file for reading, which is enough elsewhere."""
+    """Open the file for writing, as NFS demands; a file of somebody else for reading, which is enough elsewhere."""
     flags = os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         return os.open(path, os.O_RDWR | flags, mode)
@@ -109,7 +109,7 @@ def _open_to_lock(path: Path, mode: int) -> int:
 
 
 def _flock(number: int) -> bool:
-    """Whether the lock was free; other errors than that pass."""
+    """Take the lock if it is free, and say whether it was. Other errors are raised."""
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -17,8 +17,7 @@ import paramiko
 from harness.boards.registry import BoardFamily
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
-from harness.emulate import imagestore as store
-from harness.emulate import machine, recipe, tools
+from harness.emulate import imagestore, machine, recipe, tools
 from harness.emulate.guard import tail
 from harness.emulate.guard_process import GuardProcess, early_end
 from harness.emulate.image import Image, ensure_image
@@ -80,7 +79,7 @@ class Board:
             raise EmulatorError(f"{self.name}: the board ended just after it came up") from error
 
     def alive(self) -> bool:
-        """Whether QEMU still runs. It is asked for itself: its guard lives a little longer, to tidy up."""
+        """Whether QEMU still runs. The guard can't be asked, since it lives a little longer to tidy up."""
         return self._guard.runs() and _runs(self.pid)
 
     def __enter__(self) -> Board:
@@ -133,8 +132,8 @@ def boot(name: str, family: BoardFamily, booting: Booting = Booting()) -> Board:
     tools.need("qemu-system-aarch64", "mke2fs", "e2fsck")
     with _IMAGE_LOCK:
         image = ensure_image(booting.progress)
-        home = store.store_folder(cache_dir(), name, family.name, image.digest)
-        new = bool(booting.contents) and not store.there(home)
+        home = imagestore.store_folder(cache_dir(), name, family.name, image.digest)
+        new = bool(booting.contents) and not imagestore.there(home)
         filled = seed(booting.contents, image.digest, booting.progress) if new else None
     started = time.monotonic()
     guard = GuardProcess(_order(family, booting, image, storage=home, filled=filled))

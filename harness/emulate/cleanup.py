@@ -1,4 +1,4 @@
-"""Images and board storage of earlier recipes: removed when nobody has used them for a month."""
+"""The removal of images and board storage that nobody has used for a month."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DIGEST = re.compile(r"^[0-9a-f]{16}$")
 
 
 def mark_used(image: Path) -> None:
-    """Note that the image folder is in use today; without the right to do so it just ages."""
+    """Note that the image folder is in use today. Where it can't be written, it just ages."""
     with contextlib.suppress(OSError):
         os.utime(image)
 

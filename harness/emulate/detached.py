@@ -46,7 +46,7 @@ class Standing:
     guard_pid: int
     guard_started: int
     log: str
-    #: what the pids are numbers in, and the host's name there
+    #: The set of processes that the pids are of, and the host's name there.
     place: str = ""
     booted_on: str = ""
 
@@ -149,8 +149,10 @@ def _facts(board: Board) -> Standing:
 
 
 def list_boards() -> list[Standing]:
-    """Boards that are up on their own, by name, those of other containers that share the cache, too. State left by
-    ones that are gone is removed."""
+    """Boards that are up on their own, sorted by name, also those of other containers that share the cache.
+
+    The state of boards that are gone is removed.
+    """
     folder = _folder()
     found = (_read(state) for state in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
     return [board for board in found if board is not None]

@@ -1,4 +1,4 @@
-"""The process between a controller and QEMU, whose one duty is that no board outlives its run.
+"""The process between a controller and QEMU. It makes sure that no board outlives its run.
 
 It reads one JSON object on standard input, starts QEMU, reports events as JSON lines on standard output, and then
 waits for the first of: QEMU ends, the word ``close``, SIGTERM, end of input, death of the controller. Whatever comes
@@ -106,7 +106,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _say(**event: Any) -> None:
-    """One event to the controller; nobody may be listening any more."""
+    """Report an event to the controller, which may not listen any more."""
     with contextlib.suppress(OSError, ValueError):
         print(json.dumps(event), flush=True)
 

@@ -1,4 +1,4 @@
-"""What a connection can do, and how bounded what a board sends is."""
+"""What a connection can do, and the limits of what a board may send."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Protocol
 from harness.core.errors import RemoteCommandError
 from harness.core.safetext import plain
 
-#: More stderr than this is cut (the end is kept): a board can't fill the controller's memory.
+#: Stderr is cut to its last bytes, so that a board can't fill the controller's memory.
 STDERR_KEEP = 64 << 10
 
-#: A program that writes more than this to stderr is ended: it would only go on until its time is over.
+#: A program that writes more than this to stderr is ended, since it would go on until its time is over.
 STDERR_LIMIT = 16 << 20
 
 #: What may be read from a command's stdout unless more is asked for.

@@ -1,4 +1,4 @@
-"""One program on one SSH channel: what goes in, what comes out, and whether the login shell let it start at all."""
+"""One program on one SSH channel: its input, its output, and whether the login shell started it at all."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Command, Completed
 from harness.remote.local import chunks
 from harness.remote.shell import Frame
 
-#: What goes wrong is told by our errors; Python would print a library's log where nobody takes it.
+#: Our errors say what goes wrong. Without a handler, Python would print paramiko's log to stderr.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _CHUNK = 1 << 16
 _LINE_BYTES = 4096
 #: A start-up file may print this much before our program starts.
 _NOISE_LIMIT = 1 << 20
-#: After its last word, a program's exit status and the rest of its stderr come within this time, or nobody waits.
+#: How long the exit status and the rest of stderr are waited for after the end of a program's stdout.
 _GRACE_S = 1.0
-#: A start-up file that reads its input goes on when that has ended.
+#: How long a start-up file that read its input may take once the input has ended.
 _AFTER_EOF_S = 2.0
 
 
 class ShellEndedError(LoginShellError):
-    """It did so by itself, not for want of input: another command may do."""
+    """The login shell ended by itself, and not for want of input. Another command may succeed."""
 
 
-#: What pam_unix and sshd say where somebody must change the password first, as on a fresh Ubuntu.
+#: pam_unix and sshd say this where the password has to be changed first, as on a fresh Ubuntu.
 _EXPIRED = re.compile(r"(?i)password (?:has|is) expired|password change required|required to change your password")
 
 
@@ -124,7 +124,7 @@ class Dialogue:
                 raise RemoteTimeoutError(f"{self.label}: '{self.name}' did not end within {timeout_s:.0f} s")
 
     def _exit_status(self) -> int:
-        """Where no end came: ``sh`` itself, or the connection, has gone."""
+        """The exit status where no end mark came: ``sh`` itself has gone, or the connection has."""
         if self.channel.exit_status_ready() and (status := self.channel.recv_exit_status()) != -1:
             return status
         transport = self.channel.get_transport()
@@ -169,11 +169,11 @@ class Dialogue:
     # -- what comes
 
     def _wait(self) -> None:
-        """For more to come. After the outputs' end, which sets their event for good, only the status is to come."""
+        """Wait for more. Once the outputs have ended, their event stays set, and only the exit status is to come."""
         (self.channel.status_event if self.channel.eof_received else self._arrived).wait(0.2)
 
     def _pump(self, done: bool) -> bool:
-        """Read what has come; whether there was any. ``done``: the exit status is there, so the rest comes at once."""
+        """Read what has arrived, and say whether there was any. ``done``: the exit status is in, so no more follows."""
         moved = False
         self.channel.settimeout(0.2)
         if self.channel.recv_stderr_ready():
@@ -192,7 +192,7 @@ class Dialogue:
         return moved
 
     def _take(self, chunk: bytes) -> None:
-        """Sort stdout's bytes: before the beginning, the program's, after the end."""
+        """Sort stdout's bytes into what came before the program, what is the program's, and what came after it."""
         if self.status is not None:
             return
         if not self._started:
@@ -241,7 +241,7 @@ class Dialogue:
     # -- a login shell that didn't
 
     def words(self) -> str:
-        """What the board said, as the end of a message: outside of the frame, and on stderr."""
+        """The board's words outside of the frame and on stderr, as the end of a message."""
         said = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
         text = clean(plain(said.decode("utf-8", "replace")).strip()[-800:], 800)
         return f": {text}" if text else ""

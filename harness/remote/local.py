@@ -1,4 +1,4 @@
-"""This very machine as a board: the same agent, store and runner, as subprocesses."""
+"""This machine as a board: the same agent, store and runner, as subprocesses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHUNK = 1 << 16
 
 
 class _Reader(threading.Thread):
-    """Reads one pipe to its end, keeping its last ``keep`` bytes; more than ``limit`` in all is told to ``enough``."""
+    """Reads a pipe to its end and keeps its last ``keep`` bytes; calls ``enough`` after more than ``limit`` in all."""
 
     def __init__(self, pipe: IO[bytes], keep: int, limit: int, enough: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -92,7 +92,7 @@ class LocalConnection:
     def _start(
         self, argv: Sequence[str], env: Mapping[str, str], *, stderr: int, bufsize: int = -1
     ) -> subprocess.Popen[bytes]:
-        """A program as it would be started on a board: nothing of the user's Python gets into it, nor of ours."""
+        """Start a program as a board would: neither the user's Python settings nor ours reach it."""
         name = self._python if self._python and argv[0] == "python3" else argv[0]
         kept = {k: v for k, v in os.environ.items() if k not in UNSET and not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
         try:

@@ -87,8 +87,7 @@ def known_hosts_options(target: SshTarget) -> list[str]:
 
 
 def hop_known_hosts_options(target: SshTarget, jump: str) -> list[str]:
-    """A jump host's key may be in the file that devices.yaml names, or where it is for ``ssh -J``, which knows nothing
-    of that file."""
+    """The files that may have a jump host's key: the one that devices.yaml names, and those that ``ssh -J`` reads."""
     if target.known_hosts is None:
         return []
     files = [target.known_hosts, *_resolve(_of_hop(target, jump)).known_hosts]

@@ -1,4 +1,4 @@
-"""Programs on a board over SSH: output bounded, errors mapped here. :mod:`harness.remote.login` reaches a board."""
+"""Programs on a board over SSH, with bounded output and mapped errors. :mod:`harness.remote.login` logs in."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SshConnection:
     def __init__(self, target: SshTarget, *, folder: str | None = None, connect_timeout_s: float = 20.0) -> None:
         self.label = target.label
         self._target, self._connect_s = target, connect_timeout_s
-        #: the second one is there only where the server allows one session at a time on each
+        #: The second one is opened only where the server allows one session at a time on each.
         self._links: list[Carried] = [connect(target, connect_timeout_s)]
         self._closed = False
         self._sh = "sh"
@@ -76,7 +76,7 @@ class SshConnection:
         return found if found.startswith("/") and "\n" not in found else None
 
     def _ask_home(self) -> Completed:
-        """The first words to a board. Its stdin is held until they are answered, to see who waits for it."""
+        """Ask for the home folder. Stdin is held until the answer, which shows a start-up file that waits for input."""
         given_s = self._start_s + 10
         return self.run(Command(["sh", "-c", _HOME], timeout_s=given_s, stdout_limit=4096, hold_stdin=True))
 
@@ -128,8 +128,10 @@ class SshConnection:
         return Dialogue(channel, frame, label=self.label, name=name, start_s=self._start_s)
 
     def _session(self) -> paramiko.Channel:
-        """A new session. A server may still be busy with closing the last one, so a refused one is asked for again;
-        where the server allows one at a time (``MaxSessions 1``) and that is the lease's, on a connection of its own.
+        """A new session.
+
+        A refused one is asked for again, since the server may still be closing the last one. Where the server allows
+        one session at a time (``MaxSessions 1``) and the lease has it, a second connection is opened.
         """
         refused: Exception | None = None
         for pause in _REFUSED_S:

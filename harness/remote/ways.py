@@ -25,13 +25,13 @@ from harness.remote.hops import INNER_ENDED, explained
 from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget
 
-#: How many connections to one place may be on their way through its door. MaxStartups lets ten in by default.
+#: How many connections to one server may be opening at once. MaxStartups allows ten by default.
 AT_THE_DOOR = 4
 
-#: A shared connection to a jump host outlives its last user by so many seconds, also where this process was killed.
+#: How long a shared connection to a jump host outlives its last user, also where this process was killed; in seconds.
 _PERSIST_S = 20
 
-#: What a jump host answered holds for so long: boards behind one that is down need not wait for it one after the other.
+#: How long a jump host's refusal counts, in seconds: boards behind one that is down need not each wait for it.
 _REMEMBER_S = 3.0
 
 
@@ -41,7 +41,7 @@ class Way(Protocol):
     sock: socket.socket
 
     def explain(self) -> TransportError | None:
-        """Why the way broke, where it is not the board's fault; None where nothing is known."""
+        """The error that broke the way, where it is not the board's fault; None where nothing is known."""
 
     def close(self) -> None:
         """End what was started for it; never raises."""
@@ -189,7 +189,7 @@ class _Shared:
         return ["ssh", *(word for option in options for word in ("-o", option))]
 
     def ensure(self, target: SshTarget, command: Sequence[str], alone: Sequence[str], timeout_s: float) -> None:
-        """Have it open; whoever comes while it is being opened waits.
+        """Open it if need be; other threads wait while it is being opened.
 
         Args:
             command: opens it. alone: goes the same way without sharing, to find out what went wrong.
@@ -283,7 +283,7 @@ _DOORS: dict[tuple[object, ...], threading.BoundedSemaphore] = {}
 
 @contextlib.contextmanager
 def door(settings: Settings) -> Iterator[None]:
-    """Let only a few connections to one place be on their way at once."""
+    """Let only a few connections to one server open at once."""
     with _SHARED_LOCK:
         semaphore = _DOORS.setdefault(settings.door, threading.BoundedSemaphore(AT_THE_DOOR))
     with semaphore:

@@ -20,16 +20,16 @@ from harness.run.plan import CellJob
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
 
-#: One answer at a time is taken apart: what a hostile one becomes in memory does not count once for each board.
+#: Answers are parsed one at a time, so that hostile ones of many boards don't fill the memory together.
 _PARSING = threading.Lock()
 
-#: The slowest thing seen, a full VGG19 on an emulated Cortex-A53, takes 5 ns.
+#: The slowest network seen, a full VGG19 on an emulated Cortex-A53, takes 5 ns for each.
 SLOWEST_S_PER_MAC = 20e-9
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is on the board for a cell: paths there."""
+    """The paths on the board of what a cell needs."""
 
     runner: str
     model: str
@@ -83,7 +83,7 @@ def _how_it_ended(status: int) -> str:
 
 
 def work(job: CellJob, test: TestSet) -> float:
-    """Multiply-accumulates that a cell comes to, more or less."""
+    """How many multiply-accumulates a cell takes, roughly."""
     return float(max(test.info.n, 50) + 60) * job.shipped.manifest.macs
 
 
@@ -91,7 +91,7 @@ def timeout_s(job: CellJob, test: TestSet, *, mlperf: bool = False) -> float:
     """How long a cell may take on a board that is not known yet: two minutes, and some time for each
     multiply-accumulate that is due.
 
-    :mod:`harness.run.timeouts` knows better after the first cell. MLPerf's rules ask for ten minutes of inferences.
+    After the first cell, :mod:`harness.run.timeouts` knows better. MLPerf's rules ask for ten minutes of inferences.
     """
     return 120 + 2 * MLPERF_S * mlperf + work(job, test) * SLOWEST_S_PER_MAC
 

@@ -19,12 +19,10 @@ from harness.remote.runner_file import runner_file, runner_sha256
 from harness.run.images import TestSet
 from harness.run.measure import Prepared
 from harness.run.plan import CellJob
-from harness.runtimes import edgetpu_compiler as edgetpu
-from harness.runtimes import onboard as own
-from harness.runtimes import wheels
+from harness.runtimes import edgetpu_compiler, onboard, wheels
 from harness.runtimes.wheels import Platform
 
-#: The board stays ours for so long while it looks through its store, or while wheels are fetched; in seconds.
+#: How long the lease lasts while the board looks through its store, or while wheels are fetched; in seconds.
 LOOK_S = 600.0
 
 #: What every emulated board is, before it is booted.
@@ -49,7 +47,7 @@ class Session:
     board: ReachedBoard
     say: Say
     sent: dict[str, int] = field(default_factory=dict)
-    #: the folders that a runtime and what it needs are in on the board
+    #: the folders on the board that hold a runtime and what it needs
     _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -70,11 +68,11 @@ class Session:
     def resolve(self, jobs: list[CellJob]) -> tuple[list[CellJob], list[Reason]]:
         """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason;
         give those for an Edge TPU their compiled networks."""
-        fits = wheels.available(self.probe.platform)
+        available = wheels.available(self.probe.platform)
         kept, dropped = [], {}
         for job in jobs:
-            given = self.device.runtimes is not None or job.delegate in own.DELEGATES
-            if not given and self.runtime_for(job) not in fits:
+            given = self.device.runtimes is not None or job.delegate in onboard.DELEGATES
+            if not given and self.runtime_for(job) not in available:
                 try:
                     wheels.choose(job.runtime, self.probe.platform)
                 except ProvisionError as error:
@@ -88,23 +86,24 @@ class Session:
     def _compiled(self, job: CellJob) -> CellJob:
         """The job with its network compiled for the Edge TPU. Where that can't be done it stays as it is: it runs on
         the CPU then, and its verdict says so."""
-        found = edgetpu.compiled(job.shipped.path, job.shipped.artifact.sha256)
-        if found is None:
-            self.say(f"{edgetpu.COMPILER} is not installed here: {job.shipped.label} is not compiled for the Edge TPU")
+        label = job.shipped.label
+        compiled = edgetpu_compiler.compiled(job.shipped.path, job.shipped.artifact.sha256)
+        if compiled is None:
+            self.say(f"{edgetpu_compiler.COMPILER} is not installed here: {label} is not compiled for the Edge TPU")
             return job
-        for check in check_compiler_log(found.log):
-            self.say(f"{job.shipped.label}: {check.text}")
-        if found.model is None:
+        for check in check_compiler_log(compiled.log):
+            self.say(f"{label}: {check.text}")
+        if compiled.model is None:
             return job
-        size = found.model.stat().st_size
-        artifact = job.shipped.artifact.model_copy(update={"sha256": found.sha256, "bytes": size})
-        return replace(job, shipped=replace(job.shipped, artifact=artifact, path=found.model))
+        size = compiled.model.stat().st_size
+        artifact = job.shipped.artifact.model_copy(update={"sha256": compiled.sha256, "bytes": size})
+        return replace(job, shipped=replace(job.shipped, artifact=artifact, path=compiled.model))
 
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here: tflite-runtime stands in where LiteRT is not published."""
         if job.runtime == "litert" and self.device.runtimes is None:
-            fits = wheels.available(self.probe.platform)
-            if "litert" not in fits and "tflite" in fits:
+            available = wheels.available(self.probe.platform)
+            if "litert" not in available and "tflite" in available:
                 return "tflite"
         return job.runtime
 
@@ -119,14 +118,22 @@ class Session:
             test = tests[job.samples]
             files[f"object:{test.file_sha256}"] = test.file
         self.lease.renew(LOOK_S)
-        for runtime in sorted({self.runtime_for(job) for job in jobs if job.delegate not in own.DELEGATES}):
+        for runtime in sorted({self.runtime_for(job) for job in jobs if job.delegate not in onboard.DELEGATES}):
             bundle = wheels.choose(runtime, self.probe.platform)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=self.say), strict=True):
                 files[f"wheel:{wheel.sha256}"] = path
             self._packages[runtime] = tuple(f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
         self.lease.renew(LOOK_S)
-        here = stored(self.connection, list(files))
-        missing = {name: path for name, path in files.items() if name not in here}
+        sent = self._send_missing(files)
+        for runtime, folders in self._packages.items():
+            new = any(f"wheel:{folder.rpartition('/')[2]}" in sent for folder in folders)
+            if new or (self.device.emulate and not self._compiled_there(folders)):
+                self._first_import(runtime, folders)
+
+    def _send_missing(self, files: Mapping[str, Path]) -> set[str]:
+        """Send the files that the board does not have; the names of those that were sent."""
+        present = stored(self.connection, list(files))
+        missing = {name: path for name, path in files.items() if name not in present}
         total = sum(path.stat().st_size for path in missing.values())
         if missing:
             check_space(self.connection, self.probe, total)
@@ -134,10 +141,7 @@ class Session:
         for name, path in missing.items():
             self.lease.renew(send_s(path.stat().st_size))
             self.sent[name] = send(self.connection, name, path)
-        for runtime, folders in self._packages.items():
-            sent = any(f"wheel:{folder.rpartition('/')[2]}" in missing for folder in folders)
-            if sent or (self.device.emulate and not self._compiled_there(folders)):
-                self._first_import(runtime, folders)
+        return set(missing)
 
     def _compiled_there(self, folders: Sequence[str]) -> bool:
         """Whether Python's compiled files lie beside every package; a board's storage may come without them."""
@@ -145,9 +149,11 @@ class Session:
         return self.connection.run(Command(["sh", "-c", look, "sh", *folders], LOOK_S)).returncode == 0
 
     def _first_import(self, runtime: str, folders: tuple[str, ...]) -> None:
-        """Python compiles a module when it is first imported. That is not the first cell's to do: its memory would lie
-        elsewhere than in all later ones, and an emulated Jetson Nano counts 0.06 % fewer instructions in it. What may
-        be wrong with the runtime is for the runner to say."""
+        """Import a runtime once, so that Python compiles its modules before the first cell.
+
+        The first cell's memory would otherwise lie elsewhere than that of all later ones, and an emulated Jetson Nano
+        counts 0.06 % fewer instructions in it. A runtime that can't be imported is the runner's to report.
+        """
         self.lease.renew(LOOK_S)
         program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {MODULES[runtime]}"
         self.connection.run(Command(["python3", "-s", "-c", program, *folders], LOOK_S))
@@ -156,12 +162,12 @@ class Session:
         """Where things lie on the board for a job."""
         objects = f"{self.connection.root}/objects"
         runtime = self.runtime_for(job)
-        ours = job.delegate not in own.DELEGATES
+        ours = job.delegate not in onboard.DELEGATES
         return Prepared(
             runner=f"{objects}/{runner_sha256()}",
             model=f"{objects}/{job.shipped.artifact.sha256}",
             inputs=f"{objects}/{test.file_sha256}",
-            packages=self._packages[runtime] if ours else own.packages(self.connection.home, self.probe.python),
+            packages=self._packages[runtime] if ours else onboard.packages(self.connection.home, self.probe.python),
             runtime=runtime,
         )
 
@@ -172,25 +178,29 @@ def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
 
 
 def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
-    """What a new emulated board's storage may hold from the start: runtimes and models. The runner and the images go
-    over SSH in any case. Empty where a runtime can't be had: what deploys says why."""
-    found = artifacts(jobs)
+    """What a new emulated board's storage may hold from the start: runtimes and models.
+
+    The runner and the images go over SSH in any case. Empty where a runtime can't be had; the deployment says why.
+    """
+    contents = artifacts(jobs)
     try:
-        for runtime in sorted({job.runtime for job in jobs if job.delegate not in own.DELEGATES}):
+        for runtime in sorted({job.runtime for job in jobs if job.delegate not in onboard.DELEGATES}):
             bundle = wheels.choose(runtime, EMULATED)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
-                found[f"wheel:{wheel.sha256}"] = path
+                contents[f"wheel:{wheel.sha256}"] = path
     except ProvisionError:
         return {}
-    return found
+    return contents
 
 
 def measured(job: CellJob, sha256: str) -> bool:
     """Whether a cell of this job measured that file: the artifact, or what the Edge TPU's compiler makes of it."""
     if sha256 == job.shipped.artifact.sha256:
         return True
-    made = edgetpu.compiled(job.shipped.path, job.shipped.artifact.sha256) if job.delegate == "edgetpu" else None
-    return made is not None and made.sha256 == sha256
+    compiled = (
+        edgetpu_compiler.compiled(job.shipped.path, job.shipped.artifact.sha256) if job.delegate == "edgetpu" else None
+    )
+    return compiled is not None and compiled.sha256 == sha256
 
 
 @contextmanager
