@@ -1,10 +1,10 @@
 """A lease gives a board to one controller at a time, since two at once would spoil each other's numbers.
 
-The agent on the board holds a kernel lock on a file for as long as our connection lives, so a controller that dies lets
-go by dying. The lease is renewed only between cells, since a heart-beat during one would be measured. Each time it lasts
-for as long as the next cell may take. When the network is cut without a word, the lease ends after that time by the
-board's own clock; the same controller gets it at once on a new connection. When a new lease is granted, runners that an
-earlier one left behind are ended.
+The agent on the board holds a kernel lock on a file for as long as our connection lives, so a controller that dies
+lets go by dying. The lease is renewed only between cells, since a heart-beat during one would be measured. Each time it
+lasts for as long as the next cell may take. When the network is cut without a word, the lease ends after that time by
+the board's own clock; the same controller gets it at once on a new connection. When a new lease is granted, runners
+that an earlier one left behind are ended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run tells while it works, and what it has come to at its end."""
+"""What a run reports while it works, and how it ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.run.plan import CellJob, Plan
 
 
 class Watcher(Protocol):
-    """Who is told what happens; called from several threads."""
+    """Who is told what happens. The methods are called from several threads."""
 
     def planned(self, plan: Plan) -> None: ...
     def device(self, name: str, message: str) -> None: ...
