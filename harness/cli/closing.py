@@ -6,7 +6,6 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.run.attempt import PASSING
 from harness.run.outcome import Bad, Outcome
@@ -70,7 +69,7 @@ def why(bad: Bad) -> str:
     return "; ".join(text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..." for text in said)
 
 
-def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, Any]:
+def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, object]:
     """The end of a run for programs."""
     return {
         "run": outcome.run,

@@ -9,9 +9,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.core.safetext import plain
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 #: The name of file 1 in an error's ``filename``.
 STDOUT = "standard output"
@@ -23,7 +26,7 @@ class Stdout(io.FileIO):
     #: something was written
     used = False
 
-    def write(self, data: Any, /) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
         try:
             self.used = True
             return super().write(data)

@@ -9,7 +9,6 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from harness.boards.coral import check_compiler
 from harness.config.devices import Device, Fleet
@@ -46,7 +45,7 @@ class FleetFindings:
         """No error anywhere; warnings don't stop a run."""
         return not any(check.severity == "error" for _, checks in self.boards for check in checks)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """One object: ``{"healthy": ..., "devices": {name: [check...]}}``."""
         return {"healthy": self.healthy, "devices": {name: [asdict(c) for c in checks] for name, checks in self.boards}}
 

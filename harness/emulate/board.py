@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import paramiko
 
@@ -18,7 +17,7 @@ from harness.boards.registry import BoardFamily
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
 from harness.emulate import imagestore, machine, recipe, tools
-from harness.emulate.guard import tail
+from harness.emulate.guard import Order, Started, tail
 from harness.emulate.guard_process import GuardProcess, early_end
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in
@@ -140,7 +139,7 @@ def boot(name: str, family: BoardFamily, booting: Booting = Booting()) -> Board:
     try:
         facts = guard.started(name, started + booting.timeout_s)
         board = _board(name, family, booting.clock, image, guard=guard, facts=facts)
-        if facts.get("lost"):
+        if facts["lost"]:
             booting.progress(f"{name}: what was stored on the board is lost ({facts['lost']}); its storage is new")
         if not board.store_is_persistent:
             booting.progress(f"{name}: another board of this name is up; this one's storage is thrown away afterwards")
@@ -152,24 +151,20 @@ def boot(name: str, family: BoardFamily, booting: Booting = Booting()) -> Board:
     return board
 
 
-def _order(
-    family: BoardFamily, booting: Booting, image: Image, *, storage: Path, filled: Path | None
-) -> dict[str, object]:
+def _order(family: BoardFamily, booting: Booting, image: Image, *, storage: Path, filled: Path | None) -> Order:
     """What the guard is told."""
-    return {
-        "argv": machine.command(family, booting.clock, image),
-        "live": str(cache_dir() / "live"),
-        "seed": str(filled) if filled else None,
-        "store": str(storage),
-        "host_key": image.host_key,
-        "state": str(booting.state) if booting.state else None,
-        "controller": os.getpid(),
-    }
+    return Order(
+        argv=machine.command(family, booting.clock, image),
+        live=str(cache_dir() / "live"),
+        store=str(storage),
+        seed=str(filled) if filled else None,
+        host_key=image.host_key,
+        state=str(booting.state) if booting.state else None,
+        controller=os.getpid(),
+    )
 
 
-def _board(
-    name: str, family: BoardFamily, clock: Clock, image: Image, *, guard: GuardProcess, facts: dict[str, Any]
-) -> Board:
+def _board(name: str, family: BoardFamily, clock: Clock, image: Image, *, guard: GuardProcess, facts: Started) -> Board:
     return Board(
         name=name,
         family=family.name,

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from harness.core.errors import HarnessError, StoreError
 from harness.core.locks import Lock, locked
@@ -41,14 +41,49 @@ PORT = "@PORT@"
 STORE = "@STORE@"
 
 
+class Order(TypedDict):
+    """What the guard reads first, as one line of JSON.
+
+    Attributes:
+        argv: starts QEMU; the two stand-ins are in it.
+        live: the folder in which boards' folders are made.
+        store: the folder of the board's storage.
+        seed: the file that a new storage is a copy of.
+        state: a file to be removed at the end.
+        controller: the pid of the process whose end is the board's.
+    """
+
+    argv: list[str]
+    live: str
+    store: str
+    seed: str | None
+    host_key: str
+    state: str | None
+    controller: int
+
+
+class Started(TypedDict):
+    """The event that QEMU runs; ``lost`` says why the storage's earlier content is gone."""
+
+    event: str
+    port: int
+    pid: int
+    guard: int
+    folder: str
+    log: str
+    known_hosts: str
+    persistent: bool
+    lost: str | None
+
+
 def main() -> int:
     """Entry point; 0 when QEMU was started and is gone again."""
-    order: dict[str, Any] = json.loads(_first_line())
+    order: Order = json.loads(_first_line())
     # Ctrl-C is for the controller; TERM is turned into a readable byte below
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     live = Path(order["live"])
-    state = Path(order["state"]) if order.get("state") else None
+    state = Path(order["state"]) if order["state"] else None
     folder: Path | None = None
     try:
         try:
@@ -105,7 +140,7 @@ def _sweep(folder: Path) -> None:
             lock.close()
 
 
-def _say(**event: Any) -> None:
+def _say(**event: object) -> None:
     """Report an event to the controller, which may not listen any more."""
     with contextlib.suppress(OSError, ValueError):
         print(json.dumps(event), flush=True)
@@ -132,7 +167,7 @@ def fill(argv: list[str], *, port: int, store: Path) -> list[str]:
 class _Guard:
     """One board from its first to its last moment."""
 
-    def __init__(self, order: dict[str, Any], folder: Path, lock: Lock) -> None:
+    def __init__(self, order: Order, folder: Path, lock: Lock) -> None:
         self.order = order
         self.folder = folder
         self.lock = lock
@@ -143,7 +178,7 @@ class _Guard:
         signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
         self._writer = wake_writer
         signal.signal(signal.SIGTERM, lambda *_: None)
-        seed = Path(order["seed"]) if order.get("seed") else None
+        seed = Path(order["seed"]) if order["seed"] else None
         self.store: Store = open_store(Path(order["store"]), folder, seed)
         self.qemu: subprocess.Popen[bytes]
         self.port = 0
@@ -160,7 +195,7 @@ class _Guard:
         (self.folder / "known_hosts").write_text(
             f"[127.0.0.1]:{self.port} {self.order['host_key']}\n", encoding="utf-8"
         )
-        _say(
+        started = Started(
             event="started",
             port=self.port,
             pid=self.qemu.pid,
@@ -171,6 +206,7 @@ class _Guard:
             persistent=self.store.persistent,
             lost=self.store.lost,
         )
+        _say(**started)
         try:
             self._watch()
         finally:

@@ -11,24 +11,24 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 import harness
 from harness.core.errors import EmulatorError
-from harness.emulate.guard import OFF_SECONDS
+from harness.emulate.guard import OFF_SECONDS, Order, Started
 
 
 class GuardProcess:
     """A guard that was started with this order.
 
     Args:
-        order: what :func:`harness.emulate.guard.main` reads.
+        order: what the guard reads first.
 
     Raises:
         EmulatorError: it can't be started.
     """
 
-    def __init__(self, order: Mapping[str, object]) -> None:
+    def __init__(self, order: Order) -> None:
         # our own package, wherever it was imported from
         path = os.pathsep.join([str(Path(harness.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
@@ -64,7 +64,7 @@ class GuardProcess:
         """Whether an event, or its end, waits to be read."""
         return bool(select.select([self._stdout], [], [], 0)[0])
 
-    def event(self, deadline: float) -> dict[str, Any]:
+    def event(self, deadline: float) -> dict[str, object]:
         """Its next event; ``exited`` when it is gone without a word.
 
         Raises:
@@ -79,19 +79,19 @@ class GuardProcess:
             if not more:
                 return {"event": "exited", "tail": ""}
             line += more
-        event: dict[str, Any] = json.loads(line.splitlines()[0])
+        event: dict[str, object] = json.loads(line.splitlines()[0])
         return event
 
-    def started(self, name: str, deadline: float) -> dict[str, Any]:
+    def started(self, name: str, deadline: float) -> Started:
         """Its word that QEMU runs.
 
         Raises:
             EmulatorError: it has another word, or none before ``deadline``.
         """
-        facts = self.event(deadline)
-        if facts["event"] != "started":
-            raise early_end(name, facts)
-        return facts
+        event = self.event(deadline)
+        if event["event"] != "started":
+            raise early_end(name, event)
+        return cast("Started", event)
 
     def switch_off(self) -> None:
         """End the board in order; it is gone when this returns. The second time does nothing."""
@@ -125,10 +125,11 @@ class GuardProcess:
         self._process.returncode = 0  # it is not ours to wait for: keeps Popen from warning that it still runs
 
 
-def early_end(name: str, facts: Mapping[str, Any]) -> EmulatorError:
+def early_end(name: str, event: Mapping[str, object]) -> EmulatorError:
     """The error that an event other than ``started`` stands for."""
-    if facts["event"] == "failed":
-        return EmulatorError(f"{name}: {facts['message']}", fix=facts.get("fix"))
+    if event["event"] == "failed":
+        fix = event.get("fix")
+        return EmulatorError(f"{name}: {event['message']}", fix=str(fix) if fix else None)
     return EmulatorError(
-        f"{name}: QEMU ended before the board was up; its console ends with: {facts.get('tail') or '-'}"
+        f"{name}: QEMU ended before the board was up; its console ends with: {event.get('tail') or '-'}"
     )

@@ -107,8 +107,8 @@ def _load(folder: Path, digest: str, say: Progress | None = None) -> Image | Non
         initrd=folder / "initrd",
         root=folder / "root.img",
         identity_file=folder / "id_ed25519",
-        host_key=facts["host_key"],
-        packages=facts["packages"],
+        host_key=facts.host_key,
+        packages=facts.packages,
     )
 
 

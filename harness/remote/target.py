@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import paramiko
+
     from harness.config.devices import Device
 
 #: A board that acknowledges nothing for this long is gone, in seconds. Its kernel answers, so no cell is disturbed.
@@ -61,7 +63,7 @@ def ssh_target(device: Device) -> SshTarget:
     )
 
 
-def notice_silence(transport: Any) -> None:
+def notice_silence(transport: paramiko.Transport) -> None:
     """Let the kernel break a connection whose other side is silent, since nothing reports a cut cable."""
     sock = getattr(transport, "sock", None)
     if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:

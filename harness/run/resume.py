@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.config.devices import Device, Fleet
 from harness.core.errors import BoardError, UsageError
@@ -123,25 +122,25 @@ def fleet_then(info: RunInfo, fleet: Fleet, unfinished: Iterable[str]) -> tuple[
     return fleet.model_copy(update={"devices": tuple(devices)}), notes
 
 
-def _differences(changed: Mapping[str, tuple[Any, Any]], keys: Iterable[str]) -> str:
+def _differences(changed: Mapping[str, tuple[object, object]], keys: Iterable[str]) -> str:
     return "; ".join(f"{key} was {_shown(changed[key][0])}, is {_shown(changed[key][1])}" for key in keys)
 
 
-def _changed(device: Device, then: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def _changed(device: Device, then: Mapping[str, object]) -> dict[str, tuple[object, object]]:
     """{key: (value then, value now)} of the keys that differ; a key that either side doesn't have is left out."""
     one, other = _flat(then), _flat(device.model_dump(mode="json"))
     return {key: (one[key], other[key]) for key in other if key in one and one[key] != other[key]}
 
 
-def _flat(keys: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(keys: Mapping[str, object]) -> dict[str, object]:
     """The keys with those of inner tables, which are named ``thresholds.drift``."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for key, value in keys.items():
         flat |= {f"{key}.{inner}": part for inner, part in value.items()} if isinstance(value, dict) else {key: value}
     return flat
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "not set"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -190,5 +189,5 @@ def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:
     return f"since this run's first cells there is another system on it: {system}" if system else None
 
 
-def _differing(facts: Mapping[str, tuple[Any, Any]]) -> str:
+def _differing(facts: Mapping[str, tuple[object, object]]) -> str:
     return "; ".join(f"{what} {then}, now {now}" for what, (then, now) in facts.items() if then and then != now)
