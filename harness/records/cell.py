@@ -155,8 +155,8 @@ class Cell(Record):
         return self
 
 
-def cell_id(
-    device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str
+def cell_id(  # one parameter a part of the name
+    *, device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str
 ) -> str:
     """The name of a cell's file, without ``.json``: readable, safe as a file name, unique within a run.
 

@@ -1,9 +1,8 @@
-"""Which host key OpenSSH itself accepts, where more than known_hosts' plain keys decides: certificates, a
-KnownHostsCommand, DNS.
+"""The host key that OpenSSH itself accepts, where certificates, a KnownHostsCommand or DNS decide.
 
-What ``ssh`` prints can't tell: a server may have words of its own printed, whole lines of them, before its key is
-looked at. So ``ssh`` is given an agent of ours that holds no key. It turns to its agent once it is content with the
-server's key and not before, and tells it which key that is.
+The output of ``ssh`` can't tell: a server may have whole lines of its own printed before its key is looked at. So
+``ssh`` is given an agent of ours that holds no key. ``ssh`` turns to its agent only after it has accepted the server's
+key, and tells the agent which key that is.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from harness.remote.hostkeys import Answer, fingerprint
 from harness.remote.identities import certified_key
 from harness.remote.target import SshTarget
 
-#: What is asked is who the server is; nothing else of the user's settings is to happen.
+#: Only the server's identity is asked for, so everything else in the user's settings is switched off.
 _OPTIONS = (
     "ControlPath=none", "BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no", "RemoteCommand=none",
     "PermitLocalCommand=no", "ClearAllForwardings=yes", "PubkeyAuthentication=yes", "PreferredAuthentications=none",
@@ -117,7 +116,7 @@ def _process_of(caller: socket.socket) -> int:
 
 
 def _converse(caller: socket.socket) -> bytes | None:
-    """Refuse everything that is asked of an agent; the host key, where it is told."""
+    """Refuse every request to the agent; return the host key where ``ssh`` tells it."""
     key = None
     while head := caller.recv(4, socket.MSG_WAITALL):
         size = int.from_bytes(head, "big")

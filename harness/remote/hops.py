@@ -1,4 +1,4 @@
-"""Why a way through jump hosts broke, in OpenSSH's own words: which hop is to blame, and what helps."""
+"""Why a way through jump hosts broke: which hop is to blame by OpenSSH's own words, and what helps."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _settings(target: SshTarget, match: re.Match[str], said: str) -> TransportEr
 
 
 _Maker = Callable[[SshTarget, "re.Match[str]", str], TransportError]
-#: In the order in which they are looked for: what names its culprit best comes first.
+#: In the order of the search: the patterns that name the culprit best come first.
 _MEANINGS: tuple[tuple[str, _Maker], ...] = (
     (r"^[^\n]*(?:Bad configuration option|Bad owner or permissions|no argument after keyword)[^\n]*", _settings),
     (r"host key for (\S+) is marked as revoked", _revoked),

@@ -1,4 +1,4 @@
-"""Settings without OpenSSH: for emulated boards, which depend on nothing of the user's, and where no ``ssh`` is.
+"""Settings without OpenSSH: for emulated boards, which ignore the user's files, and where ``ssh`` is not installed.
 
 paramiko understands Host, HostName, Port, User, IdentityFile and ProxyCommand. It reads no Include and no certificates;
 :func:`limits` says so to the doctor.
@@ -18,15 +18,15 @@ import paramiko
 from harness.core.errors import SshSettingsError
 from harness.remote import openssh
 from harness.remote.hostkeys import KnownKey, KnownKeys
-from harness.remote.openssh import DEFAULT_IDENTITIES, Settings, home
+from harness.remote.ssh_settings import DEFAULT_IDENTITIES, Settings, home
 from harness.remote.target import SshTarget
 
-#: A known_hosts file above this is something else.
+#: A larger file is no known_hosts file.
 _MAX_BYTES = 16 << 20
 
 
 def exactly(target: SshTarget) -> Settings:
-    """Just what the target says: nothing of the user's configuration, agent or default keys."""
+    """Only what the target says, without the user's configuration, agent and default keys."""
     port = target.port or 22
     return Settings(
         hostname=target.host,
@@ -120,7 +120,8 @@ def _key(line: str, name: str, file: str, number: str) -> list[KnownKey]:
         matches = hosts._hostname_matches(name, names)  # type: ignore[attr-defined]
         if not matches and not (marker == "revoked" and words[0] == "*"):
             return []
-        return [KnownKey(marker, words[1], base64.b64decode(words[2], validate=True), file, number)]
+        blob = base64.b64decode(words[2], validate=True)
+        return [KnownKey(marker=marker, kind=words[1], blob=blob, file=file, line=number)]
     except (binascii.Error, ValueError, paramiko.SSHException):
         return []
 

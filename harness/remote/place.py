@@ -1,4 +1,4 @@
-"""The harness's folder on a board: which one it is, and what is wrong with it in a person's words."""
+"""The harness's folder on a board, and what is wrong with it in a person's words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DEFAULT = "~/.cache/harness"
 
 _ELSEWHERE = "name another folder with 'dir:' in devices.yaml"
 
-#: What stands behind an error number's name, and what helps.
+#: What an error number means, and what helps.
 _FAULTS = {
     "EROFS": ("the file system is read-only", f"a worn-out SD card turns read-only; replace it, or {_ELSEWHERE}"),
     "ENOSPC": ("the board's disk is full", "free space under {root}, or " + _ELSEWHERE),
@@ -45,7 +45,7 @@ def folder(label: str, home: str | None, given: str | None) -> str:
     return home.rstrip("/") + wanted[1:].rstrip("/")
 
 
-def fault(label: str, root: str, name: str, path: str, said: str) -> PlaceError:
+def fault(label: str, root: str, name: str, *, path: str, said: str) -> PlaceError:
     """What an error of the board's file system means.
 
     Args:
@@ -57,7 +57,7 @@ def fault(label: str, root: str, name: str, path: str, said: str) -> PlaceError:
 
 
 def no_exec(label: str, root: str, said: str) -> PlaceError:
-    """Files there may be read and not run: no runtime can be loaded from there."""
+    """The error for a folder whose files may be read but not run, so that no runtime can be loaded from there."""
     return PlaceError(
         f"{label}: {clean(root, 300)}: no program library may be loaded from there, a 'noexec' file system? "
         f"({clean(said, 200)})",

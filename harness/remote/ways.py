@@ -22,16 +22,16 @@ from typing import IO, Protocol
 from harness.core.errors import SshSettingsError, TransportError, UnreachableError
 from harness.remote import openssh, sockets
 from harness.remote.hops import INNER_ENDED, explained
-from harness.remote.openssh import Settings
+from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget
 
-#: How many connections to one place may be on their way through its door. MaxStartups lets ten in by default.
+#: How many connections to one server may be opening at once. MaxStartups allows ten by default.
 AT_THE_DOOR = 4
 
-#: A shared connection to a jump host outlives its last user by so many seconds, also where this process was killed.
+#: How long a shared connection to a jump host outlives its last user, also where this process was killed; in seconds.
 _PERSIST_S = 20
 
-#: What a jump host answered holds for so long: boards behind one that is down need not wait for it one after the other.
+#: How long a jump host's refusal counts, in seconds: boards behind one that is down need not each wait for it.
 _REMEMBER_S = 3.0
 
 
@@ -41,7 +41,7 @@ class Way(Protocol):
     sock: socket.socket
 
     def explain(self) -> TransportError | None:
-        """Why the way broke, where it is not the board's fault; None where nothing is known."""
+        """The error that broke the way, where it is not the board's fault; None where nothing is known."""
 
     def close(self) -> None:
         """End what was started for it; never raises."""
@@ -55,8 +55,8 @@ def open_way(target: SshTarget, settings: Settings, *, timeout_s: float) -> Way:
     """
     if settings.jumps:
         shared = _shared(target, settings, timeout_s)
-        command = [*shared.command(), "-W", _address(settings.hostname, settings.port), _LABEL]
-        alone = [*_hop_command(target, settings.jumps, timeout_s, "-W", _address(settings.hostname, settings.port))]
+        command = [*shared.command(), *_forward(settings), _LABEL]
+        alone = _hop_command(target, settings.jumps, timeout_s, _forward(settings))
         return _Proxied(target, command, alone)
     if settings.proxy_command is not None:
         shell = os.environ.get("SHELL") or "/bin/sh"
@@ -189,7 +189,7 @@ class _Shared:
         return ["ssh", *(word for option in options for word in ("-o", option))]
 
     def ensure(self, target: SshTarget, command: Sequence[str], alone: Sequence[str], timeout_s: float) -> None:
-        """Have it open; whoever comes while it is being opened waits.
+        """Open it if need be; other threads wait while it is being opened.
 
         Args:
             command: opens it. alone: goes the same way without sharing, to find out what went wrong.
@@ -243,7 +243,7 @@ def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
         shared = _SHARED.setdefault(tuple(command), _Shared(place))
     # first, since of an option that stands twice ssh takes the first
     first = ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}", "-o", f"ControlPath={shared.path}"]
-    alone = _hop_command(target, settings.jumps, timeout_s, "-W", _address(settings.hostname, settings.port))
+    alone = _hop_command(target, settings.jumps, timeout_s, _forward(settings))
     shared.ensure(target, [command[0], *first, *command[1:]], alone, timeout_s)
     return shared
 
@@ -251,15 +251,16 @@ def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
 def as_proxy_command(target: SshTarget, settings: Settings, timeout_s: float) -> str:
     """The way through the jump hosts as a ProxyCommand, for a connection of OpenSSH's own."""
     shared = _shared(target, settings, timeout_s)
-    words = [*shared.command(), "-W", _address(settings.hostname, settings.port), _LABEL]
+    words = [*shared.command(), *_forward(settings), _LABEL]
     return shlex.join(words).replace("%", "%%")
 
 
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}"
+def _forward(settings: Settings) -> list[str]:
+    """The option of ``ssh`` that connects its stdin and stdout to the board."""
+    return ["-W", f"[{settings.hostname}]:{settings.port}"]
 
 
-def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, *more: str) -> list[str]:
+def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, more: Sequence[str] = ()) -> list[str]:
     """``ssh`` to the last jump host, through those before it. Like ``-J``, with strict options for every hop: ``-J``
     would let the first hops ask the person at the terminal whether an unknown key is right."""
     *before, last = jumps
@@ -282,7 +283,7 @@ _DOORS: dict[tuple[object, ...], threading.BoundedSemaphore] = {}
 
 @contextlib.contextmanager
 def door(settings: Settings) -> Iterator[None]:
-    """Let only a few connections to one place be on their way at once."""
+    """Let only a few connections to one server open at once."""
     with _SHARED_LOCK:
         semaphore = _DOORS.setdefault(settings.door, threading.BoundedSemaphore(AT_THE_DOOR))
     with semaphore:

@@ -21,7 +21,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from harness.core.errors import LockTakenError, StoreError
-from harness.core.files import take_lock, write_atomic
+from harness.core.files import write_atomic
+from harness.core.locks import take_lock
 from harness.records.cell import SCHEMA, Cell, RunInfo
 from harness.records.manifest import Manifest
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
-from harness.run.session import runner_file
+from harness.remote.runner_file import runner_file
 from tests.conftest import MODELS, REPOSITORY
 from tests.run.test_loopback import NET
 

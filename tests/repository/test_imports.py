@@ -18,8 +18,7 @@ FLOORS = (
     ("records", "boards", "runtimes", "data"),
     ("config", "emulate", "results", "training"),
     ("remote", "report"),
-    ("run",),
-    ("doctor",),  # it opens boards as the run does
+    ("run", "doctor"),
     ("cli",),
     ("__main__",),
 )

@@ -14,7 +14,7 @@ from harness.core.safetext import plain
 from harness.records.answer import RunnerResult
 from harness.records.cell import Reason, RuntimeInfo, Status
 from harness.run.context import Context
-from harness.run.plan import Job
+from harness.run.plan import CellJob
 from harness.run.verdict import interference
 from harness.run.verdict import stability as steady
 
@@ -23,7 +23,7 @@ TREND_P = 0.001
 
 
 def judge(
-    job: Job, answer: RunnerResult, runtime: RuntimeInfo, context: Context, labels: Sequence[int]
+    job: CellJob, answer: RunnerResult, runtime: RuntimeInfo, context: Context, labels: Sequence[int]
 ) -> tuple[Status, list[Reason]]:
     """The verdict on a finished cell. ``labels``: the right answers, in the order of the predictions.
 
@@ -76,7 +76,7 @@ def _not_finite(answer: RunnerResult) -> list[Reason]:
     return [Reason(code="not-finite", text=text)]
 
 
-def _predictions(job: Job, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
+def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
     if not answer.predictions_stable:
         return [Reason(code="unstable-predictions", text="two passes over the same images predicted differently")]
     if limits.predictions is None:
@@ -92,7 +92,7 @@ def _predictions(job: Job, answer: RunnerResult, labels: Sequence[int], limits: 
     return [Reason(code="predictions-differ", text=text)]
 
 
-def least_differing(job: Job, predictions: Sequence[int], labels: Sequence[int]) -> int:
+def least_differing(job: CellJob, predictions: Sequence[int], labels: Sequence[int]) -> int:
     """How many answers must differ from those given when the artifact was built, at least.
 
     Its manifest tells how many of the test images were right then. Of the images run here, a subset perhaps, the number
