@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -128,7 +127,7 @@ class Bench:
         prepared = self.session.prepared(self.job, self.test)
         contexts = [replace(self.context, inject_slowdown=share) for share in slower]
         self.session.lease.renew(3600)
-        orders = [json.dumps(measure.order(self.job, prepared, self.test, context)) for context in contexts]
+        orders = [measure.order(self.job, prepared, self.test, context).to_json() for context in contexts]
         done = connection.run(
             ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results", *prepared.packages],
             timeout_s=3600, stdin="".join(f"{order}\n" for order in orders).encode(), stdout_limit=256 << 20,
