@@ -21,6 +21,7 @@ from harness.run.sources import SOURCES
 from harness.run.verdict import judge as verdict
 from harness.run.verdict.energy import energy
 from harness.run.verdict.judge import judge
+from harness.runtimes.registry import RUNTIMES
 
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
@@ -41,7 +42,7 @@ class Prepared:
     inputs: str
     #: folders that the runner imports the runtime from, before the board's own
     packages: tuple[str, ...]
-    #: the runtime that fits this board; tflite-runtime may stand in for LiteRT
+    #: the runtime that fits this board; it may stand in for the job's
     runtime: str
 
 
@@ -156,7 +157,7 @@ def finished(job: Job, answer: RunnerResult, test: TestSet, context: Context, st
     if answer.model_sha256 != job.shipped.artifact.sha256 or answer.inputs_sha256 != test.file_sha256:
         raise RunnerError("the runner measured other files than it was sent")
     right = sum(p == label for p, label in zip(answer.predictions, test.info.labels, strict=True))
-    delegate = _delegate_name(job.delegate, answer.delegate.applied)
+    delegate = _delegate_name(job.runtime, answer.delegate.applied)
     runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
     status, reasons = judge(job, answer, runtime, context, test.info.labels)
     used = energy(answer) if context.device.effective_clock == "wall" else None
@@ -206,9 +207,9 @@ def _clip(text: str) -> str:
     return plain(text)[:4000]
 
 
-def _delegate_name(requested: str, applied: str | None) -> str | None:
-    """XNNPACK is how TFLite uses the CPU well; it is no fallback from 'cpu'."""
-    return "cpu" if requested == "cpu" and applied in ("xnnpack", "cpu") else applied
+def _delegate_name(runtime: str, applied: str | None) -> str | None:
+    """The delegate that ran, by the name it is asked for."""
+    return None if applied is None else RUNTIMES[runtime].same_as.get(applied, applied)
 
 
 def _runtime(job: Job, version: str | None, applied: str | None, detail: Delegate | None) -> RuntimeInfo:

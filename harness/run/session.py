@@ -26,9 +26,9 @@ from harness.remote.target import SshTarget, ssh_target
 from harness.run.images import TestSet
 from harness.run.measure import Prepared
 from harness.run.plan import Job
-from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
-from harness.runtimes import wheels
+from harness.runtimes import registry, wheels
+from harness.runtimes.registry import RUNTIMES
 from harness.runtimes.wheels import Platform
 
 _T = TypeVar("_T")
@@ -41,13 +41,6 @@ LOOK_S = 600.0
 
 #: What every emulated board is, before it is booted.
 EMULATED = Platform("3.11", "aarch64", (2, 36))
-
-#: What the runner imports of each runtime.
-MODULES = {
-    "litert": "ai_edge_litert.interpreter",
-    "tflite": "tflite_runtime.interpreter",
-    "onnxruntime": "onnxruntime",
-}
 
 #: Pauses between attempts to reach a board: at the start, and after its connection broke (it may be booting again).
 CONNECT_S = (1.0, 2.0)
@@ -110,17 +103,21 @@ class Session:
                 except ProvisionError as error:
                     dropped[job.runtime] = Reason(code="no-runtime", text=f"{self.device.name}: {error}")
                 continue
-            kept.append(self._compiled(job) if job.delegate == "edgetpu" else job)
+            kept.append(self._compiled(job))
         if jobs and not kept:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
 
     def _compiled(self, job: Job) -> Job:
-        """The job with its network compiled for the Edge TPU. Where that can't be done it stays as it is: it runs on
-        the CPU then, and its verdict says so."""
-        found = edgetpu.compiled(job.shipped.path, job.shipped.artifact.sha256)
+        """The job with its network compiled for its delegate, if that needs it. Where it can't be done the job stays as
+        it is: it runs on the CPU then, and its verdict says so."""
+        compiler = registry.compiler(job.delegate)
+        if compiler is None:
+            return job
+        found = compiler.compiled(job.shipped.path, job.shipped.artifact.sha256)
         if found is None:
-            self.say(f"{edgetpu.COMPILER} is not installed here: {job.shipped.label} is not compiled for the Edge TPU")
+            label = job.shipped.label
+            self.say(f"{compiler.program()} is not installed here: {label} is not compiled for {compiler.target}")
             return job
         for check in check_compiler_log(found.log):
             self.say(f"{job.shipped.label}: {check.text}")
@@ -131,12 +128,10 @@ class Session:
         return replace(job, shipped=replace(job.shipped, artifact=artifact, path=found.model))
 
     def runtime_for(self, job: Job) -> str:
-        """The runtime that will run a job here: tflite-runtime stands in where LiteRT is not published."""
-        if job.runtime == "litert" and self.device.runtimes is None:
-            fits = wheels.available(self.probe.platform)
-            if "litert" not in fits and "tflite" in fits:
-                return "tflite"
-        return job.runtime
+        """The runtime that will run a job here: another may stand in, unless the runtime was asked for by name."""
+        if self.device.runtimes is not None:
+            return job.runtime
+        return registry.fitting(job.runtime, wheels.available(self.probe.platform))
 
     def deploy(self, jobs: list[Job], tests: dict[int | None, TestSet]) -> None:
         """Put everything these jobs need on the board; what is there already (by content hash) is not sent again.
@@ -179,7 +174,7 @@ class Session:
         elsewhere than in all later ones, and an emulated Jetson Nano counts 0.06 % fewer instructions in it. What may
         be wrong with the runtime is for the runner to say."""
         self.lease.renew(LOOK_S)
-        program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {MODULES[runtime]}"
+        program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {RUNTIMES[runtime].module}"
         self.connection.run(["python3", "-s", "-c", program, *folders], timeout_s=LOOK_S)
 
     def prepared(self, job: Job, test: TestSet) -> Prepared:
@@ -216,10 +211,11 @@ def storage(jobs: Sequence[Job], say: Say) -> dict[str, Path]:
 
 
 def measured(job: Job, sha256: str) -> bool:
-    """Whether a cell of this job measured that file: the artifact, or what the Edge TPU's compiler makes of it."""
+    """Whether a cell of this job measured that file: the artifact, or what its delegate's compiler makes of it."""
     if sha256 == job.shipped.artifact.sha256:
         return True
-    made = edgetpu.compiled(job.shipped.path, job.shipped.artifact.sha256) if job.delegate == "edgetpu" else None
+    compiler = registry.compiler(job.delegate)
+    made = compiler.compiled(job.shipped.path, job.shipped.artifact.sha256) if compiler else None
     return made is not None and made.sha256 == sha256
 
 
