@@ -83,12 +83,19 @@ def _taken_apart(path: str, text: str, modules: Iterable[str]) -> _Module:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             _imported(module, path, node, modules)
         else:
+            _refuse_inner(path, node)
             module.defined |= _defined(node)
             continue
         count = (node.end_lineno or node.lineno) - node.lineno + 1
         lines[node.lineno - 1 : node.lineno - 1 + count] = [None] * count
     module.body = "\n".join(line for line in lines if line is not None).strip("\n")
     return module
+
+
+def _refuse_inner(path: str, node: ast.stmt) -> None:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.ImportFrom) and inner.level:
+            raise ValueError(f"{path}: line {inner.lineno}: own modules are imported at the top")
 
 
 def _imported(module: _Module, path: str, node: ast.Import | ast.ImportFrom, modules: Iterable[str]) -> None:
@@ -102,7 +109,7 @@ def _imported(module: _Module, path: str, node: ast.Import | ast.ImportFrom, mod
         module.imports.setdefault(str(node.module), set()).update(alias.name for alias in node.names)
     else:
         folder = PurePosixPath(path).parents[node.level - 1]
-        needed = str(folder / f"{str(node.module).replace('.', '/')}.py")
+        needed = str(folder / f"{(node.module or '').replace('.', '/')}.py")
         if needed not in modules:
             raise ValueError(f"{path}: line {node.lineno}: there is no module {needed} to import from")
         module.needed.add(needed)
