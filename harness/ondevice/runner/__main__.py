@@ -7,11 +7,11 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, Dict
 
 from .files import RunnerError, clear, native, near, write_result
 from .measure import measure
 from .process import note_stops
+from .shapes import Json
 from .state import cpuinfo
 
 SCHEMA = 1
@@ -24,7 +24,7 @@ def watch_stdin() -> None:
     os._exit(3)
 
 
-def read_job(path: str) -> Dict[str, Any]:
+def read_job(path: str) -> Json:
     if path != "-":
         with open(path, encoding="utf-8") as handle:
             return dict(json.load(handle))
@@ -33,7 +33,7 @@ def read_job(path: str) -> Dict[str, Any]:
     return dict(job)
 
 
-def answer_to(job: Dict[str, Any], result: str) -> Dict[str, Any]:
+def answer_to(job: Json, result: str) -> Json:
     """The measurement, or why there is none."""
     try:
         note_stops()

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
-from typing import Any, Dict, List, Optional
+from typing import List, Optional
+
+from .shapes import Json
 
 
 class RunnerError(Exception):
@@ -64,7 +66,7 @@ def clear(path: str) -> None:
         os.remove(path)
 
 
-def write_result(path: str, answer: Dict[str, Any]) -> None:
+def write_result(path: str, answer: Json) -> None:
     part = path + ".part"
     with open(part, "w", encoding="utf-8") as handle:
         json.dump(answer, handle)

@@ -2,18 +2,20 @@
 
 import gc
 import resource
-from typing import Any, Dict, List
+from types import ModuleType
+from typing import List
 
 from .clock import now_ns
 from .files import RunnerError, sha256_of
 from .outputs import check_scores
-from .process import Stops, busiest, processes
+from .process import busiest, processes
 from .runtimes.base import Model, model_class
+from .shapes import Array, Json
 from .state import Board
-from .timing import passes, timed, warm_up
+from .timing import passes, timed, warmed_up
 
 
-def profile(model: Model, inputs: List[Any]) -> Dict[str, Any]:
+def profile(model: Model, inputs: List[Array]) -> Json:
     """What took how long inside the runtime: an extra pass after everything that is measured. Never costs the cell."""
     try:
         return dict(model.profile(inputs))
@@ -21,7 +23,7 @@ def profile(model: Model, inputs: List[Any]) -> Dict[str, Any]:
         return {"how": ("no profile: %s" % error)[:1000], "runs": 0, "nodes": []}
 
 
-def load_images(np: Any, job: Dict[str, Any]) -> Any:
+def load_images(np: ModuleType, job: Json) -> Array:
     """The images, uint8 (n, 48, 48, 1), once the files that were sent are known to be whole."""
     for key in ("model", "inputs"):
         digest = sha256_of(job[key])
@@ -33,7 +35,7 @@ def load_images(np: Any, job: Dict[str, Any]) -> Any:
     return images
 
 
-def measure(job: Dict[str, Any]) -> Dict[str, Any]:
+def measure(job: Json) -> Json:
     """The answer to a job: see :class:`harness.records.answer.RunnerResult`.
 
     Raises:
@@ -53,11 +55,7 @@ def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     delegate = model.applied()
     gc.collect()
     gc.disable()
-    stops = Stops() if job["warmup"].get("watch") else None
-    if stops:
-        stops.begin()
-    warmup, warmup_ended = warm_up(model, inputs, job["warmup"], stops)
-    idle = stops.end() if stops else {}
+    warmup, warmup_ended, idle = warmed_up(model, inputs, job["warmup"])
     answer = passes(np, model, inputs, job["passes"], board)
     answer["evidence"]["start"].update(idle)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -79,7 +77,7 @@ def measure(job: Dict[str, Any]) -> Dict[str, Any]:
     return answer
 
 
-def about(model: Model, job: Dict[str, Any]) -> Dict[str, Any]:
+def about(model: Model, job: Json) -> Json:
     """What was measured: the loaded model, and the job as it was understood."""
     return {
         "load_ns": model.load_ns,

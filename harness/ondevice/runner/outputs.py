@@ -1,12 +1,13 @@
 """What a network gives: one score for each class, or it is refused."""
 
-from typing import Any, Optional
+from types import ModuleType
+from typing import Optional
 
 from .files import RunnerError
 from .runtimes.base import Model
 
 
-def check_scores(np: Any, model: Model, classes: Optional[int]) -> None:
+def check_scores(np: ModuleType, model: Model, classes: Optional[int]) -> None:
     """Refuse an output that isn't one score for each class: its highest place would be no class.
 
     Raises:

@@ -1,7 +1,8 @@
 """Which build of a runtime this is, by the facts its wheel keeps beside it."""
 
 import os
-from typing import Any, List, Optional
+from types import ModuleType
+from typing import List, Optional
 
 from .files import names_in, read
 
@@ -25,9 +26,9 @@ def package_version(module: str) -> Optional[str]:
             return getattr(__import__(module), "__version__", None)
 
 
-def wheel_tags(module: Any) -> str:
+def wheel_tags(module: ModuleType) -> str:
     """For which Python, C library and machine the runtime was built: the tags of the wheel it came in."""
-    folder, package = os.path.split(os.path.dirname(os.path.abspath(module.__file__)))
+    folder, package = os.path.split(os.path.dirname(os.path.abspath(module.__file__ or "")))
     tags: List[str] = []
     for entry in sorted(os.listdir(folder)):
         if entry.endswith(".dist-info") and entry.split("-")[0] == package:

@@ -4,10 +4,11 @@ import os
 import resource
 import signal
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from .clock import now_ns
 from .files import read
+from .shapes import Json
 
 #: How often this process was told to go on after it had been stopped (SIGSTOP, a job put in the background).
 CONTINUED: List[int] = []
@@ -101,7 +102,7 @@ def processes() -> Dict[int, Tuple[str, int]]:
     return others
 
 
-def busiest(before: Dict[int, Tuple[str, int]], after: Dict[int, Tuple[str, int]]) -> List[Dict[str, Any]]:
+def busiest(before: Dict[int, Tuple[str, int]], after: Dict[int, Tuple[str, int]]) -> List[Json]:
     """The five others that used most processor time in between, in seconds. Only their names are told, as arguments
     may be private."""
     tick = float(os.sysconf("SC_CLK_TCK"))

@@ -4,11 +4,12 @@ import os
 import re
 import subprocess
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Dict, List, Sequence
 
 from .clock import now_ns
 from .files import names_in, read
 from .process import own_use
+from .shapes import Json
 
 #: Linux's clock that goes on while the machine sleeps; Python has a name for it from 3.7 on.
 CLOCK_BOOTTIME = 7
@@ -21,7 +22,7 @@ class Board(object):
     for those of /proc and /sys, and whose ``bin`` comes before other programs.
     """
 
-    def __init__(self, root: str, sources: Dict[str, Any]) -> None:
+    def __init__(self, root: str, sources: Json) -> None:
         self.root = root
         self.sources = sources
         self.files = list(sources.get("files", ())) + self._sensors()

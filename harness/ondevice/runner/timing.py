@@ -2,15 +2,17 @@
 
 import hashlib
 import math
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from types import ModuleType
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .clock import now_ns, spin
 from .process import Stops
 from .runtimes.base import Model
+from .shapes import Array, Json
 from .state import Board
 
 
-def timed(model: Model, value: Any) -> int:
+def timed(model: Model, value: Array) -> int:
     """Nanoseconds of one inference."""
     model.set(value)
     invoke = model.invoke
@@ -44,7 +46,7 @@ def steady(values: Sequence[int], tolerance: float) -> bool:
     return math.erfc(z / math.sqrt(2)) >= 0.2
 
 
-def warm_up(model: Model, inputs: List[Any], plan: Dict[str, Any], stops: Optional[Stops]) -> Tuple[List[int], str]:
+def warm_up(model: Model, inputs: List[Array], plan: Json, stops: Optional[Stops]) -> Tuple[List[int], str]:
     """At least ``min_runs`` and ``min_ns``, then until :func:`steady`; at most ``max_runs`` or ``max_ns``.
 
     Returns all times in nanoseconds, and why it ended. Without a ``tolerance`` the series isn't tested.
@@ -70,8 +72,22 @@ def warm_up(model: Model, inputs: List[Any], plan: Dict[str, Any], stops: Option
     return values, "fixed" if plan.get("tolerance") is None else "max-runs"
 
 
+def warmed_up(model: Model, inputs: List[Array], plan: Json) -> Tuple[List[int], str, Dict[str, str]]:
+    """As :func:`warm_up`, and how long the process stood still meanwhile, if that is to be watched."""
+    stops = Stops() if plan.get("watch") else None
+    if stops:
+        stops.begin()
+    values, ended = warm_up(model, inputs, plan, stops)
+    return values, ended, stops.end() if stops else {}
+
+
 def one_pass(
-    np: Any, model: Model, inputs: List[Any], slow: float, stops: Optional[Stops], digest: Any
+    np: ModuleType,
+    model: Model,
+    inputs: List[Array],
+    slow: float,
+    stops: Optional[Stops],
+    digest: Optional["hashlib._Hash"],
 ) -> Tuple[List[int], List[int], int]:
     """Each image once: nanoseconds, predictions, and how many outputs held NaN or infinity.
 
@@ -95,7 +111,7 @@ def one_pass(
     return latency, predictions, not_finite
 
 
-def passes(np: Any, model: Model, inputs: List[Any], plan: Dict[str, Any], board: Board) -> Dict[str, Any]:
+def passes(np: ModuleType, model: Model, inputs: List[Array], plan: Json, board: Board) -> Json:
     """Whole passes over all images until both ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed.
 
     Returns this part of the answer: see :class:`harness.records.answer.RunnerResult`.

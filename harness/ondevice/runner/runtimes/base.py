@@ -1,8 +1,10 @@
 """What the runner asks of a runtime, and how an image becomes a model's input."""
 
+from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional, Type
 
 from ..files import RunnerError
+from ..shapes import Array, Json
 
 
 class Model(object):
@@ -22,20 +24,20 @@ class Model(object):
     version: Optional[str] = None
     build = ""
     output_name: str
-    invoke: Callable[[], Any]
+    invoke: Callable[[], object]
 
-    def __init__(self, np: Any, job: Dict[str, Any]) -> None:
+    def __init__(self, np: ModuleType, job: Json) -> None:
         raise NotImplementedError
 
-    def prepare(self, image: Any) -> Any:
+    def prepare(self, image: Array) -> Array:
         """An image, uint8 (48, 48, 1), as the value that :meth:`set` takes."""
         raise NotImplementedError
 
-    def set(self, value: Any) -> None:
+    def set(self, value: Array) -> None:
         """Put a value into the input tensor."""
         raise NotImplementedError
 
-    def get(self) -> Any:
+    def get(self) -> Array:
         """The output, an array with one score for each class."""
         raise NotImplementedError
 
@@ -43,12 +45,12 @@ class Model(object):
         """Whether it is known which scores an output's whole numbers stand for."""
         raise NotImplementedError
 
-    def applied(self) -> Dict[str, Any]:
+    def applied(self) -> Json:
         """The proof of which delegate ran: see :class:`harness.records.answer.Delegate`. Asked after the first
         inference."""
         raise NotImplementedError
 
-    def profile(self, inputs: List[Any]) -> Dict[str, Any]:  # noqa: ARG002
+    def profile(self, inputs: List[Array]) -> Json:  # noqa: ARG002
         """What took how long inside the runtime: see :class:`harness.records.answer.Profile`."""
         return {"how": "this runtime's Python interface has no profiler", "runs": 0, "nodes": []}
 
@@ -70,7 +72,7 @@ def model_class(runtime: str) -> Type[Model]:
     return MODELS[runtime]
 
 
-def as_input(np: Any, image: Any, dtype: Any, scale: float, zero_point: int) -> Any:
+def as_input(np: ModuleType, image: Array, dtype: Any, scale: float, zero_point: int) -> Array:
     """One uint8 image (48, 48, 1) as the model's input (1, 48, 48, 1): pixels as they are, or quantised."""
     value = image[np.newaxis].astype(np.float32)
     if dtype in (np.int8, np.uint8):

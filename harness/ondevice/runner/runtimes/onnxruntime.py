@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import tempfile
+from types import ModuleType
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..clock import now_ns
 from ..files import RunnerError
 from ..packages import wheel_tags
+from ..shapes import Array, Json
 from .base import MODELS, Model, as_input
 
 PROVIDERS = {
@@ -25,7 +27,7 @@ DTYPES = {
 
 
 class OnnxModel(Model):
-    def __init__(self, np: Any, job: Dict[str, Any]) -> None:
+    def __init__(self, np: ModuleType, job: Json) -> None:
         self.np = np
         started = now_ns()
         import onnxruntime as ort
@@ -73,7 +75,7 @@ class OnnxModel(Model):
         options.inter_op_num_threads = 1
         return options
 
-    def profile(self, inputs: List[Any]) -> Dict[str, Any]:
+    def profile(self, inputs: List[Array]) -> Json:
         """Each node's time over one pass, by ONNX Runtime's own profiler, in a session of its own."""
         folder = tempfile.mkdtemp()
         try:
@@ -94,21 +96,21 @@ class OnnxModel(Model):
     def _invoke(self) -> None:
         self.session.run_with_iobinding(self.binding)
 
-    def prepare(self, image: Any) -> Any:
+    def prepare(self, image: Array) -> Array:
         return as_input(self.np, image, self.dtype, 1.0, -128 if self.dtype == self.np.int8 else 0)
 
-    def set(self, value: Any) -> None:
+    def set(self, value: Array) -> None:
         self.held = value  # the binding keeps no reference of its own
         self.binding.bind_cpu_input(self.input.name, value)
 
-    def get(self) -> Any:
+    def get(self) -> Array:
         return self.binding.copy_outputs_to_cpu()[0]
 
     def quantised(self) -> bool:
         """ONNX keeps scales inside the graph; the controller has looked there."""
         return self.quantised_output
 
-    def applied(self) -> Dict[str, Any]:
+    def applied(self) -> Json:
         """Which provider ran the nodes. The first inference's trace ends the profiling."""
         listed = self.session.get_providers()
         names = {provider: name for name, provider in PROVIDERS.items()}
@@ -121,7 +123,7 @@ class OnnxModel(Model):
         finally:
             shutil.rmtree(self.trace, ignore_errors=True)
         left = [node for node in nodes if node["provider"] != self.provider]
-        others = sorted(set(names.get(node["provider"], node["provider"]) for node in left))
+        others = sorted(set(str(names.get(node["provider"], node["provider"])) for node in left))
         return {
             "applied": names[self.provider] if len(left) < len(nodes) else (others[0] if others else None),
             "nodes_total": len(nodes),
@@ -131,7 +133,7 @@ class OnnxModel(Model):
         }
 
 
-def node_times(events: List[Any], runs: int) -> List[Dict[str, Any]]:
+def node_times(events: List[Json], runs: int) -> List[Json]:
     """The nodes that took most of the last ``runs`` runs, at most 512, from a trace of ONNX Runtime's profiler."""
     times: Dict[str, List[int]] = {}
     kinds: Dict[str, Tuple[str, str]] = {}

@@ -1,10 +1,12 @@
 """tflite-runtime, and what its successor LiteRT has in common with it: the same Interpreter under two names."""
 
+from types import ModuleType
 from typing import Any, Dict, List, Set
 
 from ..clock import now_ns
 from ..files import RunnerError
 from ..packages import package_version, wheel_tags
+from ..shapes import Array, Json
 from .base import MODELS, Model, as_input
 
 
@@ -12,7 +14,7 @@ class TfliteModel(Model):
     #: the package that has the interpreter
     PACKAGE = "tflite_runtime"
 
-    def __init__(self, np: Any, job: Dict[str, Any]) -> None:
+    def __init__(self, np: ModuleType, job: Json) -> None:
         self.np = np
         started = now_ns()
         package = __import__(self.PACKAGE + ".interpreter", fromlist=["Interpreter"])
@@ -33,7 +35,7 @@ class TfliteModel(Model):
         self.output_name = str(self.output["name"])
         self.invoke = self.interpreter.invoke
 
-    def delegates(self, package: Any, name: str) -> List[Any]:
+    def delegates(self, package: ModuleType, name: str) -> List[Any]:
         """The delegate asked for, loaded; XNNPACK, which the interpreter takes by itself, is the CPU's."""
         if name == "cpu":
             return []
@@ -44,24 +46,24 @@ class TfliteModel(Model):
         except (OSError, ValueError) as error:
             raise RunnerError("delegate-missing", "libedgetpu.so.1 can't be loaded: %s" % error)
 
-    def prepare(self, image: Any) -> Any:
+    def prepare(self, image: Array) -> Array:
         scale, zero_point = self.input.get("quantization", (0.0, 0))
         value = as_input(self.np, image, self.input["dtype"], scale, zero_point)
         if tuple(value.shape) != tuple(self.input["shape"]):
             raise RunnerError("bad-model", "takes input %s, not %s" % (tuple(self.input["shape"]), value.shape))
         return value
 
-    def set(self, value: Any) -> None:
+    def set(self, value: Array) -> None:
         self.interpreter.set_tensor(self.input["index"], value)
 
-    def get(self) -> Any:
+    def get(self) -> Array:
         return self.interpreter.get_tensor(self.output["index"])
 
     def quantised(self) -> bool:
         """Whether the file says which scores the output's whole numbers stand for."""
         return bool(self.output.get("quantization", (0.0, 0))[0])
 
-    def applied(self) -> Dict[str, Any]:
+    def applied(self) -> Json:
         """Which delegate ran how many of the model's nodes, from the interpreter's own node list."""
         try:
             nodes = self.interpreter._get_ops_details()
@@ -82,17 +84,17 @@ class TfliteModel(Model):
         }
 
 
-def is_delegate(node: Dict[str, Any]) -> bool:
+def is_delegate(node: Json) -> bool:
     return "delegate" in node["op_name"].lower()
 
 
-def executed_nodes(nodes: List[Dict[str, Any]], outputs: List[int]) -> Set[int]:
+def executed_nodes(nodes: List[Json], outputs: List[int]) -> Set[int]:
     """Indices of the nodes that are still executed.
 
     Nodes that a delegate took over stay in the list, with the delegate's node behind them. The walk back from the
     outputs, always through the delegate where it makes a tensor, meets exactly the nodes that are executed.
     """
-    makers: Dict[int, Any] = {}
+    makers: Dict[int, Json] = {}
     for node in nodes:
         for tensor in node["outputs"]:
             if int(tensor) not in makers or is_delegate(node):
