@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -134,7 +133,7 @@ class Bench:
         prepared = self.session.prepared(self.job, self.test)
         contexts = [replace(self.context, inject_slowdown=share) for share in slower]
         self.session.lease.renew(3600)
-        orders = [json.dumps(measure.order(self.job, prepared, self.test, context)) for context in contexts]
+        orders = [measure.order(self.job, prepared, self.test, context).to_json() for context in contexts]
         forks = Command(
             ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results", *prepared.packages],
             timeout_s=3600,

@@ -98,7 +98,7 @@ class SplitInfo(Record):
 class RuntimeInfo(Record):
     """What executed the model. ``delegate_verified`` is true only when the board proved which delegate ran."""
 
-    name: Literal["litert", "tflite", "onnxruntime"]
+    name: Text
     version: Text | None = None
     delegate: Text
     delegate_applied: Text | None = None

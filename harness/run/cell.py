@@ -17,6 +17,7 @@ from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
 from harness.run.verdict.energy import energy
 from harness.run.verdict.judge import judge
+from harness.runtimes.registry import RUNTIMES
 
 
 def now() -> str:
@@ -69,7 +70,7 @@ def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = ""
     if answer.model_sha256 != job.shipped.artifact.sha256 or answer.inputs_sha256 != test.file_sha256:
         raise RunnerError("the runner measured other files than it was sent")
     right = sum(p == label for p, label in zip(answer.predictions, test.info.labels, strict=True))
-    delegate = _delegate_name(job.delegate, answer.delegate.applied)
+    delegate = _delegate_name(job.runtime, answer.delegate.applied)
     runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
     status, reasons = judge(job, answer, runtime, context=context, labels=test.info.labels)
     used = energy(answer) if context.device.effective_clock == "wall" else None
@@ -105,9 +106,9 @@ def clip(text: str) -> str:
     return plain(text)[:4000]
 
 
-def _delegate_name(requested: str, applied: str | None) -> str | None:
-    """XNNPACK is how TFLite uses the CPU well; it is no fallback from 'cpu'."""
-    return "cpu" if requested == "cpu" and applied in ("xnnpack", "cpu") else applied
+def _delegate_name(runtime: str, applied: str | None) -> str | None:
+    """The delegate that ran, by the name it is asked for."""
+    return None if applied is None else RUNTIMES[runtime].same_as.get(applied, applied)
 
 
 def _runtime(job: CellJob, version: str | None, applied: str | None, detail: Delegate | None) -> RuntimeInfo:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass
-from typing import Any
 
 from harness.core.errors import RunnerError
 from harness.core.safetext import plain
 from harness.records.answer import RESULT_LIMIT, RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, Reason
+from harness.records.order import Order, Passes, WarmUp
 from harness.remote.base import Command, Connection
 from harness.run.cell import Measurement, clip, failed, finished
 from harness.run.context import Context
 from harness.run.images import TestSet
 from harness.run.plan import CellJob
+from harness.run.sources import SOURCES
 
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
@@ -36,7 +36,7 @@ class Prepared:
     inputs: str
     #: folders that the runner imports the runtime from, before the board's own
     packages: tuple[str, ...]
-    #: the runtime that fits this board; tflite-runtime may stand in for LiteRT
+    #: the runtime that fits this board; it may stand in for the job's
     runtime: str
 
 
@@ -49,7 +49,7 @@ def run_cell(connection: Connection, measurement: Measurement, prepared: Prepare
     """
     job, test = measurement.job, measurement.test
     result = f"{connection.root}/results/{job.cell}.json"
-    given = json.dumps(order(job, prepared, test, measurement.context)) + "\n"
+    given = order(job, prepared, test, measurement.context).to_json() + "\n"
     done = connection.run(
         Command(
             ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
@@ -96,39 +96,49 @@ def timeout_s(job: CellJob, test: TestSet, *, mlperf: bool = False) -> float:
     return 120 + 2 * MLPERF_S * mlperf + work(job, test) * SLOWEST_S_PER_MAC
 
 
-def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context) -> dict[str, Any]:
-    """What the runner is told to do.
+def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context) -> Order:
+    """What the runner is told to do."""
+    warmup, passes = _timing(context)
+    return Order(
+        cell=job.cell,
+        model=prepared.model,
+        model_sha256=job.shipped.artifact.sha256,
+        inputs=prepared.inputs,
+        inputs_sha256=test.file_sha256,
+        variant=job.shipped.artifact.variant,
+        runtime=prepared.runtime,
+        packages=prepared.packages,
+        delegate=job.delegate,
+        threads=job.threads,
+        classes=len(test.info.classes),
+        quantised_output=job.shipped.artifact.output.scale is not None,
+        warmup=warmup,
+        passes=passes,
+        sources=SOURCES,
+        state_root=context.state_root,
+        profile=context.profile_ops,
+    )
+
+
+def _timing(context: Context) -> tuple[WarmUp, Passes]:
+    """How long to warm up and to time.
+
 
     Wall clock: as LiteRT's benchmark_model does (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in whole
     passes over the images, and no end of the warm-up before the series is steady (bounded by 2 s more or less, so that
     a noisy machine can't hold a run up). Instruction clock: it has no noise, so one pass after three runs.
     """
-    warmup: dict[str, float]
-    if context.device.effective_clock == "wall":
-        warmup = {
-            "min_runs": 5, "min_ns": 500_000_000, "max_runs": 5000, "max_ns": 2_500_000_000,
-            "tolerance": context.device.thresholds.warmup_tolerance, "watch": True,
-        }  # fmt: skip
-        passes = {"min_runs": 50, "min_ns": 1_000_000_000, "max_ns": 150_000_000_000, "watch": True}
-        if context.mlperf:
-            passes = {"min_runs": MLPERF_RUNS, "min_ns": MLPERF_S * 10**9, "max_ns": 10**15, "watch": True}
-    else:
-        warmup = {"min_runs": 3, "min_ns": 0, "max_runs": 3}
-        passes = {"min_runs": 1, "min_ns": 0, "max_ns": 10**15}
-    return {
-        "cell": job.cell,
-        "model": prepared.model,
-        "model_sha256": job.shipped.artifact.sha256,
-        "inputs": prepared.inputs,
-        "inputs_sha256": test.file_sha256,
-        "runtime": prepared.runtime,
-        "packages": list(prepared.packages),
-        "delegate": job.delegate,
-        "threads": job.threads,
-        "classes": len(test.info.classes),
-        "quantised_output": job.shipped.artifact.output.scale is not None,
-        "warmup": warmup,
-        "passes": {**passes, "inject_slowdown": context.inject_slowdown},
-        "state_root": context.state_root,
-        "profile": context.profile_ops,
-    }
+    slowdown = context.inject_slowdown
+    if context.device.effective_clock != "wall":
+        return (
+            WarmUp(min_runs=3, min_ns=0, max_runs=3),
+            Passes(min_runs=1, min_ns=0, max_ns=10**15, inject_slowdown=slowdown),
+        )
+    tolerance = context.device.thresholds.warmup_tolerance
+    warmup = WarmUp(
+        min_runs=5, min_ns=500_000_000, max_runs=5000, max_ns=2_500_000_000, tolerance=tolerance, watch=True
+    )
+    runs, nanoseconds, most = (50, 1_000_000_000, 150_000_000_000)
+    if context.mlperf:
+        runs, nanoseconds, most = (MLPERF_RUNS, MLPERF_S * 10**9, 10**15)
+    return warmup, Passes(min_runs=runs, min_ns=nanoseconds, max_ns=most, watch=True, inject_slowdown=slowdown)

@@ -14,6 +14,7 @@ from harness.records.cell import Reason, RunInfo, cell_id
 from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
 from harness.run.inventory import Shipped
+from harness.runtimes.registry import possible, reading
 from harness.training.networks.registry import NETWORKS
 
 #: More multiply-accumulates than these are left out on emulated boards unless asked for by name: an emulator takes
@@ -149,9 +150,9 @@ def _asked_by(name: str, option: str) -> str:
 
 
 def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
-    """tflite files run on LiteRT, or on tflite-runtime where the board is too old; onnx files on ONNX Runtime."""
-    family = ("litert", "tflite") if item.artifact.format == "tflite" else ("onnxruntime",)
-    runtimes = [r for r in family if r in device.runtimes] if device.runtimes else [family[0]]
+    """Of an artifact: on each runtime asked for that reads it, else on the first that does."""
+    able = reading(item.artifact.format)
+    runtimes = [name for name in able if name in device.runtimes] if device.runtimes else able[:1]
     samples = 20 if options.quick else None
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
@@ -169,7 +170,7 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
         )
         for runtime in runtimes
         for delegate in device.delegates
-        if _possible(delegate, item.artifact.format)
+        if possible(delegate, item.artifact.format)
         for threads in (options.threads or device.threads)
     ]
 
@@ -200,11 +201,6 @@ def for_runtime(job: CellJob, runtime: str) -> CellJob:
         split=job.cell.rsplit("+", 1)[1],
     )
     return replace(job, cell=name, runtime=runtime)
-
-
-def _possible(delegate: str, fmt: str) -> bool:
-    """The Edge TPU is TFLite's, CUDA and TensorRT are ONNX Runtime's here; the CPU is everyone's."""
-    return delegate == "cpu" or (delegate == "edgetpu") == (fmt == "tflite")
 
 
 def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:

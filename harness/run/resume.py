@@ -12,6 +12,7 @@ from harness.records.cell import DeviceInfo, RunInfo, Status
 from harness.remote.probe import Probe
 from harness.results import store
 from harness.run.plan import CellJob, Plan, for_runtime
+from harness.runtimes.registry import stand_ins
 
 #: Keys of a device that decide only how it is reached. They may change while a run waits to be finished, since a board
 #: may get another address. When it answers, it is checked that it is the same board.
@@ -161,8 +162,8 @@ def missing(plan: Plan, planned: Iterable[str], finished: Iterable[str]) -> list
 
 
 def names_of(job: CellJob) -> tuple[str, ...]:
-    """The names that a cell of this job may have: tflite-runtime may stand in for LiteRT on a board."""
-    return (job.cell, for_runtime(job, "tflite").cell) if job.runtime == "litert" else (job.cell,)
+    """The names that a cell of this job may have: another runtime may stand in on a board."""
+    return (job.cell, *(for_runtime(job, name).cell for name in stand_ins(job.runtime)))
 
 
 def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:

@@ -19,7 +19,8 @@ from harness.remote.runner_file import runner_file, runner_sha256
 from harness.run.images import TestSet
 from harness.run.measure import Prepared
 from harness.run.plan import CellJob
-from harness.runtimes import edgetpu_compiler, onboard, wheels
+from harness.runtimes import onboard, registry, wheels
+from harness.runtimes.registry import RUNTIMES
 from harness.runtimes.wheels import Platform
 
 #: How long the lease lasts while the board looks through its store, or while wheels are fetched; in seconds.
@@ -27,13 +28,6 @@ LOOK_S = 600.0
 
 #: What every emulated board is, before it is booted.
 EMULATED = Platform("3.11", "aarch64", (2, 36))
-
-#: What the runner imports of each runtime.
-MODULES = {
-    "litert": "ai_edge_litert.interpreter",
-    "tflite": "tflite_runtime.interpreter",
-    "onnxruntime": "onnxruntime",
-}
 
 
 @dataclass(eq=False)
@@ -78,18 +72,21 @@ class Session:
                 except ProvisionError as error:
                     dropped[job.runtime] = Reason(code="no-runtime", text=f"{self.device.name}: {error}")
                 continue
-            kept.append(self._compiled(job) if job.delegate == "edgetpu" else job)
+            kept.append(self._compiled(job))
         if jobs and not kept:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
 
     def _compiled(self, job: CellJob) -> CellJob:
-        """The job with its network compiled for the Edge TPU. Where that can't be done it stays as it is: it runs on
-        the CPU then, and its verdict says so."""
+        """The job with its network compiled for its delegate, if that needs it. Where it can't be done the job stays as
+        it is: it runs on the CPU then, and its verdict says so."""
+        compiler = registry.compiler(job.delegate)
+        if compiler is None:
+            return job
         label = job.shipped.label
-        compiled = edgetpu_compiler.compiled(job.shipped.path, job.shipped.artifact.sha256)
+        compiled = compiler.compiled(job.shipped.path, job.shipped.artifact.sha256)
         if compiled is None:
-            self.say(f"{edgetpu_compiler.COMPILER} is not installed here: {label} is not compiled for the Edge TPU")
+            self.say(f"{compiler.program()} is not installed here: {label} is not compiled for {compiler.target}")
             return job
         for check in check_compiler_log(compiled.log):
             self.say(f"{label}: {check.text}")
@@ -100,12 +97,10 @@ class Session:
         return replace(job, shipped=replace(job.shipped, artifact=artifact, path=compiled.model))
 
     def runtime_for(self, job: CellJob) -> str:
-        """The runtime that will run a job here: tflite-runtime stands in where LiteRT is not published."""
-        if job.runtime == "litert" and self.device.runtimes is None:
-            available = wheels.available(self.probe.platform)
-            if "litert" not in available and "tflite" in available:
-                return "tflite"
-        return job.runtime
+        """The runtime that will run a job here: another may stand in, unless the runtime was asked for by name."""
+        if self.device.runtimes is not None:
+            return job.runtime
+        return registry.fitting(job.runtime, wheels.available(self.probe.platform))
 
     def deploy(self, jobs: list[CellJob], tests: Mapping[int | None, TestSet]) -> None:
         """Put everything these jobs need on the board; what is there already (by content hash) is not sent again.
@@ -155,7 +150,7 @@ class Session:
         counts 0.06 % fewer instructions in it. A runtime that can't be imported is the runner's to report.
         """
         self.lease.renew(LOOK_S)
-        program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {MODULES[runtime]}"
+        program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {RUNTIMES[runtime].module}"
         self.connection.run(Command(["python3", "-s", "-c", program, *folders], LOOK_S))
 
     def prepared(self, job: CellJob, test: TestSet) -> Prepared:
@@ -194,13 +189,12 @@ def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
 
 
 def measured(job: CellJob, sha256: str) -> bool:
-    """Whether a cell of this job measured that file: the artifact, or what the Edge TPU's compiler makes of it."""
+    """Whether a cell of this job measured that file: the artifact, or what its delegate's compiler makes of it."""
     if sha256 == job.shipped.artifact.sha256:
         return True
-    compiled = (
-        edgetpu_compiler.compiled(job.shipped.path, job.shipped.artifact.sha256) if job.delegate == "edgetpu" else None
-    )
-    return compiled is not None and compiled.sha256 == sha256
+    compiler = registry.compiler(job.delegate)
+    made = compiler.compiled(job.shipped.path, job.shipped.artifact.sha256) if compiler else None
+    return made is not None and made.sha256 == sha256
 
 
 @contextmanager

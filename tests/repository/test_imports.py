@@ -25,6 +25,7 @@ FLOORS = (
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 TRAINING = "training"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+RUNNER = PACKAGE / "ondevice" / "runner"
 
 
 def room_of(path: Path) -> str:
@@ -39,7 +40,9 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: relative import"
+            if node.level:  # the runner's modules are made one file, in which they have no package
+                assert path.is_relative_to(RUNNER), f"{path}: relative import"
+                continue
             found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
