@@ -98,12 +98,12 @@ def run(
 
     with Signals(leave=os._exit) as signals:
         from harness.cli.commands import run_command
-        from harness.data.sources import spec
+        from harness.data.registry import choose
         from harness.run.plan import Options
 
         options = Options(
             _split(model), _split(variant), _whole(threads, "threads", 1, 256), _split(only), quick,
-            spec(data, frames, crop), mlperf=mlperf, profile_ops=profile_ops,
+            choose(data, frames, crop), mlperf=mlperf, profile_ops=profile_ops,
         )  # fmt: skip
         code = run_command(
             devices, options, models=models, results=results, reports=reports, resume=resume, as_json=as_json,
@@ -157,10 +157,10 @@ def build(
 ) -> None:
     """Train, compress and export networks. Needs the [train] extra."""
     from harness.cli.commands import build_command
-    from harness.data.sources import spec
+    from harness.data.registry import choose
 
     build_command(
-        names or [], data=spec(data, frames, crop), split=split, profile=profile, seed=seed, folds=folds,
+        names or [], data=choose(data, frames, crop), split=split, profile=profile, seed=seed, folds=folds,
         models=models, only_folds=_whole(fold, "fold", 0, 999), repeats=repeats,
         targets={
             "macs": target_macs, "bytes": target_bytes, "latency_ratio": target_latency_ratio, "reference": reference,

@@ -28,6 +28,7 @@ from harness.run.scheduler import Run
 
 if TYPE_CHECKING:
     from harness.boards.registry import BoardFamily
+    from harness.data.spec import DataSpec
     from harness.results.compare import Comparison
 
 
@@ -156,7 +157,7 @@ def report_command(
 def build_command(
     names: Sequence[str],
     *,
-    data: str,
+    data: DataSpec,
     split: str,
     profile: str,
     seed: int,
@@ -307,10 +308,9 @@ def emulate_list_command(*, as_json: bool) -> None:
 
 def data_check_command(path: Path, *, frames: str, crop: str, as_json: bool) -> int:
     """``harness data check``; 1 when something is an error."""
-    from harness.data.ckplus import check, render, to_json
-    from harness.data.sources import choices
+    from harness.data.findings import render, to_json
+    from harness.data.registry import check, choose
 
-    mode, cropping = choices(frames, crop)
-    findings = check(path, mode=mode, crop=cropping)
+    findings = check(choose(str(path), frames, crop))
     print(json.dumps(to_json(findings)) if as_json else render(findings))
     return 1 if findings.errors else 0

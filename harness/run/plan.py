@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from harness.config.devices import Device, Fleet
 from harness.core.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
 from harness.core.files import sha256_file
+from harness.data.spec import SYNTHETIC, DataSpec, from_stored
 from harness.records import manifest as manifests
 from harness.records.cell import Reason, RunInfo, cell_id
 from harness.records.manifest import Artifact, Manifest
@@ -35,7 +37,7 @@ class Options:
     threads: tuple[int, ...] = ()
     only: tuple[str, ...] = ()
     quick: bool = False
-    data: str = "synthetic"
+    data: Annotated[DataSpec, BeforeValidator(from_stored)] = SYNTHETIC
     seed: int = 0
     mlperf: bool = False
     profile_ops: bool = False
@@ -320,4 +322,4 @@ def stored_options(info: RunInfo) -> Options:
 
 def plain_options(options: Options) -> dict[str, object]:
     """As JSON has it."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(options).items()}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()}

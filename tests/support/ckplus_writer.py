@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.data.ckplus_labels import CSV_LABELS, PUBLISHED_SEQUENCES, TREE_LABELS
+from harness.data.ckplus.naming import CSV_LABELS, PUBLISHED_SEQUENCES, TREE_LABELS
 from harness.data.dataset import CLASSES
 
 Grey = npt.NDArray[np.uint8]

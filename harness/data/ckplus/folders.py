@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from harness.data import ckplus_labels as names
-from harness.data.ckplus_files import Found, walk
-from harness.data.ckplus_kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
-from harness.data.ckplus_labels import FrameName
-from harness.data.ckplus_png import read_grey
-from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_sequence_lengths
+from harness.data.ckplus import naming
+from harness.data.ckplus.files import Found, walk
+from harness.data.ckplus.kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
+from harness.data.ckplus.naming import FrameName
+from harness.data.ckplus.png import read_grey
+from harness.data.ckplus.samples import Reading, Sample, pixel_digest, report_sequence_lengths
 from harness.data.dataset import CLASSES
-from harness.data.facecrop import SIDE
-from harness.data.faults import FaultLog
+from harness.data.findings import FaultLog
+from harness.data.size import SIDE
 
 _AGAIN = "compare with the official tree, or get a new copy"
+
+
+class _Entry(NamedTuple):
+    """A file to be read, with the class of its folder; ``key`` is its place in the data set's order."""
+
+    key: tuple[str, int, str]
+    file: Found
+    word: str
+    name: FrameName | None
 
 
 def read_folders(root: Path, faults: FaultLog) -> Reading:
@@ -30,36 +41,41 @@ def read_folders(root: Path, faults: FaultLog) -> Reading:
     Raises:
         DataError: far more files than CK+ has.
     """
-    files, found = _class_files(root, faults)
-    named = [(file, word, names.parse_frame_name(file.name)) for file, word in files]
-    some_named = any(name for _, _, name in named)
-    entries: list[tuple[tuple[str, int, str], Found, str, FrameName | None]] = []
-    for file, word, name in named:
-        if name is None and some_named:
-            faults.error(
-                "odd-name",
-                file.rel,
-                "its name does not tell the subject, as S010_004_00000017.png does; left out",
-                fix="give it its CK+ name",
-                images=1,
-            )
+    files, images_there = _class_files(root, faults)
+    named = any(naming.parse_frame_name(file.name) for file, _ in files)
+    samples = _read(_in_order(files, faults, named=named), faults)
+    report_sequence_lengths(samples, 3, faults)
+    if not named:
+        return Reading(samples, naming.PUBLISHED_981, found=images_there)
+    return Reading(
+        samples,
+        published=naming.PUBLISHED_981,
+        published_subjects=naming.PUBLISHED_LABELLED_SUBJECTS,
+        published_sequences=naming.PUBLISHED_LABELLED_SEQUENCES,
+        found=images_there,
+    )
+
+
+def _in_order(files: list[tuple[Found, str]], faults: FaultLog, *, named: bool) -> list[_Entry]:
+    """The files to be read, in the data set's order. Where some are ``named`` as CK+ does, the others are left out."""
+    entries: list[_Entry] = []
+    for file, word in files:
+        name = naming.parse_frame_name(file.name)
+        if name is None and named:
+            text = "its name does not tell the subject, as S010_004_00000017.png does; left out"
+            faults.error("odd-name", file.rel, text, fix="give it its CK+ name", images=1)
             continue
         key = (name.sequence, name.frame, word) if name else ("", CLASSES.index(word), file.rel.lower())
-        entries.append((key, file, word, name))
-    if files and not some_named:
+        entries.append(_Entry(key, file, word, name))
+    if files and not named:
         faults.warning(
             "no-subjects",
             ".",
             "no file name tells its subject, so no subject-disjoint split is possible",
             fix="use a copy with CK+'s own names (S010_004_00000017.png)",
         )
-    entries.sort(key=lambda entry: (entry[0], kind_of(entry[1].name) == "JPEG"))  # of two copies the PNG is used
-    samples = _read(entries, faults)
-    report_sequence_lengths(samples, 3, faults)
-    if not some_named:
-        return Reading(samples, names.PUBLISHED_981, found=found)
-    people, sequences = names.PUBLISHED_LABELLED_SUBJECTS, names.PUBLISHED_LABELLED_SEQUENCES
-    return Reading(samples, names.PUBLISHED_981, people, sequences, found=found)
+    # of two copies the PNG is used
+    return sorted(entries, key=lambda entry: (entry.key, kind_of(entry.file.name) == "JPEG"))
 
 
 def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[Found, str]], int]:
@@ -68,13 +84,11 @@ def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[Found, str]],
     found = walk(root, faults, is_image=lambda rel: kind_of(rel) is not None)
     images = found.refused_images
     files: list[tuple[Found, str]] = []
-    neutral: Counter[str] = Counter()
-    unknown: Counter[str] = Counter()
-    odd_case: dict[str, str] = {}
+    by_folder = _Folders()
     for file in found.files:
         folder = "/".join(file.parents) or "."
         last = file.parents[-1] if file.parents else ""
-        word = names.folder_class(last)
+        word = naming.folder_class(last)
         kind = kind_of(file.name)
         if kind is None and not is_hidden_image(file):
             faults.warning("stray-file", file.rel, "is no image; ignored", fix="remove it")
@@ -82,29 +96,44 @@ def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[Found, str]],
         images += 1
         if kind not in ("PNG", "JPEG"):
             faults.error("other-image", file.rel, NOT_READ, fix=CONVERT, images=1)
-        elif word == names.NEUTRAL:
-            neutral[folder] += 1
+        elif word == naming.NEUTRAL:
+            by_folder.neutral[folder] += 1
         elif word is None:
-            unknown[folder] += 1
+            by_folder.unknown[folder] += 1
         else:
             files.append((file, word))
             if last != word:
-                odd_case[folder] = word
-    for folder, word in sorted(odd_case.items()):
-        faults.note("odd-case", folder, f"taken as {word}")
-    for folder, count in sorted(neutral.items()):
-        faults.note("neutral", folder, f"{count} neutral images left out: neutral is not one of the seven classes")
-        faults.leave_out("neutral", count)
-    for folder, count in sorted(unknown.items()):
-        fix = f"name the folder after one of {', '.join(CLASSES)}"
-        faults.error("unknown-label", folder, f"no class has this name; {count} images left out", fix=fix, images=count)
+                by_folder.odd_case[folder] = word
+    by_folder.report(faults)
     for folder in found.empty:
-        if names.folder_class(folder.rpartition("/")[2]):
+        if naming.folder_class(folder.rpartition("/")[2]):
             faults.warning("empty-class-folder", folder, "no images", fix=_AGAIN)
     return files, images
 
 
-def _read(entries: list[tuple[tuple[str, int, str], Found, str, FrameName | None]], faults: FaultLog) -> list[Sample]:
+@dataclass
+class _Folders:
+    """What is reported once a folder: images left out there by their number, and the class that its name stands for."""
+
+    neutral: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    odd_case: dict[str, str] = field(default_factory=dict)
+
+    def report(self, faults: FaultLog) -> None:
+        for folder, word in sorted(self.odd_case.items()):
+            faults.note("odd-case", folder, f"taken as {word}")
+        for folder, count in sorted(self.neutral.items()):
+            faults.note("neutral", folder, f"{count} neutral images left out: neutral is not one of the seven classes")
+            faults.leave_out("neutral", count)
+        for folder, count in sorted(self.unknown.items()):
+            text, fix = (
+                f"no class has this name; {count} images left out",
+                f"name the folder after one of {', '.join(CLASSES)}",
+            )
+            faults.error("unknown-label", folder, text, fix=fix, images=count)
+
+
+def _read(entries: list[_Entry], faults: FaultLog) -> list[Sample]:
     samples: list[Sample] = []
     taken: dict[tuple[str, int, str], Found] = {}
     for key, file, word, name in entries:

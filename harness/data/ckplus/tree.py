@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from harness.data import ckplus_labels as names
-from harness.data.ckplus_files import MAX_TEXT_BYTES, Found, Walk, read_bytes, walk
-from harness.data.ckplus_kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
-from harness.data.ckplus_labels import FrameName
-from harness.data.ckplus_png import read_grey
-from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_count, report_sequence_lengths
+from harness.data.ckplus import naming
+from harness.data.ckplus.facecrop import Cropper
+from harness.data.ckplus.files import MAX_TEXT_BYTES, Found, Walk, read_bytes, walk
+from harness.data.ckplus.kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
+from harness.data.ckplus.naming import FrameName
+from harness.data.ckplus.png import read_grey
+from harness.data.ckplus.samples import Reading, Sample, pixel_digest, report_count, report_sequence_lengths
 from harness.data.dataset import CLASSES
-from harness.data.facecrop import SIDE, Cropper
-from harness.data.faults import FaultLog
-
-Mode = Literal["peak", "last3"]
+from harness.data.findings import FaultLog
+from harness.data.size import SIDE
+from harness.data.spec import Frames
 
 LABEL_FOLDERS = {"emotion", "emotions", "emotion_labels"}
 IMAGE_FOLDERS = {"cohn-kanade-images", "extended-cohn-kanade-images"}
@@ -38,7 +37,7 @@ class _Sequence:
     frames: dict[int, Found] = field(default_factory=dict)
 
 
-def read_tree(root: Path, faults: FaultLog, mode: Mode, cropper: Cropper) -> Reading:
+def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> Reading:
     """Every labelled sequence: its peak frame, or the last three frames up to the peak.
 
     Only the frames used are opened; of the others (from neutral to the expression) only the names are looked
@@ -62,13 +61,13 @@ def read_tree(root: Path, faults: FaultLog, mode: Mode, cropper: Cropper) -> Rea
     with_frames = [sequence for sequence, parts in sequences.items() if parts.frames]
     subjects = {sequence.partition("_")[0] for sequence in with_frames}
     fix = "labelled sequences may still be complete; else " + _AGAIN
-    report_count("image sequences", len(with_frames), names.PUBLISHED_ALL_SEQUENCES, faults, fix=fix)
-    report_count("subjects with images", len(subjects), names.PUBLISHED_ALL_SUBJECTS, faults, fix=fix)
+    report_count("image sequences", len(with_frames), naming.PUBLISHED_ALL_SEQUENCES, faults, fix=fix)
+    report_count("subjects with images", len(subjects), naming.PUBLISHED_ALL_SUBJECTS, faults, fix=fix)
     return Reading(
         samples,
-        names.PUBLISHED_SEQUENCES if mode == "peak" else names.PUBLISHED_981,
-        names.PUBLISHED_LABELLED_SUBJECTS,
-        names.PUBLISHED_LABELLED_SEQUENCES,
+        naming.PUBLISHED_SEQUENCES if mode == "peak" else naming.PUBLISHED_981,
+        naming.PUBLISHED_LABELLED_SUBJECTS,
+        naming.PUBLISHED_LABELLED_SEQUENCES,
         found=images,
     )
 
@@ -86,7 +85,7 @@ def _sort_files(found: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], in
     # of two copies of a frame the PNG is used
     for file in sorted(found.files, key=lambda file: kind_of(file.name) == "JPEG"):
         above = {name.lower() for name in file.parents}
-        label, frame = names.parse_label_name(file.name), names.parse_frame_name(file.name)
+        label, frame = naming.parse_label_name(file.name), naming.parse_frame_name(file.name)
         hidden = above & IMAGE_FOLDERS and not label and kind_of(file.name) is None and is_hidden_image(file)
         images += bool(frame or _is_frame(file.rel) or hidden)
         if label and above & LABEL_FOLDERS and _in_place(file, label, faults):
@@ -161,7 +160,7 @@ def _report_empty(found: Walk, sequences: dict[str, _Sequence], faults: FaultLog
         faults.note("unlabelled", ".", f"{unlabelled} sequences without a label file; not used")
 
 
-def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode, cropper: Cropper) -> list[Sample]:
+def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames, cropper: Cropper) -> list[Sample]:
     chosen = _choose_label(sequence, parts, faults, mode)
     if chosen is None:
         return []
@@ -191,7 +190,7 @@ def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode
     return samples[::-1]
 
 
-def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode) -> tuple[int, int, Found] | None:
+def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames) -> tuple[int, int, Found] | None:
     """The class index, the number of the peak frame, and the label file; None after reporting why there is
     none."""
     readable = []
@@ -204,7 +203,7 @@ def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode)
         faults.leave_out("bad-label", images)
         return None
     value, peak, file = readable[-1]
-    words = {names.TREE_LABELS[number] for number, _, _ in readable}
+    words = {naming.TREE_LABELS[number] for number, _, _ in readable}
     if len(words) > 1:
         faults.error(
             "contradicting-labels",
@@ -221,8 +220,8 @@ def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode)
             f"{len(readable)} label files that agree; this one is used",
             fix=_AGAIN,
         )
-    word = names.TREE_LABELS[value]
-    if word == names.NEUTRAL:
+    word = naming.TREE_LABELS[value]
+    if word == naming.NEUTRAL:
         faults.note("neutral", file.rel, "labelled neutral, which is not one of the seven classes; left out")
         faults.leave_out("neutral", images)
         return None
@@ -235,7 +234,7 @@ def _read_label(file: Found, faults: FaultLog) -> int | None:
         text = read_bytes(file, MAX_TEXT_BYTES).decode("utf-8")
         content = text.lstrip("\ufeff")
         line += content[: len(content) - len(content.lstrip())].count("\n") if content.strip() else 0
-        return names.parse_label(text)
+        return naming.parse_label(text)
     except UnicodeDecodeError:
         reason = "is no plain text"
     except OSError as error:
@@ -246,7 +245,7 @@ def _read_label(file: Found, faults: FaultLog) -> int | None:
     return None
 
 
-def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, mode: Mode) -> list[int]:
+def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, mode: Frames) -> list[int]:
     """Numbers of the frames to use, ascending: the peak, and in ``last3`` the two before it."""
     numbers = sorted(number for number in parts.frames if number <= peak)
     later = sorted(number for number in parts.frames if number > peak)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.data.ckplus_files import Found, read_start
+from harness.data.ckplus.files import Found, read_start
 
 Kind = Literal["PNG", "JPEG", "other"]
 

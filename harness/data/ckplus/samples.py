@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.core.files import sha256_bytes
 from harness.data.dataset import CLASSES
-from harness.data.faults import FaultLog
+from harness.data.findings import FaultLog
 
 #: Above this part of images with two labels at once, no label of the copy is believed.
 MAX_CONTRADICTED = 0.05
@@ -87,12 +87,11 @@ def without_contradictions(samples: list[Sample], faults: FaultLog) -> tuple[lis
                 break
     lost = len(samples) - len(kept)
     if lost > MAX_CONTRADICTED * len(samples):
-        faults.error(
+        faults.fatal(
             "labels-contradict",
             ".",
             f"{lost} of {len(samples)} images carry two labels: no label can be trusted",
             fix="get a new copy of CK+",
-            fatal=True,
         )
     return kept, _report_duplicates(kept, faults)
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from harness.core.errors import DataError, MissingExtraError
+from harness.data.size import SIDE
+from harness.data.spec import Crop
 
 Grey = npt.NDArray[np.uint8]
-CropChoice = Literal["auto", "opencv", "centre"]
-
-#: Width and height of every image that leaves this project's data loaders, in pixels.
-SIDE = 48
 
 #: Side of the centre crop as a part of the frame's shorter side: 0.65 x 490 = 318 of a CK+ frame's 640 x 490
 #: pixels.
@@ -92,7 +90,7 @@ def cut(frame: Grey, box: Box) -> Grey:
     return np.array(small, dtype=np.uint8)
 
 
-def make_cropper(choice: CropChoice) -> Cropper:
+def make_cropper(choice: Crop) -> Cropper:
     """``opencv``: its detector; ``centre``: the fixed square; ``auto``: opencv where it is installed, else
     centre.
 

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.data.ckplus_badimage import AGAIN, MAX_IMAGE_BYTES, BadImageError, check_pixels
-from harness.data.ckplus_files import Found, read_bytes
-from harness.data.ckplus_jpeg import check_jpeg
-from harness.data.ckplus_kinds import kind_of
-from harness.data.faults import FaultLog
+from harness.data.ckplus.badimage import AGAIN, MAX_IMAGE_BYTES, BadImageError, check_pixels
+from harness.data.ckplus.files import Found, read_bytes
+from harness.data.ckplus.jpeg import check_jpeg
+from harness.data.ckplus.kinds import kind_of
+from harness.data.findings import FaultLog
 
 Grey = npt.NDArray[np.uint8]
 
