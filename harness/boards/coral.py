@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from harness.boards.family import BoardFamily, BoardGroup, ProbeAnswers
 from harness.core.check import Check
 from harness.core.safetext import clean
 
@@ -167,3 +168,35 @@ def check_compiler(here: bool) -> list[Check]:
         return [Check("edgetpu-compiler", "ok", "edgetpu_compiler is installed on this machine")]
     fix = "install edgetpu-compiler from Coral's packages here (x86-64 Linux only), or leave the delegate out"
     return [Check("edgetpu-compiler-missing", "error", "this machine has no edgetpu_compiler", fix)]
+
+
+_FAMILIES = (
+    BoardFamily(
+        name="coral-dev",
+        title="Coral Dev Board",
+        cpu="Cortex-A53",
+        cpu_part="0xd03",
+        qemu_cpu="cortex-a53",
+        delegates=("edgetpu", "cpu"),
+    ),
+)
+
+
+def _checks(answers: ProbeAnswers) -> list[Check]:
+    """The Edge TPU of a Dev Board, and the Accelerator of any board that is to use one."""
+    if answers.family not in _FAMILIES and "edgetpu" not in answers.delegates:
+        return []
+    return check_device(answers.sections["usb"], answers.sections["edgetpu"])
+
+
+GROUP = BoardGroup(
+    families=_FAMILIES,
+    sections={
+        "usb": (
+            "for d in /sys/bus/usb/devices/*; do [ -r $d/idVendor ] &&"
+            " echo $(cat $d/idVendor):$(cat $d/idProduct) $(cat $d/speed); done"
+        ),
+        "edgetpu": "ls /dev/apex_* 2>&1; ldconfig -p | grep libedgetpu || ls /usr/lib/*/libedgetpu*",
+    },
+    checks=_checks,
+)

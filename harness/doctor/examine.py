@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from harness.boards import coral as edgetpu
-from harness.boards import jetson
-from harness.boards import raspberry_pi as pi
-from harness.boards.registry import FAMILIES, BoardFamily
-from harness.core.check import DEFAULTS, SEVERITIES, Check, Thresholds
+from harness.boards import registry
+from harness.boards.family import BoardFamily, ProbeAnswers
+from harness.boards.registry import FAMILIES
+from harness.core.check import DEFAULTS, SEVERITIES, Check, Limits
 from harness.core.safetext import clean
 from harness.doctor import linux
 from harness.doctor.probe import sections
@@ -29,7 +28,7 @@ def examine(
     emulated: bool = False,
     runtimes: Sequence[str] = (),
     delegates: Sequence[str] = (),
-    limits: Thresholds = DEFAULTS,
+    limits: Limits = DEFAULTS,
     seen: Probe | None = None,
 ) -> tuple[Check, ...]:
     """Everything the answer to :data:`harness.doctor.probe.PROBE` tells about a board, worst first.
@@ -38,7 +37,7 @@ def examine(
         answer: what the board printed; it is not trusted, and never makes this raise.
         family: what devices.yaml says the board is.
         sent, received: the controller's clock around the probe, in seconds since 1970.
-        emulated: an emulated board has no vcgencmd, nvpmodel or Edge TPU; what only a real one has isn't asked for.
+        emulated: an emulated board has neither its maker's tools nor an accelerator, so these aren't looked for.
         runtimes, delegates: what devices.yaml asks for. A runtime that does not fit is an error; ``edgetpu`` makes an
             Accelerator on USB be looked for on any board.
         seen: the agent's answer, where there is one: the Python that a run will meet.
@@ -51,20 +50,13 @@ def examine(
         checks = [check for check in checks if check.code not in _WHEELS]
     checks += _check_family(told["cpu"], told["model"], family)
     checks += linux.check_cpufreq(told["cpufreq"])
-    checks += linux.check_temperature(_temperatures(told), limits)
+    checks += linux.check_temperature(linux.parse_thermal(told["thermal"]) | registry.temperatures(told), limits)
     checks += linux.check_disk(told["disk"], limits)
     checks += linux.check_memory(told["memory"], limits)
     checks += linux.check_load(told["load"], _cores(told["cpu"]), limits)
     checks += linux.check_clock(told["clock"], sent, received, limits)
     if not emulated:
-        if family.name.startswith("raspberry-pi"):
-            checks += pi.check_throttled(told["throttled"])
-        if family.name.startswith("jetson"):
-            checks += jetson.check_power_mode(told["nvpmodel"])
-            checks += jetson.check_clocks(told["jetson_clocks"])
-        if family.name == "coral-dev" or "edgetpu" in delegates:
-            checks += edgetpu.check_device(told["usb"], told["edgetpu"])
-        checks += jetson.check_providers(told["onnxruntime"], delegates)
+        checks += registry.checks(ProbeAnswers(family=family, sections=told, delegates=delegates))
     if not told["end"]:
         fix = "try again; is the board stable?"
         checks.append(Check("answer-incomplete", "error", "the board's answer ends before its end", fix))
@@ -75,11 +67,6 @@ def _as_told(seen: Probe) -> dict[str, str]:
     version = ".".join(re.findall(r"\d+", seen.python)[:3])
     numpy = "numpy" if seen.numpy else "-"
     return {"python": f"{version} {seen.bits} {seen.machine} {numpy}", "libc": seen.libc}
-
-
-def _temperatures(told: dict[str, str]) -> dict[str, float]:
-    stats = jetson.parse_tegrastats(told["tegrastats"])
-    return linux.parse_thermal(told["thermal"]) | (stats.temperatures if stats else {})
 
 
 def _cores(cpu: str) -> int:

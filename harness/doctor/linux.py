@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.core.check import DEFAULTS, Check, Thresholds
+from harness.core.check import DEFAULTS, Check, Limits
 from harness.core.errors import ProvisionError
 from harness.core.safetext import clean
 from harness.runtimes.wheels import available, choose, platform_of
@@ -111,7 +111,7 @@ def check_cpufreq(text: str) -> list[Check]:
     return checks or [Check("governor", "ok", f"governor performance, up to {cores[0].maximum // 1000} MHz")]
 
 
-def check_temperature(zones: dict[str, float], limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_temperature(zones: dict[str, float], limits: Limits = DEFAULTS) -> list[Check]:
     """The hottest sensor of an idle board."""
     if not zones:
         return [Check("temperature-unknown", "note", "no temperature sensor to be seen")]
@@ -125,7 +125,7 @@ def check_temperature(zones: dict[str, float], limits: Thresholds = DEFAULTS) ->
     return [Check("temperature", "ok", text)]
 
 
-def check_disk(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_disk(text: str, limits: Limits = DEFAULTS) -> list[Check]:
     """Enough room in the home folder for runtime, models and images."""
     free = parse_df(text)
     if free is None:
@@ -138,7 +138,7 @@ def check_disk(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
     return [Check("disk", "ok", f"{mib} MiB free")]
 
 
-def check_memory(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_memory(text: str, limits: Limits = DEFAULTS) -> list[Check]:
     """Enough memory for the largest network."""
     memory = parse_meminfo(text)
     if memory is None:
@@ -150,7 +150,7 @@ def check_memory(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
     return [Check("memory", "ok", f"{mib} of {memory[0] >> 20} MiB available")]
 
 
-def check_load(text: str, cores: int, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_load(text: str, cores: int, limits: Limits = DEFAULTS) -> list[Check]:
     """Something else that runs makes every timing worse. ``cores``: how many share the load, at least 1."""
     match = re.match(r"(\d{1,6}\.\d\d) (\d{1,6}\.\d\d) ", text)
     if match is None:
@@ -162,7 +162,7 @@ def check_load(text: str, cores: int, limits: Thresholds = DEFAULTS) -> list[Che
     return [Check("load", "ok", f"load average {load:.2f}")]
 
 
-def check_clock(text: str, sent: float, received: float, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_clock(text: str, sent: float, received: float, limits: Limits = DEFAULTS) -> list[Check]:
     """The board's clock against the controller's.
 
     Args:
