@@ -67,8 +67,8 @@ class Readings:
         repeated: those of ``commands`` that are run after each pass, too, where they answered before.
         sensor_folders: a folder, and a pattern for each level of folders below it, whose matches hold sensors.
         sensor_files: patterns of the files to read there.
-        sensor_channels: patterns of the files of a voltage and a current, whose second group is the channel's number;
-            they are read where a channel has both.
+        sensor_channels: pattern of the files of a voltage and a current, whose second group is the channel's number;
+            they are read where a channel has both. It is one for all boards; ``""`` where the group knows none.
     """
 
     files: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Readings:
     repeated: tuple[tuple[str, ...], ...] = ()
     sensor_folders: tuple[tuple[str, tuple[str, ...]], ...] = ()
     sensor_files: tuple[str, ...] = ()
-    sensor_channels: tuple[str, ...] = ()
+    sensor_channels: str = ""
 
 
 def joined(parts: Sequence[Readings]) -> Readings:
@@ -89,7 +89,7 @@ def joined(parts: Sequence[Readings]) -> Readings:
         repeated=tuple(words for part in parts for words in part.repeated),
         sensor_folders=tuple(folder for part in parts for folder in part.sensor_folders),
         sensor_files=tuple(pattern for part in parts for pattern in part.sensor_files),
-        sensor_channels=tuple(pattern for part in parts for pattern in part.sensor_channels),
+        sensor_channels=next((part.sensor_channels for part in parts if part.sensor_channels), ""),
     )
 
 

@@ -50,7 +50,7 @@ GROUP = BoardGroup(
             ("/sys/class/powercap", (r"intel-rapl:\d+$",)),
         ),
         sensor_files=("name", "label", r"(power|energy)\d+_(input|average|label)", "energy_uj"),
-        sensor_channels=(r"(in|curr)(\d+)_(input|label)",),
+        sensor_channels=r"(in|curr)(\d+)_(input|label)",
     ),
     disturbances=governor_changed,
     power_sensors=(PowerSensor("hwmon power", hwmon_rails),),

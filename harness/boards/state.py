@@ -108,9 +108,9 @@ class BoardState:
 
 
 def number(text: str) -> float | None:
-    """A finite number; None for anything else."""
+    """A finite number in ASCII digits; None for anything else."""
     try:
-        value = float(text)
+        value = float(text) if text.isascii() else math.nan
     except ValueError:
         return None
     return value if math.isfinite(value) else None
