@@ -94,6 +94,11 @@ def write_tree(root: Path) -> Path:
     return root
 
 
+def write_example(folder: Path) -> Path:
+    """A copy that loads, for the contract of all data sets."""
+    return write_tree(folder / "ckplus")
+
+
 def csv_row(emotion: object, pixels: Grey | str, usage: str | None = "Training") -> str:
     """One line of ckextended.csv without its line end."""
     text = pixels if isinstance(pixels, str) else " ".join(str(value) for value in pixels.ravel().tolist())
