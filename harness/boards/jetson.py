@@ -89,7 +89,14 @@ def parse_nvpmodel(text: str) -> PowerMode | None:
 def parse_jetson_clocks(text: str) -> Clocks | None:
     """``jetson_clocks --show``'s answer; None where no core is in it (not root, not a Jetson)."""
     cores = tuple(
-        CpuClock(int(core), online == "1", governor, int(low), int(high), int(now))
+        CpuClock(
+            core=int(core),
+            online=online == "1",
+            governor=governor,
+            minimum=int(low),
+            maximum=int(high),
+            current=int(now),
+        )
         for core, online, governor, low, high, now in _CORE.findall(text)
     )
     if not cores:
@@ -123,11 +130,11 @@ def parse_tegrastats(text: str) -> TegraStats | None:
     }
     rails = re.findall(r"\b([A-Z][A-Z0-9_]{1,30}) (\d{1,7})(?:mW)?/(\d{1,7})(?:mW)?(?= |$)", line)
     return TegraStats(
-        (int(ram[1]), int(ram[2])),
-        tuple(cores),
-        int(gpu[1]) if gpu else None,
-        temperatures,
-        {name: (int(now), int(average)) for name, now, average in rails},
+        ram_mb=(int(ram[1]), int(ram[2])),
+        cores=tuple(cores),
+        gpu_percent=int(gpu[1]) if gpu else None,
+        temperatures=temperatures,
+        power_mw={name: (int(now), int(average)) for name, now, average in rails},
     )
 
 

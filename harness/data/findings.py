@@ -7,7 +7,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from harness.core.errors import DataError
 
@@ -190,7 +190,7 @@ def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
     )
 
 
-def to_json(findings: DataFindings) -> dict[str, Any]:
+def to_json(findings: DataFindings) -> dict[str, object]:
     """All findings as plain dicts, lists, strings and numbers, ready for ``json.dumps``."""
     return {
         **dataclasses.asdict(findings),

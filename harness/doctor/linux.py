@@ -44,7 +44,12 @@ def parse_cpufreq(text: str) -> tuple[CpuFreq, ...]:
         words = line.split()
         if len(words) == 6 and all(word.isascii() and word.isdigit() and len(word) < 10 for word in words[2:]):
             current, minimum, maximum, hardware = (int(word) for word in words[2:])
-            found.append(CpuFreq(words[0], words[1], current, minimum, maximum, hardware))
+            found.append(
+                CpuFreq(
+                    core=words[0], governor=words[1], current=current, minimum=minimum, maximum=maximum,
+                    hardware=hardware,
+                )
+            )  # fmt: skip
     return tuple(found)
 
 

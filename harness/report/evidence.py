@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic_core import from_json
 
@@ -19,7 +18,7 @@ def states(evidence: object, key: str) -> list[BoardState]:
     return [BoardState.parse(raw)] if raw is not None else []
 
 
-def content(evidence: object) -> Mapping[Any, Any]:
+def content(evidence: object) -> Mapping[str, object]:
     """A cell's evidence, which may still be JSON text (harness/results/table_cache.py); empty where it is neither."""
     found = _parsed(evidence) if isinstance(evidence, str) else evidence
     return found if isinstance(found, Mapping) else {}

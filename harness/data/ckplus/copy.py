@@ -104,7 +104,7 @@ def check(path: Path, *, mode: Frames = "last3", crop: Crop = "auto") -> DataFin
 def _examine(path: Path, mode: Frames, crop: Crop) -> tuple[list[Sample], DataFindings]:
     form, root = _locate(path)
     faults = FaultLog()
-    reading, cropped_by = _read(form, root, faults, mode, crop)
+    reading, cropped_by = _read(form, root, faults, mode=mode, crop=crop)
     samples, duplicates = without_contradictions(reading.samples, faults)
     counts = compare_counts(reading, samples, faults)
     if not samples and not any(fault.fatal for fault in faults.all):
@@ -131,7 +131,7 @@ def _examine(path: Path, mode: Frames, crop: Crop) -> tuple[list[Sample], DataFi
     )
 
 
-def _read(form: Form, root: Path, faults: FaultLog, mode: Frames, crop: Crop) -> tuple[Reading, str]:
+def _read(form: Form, root: Path, faults: FaultLog, *, mode: Frames, crop: Crop) -> tuple[Reading, str]:
     """What a form's reader hands on, and how faces were cut out."""
     if form == "tree":
         cropper = make_cropper(crop)

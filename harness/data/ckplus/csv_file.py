@@ -83,7 +83,10 @@ def _read_rows(path: Path, rel: str, reading: Reading, faults: FaultLog) -> None
             usage[used_for if used_for in usage or len(usage) < MAX_USAGES else "(others)"] += 1
         word = naming.CSV_LABELS[label]
         if word != naming.NEUTRAL:
-            sample = Sample(rel, line, CLASSES.index(word), None, None, pixels, pixel_digest(pixels))
+            sample = Sample(
+                path=rel, line=line, label=CLASSES.index(word), subject=None, sequence=None, image=pixels,
+                digest=pixel_digest(pixels),
+            )  # fmt: skip
             reading.samples.append(sample)
     reading.usage = {printable(name): count for name, count in sorted(usage.items())}
     reading.found = sum(labels.values()) + faults.left_out["bad-row"]

@@ -162,5 +162,10 @@ def _read(entries: list[_Entry], faults: FaultLog) -> list[Sample]:
             )
             continue
         subject, sequence = (name.subject, name.sequence) if name else (None, None)
-        samples.append(Sample(file.rel, None, CLASSES.index(word), subject, sequence, pixels, pixel_digest(pixels)))
+        samples.append(
+            Sample(
+                path=file.rel, line=None, label=CLASSES.index(word), subject=subject, sequence=sequence, image=pixels,
+                digest=pixel_digest(pixels),
+            )
+        )  # fmt: skip
     return samples

@@ -55,7 +55,7 @@ def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> R
     samples = []
     for sequence, parts in sorted(sequences.items()):
         if parts.labels:
-            samples += _read_sequence(sequence, parts, faults, mode, cropper)
+            samples += _read_sequence(sequence, parts, faults, mode=mode, cropper=cropper)
     wanted = 1 if mode == "peak" else 3
     report_sequence_lengths(samples, wanted, faults)
     with_frames = [sequence for sequence, parts in sequences.items() if parts.frames]
@@ -160,12 +160,14 @@ def _report_empty(found: Walk, sequences: dict[str, _Sequence], faults: FaultLog
         faults.note("unlabelled", ".", f"{unlabelled} sequences without a label file; not used")
 
 
-def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames, cropper: Cropper) -> list[Sample]:
+def _read_sequence(
+    sequence: str, parts: _Sequence, faults: FaultLog, *, mode: Frames, cropper: Cropper
+) -> list[Sample]:
     chosen = _choose_label(sequence, parts, faults, mode)
     if chosen is None:
         return []
     label, peak, file = chosen
-    numbers = _choose_frames(parts, peak, file, faults, mode)
+    numbers = _choose_frames(parts, peak, file, faults, mode=mode)
     pictures = []
     for number in reversed(numbers):  # the peak first: the face is looked for there
         frame = parts.frames[number]
@@ -184,9 +186,12 @@ def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Fram
         )
     subject = sequence.partition("_")[0]
     samples = [
-        Sample(frame.rel, None, label, subject, sequence, image, pixel_digest(pixels))
+        Sample(
+            path=frame.rel, line=None, label=label, subject=subject, sequence=sequence, image=image,
+            digest=pixel_digest(pixels),
+        )
         for (frame, pixels), image in zip(pictures, images, strict=True)
-    ]
+    ]  # fmt: skip
     return samples[::-1]
 
 
@@ -245,7 +250,7 @@ def _read_label(file: Found, faults: FaultLog) -> int | None:
     return None
 
 
-def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, mode: Frames) -> list[int]:
+def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, *, mode: Frames) -> list[int]:
     """Numbers of the frames to use, ascending: the peak, and in ``last3`` the two before it."""
     numbers = sorted(number for number in parts.frames if number <= peak)
     later = sorted(number for number in parts.frames if number > peak)

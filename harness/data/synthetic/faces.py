@@ -18,6 +18,8 @@ from harness.data.size import SIDE
 
 Array = npt.NDArray[np.float64]
 
+# Shapes are called with their coordinates in a row, as in drawing libraries: place (x, y), then size or slope.
+
 
 @dataclass(frozen=True)
 class Identity:
