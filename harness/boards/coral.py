@@ -147,17 +147,17 @@ def check_device(usb: str, edgetpu: str) -> list[Check]:
         edgetpu: names of ``/dev/apex_*`` and of libedgetpu libraries.
     """
     speeds = dict(line.split(maxsplit=1) for line in usb.splitlines() if len(line.split()) == 2)
-    found = [name for name in (USB_READY, USB_FRESH) if name in speeds]
+    accelerators = [name for name in (USB_READY, USB_FRESH) if name in speeds]
     pcie = re.search(r"^/dev/apex_\d+$", edgetpu, re.MULTILINE) is not None
     checks = []
-    if not found and not pcie:
+    if not accelerators and not pcie:
         fix = "plug it in, or use another cable; on the Dev Board: is the gasket/apex driver loaded?"
         return [Check("edgetpu-missing", "error", "no Edge TPU on USB or PCIe", fix)]
     if "libedgetpu" not in edgetpu:
         fix = "install libedgetpu1-std from Coral's packages"
         checks.append(Check("edgetpu-library", "error", "libedgetpu is not installed", fix))
-    if found and not pcie and speeds[found[0]].strip() in {"480", "12", "1.5"}:
-        text = f"the USB Accelerator is connected at {speeds[found[0]].strip()} Mbit/s"
+    if accelerators and not pcie and speeds[accelerators[0]].strip() in {"480", "12", "1.5"}:
+        text = f"the USB Accelerator is connected at {speeds[accelerators[0]].strip()} Mbit/s"
         checks.append(Check("edgetpu-usb2", "warning", text, "use a USB 3 port and cable; USB 2 slows every inference"))
     return checks or [Check("edgetpu", "ok", "Edge TPU and libedgetpu found")]
 

@@ -142,9 +142,9 @@ def check_power_mode(text: str) -> list[Check]:
     """A mode other than the fastest is a warning: it caps frequencies and may switch cores off."""
     mode = parse_nvpmodel(text)
     if mode is None:
-        found = f": it says {clean(text)!r}" if text else ""
+        answer = f": it says {clean(text)!r}" if text else ""
         fix = "is it a Jetson with JetPack? allow `sudo -n nvpmodel -q`"
-        return [Check("power-mode-unknown", "warning", f"nvpmodel shows no power mode{found}", fix)]
+        return [Check("power-mode-unknown", "warning", f"nvpmodel shows no power mode{answer}", fix)]
     if not mode.name.startswith("MAXN"):
         text = f"power mode {mode.name}: frequencies are capped and cores may be off"
         fix = "sudo nvpmodel -m 0 (a Nano then needs a 5 V 4 A supply on its barrel jack, jumper J48 set)"
@@ -178,18 +178,18 @@ def check_providers(text: str, delegates: Sequence[str]) -> list[Check]:
     Args:
         text: the probe's ``1.11.0 TensorrtExecutionProvider CUDAExecutionProvider CPUExecutionProvider``.
     """
-    wanted = [name for name in delegates if name in _PROVIDERS]
-    if not wanted:
+    needed = [name for name in delegates if name in _PROVIDERS]
+    if not needed:
         return []
-    version, *found = clean(text, 400).split() or [""]
+    version, *offered = clean(text, 400).split() or [""]
     fix = "install NVIDIA's onnxruntime-gpu for this JetPack and Python (Jetson Zoo), or leave the delegate out"
     if not version:
         return [Check("gpu-runtime-missing", "error", "python3 there has no onnxruntime of its own", fix)]
-    missing = [_PROVIDERS[name] for name in wanted if _PROVIDERS[name] not in found]
+    missing = [_PROVIDERS[name] for name in needed if _PROVIDERS[name] not in offered]
     if missing:
         text = f"onnxruntime {version} there has no {' and no '.join(missing)}"
         return [Check("gpu-runtime-missing", "error", text, fix)]
-    return [Check("gpu-runtime", "ok", f"onnxruntime {version} with {', '.join(_PROVIDERS[name] for name in wanted)}")]
+    return [Check("gpu-runtime", "ok", f"onnxruntime {version} with {', '.join(_PROVIDERS[name] for name in needed)}")]
 
 
 def power_mode_changed(states: Sequence[BoardState]) -> list[Disturbance]:

@@ -242,9 +242,9 @@ def _table(findings: DataFindings) -> list[str]:
     rows.append(("subjects", findings.subjects, findings.published_subjects))
     rows.append(("sequences", findings.sequences, findings.published_sequences))
     lines = [f"{'':10} {'found':>9} {'published':>9}"]
-    for name, found, wanted in rows:
-        mark = "" if found == wanted else "  differs"
-        lines.append(f"{name:10} {_number(found):>9} {_number(wanted):>9}{mark}")
+    for name, there, published in rows:
+        mark = "" if there == published else "  differs"
+        lines.append(f"{name:10} {_number(there):>9} {_number(published):>9}{mark}")
     lines.append(f"{'duplicates':10} {findings.duplicates:>9}")
     return lines
 

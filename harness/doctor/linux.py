@@ -39,18 +39,18 @@ class PythonInfo:
 
 def parse_cpufreq(text: str) -> tuple[CpuFreq, ...]:
     """Lines of ``cpu0 ondemand 600000 600000 1500000 1500000``; others are passed over."""
-    found = []
+    cores = []
     for line in text.splitlines():
         words = line.split()
         if len(words) == 6 and all(word.isascii() and word.isdigit() and len(word) < 10 for word in words[2:]):
             current, minimum, maximum, hardware = (int(word) for word in words[2:])
-            found.append(
+            cores.append(
                 CpuFreq(
                     core=words[0], governor=words[1], current=current, minimum=minimum, maximum=maximum,
                     hardware=hardware,
                 )
             )  # fmt: skip
-    return tuple(found)
+    return tuple(cores)
 
 
 def parse_thermal(text: str) -> dict[str, float]:
@@ -74,10 +74,10 @@ def parse_df(text: str) -> int | None:
 
 def parse_meminfo(text: str) -> tuple[int, int] | None:
     """Total and available bytes from /proc/meminfo's lines; None where one is missing (kernels before 3.14)."""
-    found = dict(re.findall(r"^(Mem(?:Total|Available)): +(\d{1,15}) kB", text, re.MULTILINE))
-    if len(found) < 2:
+    kib = dict(re.findall(r"^(Mem(?:Total|Available)): +(\d{1,15}) kB", text, re.MULTILINE))
+    if len(kib) < 2:
         return None
-    return int(found["MemTotal"]) * 1024, int(found["MemAvailable"]) * 1024
+    return int(kib["MemTotal"]) * 1024, int(kib["MemAvailable"]) * 1024
 
 
 def parse_python(text: str) -> PythonInfo | None:
@@ -191,8 +191,8 @@ def check_python(python: str, libc: str, runtimes: Sequence[str] = ()) -> list[C
     """Is there a Python, and a C library, for which the runtime table has wheels: any, and each of ``runtimes``?"""
     info = parse_python(python)
     if info is None:
-        found = f": {clean(python, 80)!r}" if python else ""
-        return [Check("python-missing", "error", f"no usable python3{found}", "sudo apt install python3")]
+        answer = f": {clean(python, 80)!r}" if python else ""
+        return [Check("python-missing", "error", f"no usable python3{answer}", "sudo apt install python3")]
     version = ".".join(map(str, info.version))
     if info.version < PYTHON_OLDEST:
         fix = "install Python 3.6 or newer as python3"
@@ -212,7 +212,7 @@ def _check_runtimes(info: PythonInfo, version: str, libc: str, runtimes: Sequenc
     if glibc is None:
         text = f"no glibc ({clean(libc, 80) or 'nothing said'}): runtimes' wheels need it, musl has none"
         return [Check("glibc-missing", "error", text, "use a Debian or Ubuntu image")]
-    said = f"Python {version}, {info.bits} bits, glibc {glibc[0]}.{glibc[1]}"
+    system = f"Python {version}, {info.bits} bits, glibc {glibc[0]}.{glibc[1]}"
     words = version, info.machine, info.bits, f"glibc {glibc[0]}.{glibc[1]}"
     platform = platform_of(*words, "there" if info.numpy else None)
     fits, with_numpy = available(platform), available(platform_of(*words, "there"))
@@ -226,9 +226,9 @@ def _check_runtimes(info: PythonInfo, version: str, libc: str, runtimes: Sequenc
     if missing:
         return missing
     if fits:
-        return [Check("runtime", "ok", f"{said}: {', '.join(fits)}")]
+        return [Check("runtime", "ok", f"{system}: {', '.join(fits)}")]
     if with_numpy:
-        text = f"{said}: {', '.join(with_numpy)} needs the board's own numpy"
+        text = f"{system}: {', '.join(with_numpy)} needs the board's own numpy"
         return [Check("numpy-missing", "error", text, "sudo apt install python3-numpy")]
     fix = "use a newer system image, or a Python that docs/boards names for this board"
-    return [Check("runtime-missing", "error", f"{said} on {clean(info.machine)}: no runtime has a wheel", fix)]
+    return [Check("runtime-missing", "error", f"{system} on {clean(info.machine)}: no runtime has a wheel", fix)]

@@ -54,17 +54,17 @@ def sections(answer: str) -> dict[str, str]:
 
     ``end`` is ``"end"`` where the answer is whole, else ``""``: a connection broke or the board cut it short.
     """
-    found = dict.fromkeys(_SECTIONS, "")
-    found["end"] = ""
+    answers = dict.fromkeys(_SECTIONS, "")
+    answers["end"] = ""
     name: str | None = None
     lines: list[str] = []
     for line in [*answer[:MAX_ANSWER_BYTES].splitlines(), MARK]:
         if line.startswith(MARK):
             if name in _SECTIONS:
-                found[name] = "\n".join(lines).strip()
+                answers[name] = "\n".join(lines).strip()
             name, lines = line.removeprefix(MARK).strip(), []
             if name == "end":
-                found["end"] = "end"
+                answers["end"] = "end"
         else:
             lines.append(line)
-    return found
+    return answers

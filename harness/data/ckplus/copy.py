@@ -196,8 +196,8 @@ def _look(root: Path) -> tuple[set[str], Path | None]:
         below: list[Path] = []
         for folder in level:
             with os.scandir(folder) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)[:_SEARCH_WIDTH]
-            for entry in found:
+                in_order_of_names = sorted(entries, key=lambda entry: entry.name)[:_SEARCH_WIDTH]
+            for entry in in_order_of_names:
                 if entry.is_dir(follow_symlinks=False):
                     folders.add(entry.name)
                     if entry.name.lower() not in IMAGE_FOLDERS | LABEL_FOLDERS:

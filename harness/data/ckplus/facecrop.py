@@ -59,15 +59,15 @@ class Cropper:
             detected (always True for the centre crop, which looks for none).
         """
         boxes: dict[tuple[int, ...], Box | None] = {}
-        images, found = [], True
+        images, face_found = [], True
         for frame in frames:
             if frame.shape not in boxes:
                 same = [other for other in frames if other.shape == frame.shape]
                 boxes[frame.shape] = self._find(same)
             box = boxes[frame.shape]
-            found = found and (self.detect is None or box is not None)
+            face_found = face_found and (self.detect is None or box is not None)
             images.append(cut(frame, box or centre_box(frame)))
-        return images, found
+        return images, face_found
 
     def _find(self, frames: Sequence[Grey]) -> Box | None:
         if self.detect is None:

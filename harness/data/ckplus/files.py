@@ -25,7 +25,7 @@ _LITTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx", ".git", ".ipynb_
 
 
 @dataclass(frozen=True)
-class Found:
+class RegularFile:
     """A regular file: where it is, and its place relative to the checked folder, for people."""
 
     path: Path
@@ -46,7 +46,7 @@ class Found:
 class Walk:
     """Everything found under a folder, in an order that does not depend on the file system."""
 
-    files: list[Found] = field(default_factory=list)
+    files: list[RegularFile] = field(default_factory=list)
     #: folders in which nothing is but litter, relative
     empty: list[str] = field(default_factory=list)
     #: images, by their names, that were refused before they were opened (links, devices...)
@@ -127,7 +127,7 @@ class _Walker:
             if stat.S_ISDIR(info.st_mode):
                 self.descend(path, rel)
             elif stat.S_ISREG(info.st_mode):
-                self.result.files.append(Found(path, rel, info.st_size))
+                self.result.files.append(RegularFile(path, rel, info.st_size))
             else:
                 self.refuse(rel, "special-file", "is no regular file; not opened", fix="remove it")
         except OSError as error:
@@ -161,23 +161,23 @@ def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:
     return None
 
 
-def read_start(found: Found, length: int) -> bytes:
+def read_start(file: RegularFile, length: int) -> bytes:
     """The first bytes of a file; none where it can't be read."""
     try:
-        with found.path.open("rb") as handle:
+        with file.path.open("rb") as handle:
             return handle.read(length)
     except OSError:
         return b""
 
 
-def read_bytes(found: Found, limit: int) -> bytes:
+def read_bytes(file: RegularFile, limit: int) -> bytes:
     """The whole of a file of at most ``limit`` bytes, even if it grows meanwhile.
 
     Raises:
         OSError: it can't be read.
         ValueError: it is larger.
     """
-    with found.path.open("rb") as handle:
+    with file.path.open("rb") as handle:
         data = handle.read(limit + 1)
     if len(data) > limit:
         raise ValueError(f"is larger than {limit} bytes")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.data.ckplus import naming
-from harness.data.ckplus.files import Found, walk
+from harness.data.ckplus.files import RegularFile, walk
 from harness.data.ckplus.kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
 from harness.data.ckplus.naming import FrameName
 from harness.data.ckplus.png import read_grey
@@ -24,7 +24,7 @@ class _Entry(NamedTuple):
     """A file to be read, with the class of its folder; ``key`` is its place in the data set's order."""
 
     key: tuple[str, int, str]
-    file: Found
+    file: RegularFile
     word: str
     name: FrameName | None
 
@@ -56,7 +56,7 @@ def read_folders(root: Path, faults: FaultLog) -> Reading:
     )
 
 
-def _in_order(files: list[tuple[Found, str]], faults: FaultLog, *, named: bool) -> list[_Entry]:
+def _in_order(files: list[tuple[RegularFile, str]], faults: FaultLog, *, named: bool) -> list[_Entry]:
     """The files to be read, in the data set's order. Where some are ``named`` as CK+ does, the others are left out."""
     entries: list[_Entry] = []
     for file, word in files:
@@ -78,14 +78,14 @@ def _in_order(files: list[tuple[Found, str]], faults: FaultLog, *, named: bool) 
     return sorted(entries, key=lambda entry: (entry.key, kind_of(entry.file.name) == "JPEG"))
 
 
-def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[Found, str]], int]:
+def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[RegularFile, str]], int]:
     """Images that can be read with the class of the folder they lie in, and how many images there are; everything
     else is reported."""
-    found = walk(root, faults, is_image=lambda rel: kind_of(rel) is not None)
-    images = found.refused_images
-    files: list[tuple[Found, str]] = []
+    walked = walk(root, faults, is_image=lambda rel: kind_of(rel) is not None)
+    images = walked.refused_images
+    files: list[tuple[RegularFile, str]] = []
     by_folder = _Folders()
-    for file in found.files:
+    for file in walked.files:
         folder = "/".join(file.parents) or "."
         last = file.parents[-1] if file.parents else ""
         word = naming.folder_class(last)
@@ -105,7 +105,7 @@ def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[Found, str]],
             if last != word:
                 by_folder.odd_case[folder] = word
     by_folder.report(faults)
-    for folder in found.empty:
+    for folder in walked.empty:
         if naming.folder_class(folder.rpartition("/")[2]):
             faults.warning("empty-class-folder", folder, "no images", fix=_AGAIN)
     return files, images
@@ -135,7 +135,7 @@ class _Folders:
 
 def _read(entries: list[_Entry], faults: FaultLog) -> list[Sample]:
     samples: list[Sample] = []
-    taken: dict[tuple[str, int, str], Found] = {}
+    taken: dict[tuple[str, int, str], RegularFile] = {}
     for key, file, word, name in entries:
         if name is not None:
             earlier = taken.setdefault(key, file)

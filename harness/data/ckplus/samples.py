@@ -142,8 +142,8 @@ def compare_counts(reading: Reading, samples: list[Sample], faults: FaultLog) ->
     class."""
     counts = {name: sum(CLASSES[s.label] == name for s in samples) for name in CLASSES}
     fix = "a complete copy has the published number; see the errors above, or get a new copy"
-    for name, wanted in reading.published.items():
-        report_count(f"images of {name}", counts[name], wanted, faults, fix=fix)
+    for name, published in reading.published.items():
+        report_count(f"images of {name}", counts[name], published, faults, fix=fix)
     if reading.published_subjects is not None:
         report_count(
             "labelled subjects",
@@ -153,8 +153,8 @@ def compare_counts(reading: Reading, samples: list[Sample], faults: FaultLog) ->
             fix=fix,
         )
     if reading.published_sequences is not None:
-        found = len({s.sequence for s in samples})
-        report_count("labelled sequences", found, reading.published_sequences, faults, fix=fix)
+        sequences = len({s.sequence for s in samples})
+        report_count("labelled sequences", sequences, reading.published_sequences, faults, fix=fix)
     return counts
 
 

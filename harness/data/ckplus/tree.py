@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.data.ckplus import naming
 from harness.data.ckplus.facecrop import Cropper
-from harness.data.ckplus.files import MAX_TEXT_BYTES, Found, Walk, read_bytes, walk
+from harness.data.ckplus.files import MAX_TEXT_BYTES, RegularFile, Walk, read_bytes, walk
 from harness.data.ckplus.kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
 from harness.data.ckplus.naming import FrameName
 from harness.data.ckplus.png import read_grey
@@ -33,8 +33,8 @@ _AGAIN = "unpack the official archive again"
 class _Sequence:
     """What belongs to one sequence such as S005_001: its label files, and its frames by number."""
 
-    labels: list[tuple[FrameName, Found]] = field(default_factory=list)
-    frames: dict[int, Found] = field(default_factory=dict)
+    labels: list[tuple[FrameName, RegularFile]] = field(default_factory=list)
+    frames: dict[int, RegularFile] = field(default_factory=dict)
 
 
 def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> Reading:
@@ -49,15 +49,15 @@ def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> R
     Raises:
         DataError: far more files than CK+ has, or the face detector itself failed.
     """
-    found = walk(root, faults, is_image=_is_frame)
-    sequences, images = _sort_files(found, faults)
-    _report_empty(found, sequences, faults)
+    walked = walk(root, faults, is_image=_is_frame)
+    sequences, images = _sort_files(walked, faults)
+    _report_empty(walked, sequences, faults)
     samples = []
     for sequence, parts in sorted(sequences.items()):
         if parts.labels:
             samples += _read_sequence(sequence, parts, faults, mode=mode, cropper=cropper)
-    wanted = 1 if mode == "peak" else 3
-    report_sequence_lengths(samples, wanted, faults)
+    per_sequence = 1 if mode == "peak" else 3
+    report_sequence_lengths(samples, per_sequence, faults)
     with_frames = [sequence for sequence, parts in sequences.items() if parts.frames]
     subjects = {sequence.partition("_")[0] for sequence in with_frames}
     fix = "labelled sequences may still be complete; else " + _AGAIN
@@ -78,12 +78,12 @@ def _is_frame(rel: str) -> bool:
     return kind_of(name) is not None and bool({part.lower() for part in above} & IMAGE_FOLDERS)
 
 
-def _sort_files(found: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], int]:
+def _sort_files(walked: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], int]:
     """What belongs to each sequence, and how many images there are."""
     sequences: defaultdict[str, _Sequence] = defaultdict(_Sequence)
-    others, images = 0, found.refused_images
+    others, images = 0, walked.refused_images
     # of two copies of a frame the PNG is used
-    for file in sorted(found.files, key=lambda file: kind_of(file.name) == "JPEG"):
+    for file in sorted(walked.files, key=lambda file: kind_of(file.name) == "JPEG"):
         above = {name.lower() for name in file.parents}
         label, frame = naming.parse_label_name(file.name), naming.parse_frame_name(file.name)
         hidden = above & IMAGE_FOLDERS and not label and kind_of(file.name) is None and is_hidden_image(file)
@@ -119,7 +119,7 @@ def _sort_files(found: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], in
     return dict(sequences), images
 
 
-def _report_image(file: Found, faults: FaultLog) -> None:
+def _report_image(file: RegularFile, faults: FaultLog) -> None:
     """An image among the frames that is none of them."""
     if kind_of(file.name) in ("PNG", "JPEG"):
         text = "its name is no frame's, as S005_001_00000011.png is; left out"
@@ -129,7 +129,7 @@ def _report_image(file: Found, faults: FaultLog) -> None:
         faults.error("other-image", file.rel, NOT_READ, fix=CONVERT, images=1)
 
 
-def _in_place(file: Found, name: FrameName, faults: FaultLog, *, images: int = 0) -> bool:
+def _in_place(file: RegularFile, name: FrameName, faults: FaultLog, *, images: int = 0) -> bool:
     """True where the folders say the same as the file's name; otherwise its label or subject can't be
     trusted."""
     subject, _, sequence = name.sequence.partition("_")
@@ -148,8 +148,8 @@ def _in_place(file: Found, name: FrameName, faults: FaultLog, *, images: int = 0
     return True
 
 
-def _report_empty(found: Walk, sequences: dict[str, _Sequence], faults: FaultLog) -> None:
-    for rel in found.empty:
+def _report_empty(walked: Walk, sequences: dict[str, _Sequence], faults: FaultLog) -> None:
+    for rel in walked.empty:
         parts = {part.lower() for part in rel.split("/")}
         if parts & LABEL_FOLDERS:
             faults.note("empty-label-folder", rel, "no label; CK+ has labels for 327 of its 593 sequences")
@@ -195,7 +195,9 @@ def _read_sequence(
     return samples[::-1]
 
 
-def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames) -> tuple[int, int, Found] | None:
+def _choose_label(
+    sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames
+) -> tuple[int, int, RegularFile] | None:
     """The class index, the number of the peak frame, and the label file; None after reporting why there is
     none."""
     readable = []
@@ -233,7 +235,7 @@ def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Frame
     return CLASSES.index(word), peak, file
 
 
-def _read_label(file: Found, faults: FaultLog) -> int | None:
+def _read_label(file: RegularFile, faults: FaultLog) -> int | None:
     line = 1
     try:
         text = read_bytes(file, MAX_TEXT_BYTES).decode("utf-8")
@@ -250,7 +252,7 @@ def _read_label(file: Found, faults: FaultLog) -> int | None:
     return None
 
 
-def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, *, mode: Frames) -> list[int]:
+def _choose_frames(parts: _Sequence, peak: int, file: RegularFile, faults: FaultLog, *, mode: Frames) -> list[int]:
     """Numbers of the frames to use, ascending: the peak, and in ``last3`` the two before it."""
     numbers = sorted(number for number in parts.frames if number <= peak)
     later = sorted(number for number in parts.frames if number > peak)
@@ -279,7 +281,7 @@ def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, *
     return last
 
 
-def _size_is_usable(frame: Found, shape: tuple[int, ...], faults: FaultLog) -> bool:
+def _size_is_usable(frame: RegularFile, shape: tuple[int, ...], faults: FaultLog) -> bool:
     height, width = shape
     if min(shape) < SIDE:
         faults.error(

@@ -115,7 +115,7 @@ def frequency_drop(states: Iterable[BoardState]) -> tuple[float, float] | None:
     known = list(states)
     falls = []
     for series in ([state.frequency_mhz for state in known], [state.limit_mhz for state in known]):
-        told = [mhz for mhz in series if mhz is not None]
-        if told and max(told) > 0:
-            falls.append((max(told), min(told)))
+        known_mhz = [mhz for mhz in series if mhz is not None]
+        if known_mhz and max(known_mhz) > 0:
+            falls.append((max(known_mhz), min(known_mhz)))
     return min(falls, key=lambda fall: fall[1] / fall[0]) if falls else None

@@ -54,11 +54,11 @@ def judge(
 
 
 def _wrong_cpu(answer: RunnerResult, context: Context) -> list[Reason]:
-    wanted = context.device.family.cpu_part
-    found = [line.split(":", 1)[1].strip() for line in answer.cpuinfo if line.startswith("CPU part")]
-    if wanted is None or wanted in found:
+    expected = context.device.family.cpu_part
+    parts = [line.split(":", 1)[1].strip() for line in answer.cpuinfo if line.startswith("CPU part")]
+    if expected is None or expected in parts:
         return []
-    text = plain(f"a {context.device.board} has CPU part {wanted}, this board shows {found}")[:1000]
+    text = plain(f"a {context.device.board} has CPU part {expected}, this board shows {parts}")[:1000]
     return [Reason(code="wrong-cpu", text=text)]
 
 
@@ -111,67 +111,67 @@ def least_differing(job: Job, predictions: Sequence[int], labels: Sequence[int])
 
 def _frequency_dropped(states: CellStates, limits: Thresholds) -> list[Reason]:
     """Over the timed passes only: before them, a governor may rightly let an idle board sleep."""
-    found = interference.frequency_drop(states.passes)
-    if found is None or limits.frequency_drop is None or found[1] >= found[0] * (1 - limits.frequency_drop):
+    fall = interference.frequency_drop(states.passes)
+    if fall is None or limits.frequency_drop is None or fall[1] >= fall[0] * (1 - limits.frequency_drop):
         return []
-    return [Reason(code="frequency-dropped", text=f"from {found[0]:.0f} to {found[1]:.0f} MHz during the passes")]
+    return [Reason(code="frequency-dropped", text=f"from {fall[0]:.0f} to {fall[1]:.0f} MHz during the passes")]
 
 
 def _background_load(answer: RunnerResult, states: CellStates, limits: Thresholds, threads: int) -> list[Reason]:
-    found = interference.between(states.start, states.end, threads)
-    if found is None:
+    load = interference.between(states.start, states.end, threads)
+    if load is None:
         return []
     checks = (
-        (found.waited, limits.waited, "of the time the runner waited for a processor that others used"),
-        (found.stolen, limits.stolen, "of the processor time went to other virtual machines"),
-        (found.others, limits.others, "of the processor time went to other processes"),
-        (found.memory_stall, limits.memory_stall, "of the time some process waited for memory"),
+        (load.waited, limits.waited, "of the time the runner waited for a processor that others used"),
+        (load.stolen, limits.stolen, "of the processor time went to other virtual machines"),
+        (load.others, limits.others, "of the processor time went to other processes"),
+        (load.memory_stall, limits.memory_stall, "of the time some process waited for memory"),
     )
-    said = [
+    exceeded = [
         f"{value:.0%} {what} (limit {limit:.0%})"
         for value, limit, what in checks
         if value is not None and limit is not None and value > limit
     ]
-    if not said:
+    if not exceeded:
         return []
     busy = ", ".join(f"{p.name} {p.cpu_s:.1f} s" for p in answer.evidence.busiest[:3])
-    text = plain("; ".join(said) + (f"; busiest: {busy}" if busy else ""))[:1000]
+    text = plain("; ".join(exceeded) + (f"; busiest: {busy}" if busy else ""))[:1000]
     return [Reason(code="background-load", text=text)]
 
 
 def _unstable(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
     series = answer.latency_ns
     moved, spread = stability.drift(series), stability.dispersion(series)
-    said = []
+    exceeded = []
     if limits.drift is not None and abs(moved) > limits.drift and stability.trend_p_value(series) < TREND_P:
-        said.append(f"the median moved by {moved:+.0%} from the first third to the last (limit {limits.drift:.0%})")
+        exceeded.append(f"the median moved by {moved:+.0%} from the first third to the last (limit {limits.drift:.0%})")
     if limits.dispersion is not None and spread > limits.dispersion:
-        said.append(f"the middle half spreads over {spread:.0%} of the median (limit {limits.dispersion:.0%})")
-    return [Reason(code="unstable", text="; ".join(said))] if said else []
+        exceeded.append(f"the middle half spreads over {spread:.0%} of the median (limit {limits.dispersion:.0%})")
+    return [Reason(code="unstable", text="; ".join(exceeded))] if exceeded else []
 
 
 def _clock_stepped(states: CellStates, limits: Thresholds) -> list[Reason]:
-    found = clock_step_s(states.before, states.after)
-    if found is None or limits.clock_step_s is None or abs(found) <= limits.clock_step_s:
+    step_s = clock_step_s(states.before, states.after)
+    if step_s is None or limits.clock_step_s is None or abs(step_s) <= limits.clock_step_s:
         return []
-    return [Reason(code="clock-stepped", text=f"the wall clock moved by {found:+.1f} s against the monotonic clock")]
+    return [Reason(code="clock-stepped", text=f"the wall clock moved by {step_s:+.1f} s against the monotonic clock")]
 
 
 def _stopped(states: CellStates, limits: Thresholds) -> list[Reason]:
     if limits.stopped_s is None:
         return []
-    found = interference.stops(states)
-    said = []
-    if found.suspended_s is not None and found.suspended_s > limits.stopped_s:
-        said.append(f"the machine slept for {found.suspended_s:.1f} s")
-    if found.continued:
-        said.append(f"the runner was stopped and told to go on, {found.continued} times")
-    if found.idle_s is not None and found.idle_s > limits.stopped_s:
-        said.append(
-            f"the runner stood still for {found.idle_s:.1f} s in one inference: it neither worked nor waited for a "
+    stops = interference.stops(states)
+    exceeded = []
+    if stops.suspended_s is not None and stops.suspended_s > limits.stopped_s:
+        exceeded.append(f"the machine slept for {stops.suspended_s:.1f} s")
+    if stops.continued:
+        exceeded.append(f"the runner was stopped and told to go on, {stops.continued} times")
+    if stops.idle_s is not None and stops.idle_s > limits.stopped_s:
+        exceeded.append(
+            f"the runner stood still for {stops.idle_s:.1f} s in one inference: it neither worked nor waited for a "
             f"processor (limit {limits.stopped_s:g} s)"
         )
-    return [Reason(code="stopped", text="; ".join(said))] if said else []
+    return [Reason(code="stopped", text="; ".join(exceeded))] if exceeded else []
 
 
 def clock_step_s(before: BoardState, after: BoardState) -> float | None:
