@@ -40,8 +40,7 @@ class _Sequence:
 def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> Reading:
     """Every labelled sequence: its peak frame, or the last three frames up to the peak.
 
-    Only the frames used are opened; of the others (from neutral to the expression) only the names are looked
-    at.
+    Only the frames used are opened. Of the others (from neutral to the expression) the names alone are looked at.
 
     Returns:
         Samples ordered by sequence, then frame.
@@ -130,8 +129,7 @@ def _report_image(file: RegularFile, faults: FaultLog) -> None:
 
 
 def _in_place(file: RegularFile, name: FrameName, faults: FaultLog, *, images: int = 0) -> bool:
-    """True where the folders say the same as the file's name; otherwise its label or subject can't be
-    trusted."""
+    """True where the folders say the same as the file's name; else its label or subject can't be trusted."""
     subject, _, sequence = name.sequence.partition("_")
     place = [part.upper() for part in file.parents[-2:]]
     if place != [subject, sequence]:
@@ -198,8 +196,7 @@ def _read_sequence(
 def _choose_label(
     sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames
 ) -> tuple[int, int, RegularFile] | None:
-    """The class index, the number of the peak frame, and the label file; None after reporting why there is
-    none."""
+    """The class index, the number of the peak frame, and the label file; None after reporting why not."""
     readable = []
     for name, file in sorted(parts.labels, key=lambda item: (item[0].frame, item[1].rel)):
         value = _read_label(file, faults)
