@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +13,15 @@ from harness.cli.options import Crop, Frames, Models, whole
 from harness.cli.output import check_places, say
 from harness.core.paths import cache_dir
 
+if TYPE_CHECKING:
+    from harness.data.spec import DataSpec
+
 
 @dataclass(frozen=True)
 class BuildRequest:
     """How networks are built; ``targets`` are fields of :class:`harness.training.compress.budget.Targets`."""
 
-    data: str
+    data: DataSpec
     split: str = "random"
     profile: str = "full"
     seed: int = 0
@@ -52,10 +55,10 @@ def build(  # one parameter an option
     crop: Crop = "auto",
 ) -> None:
     """Train, compress and export networks. Needs the [train] extra."""
-    from harness.data.sources import spec
+    from harness.data.registry import choose
 
     request = BuildRequest(
-        data=spec(data, frames, crop),
+        data=choose(data, frames, crop),
         split=split,
         profile=profile,
         seed=seed,

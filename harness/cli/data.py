@@ -13,12 +13,11 @@ COMMAND = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data se
 
 
 @COMMAND.command("check")
-def check(path: Path, frames: Frames = "last3", crop: Crop = "auto", as_json: Json = False) -> None:
+def check_data(path: Path, frames: Frames = "last3", crop: Crop = "auto", as_json: Json = False) -> None:
     """Say what a CK+ copy holds, which form it is, and what is wrong with it."""
-    from harness.data import ckplus
-    from harness.data.sources import choices
+    from harness.data.findings import render, to_json
+    from harness.data.registry import check, choose
 
-    mode, cropping = choices(frames, crop)
-    findings = ckplus.check(path, mode=mode, crop=cropping)
-    print(json.dumps(ckplus.to_json(findings)) if as_json else ckplus.render(findings))
+    findings = check(choose(str(path), frames, crop))
+    print(json.dumps(to_json(findings)) if as_json else render(findings))
     raise typer.Exit(1 if findings.errors else 0)

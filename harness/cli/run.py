@@ -73,7 +73,7 @@ def run(  # one parameter an option
         accept_invalid=accept_invalid,
     )
     with Signals(leave=os._exit) as signals:  # before all that takes time to import
-        from harness.data.sources import spec
+        from harness.data.registry import choose
         from harness.run.plan import Options
 
         options = Options(
@@ -82,7 +82,7 @@ def run(  # one parameter an option
             threads=whole(threads, "threads", 1, 256),
             only=split(only),
             quick=quick,
-            data=spec(data, frames, crop),
+            data=choose(data, frames, crop),
             mlperf=mlperf,
             profile_ops=profile_ops,
         )

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.boards import coral as edgetpu
-from harness.boards import jetson
-from harness.boards import raspberry_pi as pi
-from harness.boards.registry import FAMILIES, BoardFamily
-from harness.core.check import DEFAULTS, SEVERITIES, Check, Thresholds
+from harness.boards import registry
+from harness.boards.family import BoardFamily, ProbeAnswers
+from harness.boards.registry import FAMILIES
+from harness.core.check import DEFAULTS, SEVERITIES, Check, Limits
 from harness.core.safetext import clean
 from harness.doctor import linux
 from harness.doctor.probe import sections
@@ -38,7 +37,7 @@ class Listed:
     """What devices.yaml says of a board and asks of it.
 
     Attributes:
-        emulated: an emulated board has no vcgencmd, nvpmodel or Edge TPU, so these aren't looked for.
+        emulated: an emulated board has neither its maker's tools nor an accelerator, so these aren't looked for.
         runtimes: a runtime that does not fit is an error.
         delegates: ``edgetpu`` makes an Accelerator on USB be looked for on any board.
     """
@@ -50,7 +49,7 @@ class Listed:
 
 
 def examine(
-    answered: Answered, listed: Listed, *, limits: Thresholds = DEFAULTS, seen: Probe | None = None
+    answered: Answered, listed: Listed, *, limits: Limits = DEFAULTS, seen: Probe | None = None
 ) -> tuple[Check, ...]:
     """Everything that a board's answer tells about it, worst first; never raises.
 
@@ -64,20 +63,13 @@ def examine(
     checks = _python_checks(told, listed)
     checks += _check_family(told["cpu"], told["model"], family)
     checks += linux.check_cpufreq(told["cpufreq"])
-    checks += linux.check_temperature(_temperatures(told), limits)
+    checks += linux.check_temperature(linux.parse_thermal(told["thermal"]) | registry.temperatures(told), limits)
     checks += linux.check_disk(told["disk"], limits)
     checks += linux.check_memory(told["memory"], limits)
     checks += linux.check_load(told["load"], _cores(told["cpu"]), limits)
     checks += linux.check_clock(told["clock"], answered.sent, answered.received, limits)
     if not listed.emulated:
-        if family.name.startswith("raspberry-pi"):
-            checks += pi.check_throttled(told["throttled"])
-        if family.name.startswith("jetson"):
-            checks += jetson.check_power_mode(told["nvpmodel"])
-            checks += jetson.check_clocks(told["jetson_clocks"])
-        if family.name == "coral-dev" or "edgetpu" in delegates:
-            checks += edgetpu.check_device(told["usb"], told["edgetpu"])
-        checks += jetson.check_providers(told["onnxruntime"], delegates)
+        checks += registry.checks(ProbeAnswers(family=family, sections=told, delegates=delegates))
     if not told["end"]:
         fix = "try again; is the board stable?"
         checks.append(Check("answer-incomplete", "error", "the board's answer ends before its end", fix))
@@ -96,11 +88,6 @@ def _as_told(seen: Probe) -> dict[str, str]:
     version = ".".join(re.findall(r"\d+", seen.python)[:3])
     numpy = "numpy" if seen.numpy else "-"
     return {"python": f"{version} {seen.bits} {seen.machine} {numpy}", "libc": seen.libc}
-
-
-def _temperatures(told: dict[str, str]) -> dict[str, float]:
-    stats = jetson.parse_tegrastats(told["tegrastats"])
-    return linux.parse_thermal(told["thermal"]) | (stats.temperatures if stats else {})
 
 
 def _cores(cpu: str) -> int:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.boards.raspberry_pi import throttle_word
+from harness.boards.state import BoardState
 from harness.core import stats
 from harness.core.safetext import clean
-from harness.report.evidence import State, states
+from harness.report.evidence import states
 from harness.report.gather import ReportData
 from harness.report.summary import Agreement, Best, artifacts
 from harness.report.table import Table, Value, whole
@@ -64,7 +66,7 @@ def _board_row(cells: pd.DataFrame) -> tuple[Value, ...]:
         bool(measured.delegate_verified.all()) if len(measured) else None, every(s.governor for s in seen),
         span(seen, "temperature_c"), span(seen, "frequency_mhz"),
         max((s.load for s in seen if s.load is not None), default=None),
-        every(s.clock_source for s in seen), every(s.throttled for s in seen),
+        every(s.clock_source for s in seen), every(throttle_word(s) for s in seen),
     )  # fmt: skip
 
 
@@ -78,7 +80,7 @@ def every(values: Iterable[object]) -> str | None:
     return ", ".join(dict.fromkeys(clean(v, 120) for v in values if v not in (None, ""))) or None
 
 
-def span(seen: list[State], name: str) -> str | None:
+def span(seen: list[BoardState], name: str) -> str | None:
     """``low-high`` of a number over all states, or None."""
     known = [value for s in seen if (value := getattr(s, name)) is not None]
     if not known:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from harness.core.errors import UsageError
 from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
-from harness.data import sources, splits
+from harness.data import registry, splits
+from harness.data.spec import SYNTHETIC, DataSpec
 from harness.records.cell import SplitInfo
 from harness.records.manifest import SplitRecord
 
@@ -34,7 +35,7 @@ class TestSet:
     file_sha256: str
 
 
-def prepare(record: SplitRecord, *, data: str = "synthetic", samples: int | None = None) -> TestSet:
+def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | None = None) -> TestSet:
     """Make the test images of the split that the artifacts were judged on, and prove that they are the same ones.
 
     Args:
@@ -45,7 +46,7 @@ def prepare(record: SplitRecord, *, data: str = "synthetic", samples: int | None
         UsageError: the data at hand is not the data the artifacts were built with.
         DataError: the data can't be read.
     """
-    dataset = sources.load(data)
+    dataset = registry.load(data)
     split = splits.split(dataset, record.scheme, record.seed, fold=record.fold, folds=record.folds)
     if split.sha256 != record.sha256:
         raise UsageError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from harness.config.devices import Device, Fleet
 from harness.core.errors import StoreError, TransportError
+from harness.data.spec import SYNTHETIC, DataSpec, from_stored
 from harness.records.cell import Reason, RunInfo, cell_id
 from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
@@ -33,7 +35,7 @@ class Options:
     threads: tuple[int, ...] = ()
     only: tuple[str, ...] = ()
     quick: bool = False
-    data: str = "synthetic"
+    data: Annotated[DataSpec, BeforeValidator(from_stored)] = SYNTHETIC
     seed: int = 0
     mlperf: bool = False
     profile_ops: bool = False
@@ -243,4 +245,4 @@ def stored_options(info: RunInfo) -> Options:
 
 def plain_options(options: Options) -> dict[str, object]:
     """As JSON has it."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(options).items()}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()}

@@ -14,7 +14,7 @@ from harness.boards import coral as edgetpu
 from harness.boards import jetson
 from harness.boards import raspberry_pi as pi
 from harness.boards.registry import FAMILIES
-from harness.core.check import Thresholds
+from harness.core.check import Limits
 from harness.doctor import linux
 from harness.doctor.examine import Answered, Listed, examine, render_board
 from harness.doctor.probe import MARK, MAX_ANSWER_BYTES, PROBE, sections
@@ -113,7 +113,7 @@ def test_what_devices_yaml_asks_for_is_checked() -> None:
 
 
 def test_clock_is_judged_within_what_can_be_known() -> None:
-    inside = linux.check_clock("1003.0", 1000.0, 1004.0, Thresholds(clock_s=1.0))
+    inside = linux.check_clock("1003.0", 1000.0, 1004.0, Limits(clock_s=1.0))
     assert inside[0].severity == "ok"
     ahead = linux.check_clock("1100.0", 1000.0, 1001.0)
     assert "99.5 s ahead of" in ahead[0].text

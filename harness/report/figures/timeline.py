@@ -9,15 +9,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from harness.boards.state import BoardState
 from harness.core.safetext import slug
-from harness.report.evidence import State, states
+from harness.report.evidence import states
 from harness.report.figures.canvas import MUTED, PALETTE, WIDTH, Drawing, heading
 from harness.report.gather import ReportData
 
 
 @dataclass(frozen=True)
 class _Point:
-    state: State
+    state: BoardState
     slower_percent: float | None  # median of the pass against the cell's median
 
 

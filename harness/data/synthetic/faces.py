@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-SIZE = 48
+from harness.data.size import SIDE
+
 Array = npt.NDArray[np.float64]
+
+# Shapes are called with their coordinates in a row, as in drawing libraries: place (x, y), then size or slope.
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Face:
 
     def __init__(self, who: Identity, does: Muscles, seen: View) -> None:
         self.who, self.does, self.seen = who, does, seen
-        grid = (np.arange(SIZE, dtype=np.float64) - (SIZE - 1) / 2) / (SIZE / 2)
+        grid = (np.arange(SIDE, dtype=np.float64) - (SIDE - 1) / 2) / (SIDE / 2)
         self.u, self.v = np.meshgrid(grid, grid)
         # roll by its half-angle tangent: a rational rotation, where cos and sin would differ between machines
         t = seen.roll / 2
@@ -125,7 +128,7 @@ class Face:
         # a turned head moves near parts (the middle) more than far ones (the rim)
         self.x = x - seen.yaw * np.maximum(1.0 - x * x, 0.0)
         self.y = y - seen.pitch * np.maximum(1.0 - y * y, 0.0)
-        self.img: Array = np.zeros((SIZE, SIZE))
+        self.img: Array = np.zeros((SIDE, SIDE))
 
     def paint(self, mask: Array, tone: float, opacity: float = 1.0) -> None:
         """Cover with a tone where the mask is 1."""
@@ -268,7 +271,7 @@ class Face:
         # four 16-bit numbers of each random word summed: a bell curve (sd 37837) out of integer sums alone
         parts = [((bits >> np.uint64(16 * k)) & np.uint64(0xFFFF)).astype(np.int64) for k in range(4)]
         grain = (parts[0] + parts[1] + parts[2] + parts[3] - 131070).astype(np.float64) / 37837.0
-        final = (self.img - 0.5) * seen.gain + 0.5 + seen.offset + seen.noise * grain.reshape(SIZE, SIZE)
+        final = (self.img - 0.5) * seen.gain + 0.5 + seen.offset + seen.noise * grain.reshape(SIDE, SIDE)
         levels = np.floor(np.minimum(np.maximum(final, 0.0), 1.0) * 255.0 + 0.5)
         return levels.astype(np.uint8)
 

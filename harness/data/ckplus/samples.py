@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.core.files import sha256_bytes
 from harness.data.dataset import CLASSES
-from harness.data.faults import FaultLog
+from harness.data.findings import FaultLog
 
 #: Above this part of images with two labels at once, no label of the copy is believed.
 MAX_CONTRADICTED = 0.05
@@ -87,12 +87,11 @@ def without_contradictions(samples: list[Sample], faults: FaultLog) -> tuple[lis
                 break
     lost = len(samples) - len(kept)
     if lost > MAX_CONTRADICTED * len(samples):
-        faults.error(
+        faults.fatal(
             "labels-contradict",
             ".",
             f"{lost} of {len(samples)} images carry two labels: no label can be trusted",
             fix="get a new copy of CK+",
-            fatal=True,
         )
     return kept, _report_duplicates(kept, faults)
 
@@ -143,8 +142,8 @@ def compare_counts(reading: Reading, samples: list[Sample], faults: FaultLog) ->
     class."""
     counts = {name: sum(CLASSES[s.label] == name for s in samples) for name in CLASSES}
     fix = "a complete copy has the published number; see the errors above, or get a new copy"
-    for name, wanted in reading.published.items():
-        report_count(f"images of {name}", counts[name], wanted, faults, fix=fix)
+    for name, published in reading.published.items():
+        report_count(f"images of {name}", counts[name], published, faults, fix=fix)
     if reading.published_subjects is not None:
         report_count(
             "labelled subjects",
@@ -154,8 +153,8 @@ def compare_counts(reading: Reading, samples: list[Sample], faults: FaultLog) ->
             fix=fix,
         )
     if reading.published_sequences is not None:
-        found = len({s.sequence for s in samples})
-        report_count("labelled sequences", found, reading.published_sequences, faults, fix=fix)
+        sequences = len({s.sequence for s in samples})
+        report_count("labelled sequences", sequences, reading.published_sequences, faults, fix=fix)
     return counts
 
 

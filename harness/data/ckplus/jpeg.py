@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.data.ckplus_badimage import AGAIN, BadImageError
+from harness.data.ckplus.badimage import AGAIN, BadImageError
 
 _START, _END, _SCAN = b"\xff\xd8\xff", b"\xff\xd9", b"\xff\xda"
 #: A progressive file has about ten scans; each is decoded over the whole picture.

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data.ckplus_files import Found
-from harness.data.ckplus_png import read_grey
-from harness.data.faults import FaultLog
+from harness.data.ckplus.files import RegularFile
+from harness.data.ckplus.png import read_grey
+from harness.data.findings import FaultLog
 from tests.support import ckplus_writer as made
 
 WHOLE = [made.png(made.picture(5), mode) for mode in (None, "P", "RGB", "RGBA", "LA", "1")]
@@ -24,7 +24,7 @@ def read(folder: Path, data: bytes) -> tuple[object, list[str], int]:
     path = folder / "x.png"
     path.write_bytes(data)
     log = FaultLog()
-    image = read_grey(Found(path, "x.png", len(data)), log)
+    image = read_grey(RegularFile(path, "x.png", len(data)), log)
     return image, [fault.code for fault in log.all if fault.severity == "error"], sum(log.left_out.values())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.data.ckplus_files import Found, read_start
+from harness.data.ckplus.files import RegularFile, read_start
 
 Kind = Literal["PNG", "JPEG", "other"]
 
@@ -37,7 +37,7 @@ def kind_of(name: str) -> Kind | None:
     return "other" if lower.endswith(OTHER_ENDINGS) else None
 
 
-def is_hidden_image(found: Found) -> bool:
+def is_hidden_image(file: RegularFile) -> bool:
     """Whether a file whose name is no image's holds one."""
-    start = read_start(found, 16)
+    start = read_start(file, 16)
     return start.startswith(_FIRST_BYTES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")

@@ -1,9 +1,9 @@
 """A stand-in for CK+: 981 drawn faces with its class counts, subjects and three-frame sequences.
 
-CK+ is licensed and can't be shipped. These faces are drawn by :mod:`harness.data.faces` from action units, the way the
-Facial Action Coding System describes the seven expressions (Ekman, Friesen & Hager 2002; Lucey et al., "The Extended
-Cohn-Kanade Dataset (CK+)", CVPRW 2010, table 1 for the units by class). They rank networks; they say nothing of
-accuracy on real people (docs/data.md).
+CK+ is licensed and can't be shipped. These faces are drawn by :mod:`harness.data.synthetic.faces` from action units,
+the way the Facial Action Coding System describes the seven expressions (Ekman, Friesen & Hager 2002; Lucey et al.,
+"The Extended Cohn-Kanade Dataset (CK+)", CVPRW 2010, table 1 for the units by class). They rank networks; they say
+nothing of accuracy on real people (docs/data.md).
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import functools
 import numpy as np
 
 from harness.data.dataset import CKPLUS_981_COUNTS, CLASSES, Dataset
-from harness.data.faces import SIZE, Identity, Muscles, View, draw
+from harness.data.findings import DataFindings
+from harness.data.size import SIDE
+from harness.data.spec import DataSpec
 from harness.data.stream import Stream
+from harness.data.synthetic.faces import Identity, Muscles, View, draw
 
 SUBJECTS = 118
 FRAMES = 3
@@ -156,6 +159,20 @@ def _view(seed: int, subject: int, label: int, frame: int) -> View:
     )
 
 
+def open(spec: DataSpec) -> tuple[Dataset, DataFindings]:
+    """The set of seed 0, as :mod:`harness.data.registry` asks for it; nothing can be wrong with it."""
+    dataset = generate()
+    counts = dict(zip(CLASSES, CKPLUS_981_COUNTS, strict=True))
+    return dataset, DataFindings(
+        path=str(spec),
+        form="drawn faces",
+        counts=counts,
+        subjects=SUBJECTS,
+        sequences=len(dataset.labels) // FRAMES,
+        found=len(dataset.labels),
+    )
+
+
 def generate(seed: int = 0) -> Dataset:
     """Draw the whole set: 981 images by subject, sequence and frame; the same bytes everywhere for a seed.
 
@@ -180,7 +197,7 @@ def _generate(seed: int) -> Dataset:
             stream = Stream(seed, _FRAME, subject, label, frame, 1)
             does = _muscles(units, left, level, stream)
             view = _view(seed, subject, label, frame)
-            images.append(draw(who, does, view, stream.words(SIZE * SIZE)))
+            images.append(draw(who, does, view, stream.words(SIDE * SIDE)))
             labels.append(label)
             subjects.append(f"S{subject + 5:03d}")
             sequences.append(f"S{subject + 5:03d}_{number[subject]:03d}")
@@ -188,4 +205,11 @@ def _generate(seed: int) -> Dataset:
     stack.setflags(write=False)
     truth = np.array(labels, dtype=np.int64)
     truth.setflags(write=False)
-    return Dataset("synthetic", True, stack, truth, tuple(subjects), tuple(sequences))
+    return Dataset(
+        name="synthetic",
+        synthetic=True,
+        images=stack,
+        labels=truth,
+        subjects=tuple(subjects),
+        sequences=tuple(sequences),
+    )

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness.data.ckplus import check, load_with_findings, render
-from harness.data.ckplus_files import Found
-from harness.data.ckplus_kinds import kind_of
-from harness.data.ckplus_png import read_grey
-from harness.data.faults import FaultLog, Findings
+from harness.data.ckplus.copy import check, load_with_findings
+from harness.data.ckplus.files import RegularFile
+from harness.data.ckplus.kinds import kind_of
+from harness.data.ckplus.png import read_grey
+from harness.data.findings import DataFindings, FaultLog, render
 from tests.support import ckplus_writer as made
 
 Grey = made.Grey
@@ -55,14 +55,14 @@ def images_there(root: Path) -> int:
     return sum(kind_of(path.name) is not None for path in root.rglob("*"))
 
 
-def adds_up(findings: Findings, root: Path) -> None:
+def adds_up(findings: DataFindings, root: Path) -> None:
     """By counting the files ourselves."""
     assert findings.found == images_there(root)
     assert findings.found == findings.images + sum(findings.left_out.values())
     assert findings.not_needed == 0
 
 
-def codes(findings: Findings, severity: str) -> set[str]:
+def codes(findings: DataFindings, severity: str) -> set[str]:
     return {fault.code for fault in findings.faults if fault.severity == severity} - {"count-differs"}
 
 
@@ -231,7 +231,7 @@ def test_damage_is_named_or_harmless(
         path = tmp_path_factory.getbasetemp() / "x.jpg"
         path.write_bytes(version)
         log = FaultLog()
-        image = read_grey(Found(path, "x.jpg", len(version)), log)
+        image = read_grey(RegularFile(path, "x.jpg", len(version)), log)
         errors = [fault for fault in log.all if fault.severity == "error"]
         assert (image is None) == (len(errors) == 1) == (sum(log.left_out.values()) == 1)
 
@@ -240,4 +240,4 @@ def test_damage_is_named_or_harmless(
 def test_every_cut_is_noticed(tmp_path_factory: pytest.TempPathFactory, length: int) -> None:
     path = tmp_path_factory.getbasetemp() / "cut.jpg"
     path.write_bytes(JPEG[: length % len(JPEG)])
-    assert read_grey(Found(path, "cut.jpg", 1), FaultLog()) is None
+    assert read_grey(RegularFile(path, "cut.jpg", 1), FaultLog()) is None

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 
 from harness.data.dataset import CKPLUS_981_COUNTS
-from harness.data.faces import Muscles, View, draw
 from harness.data.stream import Stream
-from harness.data.synthetic import generate, person
+from harness.data.synthetic.faces import Muscles, View, draw
+from harness.data.synthetic.generator import generate, person
 
 
 def test_bytes_are_pinned() -> None:

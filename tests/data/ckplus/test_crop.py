@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError, MissingExtraError
-from harness.data.ckplus import load_with_findings
-from harness.data.facecrop import Box, centre_box, cut, make_cropper
+from harness.data.ckplus.copy import load_with_findings
+from harness.data.ckplus.facecrop import Box, centre_box, cut, make_cropper
 from tests.support import ckplus_writer as made
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.data import ckplus_labels as names
-from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_count
+from harness.data.ckplus import naming
+from harness.data.ckplus.samples import Reading, Sample, pixel_digest, report_count
 from harness.data.dataset import CLASSES
-from harness.data.facecrop import SIDE
-from harness.data.faults import FaultLog, printable
+from harness.data.findings import FaultLog, printable
+from harness.data.size import SIDE
 
 COLUMNS = ("emotion", "pixels", "Usage")
 
@@ -49,16 +49,16 @@ def read_csv(path: Path, faults: FaultLog) -> Reading:
     """Every good row of one of the seven classes, in the order of the file. Subjects and sequences are not
     told."""
     rel = path.name
-    reading = Reading([], names.PUBLISHED_SEQUENCES)
+    reading = Reading([], naming.PUBLISHED_SEQUENCES)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             text = f"{path.stat().st_size} bytes; ckextended.csv has about 8 MB"
-            faults.error("too-large", rel, text, fix="is it FER2013? name ckextended.csv", fatal=True)
+            faults.fatal("too-large", rel, text, fix="is it FER2013? name ckextended.csv")
             return reading
         _read_rows(path, rel, reading, faults)
     except OSError as error:
         text = f"can't be read: {error.strerror}"
-        faults.error("unreadable", rel, text, fix="check its permissions", fatal=True)
+        faults.fatal("unreadable", rel, text, fix="check its permissions")
     return reading
 
 
@@ -81,9 +81,12 @@ def _read_rows(path: Path, rel: str, reading: Reading, faults: FaultLog) -> None
         labels[label] += 1
         if used_for is not None:
             usage[used_for if used_for in usage or len(usage) < MAX_USAGES else "(others)"] += 1
-        word = names.CSV_LABELS[label]
-        if word != names.NEUTRAL:
-            sample = Sample(rel, line, CLASSES.index(word), None, None, pixels, pixel_digest(pixels))
+        word = naming.CSV_LABELS[label]
+        if word != naming.NEUTRAL:
+            sample = Sample(
+                path=rel, line=line, label=CLASSES.index(word), subject=None, sequence=None, image=pixels,
+                digest=pixel_digest(pixels),
+            )  # fmt: skip
             reading.samples.append(sample)
     reading.usage = {printable(name): count for name, count in sorted(usage.items())}
     reading.found = sum(labels.values()) + faults.left_out["bad-row"]
@@ -99,7 +102,7 @@ def _lines(path: Path, rel: str, faults: FaultLog) -> Iterator[tuple[int, str]]:
             number += 1
             if number == 1 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
                 fix = "save it again as UTF-8"
-                faults.error("encoding", rel, "is in UTF-16, not plain text", line=1, fix=fix, fatal=True)
+                faults.fatal("encoding", rel, "is in UTF-16, not plain text", line=1, fix=fix)
                 return
             if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
                 raw = raw[3:]
@@ -153,7 +156,7 @@ def _header(text: str, rel: str, line: int, faults: FaultLog) -> tuple[Columns |
     try:
         fields = [field.strip().lower() for field in parse_row(text)]
     except ValueError as error:
-        faults.error("bad-header", rel, str(error), line=line, fix=fix, fatal=True)
+        faults.fatal("bad-header", rel, str(error), line=line, fix=fix)
         return None, False
     if fields and fields[0][:1].isdigit():
         faults.warning("missing-header", rel, "no column names; read as " + ",".join(COLUMNS), line=line, fix=fix)
@@ -161,7 +164,7 @@ def _header(text: str, rel: str, line: int, faults: FaultLog) -> tuple[Columns |
     problems = [f"no column {name!r}" for name in ("emotion", "pixels") if name not in fields]
     problems += [f"two columns {name!r}" for name in map(str.lower, COLUMNS) if fields.count(name) > 1]
     if problems:
-        faults.error("bad-header", rel, " and ".join(problems), line=line, fix=fix, fatal=True)
+        faults.fatal("bad-header", rel, " and ".join(problems), line=line, fix=fix)
         return None, True
     if "usage" not in fields:
         faults.warning("missing-column", rel, "no column 'Usage'; not needed", line=line, fix=_AGAIN)
@@ -178,7 +181,7 @@ def parse_fields(fields: list[str], columns: Columns) -> tuple[int, npt.NDArray[
     if len(fields) != columns.width:
         raise ValueError(f"the row has {len(fields)} columns, not {columns.width}")
     try:
-        label = names.whole_number(fields[columns.emotion].strip(), len(names.CSV_LABELS))
+        label = naming.whole_number(fields[columns.emotion].strip(), len(naming.CSV_LABELS))
     except ValueError as error:
         raise ValueError(f"the label {error}") from error
     usage = None if columns.usage is None else fields[columns.usage].strip() or "(empty)"
@@ -209,17 +212,16 @@ def _report(labels: Counter[int], rel: str, faults: FaultLog) -> None:
     faults.note("no-subjects", rel, text, fix="use the official tree or the class folders")
     total = sum(labels.values())
     if total and labels[0] > total / 2:
-        faults.error(
+        faults.fatal(
             "label-order",
             rel,
             f"{labels[0]} of {total} rows have label 0 (anger); neutral seems to be numbered 0 here,"
             " not 6, so no label can be trusted",
             fix="use a file with FER2013's numbers: 0 anger ... 6 neutral, 7 contempt",
-            fatal=True,
         )
-    neutral = labels[names.CSV_LABELS.index(names.NEUTRAL)]
+    neutral = labels[naming.CSV_LABELS.index(naming.NEUTRAL)]
     if neutral:
         text = f"{neutral} neutral rows left out: neutral is not one of the seven classes"
         faults.note("neutral", rel, text)
         faults.leave_out("neutral", neutral)
-    report_count("neutral rows", neutral, names.PUBLISHED_CSV_NEUTRAL, faults, fix=_AGAIN)
+    report_count("neutral rows", neutral, naming.PUBLISHED_CSV_NEUTRAL, faults, fix=_AGAIN)

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.data.ckplus_badimage import AGAIN, MAX_IMAGE_BYTES, BadImageError, check_pixels
-from harness.data.ckplus_files import Found, read_bytes
-from harness.data.ckplus_jpeg import check_jpeg
-from harness.data.ckplus_kinds import kind_of
-from harness.data.faults import FaultLog
+from harness.data.ckplus.badimage import AGAIN, MAX_IMAGE_BYTES, BadImageError, check_pixels
+from harness.data.ckplus.files import RegularFile, read_bytes
+from harness.data.ckplus.jpeg import check_jpeg
+from harness.data.ckplus.kinds import kind_of
+from harness.data.findings import FaultLog
 
 Grey = npt.NDArray[np.uint8]
 
@@ -23,35 +23,35 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 
 
-def read_grey(found: Found, faults: FaultLog) -> Grey | None:
+def read_grey(file: RegularFile, faults: FaultLog) -> Grey | None:
     """A PNG or JPEG as grey values, or None after reporting why not (and counting one image as left out).
 
     Returns:
         uint8, shape (height, width); colour is weighed as Pillow's mode "L" does (ITU-R 601-2), alpha is
         ignored.
     """
-    jpeg = kind_of(found.name) == "JPEG"
+    jpeg = kind_of(file.name) == "JPEG"
     try:
-        data = _whole(found)
+        data = _whole(file)
         if jpeg:
             check_jpeg(data)
         else:
             _check_chunks(data)
-        pixels = _decode(data, found, faults, "JPEG" if jpeg else "PNG")
+        pixels = _decode(data, file, faults, "JPEG" if jpeg else "PNG")
     except BadImageError as bad:
-        faults.error(bad.code, found.rel, bad.text, fix=bad.fix, images=1)
+        faults.error(bad.code, file.rel, bad.text, fix=bad.fix, images=1)
         return None
     if jpeg:
         text = "a JPEG image, whose grey values differ from those of CK+'s own PNG; used all the same"
-        faults.warning("lossy-image", found.rel, text, fix="use CK+'s own PNG files: accuracies may differ")
+        faults.warning("lossy-image", file.rel, text, fix="use CK+'s own PNG files: accuracies may differ")
     return pixels
 
 
-def _whole(found: Found) -> bytes:
-    if found.size > MAX_IMAGE_BYTES:
-        raise BadImageError("too-large", f"{found.size} bytes; no CK+ frame is above {MAX_IMAGE_BYTES}", AGAIN)
+def _whole(file: RegularFile) -> bytes:
+    if file.size > MAX_IMAGE_BYTES:
+        raise BadImageError("too-large", f"{file.size} bytes; no CK+ frame is above {MAX_IMAGE_BYTES}", AGAIN)
     try:
-        return read_bytes(found, MAX_IMAGE_BYTES)
+        return read_bytes(file, MAX_IMAGE_BYTES)
     except OSError as error:
         raise BadImageError("unreadable", f"can't be read: {error.strerror}", "check its permissions") from error
     except ValueError as error:
@@ -91,7 +91,7 @@ def _check_size(kind: bytes, data: bytes) -> None:
     check_pixels(*struct.unpack_from(">II", data, 16))
 
 
-def _decode(data: bytes, found: Found, faults: FaultLog, kind: str) -> Grey:
+def _decode(data: bytes, file: RegularFile, faults: FaultLog, kind: str) -> Grey:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=(kind,)) as image:
             check_pixels(*image.size)
@@ -104,7 +104,7 @@ def _decode(data: bytes, found: Found, faults: FaultLog, kind: str) -> Grey:
             image.info.pop("transparency", None)  # else Pillow warns of it for palettes; alpha is ignored anyway
             pixels = np.array(image.convert("RGB" if image.mode == "P" else image.mode).convert("L"), dtype=np.uint8)
             if image.mode not in {"1", "L", "LA"}:
-                faults.note("colour", found.rel, f"mode {image.mode}; made grey")
+                faults.note("colour", file.rel, f"mode {image.mode}; made grey")
             return pixels
     # Pillow reports a broken PNG by any of these, depending on where it breaks.
     except (

@@ -9,19 +9,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from harness.core.errors import DataError, MissingExtraError
+from harness.data.size import SIDE
+from harness.data.spec import Crop
 
 Grey = npt.NDArray[np.uint8]
-CropChoice = Literal["auto", "opencv", "centre"]
-
-#: Width and height of every image that leaves this project's data loaders, in pixels.
-SIDE = 48
 
 #: Side of the centre crop as a part of the frame's shorter side: 0.65 x 490 = 318 of a CK+ frame's 640 x 490
 #: pixels.
@@ -61,15 +59,15 @@ class Cropper:
             detected (always True for the centre crop, which looks for none).
         """
         boxes: dict[tuple[int, ...], Box | None] = {}
-        images, found = [], True
+        images, face_found = [], True
         for frame in frames:
             if frame.shape not in boxes:
                 same = [other for other in frames if other.shape == frame.shape]
                 boxes[frame.shape] = self._find(same)
             box = boxes[frame.shape]
-            found = found and (self.detect is None or box is not None)
+            face_found = face_found and (self.detect is None or box is not None)
             images.append(cut(frame, box or centre_box(frame)))
-        return images, found
+        return images, face_found
 
     def _find(self, frames: Sequence[Grey]) -> Box | None:
         if self.detect is None:
@@ -92,7 +90,7 @@ def cut(frame: Grey, box: Box) -> Grey:
     return np.array(small, dtype=np.uint8)
 
 
-def make_cropper(choice: CropChoice) -> Cropper:
+def make_cropper(choice: Crop) -> Cropper:
     """``opencv``: its detector; ``centre``: the fixed square; ``auto``: opencv where it is installed, else
     centre.
 

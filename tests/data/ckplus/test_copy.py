@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data.ckplus import check, detect, load_ckplus, load_with_findings, render, to_json
-from harness.data.ckplus_labels import PUBLISHED_981, PUBLISHED_SEQUENCES
+from harness.data.ckplus.copy import check, detect, load_with_findings
+from harness.data.ckplus.naming import PUBLISHED_981, PUBLISHED_SEQUENCES
 from harness.data.dataset import CLASSES
-from harness.data.faults import SHOWN, Fault, Findings, printable
+from harness.data.findings import SHOWN, DataFindings, Fault, printable, render, to_json
+from tests.conftest import REPOSITORY
 from tests.support import ckplus_writer as made
 
 
-def codes(findings: Findings) -> dict[str, list[str]]:
+def codes(findings: DataFindings) -> dict[str, list[str]]:
     """Places of all faults, by code."""
     result: dict[str, list[str]] = {}
     for fault in findings.faults:
@@ -62,17 +63,17 @@ def test_a_complete_csv_names_its_neutral_rows_and_missing_subjects(tmp_path: Pa
     assert findings.usage == {"PrivateTest": 92, "PublicTest": 92, "Training": 736}
     assert set(codes(findings)) == {"neutral", "no-subjects"}
     assert "593 neutral rows left out" in render(findings)
-    assert load_ckplus(path).sha256 == dataset.sha256
+    assert load_with_findings(path)[0].sha256 == dataset.sha256
 
 
 def test_tree_gives_last_three_frames_or_the_peak(tmp_path: Path) -> None:
     made.write_tree(tmp_path)
-    dataset = load_ckplus(tmp_path, crop="centre")
+    dataset = load_with_findings(tmp_path, crop="centre")[0]
     assert dataset.name == "ckplus-tree-last3-centre"
     assert dataset.images.shape == (21, 48, 48)
     assert dataset.labels.tolist() == [label for label in range(7) for _ in range(3)]
     assert dataset.subjects == tuple(f"S{n:03d}" for n in range(1, 8) for _ in range(3))
-    peak = load_ckplus(tmp_path, mode="peak", crop="centre")
+    peak = load_with_findings(tmp_path, mode="peak", crop="centre")[0]
     assert peak.name == "ckplus-tree-peak-centre"
     assert peak.labels.tolist() == list(range(7))
     assert np.array_equal(peak.images, dataset.images[2::3])
@@ -109,7 +110,7 @@ def test_both_modes_read_nested_archives_in_any_case(tmp_path: Path) -> None:
     where = {"labels": "Emotion_labels/emotion", "images": "extended-cohn-kanade-images/Cohn-Kanade-Images"}
     made.write_sequence(tmp_path, "S001_001", 1, **where)
     assert detect(tmp_path) == "tree"
-    assert len(load_ckplus(tmp_path, crop="centre").images) == 3
+    assert len(load_with_findings(tmp_path, crop="centre")[0].images) == 3
 
 
 def test_order_does_not_depend_on_when_files_were_made(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_order_does_not_depend_on_when_files_were_made(tmp_path: Path) -> None:
     names = sorted((path.relative_to(source) for path in source.rglob("*.*")), reverse=True)
     for name in names:
         made.write(tmp_path / "b" / name, (source / name).read_bytes())
-    first, second = (load_ckplus(tmp_path / name, crop="centre") for name in "ab")
+    first, second = (load_with_findings(tmp_path / name, crop="centre")[0] for name in "ab")
     assert first.sha256 == second.sha256
     assert first.sequences == tuple(sorted(first.sequences or ()))
 
@@ -142,13 +143,13 @@ def test_two_forms_in_one_folder_are_refused(tmp_path: Path) -> None:
     assert detect(tmp_path) == "folders"
     made.write(tmp_path / "CK+48" / "CKextended.csv", made.HEADER)
     with pytest.raises(DataError, match=r"more than one form of CK\+ \(folders and csv\)"):
-        load_ckplus(tmp_path)
+        load_with_findings(tmp_path)[0]
 
 
 def test_a_tree_without_one_usable_image_is_refused_with_the_reason(tmp_path: Path) -> None:
     made.write_sequence(tmp_path, "S001_001", None)
     with pytest.raises(DataError, match="no usable image"):
-        load_ckplus(tmp_path, crop="centre")
+        load_with_findings(tmp_path, crop="centre")[0]
     assert check(tmp_path, crop="centre").fatal is not None
 
 
@@ -166,7 +167,7 @@ def test_json_holds_what_the_text_holds(tmp_path: Path) -> None:
 
 def test_many_faults_of_one_kind_are_shortened_and_counted() -> None:
     faults = tuple(Fault("note", "litter", f"{n:03d}", None, "ignored") for n in range(40))
-    text = render(Findings("x", "folders", faults=faults))
+    text = render(DataFindings("x", "folders", faults=faults))
     assert "note litter (40 times)" in text
     assert f"and {40 - SHOWN['note']} more" in text
 
@@ -182,7 +183,7 @@ def test_hostile_names_cannot_reach_the_terminal(tmp_path: Path) -> None:
 
 
 def test_no_module_of_data_imports_tensorflow() -> None:
-    for path in Path(__file__).parents[1].parent.joinpath("harness/data").glob("*.py"):
+    for path in (REPOSITORY / "harness/data").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import DataError
-from harness.data import ckplus_csv, ckplus_labels
-from harness.data.ckplus import check, load_with_findings
+from harness.data.ckplus import csv_file, naming
+from harness.data.ckplus.copy import check, load_with_findings
 from harness.data.dataset import CLASSES
-from harness.data.faults import Findings
+from harness.data.findings import DataFindings
 from tests.support import ckplus_writer as made
 
 FACE = made.picture(5)
 PIXELS = " ".join(map(str, FACE.ravel().tolist()))
 
 
-def load(tmp_path: Path, *lines: str | bytes, end: bytes = b"\n") -> Findings:
-    """Findings of a file with a header, one good row of anger and ``lines`` from line 3 on."""
+def load(tmp_path: Path, *lines: str | bytes, end: bytes = b"\n") -> DataFindings:
+    """DataFindings of a file with a header, one good row of anger and ``lines`` from line 3 on."""
     rows = [made.HEADER, made.csv_row(0, made.picture(1)), *lines]
     content = end.join(row.encode() if isinstance(row, str) else row for row in rows) + end
     dataset, findings = load_with_findings(made.write(tmp_path / "ckextended.csv", content))
@@ -117,7 +117,7 @@ def test_a_file_numbered_as_the_official_tree_is_refused(tmp_path: Path) -> None
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = made.write(tmp_path / "c.csv", made.HEADER)
     with path.open("r+b") as handle:
-        handle.truncate(ckplus_csv.MAX_FILE_BYTES + 1)
+        handle.truncate(csv_file.MAX_FILE_BYTES + 1)
     with pytest.raises(DataError, match="has about 8 MB"):
         load_with_findings(path)
 
@@ -133,7 +133,7 @@ def test_duplicate_rows_and_contradicting_rows(tmp_path: Path) -> None:
 @given(st.text(max_size=60))
 def test_any_label_text_gives_a_label_or_a_plain_reason(text: str) -> None:
     try:
-        value = ckplus_labels.parse_label(text)
+        value = naming.parse_label(text)
     except ValueError:
         return
     assert value in range(8)
@@ -142,15 +142,15 @@ def test_any_label_text_gives_a_label_or_a_plain_reason(text: str) -> None:
 
 @given(st.integers(0, 7), st.text(" \t\r\n", max_size=5), st.integers(0, 9))
 def test_every_way_ckplus_writes_a_label_is_read(value: int, space: str, digits: int) -> None:
-    assert ckplus_labels.parse_label(f"{space}{value:.{digits}e}{space}") == value
-    assert ckplus_labels.parse_label(f"{space}{value:.{digits}f}{space}") == value
+    assert naming.parse_label(f"{space}{value:.{digits}e}{space}") == value
+    assert naming.parse_label(f"{space}{value:.{digits}f}{space}") == value
 
 
 @given(st.text(max_size=80))
 def test_any_line_is_fields_or_a_plain_reason(text: str) -> None:
-    columns = ckplus_csv.Columns(0, 1, 2, 3)
+    columns = csv_file.Columns(0, 1, 2, 3)
     with pytest.raises(ValueError, match=r"."):  # 80 characters can't hold 2304 pixels
-        ckplus_csv.parse_fields(ckplus_csv.parse_row(text), columns)
+        csv_file.parse_fields(csv_file.parse_row(text), columns)
 
 
 @given(st.binary(max_size=400))
@@ -164,22 +164,22 @@ def test_any_bytes_are_findings_never_another_error(tmp_path_factory: pytest.Tem
 def test_rows_survive_writing_and_reading(seed: int, label: int) -> None:
     face = made.picture(seed)
     row = made.csv_row(label, face)
-    found, pixels, usage = ckplus_csv.parse_fields(ckplus_csv.parse_row(row), ckplus_csv.Columns(0, 1, 2, 3))
+    found, pixels, usage = csv_file.parse_fields(csv_file.parse_row(row), csv_file.Columns(0, 1, 2, 3))
     assert (found, usage) == (label, "Training")
     assert np.array_equal(pixels, face)
 
 
 @given(st.text(max_size=40))
 def test_any_file_name_is_a_frame_or_none(name: str) -> None:
-    parsed = ckplus_labels.parse_frame_name(name)
+    parsed = naming.parse_frame_name(name)
     assert parsed is None or name.lower().endswith((".png", ".jpg", ".jpeg", ".jpe", ".jfif"))
 
 
 def test_names_and_folders() -> None:
-    assert ckplus_labels.parse_frame_name("S005_001_00000011.png") == ("S005", "S005_001", 11, True)
-    assert ckplus_labels.parse_frame_name("s005_001_00000011.PNG") == ("S005", "S005_001", 11, False)
-    assert ckplus_labels.parse_label_name("S005_001_00000011_emotion.txt") == ("S005", "S005_001", 11, True)
-    assert ckplus_labels.parse_frame_name("S005_001_11.png") is None
-    assert [ckplus_labels.folder_class(name) for name in ("Happiness", "ANGRY", "neutral", "3")] == [
+    assert naming.parse_frame_name("S005_001_00000011.png") == ("S005", "S005_001", 11, True)
+    assert naming.parse_frame_name("s005_001_00000011.PNG") == ("S005", "S005_001", 11, False)
+    assert naming.parse_label_name("S005_001_00000011_emotion.txt") == ("S005", "S005_001", 11, True)
+    assert naming.parse_frame_name("S005_001_11.png") is None
+    assert [naming.folder_class(name) for name in ("Happiness", "ANGRY", "neutral", "3")] == [
         "happy", "anger", "neutral", None,
     ]  # fmt: skip

@@ -7,7 +7,9 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+from harness.core.errors import DataError
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -70,38 +72,41 @@ class FaultLog:
         line: int | None = None,
         fix: str = "",
         images: int = 0,
-        fatal: bool = False,
     ) -> None:
         """Note an error that made us leave out ``images`` images (0 where no image was there to lose)."""
-        self._add("error", code, path, text, line, fix, fatal)
+        self._add(Fault(severity="error", code=code, path=path, line=line, text=text, fix=fix))
         self.leave_out(code, images)
+
+    def fatal(self, code: str, path: str, text: str, *, line: int | None = None, fix: str = "") -> None:
+        """Note an error for which loading must refuse the whole copy."""
+        self._add(Fault(severity="error", code=code, path=path, line=line, text=text, fix=fix, fatal=True))
 
     def warning(self, code: str, path: str, text: str, *, line: int | None = None, fix: str = "") -> None:
         """Note something that was used all the same."""
-        self._add("warning", code, path, text, line, fix, False)
+        self._add(Fault(severity="warning", code=code, path=path, line=line, text=text, fix=fix))
 
     def note(self, code: str, path: str, text: str, *, line: int | None = None, fix: str = "") -> None:
         """Note something harmless."""
-        self._add("note", code, path, text, line, fix, False)
+        self._add(Fault(severity="note", code=code, path=path, line=line, text=text, fix=fix))
 
     def leave_out(self, code: str, images: int) -> None:
         """Count ``images`` images as left out because of ``code``."""
         if images:
             self.left_out[code] += images
 
-    def _add(
-        self, severity: Severity, code: str, path: str, text: str, line: int | None, fix: str, fatal: bool
-    ) -> None:
-        self.all.append(Fault(severity, code, printable(path), line, printable(text), printable(fix), fatal))
+    def _add(self, fault: Fault) -> None:
+        self.all.append(
+            dataclasses.replace(fault, path=printable(fault.path), text=printable(fault.text), fix=printable(fault.fix))
+        )
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What a copy of CK+ holds.
+class DataFindings:
+    """What a data set holds, as it was found.
 
     Attributes:
         path: as it was given.
-        form: ``tree``, ``folders`` or ``csv``; None where the form was not recognised.
+        form: of CK+ ``tree``, ``folders`` or ``csv``; other data sets say what they are; None: not recognised.
         mode: ``peak`` or ``last3`` for the tree, else None.
         crop: how faces were cut out: ``opencv <version>``, ``centre``, or ``none`` (already 48x48); None: no
             images.
@@ -147,6 +152,14 @@ class Findings:
         """The first reason for which loading refuses; None where the copy loads."""
         return next((fault for fault in self.faults if fault.fatal), None)
 
+    def refusal(self) -> DataError:
+        """Why loading refuses, for :attr:`fatal`."""
+        assert self.fatal is not None
+        fault, path = self.fatal, printable(self.path)
+        return DataError(
+            f"{path if fault.place == '.' else f'{path}: {fault.place}'}: {fault.text}", fix=fault.fix or None
+        )
+
     @property
     def errors(self) -> int:
         """How many faults are errors."""
@@ -155,6 +168,15 @@ class Findings:
     def count(self, severity: Severity) -> int:
         """How many faults there are of one severity."""
         return sum(fault.severity == severity for fault in self.faults)
+
+
+def not_recognised(path: str, error: DataError) -> DataFindings:
+    """The findings where nothing could be looked at: ``error`` as their only fault."""
+    fault = Fault(
+        severity="error", code="no-form", path=".", line=None, text=printable(error.message), fix=error.fix or "",
+        fatal=True,
+    )  # fmt: skip
+    return DataFindings(path=path, form=None, faults=(fault,))
 
 
 def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
@@ -168,7 +190,7 @@ def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
     )
 
 
-def to_json(findings: Findings) -> dict[str, Any]:
+def to_json(findings: DataFindings) -> dict[str, object]:
     """All findings as plain dicts, lists, strings and numbers, ready for ``json.dumps``."""
     return {
         **dataclasses.asdict(findings),
@@ -181,9 +203,9 @@ def to_json(findings: Findings) -> dict[str, Any]:
     }
 
 
-def render(findings: Findings) -> str:
+def render(findings: DataFindings) -> str:
     """The findings as plain text for a terminal: without colours, without a line feed at the end."""
-    lines = [f"path       {printable(findings.path)}", f"form       {_FORMS[findings.form]}"]
+    lines = [f"path       {printable(findings.path)}", f"form       {_FORMS.get(findings.form, findings.form)}"]
     if findings.mode:
         lines.append(f"mode       {findings.mode}")
     if findings.crop:
@@ -212,7 +234,7 @@ _FORMS = {
 }
 
 
-def _table(findings: Findings) -> list[str]:
+def _table(findings: DataFindings) -> list[str]:
     rows: list[tuple[str, int | None, int | None]] = [
         (name, findings.counts.get(name, 0), wanted) for name, wanted in findings.published.items()
     ]
@@ -220,9 +242,9 @@ def _table(findings: Findings) -> list[str]:
     rows.append(("subjects", findings.subjects, findings.published_subjects))
     rows.append(("sequences", findings.sequences, findings.published_sequences))
     lines = [f"{'':10} {'found':>9} {'published':>9}"]
-    for name, found, wanted in rows:
-        mark = "" if found == wanted else "  differs"
-        lines.append(f"{name:10} {_number(found):>9} {_number(wanted):>9}{mark}")
+    for name, there, published in rows:
+        mark = "" if there == published else "  differs"
+        lines.append(f"{name:10} {_number(there):>9} {_number(published):>9}{mark}")
     lines.append(f"{'duplicates':10} {findings.duplicates:>9}")
     return lines
 
@@ -231,7 +253,7 @@ def _number(value: int | None) -> str:
     return "not told" if value is None else str(value)
 
 
-def _fault_lines(findings: Findings) -> list[str]:
+def _fault_lines(findings: DataFindings) -> list[str]:
     """Faults grouped by kind, so that 266 empty label folders don't hide one truncated image."""
     groups: dict[tuple[Severity, str], list[Fault]] = {}
     for fault in findings.faults:
@@ -249,7 +271,7 @@ def _fault_lines(findings: Findings) -> list[str]:
     return lines
 
 
-def _verdict(findings: Findings) -> str:
+def _verdict(findings: DataFindings) -> str:
     counts = ", ".join(f"{findings.count(severity)} {severity}s" for severity in SEVERITIES)
     if findings.fatal or not findings.images:
         return f"This copy can't be used: {counts}."

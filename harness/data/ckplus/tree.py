@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from harness.data import ckplus_labels as names
-from harness.data.ckplus_files import MAX_TEXT_BYTES, Found, Walk, read_bytes, walk
-from harness.data.ckplus_kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
-from harness.data.ckplus_labels import FrameName
-from harness.data.ckplus_png import read_grey
-from harness.data.ckplus_samples import Reading, Sample, pixel_digest, report_count, report_sequence_lengths
+from harness.data.ckplus import naming
+from harness.data.ckplus.facecrop import Cropper
+from harness.data.ckplus.files import MAX_TEXT_BYTES, RegularFile, Walk, read_bytes, walk
+from harness.data.ckplus.kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
+from harness.data.ckplus.naming import FrameName
+from harness.data.ckplus.png import read_grey
+from harness.data.ckplus.samples import Reading, Sample, pixel_digest, report_count, report_sequence_lengths
 from harness.data.dataset import CLASSES
-from harness.data.facecrop import SIDE, Cropper
-from harness.data.faults import FaultLog
-
-Mode = Literal["peak", "last3"]
+from harness.data.findings import FaultLog
+from harness.data.size import SIDE
+from harness.data.spec import Frames
 
 LABEL_FOLDERS = {"emotion", "emotions", "emotion_labels"}
 IMAGE_FOLDERS = {"cohn-kanade-images", "extended-cohn-kanade-images"}
@@ -34,15 +33,14 @@ _AGAIN = "unpack the official archive again"
 class _Sequence:
     """What belongs to one sequence such as S005_001: its label files, and its frames by number."""
 
-    labels: list[tuple[FrameName, Found]] = field(default_factory=list)
-    frames: dict[int, Found] = field(default_factory=dict)
+    labels: list[tuple[FrameName, RegularFile]] = field(default_factory=list)
+    frames: dict[int, RegularFile] = field(default_factory=dict)
 
 
-def read_tree(root: Path, faults: FaultLog, mode: Mode, cropper: Cropper) -> Reading:
+def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> Reading:
     """Every labelled sequence: its peak frame, or the last three frames up to the peak.
 
-    Only the frames used are opened; of the others (from neutral to the expression) only the names are looked
-    at.
+    Only the frames used are opened. Of the others (from neutral to the expression) the names alone are looked at.
 
     Returns:
         Samples ordered by sequence, then frame.
@@ -50,25 +48,25 @@ def read_tree(root: Path, faults: FaultLog, mode: Mode, cropper: Cropper) -> Rea
     Raises:
         DataError: far more files than CK+ has, or the face detector itself failed.
     """
-    found = walk(root, faults, is_image=_is_frame)
-    sequences, images = _sort_files(found, faults)
-    _report_empty(found, sequences, faults)
+    walked = walk(root, faults, is_image=_is_frame)
+    sequences, images = _sort_files(walked, faults)
+    _report_empty(walked, sequences, faults)
     samples = []
     for sequence, parts in sorted(sequences.items()):
         if parts.labels:
-            samples += _read_sequence(sequence, parts, faults, mode, cropper)
-    wanted = 1 if mode == "peak" else 3
-    report_sequence_lengths(samples, wanted, faults)
+            samples += _read_sequence(sequence, parts, faults, mode=mode, cropper=cropper)
+    per_sequence = 1 if mode == "peak" else 3
+    report_sequence_lengths(samples, per_sequence, faults)
     with_frames = [sequence for sequence, parts in sequences.items() if parts.frames]
     subjects = {sequence.partition("_")[0] for sequence in with_frames}
     fix = "labelled sequences may still be complete; else " + _AGAIN
-    report_count("image sequences", len(with_frames), names.PUBLISHED_ALL_SEQUENCES, faults, fix=fix)
-    report_count("subjects with images", len(subjects), names.PUBLISHED_ALL_SUBJECTS, faults, fix=fix)
+    report_count("image sequences", len(with_frames), naming.PUBLISHED_ALL_SEQUENCES, faults, fix=fix)
+    report_count("subjects with images", len(subjects), naming.PUBLISHED_ALL_SUBJECTS, faults, fix=fix)
     return Reading(
         samples,
-        names.PUBLISHED_SEQUENCES if mode == "peak" else names.PUBLISHED_981,
-        names.PUBLISHED_LABELLED_SUBJECTS,
-        names.PUBLISHED_LABELLED_SEQUENCES,
+        naming.PUBLISHED_SEQUENCES if mode == "peak" else naming.PUBLISHED_981,
+        naming.PUBLISHED_LABELLED_SUBJECTS,
+        naming.PUBLISHED_LABELLED_SEQUENCES,
         found=images,
     )
 
@@ -79,14 +77,14 @@ def _is_frame(rel: str) -> bool:
     return kind_of(name) is not None and bool({part.lower() for part in above} & IMAGE_FOLDERS)
 
 
-def _sort_files(found: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], int]:
+def _sort_files(walked: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], int]:
     """What belongs to each sequence, and how many images there are."""
     sequences: defaultdict[str, _Sequence] = defaultdict(_Sequence)
-    others, images = 0, found.refused_images
+    others, images = 0, walked.refused_images
     # of two copies of a frame the PNG is used
-    for file in sorted(found.files, key=lambda file: kind_of(file.name) == "JPEG"):
+    for file in sorted(walked.files, key=lambda file: kind_of(file.name) == "JPEG"):
         above = {name.lower() for name in file.parents}
-        label, frame = names.parse_label_name(file.name), names.parse_frame_name(file.name)
+        label, frame = naming.parse_label_name(file.name), naming.parse_frame_name(file.name)
         hidden = above & IMAGE_FOLDERS and not label and kind_of(file.name) is None and is_hidden_image(file)
         images += bool(frame or _is_frame(file.rel) or hidden)
         if label and above & LABEL_FOLDERS and _in_place(file, label, faults):
@@ -120,7 +118,7 @@ def _sort_files(found: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], in
     return dict(sequences), images
 
 
-def _report_image(file: Found, faults: FaultLog) -> None:
+def _report_image(file: RegularFile, faults: FaultLog) -> None:
     """An image among the frames that is none of them."""
     if kind_of(file.name) in ("PNG", "JPEG"):
         text = "its name is no frame's, as S005_001_00000011.png is; left out"
@@ -130,9 +128,8 @@ def _report_image(file: Found, faults: FaultLog) -> None:
         faults.error("other-image", file.rel, NOT_READ, fix=CONVERT, images=1)
 
 
-def _in_place(file: Found, name: FrameName, faults: FaultLog, *, images: int = 0) -> bool:
-    """True where the folders say the same as the file's name; otherwise its label or subject can't be
-    trusted."""
+def _in_place(file: RegularFile, name: FrameName, faults: FaultLog, *, images: int = 0) -> bool:
+    """True where the folders say the same as the file's name; else its label or subject can't be trusted."""
     subject, _, sequence = name.sequence.partition("_")
     place = [part.upper() for part in file.parents[-2:]]
     if place != [subject, sequence]:
@@ -149,8 +146,8 @@ def _in_place(file: Found, name: FrameName, faults: FaultLog, *, images: int = 0
     return True
 
 
-def _report_empty(found: Walk, sequences: dict[str, _Sequence], faults: FaultLog) -> None:
-    for rel in found.empty:
+def _report_empty(walked: Walk, sequences: dict[str, _Sequence], faults: FaultLog) -> None:
+    for rel in walked.empty:
         parts = {part.lower() for part in rel.split("/")}
         if parts & LABEL_FOLDERS:
             faults.note("empty-label-folder", rel, "no label; CK+ has labels for 327 of its 593 sequences")
@@ -161,12 +158,14 @@ def _report_empty(found: Walk, sequences: dict[str, _Sequence], faults: FaultLog
         faults.note("unlabelled", ".", f"{unlabelled} sequences without a label file; not used")
 
 
-def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode, cropper: Cropper) -> list[Sample]:
+def _read_sequence(
+    sequence: str, parts: _Sequence, faults: FaultLog, *, mode: Frames, cropper: Cropper
+) -> list[Sample]:
     chosen = _choose_label(sequence, parts, faults, mode)
     if chosen is None:
         return []
     label, peak, file = chosen
-    numbers = _choose_frames(parts, peak, file, faults, mode)
+    numbers = _choose_frames(parts, peak, file, faults, mode=mode)
     pictures = []
     for number in reversed(numbers):  # the peak first: the face is looked for there
         frame = parts.frames[number]
@@ -185,15 +184,19 @@ def _read_sequence(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode
         )
     subject = sequence.partition("_")[0]
     samples = [
-        Sample(frame.rel, None, label, subject, sequence, image, pixel_digest(pixels))
+        Sample(
+            path=frame.rel, line=None, label=label, subject=subject, sequence=sequence, image=image,
+            digest=pixel_digest(pixels),
+        )
         for (frame, pixels), image in zip(pictures, images, strict=True)
-    ]
+    ]  # fmt: skip
     return samples[::-1]
 
 
-def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode) -> tuple[int, int, Found] | None:
-    """The class index, the number of the peak frame, and the label file; None after reporting why there is
-    none."""
+def _choose_label(
+    sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames
+) -> tuple[int, int, RegularFile] | None:
+    """The class index, the number of the peak frame, and the label file; None after reporting why not."""
     readable = []
     for name, file in sorted(parts.labels, key=lambda item: (item[0].frame, item[1].rel)):
         value = _read_label(file, faults)
@@ -204,7 +207,7 @@ def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode)
         faults.leave_out("bad-label", images)
         return None
     value, peak, file = readable[-1]
-    words = {names.TREE_LABELS[number] for number, _, _ in readable}
+    words = {naming.TREE_LABELS[number] for number, _, _ in readable}
     if len(words) > 1:
         faults.error(
             "contradicting-labels",
@@ -221,21 +224,21 @@ def _choose_label(sequence: str, parts: _Sequence, faults: FaultLog, mode: Mode)
             f"{len(readable)} label files that agree; this one is used",
             fix=_AGAIN,
         )
-    word = names.TREE_LABELS[value]
-    if word == names.NEUTRAL:
+    word = naming.TREE_LABELS[value]
+    if word == naming.NEUTRAL:
         faults.note("neutral", file.rel, "labelled neutral, which is not one of the seven classes; left out")
         faults.leave_out("neutral", images)
         return None
     return CLASSES.index(word), peak, file
 
 
-def _read_label(file: Found, faults: FaultLog) -> int | None:
+def _read_label(file: RegularFile, faults: FaultLog) -> int | None:
     line = 1
     try:
         text = read_bytes(file, MAX_TEXT_BYTES).decode("utf-8")
         content = text.lstrip("\ufeff")
         line += content[: len(content) - len(content.lstrip())].count("\n") if content.strip() else 0
-        return names.parse_label(text)
+        return naming.parse_label(text)
     except UnicodeDecodeError:
         reason = "is no plain text"
     except OSError as error:
@@ -246,7 +249,7 @@ def _read_label(file: Found, faults: FaultLog) -> int | None:
     return None
 
 
-def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, mode: Mode) -> list[int]:
+def _choose_frames(parts: _Sequence, peak: int, file: RegularFile, faults: FaultLog, *, mode: Frames) -> list[int]:
     """Numbers of the frames to use, ascending: the peak, and in ``last3`` the two before it."""
     numbers = sorted(number for number in parts.frames if number <= peak)
     later = sorted(number for number in parts.frames if number > peak)
@@ -275,7 +278,7 @@ def _choose_frames(parts: _Sequence, peak: int, file: Found, faults: FaultLog, m
     return last
 
 
-def _size_is_usable(frame: Found, shape: tuple[int, ...], faults: FaultLog) -> bool:
+def _size_is_usable(frame: RegularFile, shape: tuple[int, ...], faults: FaultLog) -> bool:
     height, width = shape
     if min(shape) < SIDE:
         faults.error(

@@ -1,7 +1,7 @@
 """Walking through a copy of CK+ that nobody has checked: bounded, and regular files only.
 
 Nothing outside the given folder is read, symbolic links to folders are not followed, and nothing here raises
-for what a copy holds: every refusal goes to the :class:`~harness.data.faults.FaultLog`.
+for what a copy holds: every refusal goes to the :class:`~harness.data.findings.FaultLog`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.core.errors import DataError
-from harness.data.faults import FaultLog
+from harness.data.findings import FaultLog
 
 MAX_TEXT_BYTES = 4096
 #: CK+ has about 33,000 files and folders with its landmarks; more means that the wrong folder was named.
@@ -25,7 +25,7 @@ _LITTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx", ".git", ".ipynb_
 
 
 @dataclass(frozen=True)
-class Found:
+class RegularFile:
     """A regular file: where it is, and its place relative to the checked folder, for people."""
 
     path: Path
@@ -46,7 +46,7 @@ class Found:
 class Walk:
     """Everything found under a folder, in an order that does not depend on the file system."""
 
-    files: list[Found] = field(default_factory=list)
+    files: list[RegularFile] = field(default_factory=list)
     #: folders in which nothing is but litter, relative
     empty: list[str] = field(default_factory=list)
     #: images, by their names, that were refused before they were opened (links, devices...)
@@ -68,84 +68,76 @@ def walk(root: Path, faults: FaultLog, *, is_image: Callable[[str], bool] = lamb
     Raises:
         DataError: more than :data:`MAX_ENTRIES` files and folders: surely not CK+.
     """
-    result = Walk()
-    _descend(root, root, "", result, faults, [0], is_image)
+    walker = _Walker(root, faults, is_image)
+    walker.descend(root, "")
+    result = walker.result
     result.files.sort(key=lambda f: (f.rel.lower(), f.rel))
     result.empty.sort(key=lambda rel: (rel.lower(), rel))
     return result
 
 
-def _descend(
-    root: Path,
-    folder: Path,
-    rel: str,
-    result: Walk,
-    faults: FaultLog,
-    seen: list[int],
-    is_image: Callable[[str], bool],
-) -> None:
-    if rel.count("/") > MAX_DEPTH:
-        faults.error("too-deep", rel, f"more than {MAX_DEPTH} folders deep; not looked into", fix="remove it")
-        return
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
-    except OSError as error:
-        faults.error(
-            "unreadable",
-            rel or ".",
-            f"the folder can't be read: {error.strerror}",
-            fix="check its permissions",
-        )
-        return
-    seen[0] += len(names)
-    if seen[0] > MAX_ENTRIES:
-        raise DataError(
-            f"{root}: more than {MAX_ENTRIES} files and folders, which CK+ does not have",
-            fix="name the folder that holds CK+ itself",
-        )
-    kept = 0
-    for name in names:
-        place = f"{rel}/{name}" if rel else name
-        if is_litter(name):
-            faults.note("litter", place, "left by an operating system or a tool; ignored")
-            continue
-        kept += 1
-        _entry(root, folder / name, place, result, faults, seen, is_image)
-    if not kept:
-        result.empty.append(rel or ".")
+class _Walker:
+    """One walk below ``root``: what it has found so far, and how much it has seen."""
 
+    def __init__(self, root: Path, faults: FaultLog, is_image: Callable[[str], bool]) -> None:
+        self.root, self.faults, self.is_image = root, faults, is_image
+        self.result = Walk()
+        self.entries_seen = 0
 
-def _entry(
-    root: Path,
-    path: Path,
-    rel: str,
-    result: Walk,
-    faults: FaultLog,
-    seen: list[int],
-    is_image: Callable[[str], bool],
-) -> None:
-    def refuse(code: str, text: str, fix: str) -> None:
-        image = int(is_image(rel))
-        result.refused_images += image
-        faults.error(code, rel, text, fix=fix, images=image)
+    def descend(self, folder: Path, rel: str) -> None:
+        """Look at everything in ``folder``, whose place is ``rel``."""
+        if rel.count("/") > MAX_DEPTH:
+            text = f"more than {MAX_DEPTH} folders deep; not looked into"
+            self.faults.error("too-deep", rel, text, fix="remove it")
+            return
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries)
+        except OSError as error:
+            text = f"the folder can't be read: {error.strerror}"
+            self.faults.error("unreadable", rel or ".", text, fix="check its permissions")
+            return
+        self.entries_seen += len(names)
+        if self.entries_seen > MAX_ENTRIES:
+            raise DataError(
+                f"{self.root}: more than {MAX_ENTRIES} files and folders, which CK+ does not have",
+                fix="name the folder that holds CK+ itself",
+            )
+        kept = 0
+        for name in names:
+            place = f"{rel}/{name}" if rel else name
+            if is_litter(name):
+                self.faults.note("litter", place, "left by an operating system or a tool; ignored")
+                continue
+            kept += 1
+            self.take(folder / name, place)
+        if not kept:
+            self.result.empty.append(rel or ".")
 
-    try:
-        info = path.lstat()
-        if stat.S_ISLNK(info.st_mode):
-            refusal = _link_refusal(root, path)
-            if refusal:
-                refuse(*refusal, "put the file or folder itself there")
-                return
-            info = path.stat()
-        if stat.S_ISDIR(info.st_mode):
-            _descend(root, path, rel, result, faults, seen, is_image)
-        elif stat.S_ISREG(info.st_mode):
-            result.files.append(Found(path, rel, info.st_size))
-        else:
-            refuse("special-file", "is no regular file; not opened", "remove it")
-    except OSError as error:
-        refuse("unreadable", f"can't be read: {error.strerror}", "check its permissions")
+    def take(self, path: Path, rel: str) -> None:
+        """One entry of a folder: a file, a folder to descend into, or something that is refused."""
+        try:
+            info = path.lstat()
+            if stat.S_ISLNK(info.st_mode):
+                refusal = _link_refusal(self.root, path)
+                if refusal:
+                    self.refuse(rel, *refusal, fix="put the file or folder itself there")
+                    return
+                info = path.stat()
+            if stat.S_ISDIR(info.st_mode):
+                self.descend(path, rel)
+            elif stat.S_ISREG(info.st_mode):
+                self.result.files.append(RegularFile(path, rel, info.st_size))
+            else:
+                self.refuse(rel, "special-file", "is no regular file; not opened", fix="remove it")
+        except OSError as error:
+            self.refuse(rel, "unreadable", f"can't be read: {error.strerror}", fix="check its permissions")
+
+    def refuse(self, rel: str, code: str, text: str, *, fix: str) -> None:
+        """Report what is not read, and count it where it is an image by its name."""
+        image = int(self.is_image(rel))
+        self.result.refused_images += image
+        self.faults.error(code, rel, text, fix=fix, images=image)
 
 
 def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:
@@ -169,23 +161,23 @@ def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:
     return None
 
 
-def read_start(found: Found, length: int) -> bytes:
+def read_start(file: RegularFile, length: int) -> bytes:
     """The first bytes of a file; none where it can't be read."""
     try:
-        with found.path.open("rb") as handle:
+        with file.path.open("rb") as handle:
             return handle.read(length)
     except OSError:
         return b""
 
 
-def read_bytes(found: Found, limit: int) -> bytes:
+def read_bytes(file: RegularFile, limit: int) -> bytes:
     """The whole of a file of at most ``limit`` bytes, even if it grows meanwhile.
 
     Raises:
         OSError: it can't be read.
         ValueError: it is larger.
     """
-    with found.path.open("rb") as handle:
+    with file.path.open("rb") as handle:
         data = handle.read(limit + 1)
     if len(data) > limit:
         raise ValueError(f"is larger than {limit} bytes")

@@ -14,16 +14,16 @@ import numpy as np
 
 from harness.core.errors import DataError
 from harness.core.paths import expanded
-from harness.data import ckplus_labels as names
-from harness.data.ckplus_csv import read_csv
-from harness.data.ckplus_folders import read_folders
-from harness.data.ckplus_samples import Reading, Sample, compare_counts, without_contradictions
-from harness.data.ckplus_tree import IMAGE_FOLDERS, LABEL_FOLDERS, Mode, read_tree
+from harness.data.ckplus import naming
+from harness.data.ckplus.csv_file import read_csv
+from harness.data.ckplus.facecrop import make_cropper
+from harness.data.ckplus.folders import read_folders
+from harness.data.ckplus.samples import Reading, Sample, compare_counts, without_contradictions
+from harness.data.ckplus.tree import IMAGE_FOLDERS, LABEL_FOLDERS, read_tree
 from harness.data.dataset import CLASSES, Dataset
-from harness.data.facecrop import SIDE, CropChoice, make_cropper
-from harness.data.faults import Fault, FaultLog, Findings, in_order, printable, render, to_json
-
-__all__ = ["Findings", "Form", "Mode", "check", "detect", "load_ckplus", "load_with_findings", "render", "to_json"]
+from harness.data.findings import DataFindings, FaultLog, in_order, not_recognised, printable
+from harness.data.size import SIDE
+from harness.data.spec import Crop, DataSpec, Frames
 
 Form = Literal["tree", "folders", "csv"]
 
@@ -52,12 +52,18 @@ def detect(path: Path) -> Form:
     return _locate(path)[0]
 
 
-def load_ckplus(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") -> Dataset:
-    """The data set at ``path``; see :func:`load_with_findings`, which also tells what was left out."""
-    return load_with_findings(path, mode=mode, crop=crop)[0]
+def open(spec: DataSpec) -> tuple[Dataset | None, DataFindings]:
+    """The copy at ``spec.path``, as :mod:`harness.data.registry` asks for it.
+
+    Raises:
+        DataError: no form of CK+ is there.
+        MissingExtraError: ``opencv`` was asked for and is not installed.
+    """
+    samples, findings = _examine(Path(spec.path or ""), spec.frames, spec.crop)
+    return None if findings.fatal else _dataset(samples, findings), findings
 
 
-def load_with_findings(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") -> tuple[Dataset, Findings]:
+def load_with_findings(path: Path, *, mode: Frames = "last3", crop: Crop = "auto") -> tuple[Dataset, DataFindings]:
     """Load what is good and tell the rest.
 
     Args:
@@ -79,13 +85,11 @@ def load_with_findings(path: Path, *, mode: Mode = "last3", crop: CropChoice = "
     """
     samples, findings = _examine(path, mode, crop)
     if findings.fatal is not None:
-        fault = findings.fatal
-        place = printable(str(path)) if fault.place == "." else f"{printable(str(path))}: {fault.place}"
-        raise DataError(f"{place}: {fault.text}", fix=fault.fix or None)
+        raise findings.refusal()
     return _dataset(samples, findings), findings
 
 
-def check(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") -> Findings:
+def check(path: Path, *, mode: Frames = "last3", crop: Crop = "auto") -> DataFindings:
     """Everything :func:`load_with_findings` would find, as a report even where it would refuse to load.
 
     Raises:
@@ -94,48 +98,25 @@ def check(path: Path, *, mode: Mode = "last3", crop: CropChoice = "auto") -> Fin
     try:
         return _examine(path, mode, crop)[1]
     except DataError as error:
-        fault = Fault("error", "no-form", ".", None, printable(error.message), error.fix or "", fatal=True)
-        return Findings(str(path), None, faults=(fault,))
+        return not_recognised(str(path), error)
 
 
-def _examine(path: Path, mode: Mode, crop: CropChoice) -> tuple[list[Sample], Findings]:
+def _examine(path: Path, mode: Frames, crop: Crop) -> tuple[list[Sample], DataFindings]:
     form, root = _locate(path)
     faults = FaultLog()
-    crop_name = "none"
-    if form == "tree":
-        cropper = make_cropper(crop)
-        crop_name = cropper.name
-        reading = read_tree(root, faults, mode, cropper)
-    elif form == "folders":
-        reading = read_folders(root, faults)
-    else:
-        reading = read_csv(root, faults)
+    reading, cropped_by = _read(form, root, faults, mode=mode, crop=crop)
     samples, duplicates = without_contradictions(reading.samples, faults)
     counts = compare_counts(reading, samples, faults)
     if not samples and not any(fault.fatal for fault in faults.all):
         text = "no usable image of the seven classes is in it"
-        faults.error("nothing-usable", ".", text, fix="see the errors in `harness data check`", fatal=True)
-    return samples, _findings(path, form, mode, crop_name, reading, samples, counts, duplicates, faults)
-
-
-def _findings(
-    path: Path,
-    form: Form,
-    mode: Mode,
-    crop: str,
-    reading: Reading,
-    samples: list[Sample],
-    counts: dict[str, int],
-    duplicates: int,
-    faults: FaultLog,
-) -> Findings:
+        faults.fatal("nothing-usable", ".", text, fix="see the errors in `harness data check`")
     subjects = {sample.subject for sample in samples}
     sequences = {sample.sequence for sample in samples}
-    return Findings(
+    return samples, DataFindings(
         path=str(path),
         form=form,
         mode=mode if form == "tree" else None,
-        crop=crop if samples else None,
+        crop=cropped_by if samples else None,
         counts=counts,
         published=dict(reading.published),
         subjects=None if None in subjects else len(subjects),
@@ -150,7 +131,15 @@ def _findings(
     )
 
 
-def _dataset(samples: list[Sample], findings: Findings) -> Dataset:
+def _read(form: Form, root: Path, faults: FaultLog, *, mode: Frames, crop: Crop) -> tuple[Reading, str]:
+    """What a form's reader hands on, and how faces were cut out."""
+    if form == "tree":
+        cropper = make_cropper(crop)
+        return read_tree(root, faults, mode, cropper), cropper.name
+    return read_folders(root, faults) if form == "folders" else read_csv(root, faults), "none"
+
+
+def _dataset(samples: list[Sample], findings: DataFindings) -> Dataset:
     subjects = tuple(sample.subject for sample in samples if sample.subject is not None)
     sequences = tuple(sample.sequence for sample in samples if sample.sequence is not None)
     if findings.form == "tree":
@@ -185,7 +174,7 @@ def _locate(path: Path) -> tuple[Form, Path]:
     lower = {name.lower() for name in folders}
     if lower & LABEL_FOLDERS and lower & IMAGE_FOLDERS:
         forms.append(("tree", root))
-    elif len({names.folder_class(name) for name in folders} - {None}) >= 2:
+    elif len({naming.folder_class(name) for name in folders} - {None}) >= 2:
         forms.append(("folders", root))
     if csv_file is not None:
         forms.append(("csv", csv_file))
@@ -207,8 +196,8 @@ def _look(root: Path) -> tuple[set[str], Path | None]:
         below: list[Path] = []
         for folder in level:
             with os.scandir(folder) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)[:_SEARCH_WIDTH]
-            for entry in found:
+                in_order_of_names = sorted(entries, key=lambda entry: entry.name)[:_SEARCH_WIDTH]
+            for entry in in_order_of_names:
                 if entry.is_dir(follow_symlinks=False):
                     folders.add(entry.name)
                     if entry.name.lower() not in IMAGE_FOLDERS | LABEL_FOLDERS:

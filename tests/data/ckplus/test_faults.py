@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from harness.core.errors import DataError
-from harness.data.ckplus import check, load_with_findings
-from harness.data.ckplus_files import MAX_DEPTH, walk
-from harness.data.ckplus_png import MAX_IMAGE_BYTES
-from harness.data.faults import FaultLog, Findings
+from harness.data.ckplus.copy import check, load_with_findings
+from harness.data.ckplus.files import MAX_DEPTH, walk
+from harness.data.ckplus.png import MAX_IMAGE_BYTES
+from harness.data.findings import DataFindings, FaultLog
 from tests.support import ckplus_writer as made
 
 
-def places(findings: Findings, severity: str, code: str) -> list[str]:
+def places(findings: DataFindings, severity: str, code: str) -> list[str]:
     """Where a kind of fault was found; each must have a text, and a fix where something is to be done."""
     faults = [fault for fault in findings.faults if (fault.severity, fault.code) == (severity, code)]
     assert all(fault.text and (fault.fix or fault.severity == "note") for fault in faults)
@@ -200,7 +200,7 @@ def test_a_walk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     log = FaultLog()
     walk(tmp_path, log)
     assert [fault.code for fault in log.all] == ["too-deep"]
-    monkeypatch.setattr("harness.data.ckplus_files.MAX_ENTRIES", 3)
+    monkeypatch.setattr("harness.data.ckplus.files.MAX_ENTRIES", 3)
     with pytest.raises(DataError, match="more than 3 files"):
         walk(tmp_path, log)
 
@@ -275,7 +275,7 @@ def test_class_folders_name_each_fault(folders: Path, name: str) -> None:
 
 
 def test_pixels_or_a_sequence_under_two_labels_are_left_out(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.data.ckplus_samples.MAX_CONTRADICTED", 0.5)
+    monkeypatch.setattr("harness.data.ckplus.samples.MAX_CONTRADICTED", 0.5)
     source, target = "CK+48/anger/S001_001_00000007.png", "CK+48/happy/S200_001_00000001.png"
     made.write(folders / target, (folders / source).read_bytes())
     dataset, findings = load_with_findings(folders)
