@@ -1,37 +1,26 @@
-"""What tells the state of a board, of whatever kind: the runner reads what is there."""
+"""What a runner is told to read for the evidence of a cell, made of what the boards' records name."""
 
 from __future__ import annotations
 
+from harness.boards.family import Readings
+from harness.boards.registry import READINGS
 from harness.records.order import Sensors, Sources
 
-#: hwmon, and on JetPack 4 the INA3221's own driver, tell power; RAPL counts energy. Of RAPL's zones only the packages
-#: are read, since what is below them is part of them.
-SENSORS = Sensors(
-    folders=(
-        ("/sys/class/hwmon", ("",)),
-        ("/sys/class/powercap", (r"intel-rapl:\d+$",)),
-        ("/sys/bus/i2c/drivers/ina3221x", ("", "iio:device")),
-    ),
-    names=r"(name|label|(power|energy)\d+_(input|average|label)|in_power\d+_input|rail_name_\d+|energy_uj)$",
-    channels=r"(in|curr)(\d+)_(input|label)$",
-)
 
-#: Only Linux and its firmware are asked; commands that a board lacks cost it nothing.
-SOURCES = Sources(
-    files=(
-        "/proc/loadavg",
-        "/proc/uptime",
-        "/proc/pressure/cpu",
-        "/proc/pressure/memory",
-        "/sys/devices/system/clocksource/clocksource0/current_clocksource",
-        "/sys/devices/system/cpu/online",
-    ),
-    entries=(
-        ("/sys/class/thermal", "thermal_zone", ("type", "temp")),
-        ("/sys/devices/system/cpu/cpufreq", "policy", ("scaling_governor", "scaling_cur_freq", "scaling_max_freq")),
-    ),
-    # Raspberry Pi's firmware (throttle bits, a Pi 5's power), and a Jetson's power mode
-    commands=(("vcgencmd", "get_throttled"), ("vcgencmd", "pmic_read_adc"), ("nvpmodel", "-q")),
-    repeated=(("vcgencmd", "pmic_read_adc"),),
-    sensors=SENSORS,
-)
+def sources(readings: Readings) -> Sources:
+    """The part of an order that says what tells the state of a board."""
+    return Sources(
+        files=readings.files,
+        entries=readings.entries,
+        commands=readings.commands,
+        repeated=readings.repeated,
+        sensors=Sensors(
+            folders=readings.sensor_folders,
+            names=f"({'|'.join(readings.sensor_files)})$",
+            channels=f"{readings.sensor_channels}$",
+        ),
+    )
+
+
+#: Every board is asked everything: a kernel or firmware answers only what it knows.
+SOURCES = sources(READINGS)
