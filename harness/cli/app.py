@@ -33,8 +33,8 @@ for _name in COMMANDS:
         app.command(_name)(_command)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         print(__version__)
         raise typer.Exit
 

@@ -46,15 +46,15 @@ def closing(outcome: Outcome, again: Sequence[str]) -> str:
 def bad_lines(bad: Sequence[Bad]) -> list[str]:
     """A line for each cell that is not VALID; many cells of a device with the same codes share one."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[Bad]] = {}
-    for each in bad:
-        groups.setdefault((each.device, each.status, tuple(reason.code for reason in each.reasons)), []).append(each)
+    for cell in bad:
+        groups.setdefault((cell.device, cell.status, tuple(reason.code for reason in cell.reasons)), []).append(cell)
     lines = []
     for (device, status, _), members in groups.items():
         if len(members) <= APART:
-            lines += [f"{status} {device} {each.label}: {why(each)}" for each in members]
+            lines += [f"{status} {device} {cell.label}: {why(cell)}" for cell in members]
             continue
-        named = ", ".join(each.label for each in members[:NAMED])
-        texts = {why(each) for each in members}
+        named = ", ".join(cell.label for cell in members[:NAMED])
+        texts = {why(cell) for cell in members}
         for_example = "" if len(texts) == 1 else "for example "
         lines.append(
             f"{status} {device}, {len(members)} cells ({named} and {len(members) - NAMED} more): "
@@ -65,8 +65,8 @@ def bad_lines(bad: Sequence[Bad]) -> list[str]:
 
 def why(bad: Bad) -> str:
     """A cell's reasons in one short line."""
-    said = [f"{reason.code}: {' '.join(reason.text.split())}" for reason in bad.reasons]
-    return "; ".join(text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..." for text in said)
+    texts = [f"{reason.code}: {' '.join(reason.text.split())}" for reason in bad.reasons]
+    return "; ".join(text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..." for text in texts)
 
 
 def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, object]:

@@ -214,5 +214,7 @@ def _wait_for_login(board: Board, guard: GuardProcess, deadline: float, ended: C
         except (OSError, EOFError, paramiko.SSHException) as error:
             problem = str(error) or type(error).__name__
         time.sleep(0.1)
-    said = tail(board.log, 600)
-    raise EmulatorError(f"{board.name}: the board did not let us in in time ({problem}); its console ends with: {said}")
+    console_end = tail(board.log, 600)
+    raise EmulatorError(
+        f"{board.name}: the board did not let us in in time ({problem}); its console ends with: {console_end}"
+    )

@@ -59,10 +59,10 @@ def read_facts(folder: Path) -> ImageFacts:
     if files is None:
         return ImageFacts(key, packages)  # nothing to compare with was noted
     try:
-        found = marks(folder)
+        present = marks(folder)
     except OSError as error:
         raise ValueError(f"{Path(error.filename or folder).name}: {error.strerror}") from error
-    wrong = [name for name in FILES if not isinstance(files, dict) or files.get(name) != found[name]]
+    wrong = [name for name in FILES if not isinstance(files, dict) or files.get(name) != present[name]]
     if wrong:
         raise ValueError(f"{', '.join(wrong)} changed since it was built")
     return ImageFacts(key, packages)

@@ -62,16 +62,16 @@ def ask_openssh(target: SshTarget, way: str | None, *, timeout_s: float) -> Answ
             listener.listen()
             accepted = _accepted(words, listener, stderr, time.monotonic() + timeout_s * 3)
             stderr.seek(0)
-            said = stderr.read(1 << 18).decode("utf-8", "replace")
+            printed = stderr.read(1 << 18).decode("utf-8", "replace")
     except OSError as error:
         return Answer(None, None, f"ssh can't be started: {error.strerror or error}")
     finally:
         agent.unlink(missing_ok=True)
     if accepted is None:
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        told = [line for line in lines if not line.startswith(("debug", "@", "OpenSSH"))]
-        return Answer(None, None, plain("; ".join(told))[:400])
-    return _named(accepted) if accepted else _shown(said)
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        complaints = [line for line in lines if not line.startswith(("debug", "@", "OpenSSH"))]
+        return Answer(None, None, plain("; ".join(complaints))[:400])
+    return _named(accepted) if accepted else _shown(printed)
 
 
 def _with_own_agent(way: str) -> str:
@@ -135,11 +135,11 @@ def _named(blob: bytes) -> Answer:
     return Answer(paramiko.Message(key).get_text(), fingerprint(key))
 
 
-def _shown(said: str) -> Answer:
+def _shown(printed: str) -> Answer:
     """Before OpenSSH 8.9 the accepted key is in ssh's words alone; where a server had such a line printed, too, there
     are two, and none counts."""
-    shown = set(re.findall(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", said, re.MULTILINE))
+    shown = set(re.findall(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", printed, re.MULTILINE))
     if len(shown) != 1:
         return Answer(None, None, "its words about the host key are ambiguous")
-    ((kind, found),) = shown
-    return Answer(kind.removesuffix("-cert-v01@openssh.com"), found.rstrip(","))
+    ((kind, digest),) = shown
+    return Answer(kind.removesuffix("-cert-v01@openssh.com"), digest.rstrip(","))

@@ -64,8 +64,8 @@ class Completed:
             RemoteCommandError: it did not; the board's stderr is the reason.
         """
         if self.returncode:
-            said = plain(self.stderr.decode("utf-8", "replace")).strip()[-800:]
-            raise RemoteCommandError(f"{what} ended with status {self.returncode}: {said or 'no message'}")
+            words = plain(self.stderr.decode("utf-8", "replace")).strip()[-800:]
+            raise RemoteCommandError(f"{what} ended with status {self.returncode}: {words or 'no message'}")
         return self
 
 

@@ -209,9 +209,9 @@ class Dialogue:
             chunk = rest
         seen = max(0, len(self.out) - self.frame.end_bytes)
         self.out += chunk
-        if found := self.frame.end.search(self.out, seen):
-            self.status = int(found[1])
-            del self.out[found.start() :]
+        if mark_found := self.frame.end.search(self.out, seen):
+            self.status = int(mark_found[1])
+            del self.out[mark_found.start() :]
         if len(self.out) > self._out_limit + (0 if self.status is not None else self.frame.end_bytes):
             raise OutputLimitError(f"{self.label}: '{self.name}' wrote over {self._out_limit} bytes")
 
@@ -242,8 +242,8 @@ class Dialogue:
 
     def words(self) -> str:
         """The board's words outside of the frame and on stderr, as the end of a message."""
-        said = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
-        text = clean(plain(said.decode("utf-8", "replace")).strip()[-800:], 800)
+        words = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
+        text = clean(plain(words.decode("utf-8", "replace")).strip()[-800:], 800)
         return f": {text}" if text else ""
 
     def _not_started(self, *, waited: bool) -> Exception:
@@ -252,14 +252,14 @@ class Dialogue:
             return ConnectionLostError(f"{self.label}: the connection broke before '{self.name}' began{self.words()}")
         status = self.channel.recv_exit_status() if self.channel.exit_status_ready() else -1
         how = f"ended with status {status}" if status >= 0 else "ended"
-        said = self.words() or ", without a word"
-        if _EXPIRED.search(said):
+        words = self.words() or ", without a word"
+        if _EXPIRED.search(words):
             return LoginShellError(
-                f"{self.label}: the password there has expired, so no command is run{said}",
+                f"{self.label}: the password there has expired, so no command is run{words}",
                 fix="log in by hand once, in a terminal, and give it a new one",
             )
         return (LoginShellError if waited else ShellEndedError)(
-            f"{self.label}: the login shell there {how} and did not run our command{said}",
+            f"{self.label}: the login shell there {how} and did not run our command{words}",
             fix="does 'ssh HOST true' work by hand? A start-up file (.bashrc, .cshrc...) must not end with 'exit' or "
             "start another shell there, and the account must be allowed to run commands",
         )

@@ -253,8 +253,8 @@ def _prefer(transport: paramiko.Transport, settings: Settings, known: KnownKeys)
         if chosen:
             setattr(security, name, chosen)
     able = list(security.key_types)
-    wanted = [name for kind in known.kinds() for name in _SIGNATURES.get(kind, (kind,)) if name in able]
-    security.key_types = list(dict.fromkeys([*wanted, *able]))
+    known_types = [name for kind in known.kinds() for name in _SIGNATURES.get(kind, (kind,)) if name in able]
+    security.key_types = list(dict.fromkeys([*known_types, *able]))
 
 
 #: A server that takes only the newest algorithms, or one that is many years old.
@@ -272,10 +272,10 @@ def _mapped(target: SshTarget, way: ways.Way, error: BaseException) -> BaseExcep
         return explanation
     if isinstance(error, IncompatiblePeer):
         return TransportError(f"{target.shown}: no common way to talk: {error}", fix=_COMMON)
-    said = str(error) or type(error).__name__
-    silent = "banner" in said or isinstance(error, (EOFError, ConnectionResetError, BrokenPipeError))
-    if silent and not isinstance(error, TimeoutError) and "timed out" not in said.lower():
-        return _Dropped(f"it takes the connection and hangs up ({said})")
-    if silent or "No existing session" in said or isinstance(error, TimeoutError):
-        said = "it takes the connection and says nothing"
-    return UnreachableError(f"{target.shown}: no SSH there: {said}", fix="is it an SSH server, and is it up?")
+    words = str(error) or type(error).__name__
+    silent = "banner" in words or isinstance(error, (EOFError, ConnectionResetError, BrokenPipeError))
+    if silent and not isinstance(error, TimeoutError) and "timed out" not in words.lower():
+        return _Dropped(f"it takes the connection and hangs up ({words})")
+    if silent or "No existing session" in words or isinstance(error, TimeoutError):
+        words = "it takes the connection and says nothing"
+    return UnreachableError(f"{target.shown}: no SSH there: {words}", fix="is it an SSH server, and is it up?")

@@ -45,26 +45,26 @@ def resolve(target: SshTarget) -> Settings:
     Raises:
         SshSettingsError: the file can't be read, or needs OpenSSH.
     """
-    found = _lookup(target)
-    hostname, port = found.get("hostname", target.host), target.port or int(found.get("port", 22))
-    alias = found.get("hostkeyalias")
-    if target.proxy_jump or "proxyjump" in found:
+    values = _lookup(target)
+    hostname, port = values.get("hostname", target.host), target.port or int(values.get("port", 22))
+    alias = values.get("hostkeyalias")
+    if target.proxy_jump or "proxyjump" in values:
         raise SshSettingsError(f"{target.shown}: a jump host needs OpenSSH here", fix="sudo apt install openssh-client")
-    listed = found.get("userknownhostsfile", "").split() or ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+    listed = values.get("userknownhostsfile", "").split() or ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
     known = tuple(_path(name) for name in [*listed, "/etc/ssh/ssh_known_hosts"])
     named = [target.identity_file] if target.identity_file else []
-    files = [_path(name) for name in found.get("identityfile", [])]
+    files = [_path(name) for name in values.get("identityfile", [])]
     return Settings(
         hostname=hostname,
         port=port,
-        user=target.user or found.get("user") or _user(),
+        user=target.user or values.get("user") or _user(),
         host_key_name=alias or (hostname if port == 22 else f"[{hostname}]:{port}"),
         known_hosts=(target.known_hosts,) if target.known_hosts else known,
         identities=tuple([*named, *files] or [home() / ".ssh" / name for name in DEFAULT_IDENTITIES]),
         identity_agent=os.environ.get("SSH_AUTH_SOCK") or None,
-        identities_only=found.get("identitiesonly", "no") == "yes",
-        proxy_command=found.get("proxycommand"),
-        proxy_template=found.get("proxycommand"),
+        identities_only=values.get("identitiesonly", "no") == "yes",
+        proxy_command=values.get("proxycommand"),
+        proxy_template=values.get("proxycommand"),
     )
 
 

@@ -98,24 +98,25 @@ def answered(
     """Do as :func:`ask` does, but leave an error that the agent reports in the answer."""
     argv, first = agent_call(command, connection.root, *args)
     done = connection.run(Command(argv, timeout_s, stdin=first if stdin is None else (first, stdin)))
-    said = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
+    words = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
     if done.returncode in (126, 127):
         raise ProvisionError(
-            f"{connection.label}: no python3 on the board{f': {said}' if said else ''}", fix="sudo apt install python3"
+            f"{connection.label}: no python3 on the board{f': {words}' if words else ''}",
+            fix="sudo apt install python3",
         )
     try:
         answer = untrusted.load(last_line(done.stdout))
     except ValueError as error:
-        said = said or clean(plain(done.stdout[-2000:].decode("utf-8", "replace")), 400)
-        raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {said or 'nothing said'}") from error
+        words = words or clean(plain(done.stdout[-2000:].decode("utf-8", "replace")), 400)
+        raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {words or 'nothing said'}") from error
     if not isinstance(answer, dict):
         raise ProvisionError(f"{connection.label}: '{command}' answered with no object")
     return answer
 
 
-def last_line(said: bytes) -> bytes:
+def last_line(words: bytes) -> bytes:
     """The last line, which is the answer; a wrapper around the board's Python may print something before it."""
-    return said.rstrip().rpartition(b"\n")[2]
+    return words.rstrip().rpartition(b"\n")[2]
 
 
 def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -> ProvisionError | TransferError:
@@ -126,7 +127,7 @@ def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -
     if answer.get("kind") == "python-old":
         return ProvisionError(f"{label}: {text}: the runner needs 3.6", fix="install Python 3.6 or newer as python3")
     if number:
-        return place.fault(label, connection.root, number, path=path, said=text)
+        return place.fault(label, connection.root, number, path=path, words=text)
     kind = TransferError if command == "receive" else ProvisionError
     return kind(f"{label}: '{command}' failed: {text}")
 
@@ -159,10 +160,10 @@ def described(connection: Connection, answer: Any) -> Probe:
 def stored(connection: Connection, names: Sequence[str]) -> set[str]:
     """Those of the names ``object:SHA`` and ``wheel:SHA`` that the board has; it verifies its files by hash."""
     answer = ask(connection, "have", *names, timeout_s=600)
-    found = answer.get("have")
-    if not isinstance(found, list):
+    present = answer.get("have")
+    if not isinstance(present, list):
         raise ProvisionError(f"{connection.label}: 'have' answered with no list")
-    return {name for name in names if name in found}
+    return {name for name in names if name in present}
 
 
 def send_s(size: int) -> float:

@@ -75,11 +75,11 @@ class Frame:
         )
         return " ".join([sh, "-c", """'eval "$(printf %b "$@")"'""", "sh", *map(_quoted, _pieces(script))])
 
-    def inside(self, said: bytes) -> bytes:
-        """The part of ``said`` between the two marks; all of it where a mark was cut off."""
-        said = said.rpartition(self.begin)[2]
-        found = self.end.search(said)
-        return said[: found.start()] if found else said
+    def inside(self, output: bytes) -> bytes:
+        """The part of ``output`` between the two marks; all of it where a mark was cut off."""
+        output = output.rpartition(self.begin)[2]
+        end_mark = self.end.search(output)
+        return output[: end_mark.start()] if end_mark else output
 
 
 def _pieces(script: str) -> list[str]:

@@ -72,8 +72,8 @@ class SshConnection:
             if again is None:
                 raise
             done = again
-        found = done.check("asking for the home folder").stdout.decode("utf-8", "surrogateescape")
-        return found if found.startswith("/") and "\n" not in found else None
+        home = done.check("asking for the home folder").stdout.decode("utf-8", "surrogateescape")
+        return home if home.startswith("/") and "\n" not in home else None
 
     def _ask_home(self) -> Completed:
         """Ask for the home folder. Stdin is held until the answer, which shows a start-up file that waits for input."""

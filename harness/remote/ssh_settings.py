@@ -164,8 +164,8 @@ def _tokens(target: SshTarget, *, hostname: str, port: int, user: str, alias: st
 
 def expanded(text: str, tokens: Mapping[str, str], *, tilde: bool = True) -> str:
     """A value with its tokens, ``${VARIABLES}`` and leading ``~`` replaced, as OpenSSH does it."""
-    text = re.sub(r"%.", lambda found: tokens.get(found[0], found[0]), text)
-    text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text)
+    text = re.sub(r"%.", lambda match: tokens.get(match[0], match[0]), text)
+    text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match[1], ""), text)
     if tilde and (text == "~" or text.startswith("~/")):
         return str(home()) + text[1:]
     return os.path.expanduser(text) if tilde and text.startswith("~") else text  # noqa: PTH111 - "~user" alone

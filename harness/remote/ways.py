@@ -89,8 +89,8 @@ def _direct(target: SshTarget, settings: Settings, timeout_s: float) -> _Direct:
             fix="is the name right, and does 'ping' know it?",
         ) from error
     failure: OSError | None = None
-    for found, kind, protocol, _, address in addresses:
-        sock = socket.socket(found, kind, protocol)
+    for kind_of_address, kind, protocol, _, address in addresses:
+        sock = socket.socket(kind_of_address, kind, protocol)
         try:
             sock.settimeout(max(0.1, deadline - time.monotonic()))
             if settings.bind_address is not None:
@@ -137,10 +137,10 @@ class _Proxied:
             self._process.wait(2)  # its last words come with its end
         if self._process.poll() is None:
             return None  # it still holds the connection, so it isn't the one that broke
-        said = self._said()
-        if self._alone is not None and "request failed: " in said:
-            said = _tried_alone(self._alone) or said  # a shared connection keeps the reason to itself
-        return explained(self._target, said, jumps=self._alone is not None)
+        words = self._said()
+        if self._alone is not None and "request failed: " in words:
+            words = _tried_alone(self._alone) or words  # a shared connection keeps the reason to itself
+        return explained(self._target, words, jumps=self._alone is not None)
 
     def _said(self) -> str:
         if self._stderr.closed:
@@ -204,11 +204,11 @@ class _Shared:
                 error = self._refused[1]
                 raise type(error)(f"{target.shown}: {error.message.partition(': ')[2]}", fix=error.fix)
             self.path.unlink(missing_ok=True)
-            said = _opened(command, timeout_s * 3)
-            if said is not None:
-                if INNER_ENDED in said:  # to a shared connection, ssh does not pass on what an inner hop's ssh says
-                    said = _tried_alone(alone) or said
-                refused = explained(target, said, jumps=True)
+            words = _opened(command, timeout_s * 3)
+            if words is not None:
+                if INNER_ENDED in words:  # to a shared connection, ssh does not pass on what an inner hop's ssh says
+                    words = _tried_alone(alone) or words
+                refused = explained(target, words, jumps=True)
                 self._refused = (time.monotonic(), refused)
                 raise refused
 
@@ -226,10 +226,10 @@ def _opened(command: Sequence[str], timeout_s: float) -> str | None:
         except OSError as error:
             raise SshSettingsError(f"'ssh' can't be started: {error.strerror}") from error
         stderr.seek(0)
-        said = stderr.read(1 << 16).decode("utf-8", "replace")
+        words = stderr.read(1 << 16).decode("utf-8", "replace")
     if code == -1:
-        return f"{said}\nthe jump host did not answer within {timeout_s:.0f} s"
-    return said if code else None
+        return f"{words}\nthe jump host did not answer within {timeout_s:.0f} s"
+    return words if code else None
 
 
 _SHARED: dict[tuple[str, ...], _Shared] = {}

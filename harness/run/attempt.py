@@ -97,7 +97,7 @@ class Attempts:
         that other programs go on disturbing."""
         disturbed = 0
         while left:
-            if self.underway.halt.ending or (self.late_until is not None and self._late_is_over(disturbed)):
+            if self.underway.halt.ending or self._late_is_over(disturbed):
                 return
             job = left[0]
             self.underway.watcher.cell_started(job)
@@ -119,7 +119,7 @@ class Attempts:
         """Measure, and again on a new connection if the old one broke, or after a pause where what spoilt the
         measurement may have passed; a board that stays away ends the device."""
         halt, board = self.underway.halt, self.session.board
-        whole = self.underway.measurement(job, self.context)
+        measurement = self.underway.measurement(job, self.context)
         earlier = self.underway.ledger.attempts_so_far(job)
         for attempt in range(RETRIES + 1):
             try:
@@ -137,9 +137,9 @@ class Attempts:
                 board.suspect = True
             except (RemoteTimeoutError, OutputLimitError) as error:
                 board.suspect = True  # what hung, or talks, may still be there: the next lease ends it
-                return failed(whole, [reason_of(error)])
+                return failed(measurement, [reason_of(error)])
             except RETURNING as error:
-                return failed(whole, [reason_of(error)])
+                return failed(measurement, [reason_of(error)])
         raise AssertionError("unreachable")
 
     def _once(self, job: CellJob) -> Cell:
