@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records.order import Sensors, Sources
-
-#: hwmon, and on JetPack 4 the INA3221's own driver, tell power; RAPL counts energy. Of RAPL's zones only the packages
-#: are read, since what is below them is part of them.
-SENSORS = Sensors(
-    folders=(
-        ("/sys/class/hwmon", ("",)),
-        ("/sys/class/powercap", (r"intel-rapl:\d+$",)),
-        ("/sys/bus/i2c/drivers/ina3221x", ("", "iio:device")),
-    ),
-    names=r"(name|label|(power|energy)\d+_(input|average|label)|in_power\d+_input|rail_name_\d+|energy_uj)$",
-    channels=r"(in|curr)(\d+)_(input|label)$",
-)
+from harness.records.order import Sources
 
 #: Only Linux and its firmware are asked; commands that a board lacks cost it nothing.
 SOURCES = Sources(
@@ -33,5 +21,20 @@ SOURCES = Sources(
     # Raspberry Pi's firmware (throttle bits, a Pi 5's power), and a Jetson's power mode
     commands=(("vcgencmd", "get_throttled"), ("vcgencmd", "pmic_read_adc"), ("nvpmodel", "-q")),
     repeated=(("vcgencmd", "pmic_read_adc"),),
-    sensors=SENSORS,
+    # hwmon, and on JetPack 4 the INA3221's own driver, tell power; RAPL counts energy. Of its zones only the packages
+    # are read, since what is below them is part of them.
+    sensor_folders=(
+        ("/sys/class/hwmon", ("",)),
+        ("/sys/class/powercap", (r"intel-rapl:\d+$",)),
+        ("/sys/bus/i2c/drivers/ina3221x", ("", "iio:device")),
+    ),
+    sensor_files=(
+        "name",
+        "label",
+        r"(power|energy)\d+_(input|average|label)",
+        "energy_uj",
+        r"in_power\d+_input",
+        r"rail_name_\d+",
+    ),
+    sensor_channels=r"(in|curr)(\d+)_(input|label)",
 )
