@@ -7,22 +7,6 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
-class Sensors:
-    """Where power, energy, voltages and currents are to be read.
-
-    Attributes:
-        folders: a folder, and a pattern for each level of folders below it, whose matches are looked through.
-        names: pattern of the files to read there. A folder with nothing but a ``name`` and a ``label`` is left out.
-        channels: pattern of the files of a voltage and a current, whose second group is the channel's number; they are
-            read where a channel has both.
-    """
-
-    folders: tuple[tuple[str, tuple[str, ...]], ...]
-    names: str
-    channels: str
-
-
-@dataclass(frozen=True)
 class Sources:
     """What tells a board's state. The runner reads what is there, and sends it as it is.
 
@@ -31,14 +15,20 @@ class Sources:
         entries: a folder, the beginning of its entries' names, and the files to read in each of these.
         commands: programs and their arguments; run before and after a cell.
         repeated: those of ``commands`` that are run after each pass, too, where they answered before.
-        sensors: None for none.
+        sensor_folders: a folder, and a pattern for each level of folders below it, whose matches hold sensors. A folder
+            with nothing but a ``name`` and a ``label`` is left out.
+        sensor_files: patterns of the files to read there.
+        sensor_channels: pattern of the files of a voltage and a current, whose second group is the channel's number;
+            they are read where a channel has both. ``""`` for none.
     """
 
     files: tuple[str, ...] = ()
     entries: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     commands: tuple[tuple[str, ...], ...] = ()
     repeated: tuple[tuple[str, ...], ...] = ()
-    sensors: Sensors | None = None
+    sensor_folders: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    sensor_files: tuple[str, ...] = ()
+    sensor_channels: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""What a runner is told to read for the evidence of a cell, made of what the boards' records name."""
+"""What a runner is told to read for the evidence of a cell: what the boards' records name."""
 
 from __future__ import annotations
 
 from harness.boards.family import Readings
 from harness.boards.registry import READINGS
-from harness.records.order import Sensors, Sources
+from harness.records.order import Sources
 
 
 def sources(readings: Readings) -> Sources:
@@ -14,11 +14,9 @@ def sources(readings: Readings) -> Sources:
         entries=readings.entries,
         commands=readings.commands,
         repeated=readings.repeated,
-        sensors=Sensors(
-            folders=readings.sensor_folders,
-            names=f"({'|'.join(readings.sensor_files)})$",
-            channels=f"{readings.sensor_channels}$",
-        ),
+        sensor_folders=readings.sensor_folders,
+        sensor_files=readings.sensor_files,
+        sensor_channels=readings.sensor_channels,
     )
 
 

@@ -55,12 +55,10 @@ class Board(object):
 
     def _sensors(self) -> List[str]:
         """Files that tell power, energy, or a voltage and a current of one channel; at most 64."""
-        sensors = self.sources.get("sensors")
-        if not sensors:
-            return []
-        is_sensor, is_channel = re.compile(sensors["names"]).match, re.compile(sensors["channels"]).match
+        is_sensor = re.compile("|".join(self.sources.get("sensor_files", ()))).fullmatch
+        is_channel = re.compile(self.sources.get("sensor_channels", "")).fullmatch
         paths: List[str] = []
-        for base, patterns in sensors["folders"]:
+        for base, patterns in self.sources.get("sensor_folders", ()):
             for folder in self._folders(base, patterns):
                 names = self.names(folder)
                 chosen = [name for name in names if is_sensor(name)]
