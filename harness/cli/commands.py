@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.closing import again_argv, closing, summary
 from harness.config import devices as config
 from harness.config.devices import Fleet
+from harness.core.clock import ClockName
 from harness.core.errors import HarnessError, MissingModelError, ReportError, UsageError
 from harness.core.files import check_folder, write_output
 from harness.core.paths import cache_dir
 from harness.core.safetext import plain
 from harness.core.signals import Signals
-from harness.records.cell import Clock
 from harness.results import store
 from harness.run.outcome import Outcome
 from harness.run.plan import Options
@@ -268,7 +268,7 @@ def emulate_up_command(boards: Sequence[str], devices: Path, clock: str | None) 
     if clock not in (None, "instructions", "wall"):
         raise UsageError(f"--clock {clock}: is 'instructions' or 'wall'")
     known = {d.name: d for d in config.load(devices).devices if d.emulate} if devices.exists() else {}
-    by_clock: dict[Clock, list[tuple[str, BoardFamily]]] = {}
+    by_clock: dict[ClockName, list[tuple[str, BoardFamily]]] = {}
     for name in boards or list(known):
         if name in known:
             family, wanted = known[name].family, known[name].effective_clock

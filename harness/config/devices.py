@@ -20,13 +20,13 @@ from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.config.thresholds import Thresholds
 from harness.config.yamlfile import MAX_BYTES, Location, line_of
 from harness.config.yamlfile import load as load_yaml
+from harness.core.clock import ClockName
 from harness.core.errors import ConfigError, UsageError
 from harness.core.files import read_text
 from harness.core.paths import expanded
 
 RuntimeName = Literal["litert", "tflite", "onnxruntime"]
 DelegateName = Literal["cpu", "edgetpu", "cuda", "tensorrt"]
-ClockName = Literal["wall", "instructions"]
 
 _SECRETS = ("password", "passwd", "passphrase", "secret", "token")
 

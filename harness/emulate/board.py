@@ -21,6 +21,7 @@ import paramiko
 
 import harness
 from harness.boards.registry import BoardFamily
+from harness.core.clock import ClockName
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
 from harness.emulate import imagestore as store
@@ -29,7 +30,6 @@ from harness.emulate.guard import OFF_SECONDS, tail
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in
 from harness.emulate.seed import seed
-from harness.records.cell import Clock
 
 Progress = Callable[[str], None]
 
@@ -62,7 +62,7 @@ class Board:
     identity_file: Path
     known_hosts: Path
     host_key: str
-    clock: Clock
+    clock: ClockName
     pid: int
     guard_pid: int
     log: Path
@@ -108,7 +108,7 @@ def boot(
     name: str,
     family: BoardFamily,
     *,
-    clock: Clock = "instructions",
+    clock: ClockName = "instructions",
     timeout_s: float = 120.0,
     progress: Progress | None = None,
     contents: Mapping[str, Path] | None = None,
@@ -139,7 +139,7 @@ def launch(
     name: str,
     family: BoardFamily,
     *,
-    clock: Clock,
+    clock: ClockName,
     timeout_s: float,
     progress: Progress | None,
     state: Path | None,
@@ -174,7 +174,7 @@ def launch(
 def _board(
     name: str,
     family: BoardFamily,
-    clock: Clock,
+    clock: ClockName,
     image: Image,
     guard: subprocess.Popen[bytes],
     facts: dict[str, Any],
@@ -207,7 +207,7 @@ def _runs(pid: int) -> bool:
 
 
 def _start_guard(
-    name: str, family: BoardFamily, clock: Clock, image: Image, state: Path | None, filled: Path | None
+    name: str, family: BoardFamily, clock: ClockName, image: Image, state: Path | None, filled: Path | None
 ) -> subprocess.Popen[bytes]:
     cache = cache_dir()
     order = {

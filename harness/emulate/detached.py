@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.boards.registry import BoardFamily
+from harness.core.clock import ClockName
 from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError
 from harness.core.files import write_atomic
 from harness.core.paths import cache_dir
 from harness.emulate.board import launch
 from harness.emulate.guard import OFF_SECONDS
 from harness.emulate.image import ensure_image, locked
-from harness.records.cell import Clock
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Standing:
     identity_file: str
     known_hosts: str
     host_key: str
-    clock: Clock
+    clock: ClockName
     pid: int
     guard_pid: int
     guard_started: int
@@ -61,7 +61,7 @@ def _folder() -> Path:
 def up(
     boards: Iterable[tuple[str, BoardFamily]],
     *,
-    clock: Clock = "instructions",
+    clock: ClockName = "instructions",
     timeout_s: float = 120.0,
     progress: Callable[[str], None] | None = None,
 ) -> list[Standing]:
@@ -91,7 +91,7 @@ def up(
 
 
 def _up(
-    name: str, family: BoardFamily, clock: Clock, timeout_s: float, progress: Callable[[str], None] | None
+    name: str, family: BoardFamily, clock: ClockName, timeout_s: float, progress: Callable[[str], None] | None
 ) -> Standing:
     folder = _folder()
     try:

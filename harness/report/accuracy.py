@@ -17,7 +17,8 @@ from harness.records.manifest import CrossCheck, Manifest
 from harness.report.gather import ReportData
 from harness.report.provenance import precise
 from harness.report.seeds import Scheme, over_seeds, share
-from harness.report.table import Table, Value
+from harness.report.table import Table
+from harness.results.columns import Value
 
 PLAIN, RESIDUAL = "vgg19", "resvgg19"
 SCHEMES: tuple[tuple[Scheme, str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))

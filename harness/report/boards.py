@@ -13,7 +13,8 @@ from harness.core.safetext import clean
 from harness.report.evidence import State, states
 from harness.report.gather import ReportData
 from harness.report.summary import Agreement, Best, artifacts
-from harness.report.table import Table, Value, whole
+from harness.report.table import Table, whole
+from harness.results.columns import Value
 
 #: Cells a board's evidence is summed up from; with more, evenly spread ones.
 MOST_EVIDENCE = 50

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harness.core import stats
+from harness.core.clock import CLOCKS, Clock, clock_of
 from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
@@ -20,38 +21,6 @@ from harness.records.manifest import Manifest
 from harness.report.paper.roles import role
 from harness.results import identity, store, table
 from harness.results import table_cache as kept
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Boards that may share an axis: all real, or all emulated, and timed by the same kind of clock.
-
-    ``key`` is used in file names, ``unit`` on axes, ``column`` in tables; a value in ``unit`` is ``_ns`` / 1e6 in each.
-    """
-
-    key: str
-    title: str
-    unit: str
-    column: str
-    quantity: str
-    note: str
-
-
-_CLOCKS: dict[tuple[bool, str], Clock] = {
-    (False, "wall"): Clock("real", "Real boards", "ms", "ms", "Latency", "wall-clock milliseconds"),
-    (True, "instructions"): Clock(
-        "emulated", "Emulated boards (QEMU)", "million instructions", "million_instructions", "Work per inference",
-        "instructions counted by QEMU: the same every time, but not a time",
-    ),
-    (True, "wall"): Clock(
-        "emulated-wall", "Emulated boards (QEMU), wall clock", "ms (emulated)", "ms_emulated", "Emulated latency",
-        "wall-clock time of an emulator: says nothing of the board it imitates",
-    ),
-    (False, "instructions"): Clock(
-        "real-instructions", "Real boards, counted instructions", "million instructions (real)",
-        "million_instructions_real", "Work per inference", "instructions counted on a real board: not a time",
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,7 +91,7 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
         manifests=dict(manifests),
         bad_files=tuple(bad),
         replaced=len(every) - len(newest),
-        clocks=tuple(clock for clock in _CLOCKS.values() if clock.key in present),
+        clocks=tuple(clock for clock in CLOCKS if clock.key in present),
         missing=tuple(cell for cell in planned if cell not in found and cell not in unreadable),
     )
 
@@ -184,11 +153,6 @@ def _newest(cells: pd.DataFrame, ids: Sequence[int]) -> dict[tuple[str, int], in
         if key not in found or started[row] >= started[found[key]]:
             found[key] = row
     return found
-
-
-def clock_of(emulated: bool, clock: str) -> Clock:
-    """What the numbers of such a board mean."""
-    return _CLOCKS[(emulated, clock)]
 
 
 def _enrich(

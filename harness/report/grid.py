@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from harness.core.safetext import script_json
 from harness.report.gather import ReportData, records
-from harness.report.table import Value, number
+from harness.report.table import number
+from harness.results.columns import Value
 
 
 @dataclass(frozen=True)

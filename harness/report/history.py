@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.core import stats
+from harness.core.clock import clock_of
 from harness.core.safetext import clean, for_figure, slug
 from harness.records.cell import Cell
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
-from harness.report.gather import clock_of
 from harness.report.table import Table
 from harness.results import identity, store
-from harness.results.compare import measured
+from harness.results.pairs import measured
 
 #: Names at the right of a figure; the rest are grey lines, and in the table.
 _MOST_NAMED = 12

@@ -5,7 +5,8 @@ from __future__ import annotations
 from harness.core.safetext import clean
 from harness.records.manifest import Artifact, CrossCheck, Manifest
 from harness.report.gather import ReportData
-from harness.report.table import Table, Value
+from harness.report.table import Table
+from harness.results.columns import Value
 
 
 def used(data: ReportData) -> list[Manifest]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.core.clock import Clock
 from harness.core.safetext import clean
-from harness.report.gather import Clock, ReportData
+from harness.report.gather import ReportData
 from harness.report.paper.claims import Claim, claims
 from harness.report.paper.rivals import Versus, against, standing
 from harness.report.paper.roles import COMPRESSED

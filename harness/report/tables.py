@@ -10,7 +10,8 @@ from harness.report import accuracy, boards, provenance
 from harness.report.gather import ReportData, records
 from harness.report.paper import claims, rivals, zeroed
 from harness.report.summary import Findings
-from harness.report.table import Table, Value, number, whole
+from harness.report.table import Table, number, whole
+from harness.results.columns import Value
 
 
 def build(data: ReportData, findings: Findings) -> dict[str, Table]:

@@ -72,7 +72,7 @@ def distribution(data: ReportData) -> list[Drawing]:
         relative = [(s / np.median(s) - 1) * 100 for s in cells.latency_ns]
         low = min(min(float(np.percentile(r, 0.5)) for r in relative) * 1.1, -0.01)
         high = max(max(float(np.percentile(r, 99)) for r in relative) * 1.1, 0.01)
-        medians = [f"{brief(value)} {clock.unit.replace('million instructions', 'M instr.')}" for value in cells.value]
+        medians = [f"{brief(value)} {clock.short_unit}" for value in cells.value]
         room = 0.045 * max(map(len, medians)) + 0.03  # medians stand beyond the last dot
         axes.set_xlim(low - (high - low) * 0.02, high + (high - low) * room)
         for row, (deviation, kind, median) in enumerate(zip(relative, cells.kind, medians, strict=True)):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from harness.core.clock import Clock
 from harness.core.safetext import for_figure, slug
 from harness.report.figures.canvas import (
     INK,
@@ -22,7 +23,7 @@ from harness.report.figures.canvas import (
     place_signs,
 )
 from harness.report.figures.rows import per_board
-from harness.report.gather import Clock, ReportData
+from harness.report.gather import ReportData
 from harness.report.paper.roles import COMPRESSED
 from harness.report.table import brief
 

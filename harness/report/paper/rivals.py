@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from harness.core import stats
-from harness.report.gather import Clock, ReportData
+from harness.core.clock import Clock
+from harness.report.gather import ReportData
 from harness.report.paper.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
-from harness.report.table import Table, Value, brief, number
+from harness.report.table import Table, brief, number
+from harness.results.columns import Value
 
 #: Draws for an interval: a board with twenty rivals takes twenty intervals, and the third digit of none matters.
 _DRAWS = 400
@@ -154,10 +156,6 @@ def rivals_table(data: ReportData, found: list[Versus]) -> Table:
     return Table("rivals", f"{PRUNED} against every rival", tuple(columns), tuple(rows), note)
 
 
-def _short(clock: Clock) -> str:
-    return clock.unit.replace("million instructions", "M instr.")
-
-
 def for_page(found: list[Versus]) -> Table:
     """The same in fewer columns."""
     columns = (
@@ -168,7 +166,7 @@ def for_page(found: list[Versus]) -> Table:
     rows = tuple(
         (
             each.label, each.rival.label, each.role.removeprefix("rival "),
-            f"{brief(each.ours.value)} / {brief(each.rival.value)} {_short(each.clock)}", round(each.ratio, 4),
+            f"{brief(each.ours.value)} / {brief(each.rival.value)} {each.clock.short_unit}", round(each.ratio, 4),
             f"{each.low:.4g} to {each.high:.4g}" if each.low is not None else None, each.verdict,
             f"{each.ours.accuracy * 100:.1f} / {each.rival.accuracy * 100:.1f}",
             f"{brief(each.ours.bytes / 1e3)} / {brief(each.rival.bytes / 1e3)}",
