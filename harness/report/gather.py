@@ -18,7 +18,8 @@ from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
-from harness.report.paper.roles import role
+from harness.report.focus import Focus
+from harness.report.registry import focus_on
 from harness.results import identity, store, table
 from harness.results import table_cache as kept
 
@@ -30,9 +31,10 @@ class ReportData:
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
     runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/results/identity.py),
     ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
-    ``kind`` (variant.format), ``role`` (harness/report/paper/roles.py), ``value``, ``low``, ``high`` (median and its
-    95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers
-    are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people, and distinct.
+    ``kind`` (variant.format), ``role`` (beside the network in focus; empty where none is), ``value``, ``low``,
+    ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted
+    for reading. Numbers are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people, and
+    distinct. ``focus`` is the network that the report is about, where its results hold one.
     """
 
     runs: tuple[RunInfo, ...]
@@ -42,6 +44,7 @@ class ReportData:
     replaced: int = 0
     clocks: tuple[Clock, ...] = ()
     missing: tuple[str, ...] = ()
+    focus: Focus | None = None
 
     @cached_property
     def valid(self) -> pd.DataFrame:
@@ -82,7 +85,13 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
     newest = _newest(every, ids)
     rows = list(newest.values())
     frame = every if len(newest) == len(every) else every.iloc[rows].reset_index(drop=True)
-    frame = _enrich(frame, manifests, [ids[row] for row in rows], boards)
+    focus = focus_on(frame.model)
+    frame = _enrich(
+        frame,
+        role=lambda name: focus.role(name, manifests.get(name)) if focus else "",
+        ids=[ids[row] for row in rows],
+        boards=boards,
+    )
     found = {cell for cell, _ in newest}
     present = set(frame.clock_key)
     return ReportData(
@@ -93,6 +102,7 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
         replaced=len(every) - len(newest),
         clocks=tuple(clock for clock in CLOCKS if clock.key in present),
         missing=tuple(cell for cell in planned if cell not in found and cell not in unreadable),
+        focus=focus,
     )
 
 
@@ -156,11 +166,11 @@ def _newest(cells: pd.DataFrame, ids: Sequence[int]) -> dict[tuple[str, int], in
 
 
 def _enrich(
-    frame: pd.DataFrame, manifests: Mapping[str, Manifest], ids: Sequence[int], boards: Sequence[_Board]
+    frame: pd.DataFrame, role: Callable[[str], str], ids: Sequence[int], boards: Sequence[_Board]
 ) -> pd.DataFrame:
     columns = _named(frame, ids, boards)
     columns["clock_key"] = _each(lambda e, c: clock_of(e, c).key, frame.emulated, frame.clock)
-    columns["role"] = _each(lambda name: role(name, manifests.get(name)), columns["model"])
+    columns["role"] = _each(role, columns["model"])
     columns["kind"] = _each("{}.{}".format, columns["variant"], frame.format)
     several = frame.threads.nunique() > 1
     variants = identity.distinct(columns["variant"], 10)

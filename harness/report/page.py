@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,22 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.core.clock import clock_of
 from harness.core.safetext import clean
 from harness.report.accuracy import for_page
 from harness.report.evidence import content
+from harness.report.figures import FIGURES
 from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
+from harness.report.focus import Focus
 from harness.report.gather import ReportData
 from harness.report.grid import grid
 from harness.report.history import History
-from harness.report.paper import claims, rivals
-from harness.report.paper.roles import COMPRESSED
-from harness.report.summary import Findings
+from harness.report.paper.parts import PARTS as PAPER_PARTS
+from harness.report.paper.parts import SIDE_PAGES as PAPER_PAGES
+from harness.report.paper.parts import TEMPLATES as PAPER_TEMPLATES
+from harness.report.parts import PageContext, PagePart, SidePage
+from harness.report.registry import focus_on
+from harness.report.summary import Summary
 from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic
 from harness.results.compare import Comparison
@@ -42,17 +49,27 @@ def _harmless(value: object) -> object:
     return clean(value, 20_000) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def environment() -> Environment:
+#: Where the style of a focus stands in the pages' own.
+_STYLE_SLOT = "/* here: what a focus brings */\n"
+
+
+def environment(focus: Focus | None = None) -> Environment:
     """Jinja2 as every page uses it: everything escaped, unknown names refused."""
     env = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader([TEMPLATES, PAPER_TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         finalize=_harmless,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     env.filters["human"] = human
     env.filters["brief"] = brief
     env.filters["percent"] = lambda value: f"{value * 100:.1f}\N{NO-BREAK SPACE}%"
-    env.globals["style"] = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    brought = focus.style.read_text(encoding="utf-8") if focus else ""
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8").replace(_STYLE_SLOT, brought)
+    env.globals["focus"] = focus
+    env.globals["style"] = Markup(style)  # noqa: S704 - our own file
     env.globals["script"] = Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     return env
 
@@ -134,23 +151,6 @@ def _pictures(figures: Sequence[tuple[Drawing, str]]) -> dict[str, list[tuple[Dr
     return made
 
 
-#: (plot, heading, what to know when reading it), in the order of the page.
-SECTIONS = (
-    ("pareto", "Accuracy against latency", "Up and to the left is better. Numbered artifacts are beaten by none."),
-    ("latency", "Latency", ""),
-    ("distribution", "Every sample", "Dots run from top to bottom in the order measured, so drift shows as a slope."),
-    ("threads", "More threads", ""),
-    (
-        "chain", "Compression path",
-        "What each step costs in accuracy, and what one image costs after it: in multiply-accumulates, then as "
-        "measured, on each board that ran both the network and its pruned form.",
-    ),
-    ("size", "Model size", ""),
-    ("memory", "Memory", "The kernel's own high-water mark of the runner's process, Python and runtime included."),
-    ("energy", "Energy", ""),
-    ("confusion", "Right and wrong, class by class", ""),
-    ("timeline", "Evidence over time", "Did heat or a lower frequency go with slower passes?"),
-)  # fmt: skip
 #: What comes after the figures, for the list of contents.
 _TABLES = (
     ("agreement", "Do the boards agree?"), ("not-valid", "Without a valid measurement"), ("skipped", "Left out"),
@@ -160,10 +160,41 @@ _TABLES = (
 _MOST_STDERR = 20
 
 
+#: Pieces that belong to some reports alone.
+PARTS: tuple[PagePart, ...] = PAPER_PARTS
+#: The same of pages.
+SIDE_PAGES: tuple[SidePage, ...] = PAPER_PAGES
+
+
+def context(
+    data: ReportData, summary: Summary, tables: Mapping[str, Table], figures: Sequence[tuple[Drawing, str]]
+) -> PageContext:
+    """What the page and all its parts are made from; ``figures`` are drawings with their SVG."""
+    return PageContext(
+        environment=environment(data.focus),
+        data=data,
+        summary=summary,
+        tables=tables,
+        plots=frozenset(drawing.plot for drawing, _ in figures),
+    )
+
+
+def side_pages(page: PageContext) -> list[SidePage]:
+    """The pages that these results have beside the report's own."""
+    return [each for each in SIDE_PAGES if each.applies(page.data)]
+
+
+def _parts(page: PageContext) -> Mapping[str, list[Markup]]:
+    """The pieces that these results have, by the slot they stand in."""
+    slots: dict[str, list[Markup]] = defaultdict(list)
+    for part in PARTS:
+        if html := part.html(page):
+            slots[part.slot].append(html)
+    return slots
+
+
 def index(
-    data: ReportData,
-    findings: Findings,
-    tables: Mapping[str, Table],
+    page: PageContext,
     figures: Sequence[tuple[Drawing, str]],
     *,
     pages: Sequence[Beside] = (),
@@ -176,49 +207,54 @@ def index(
         pages: the pages beside this one.
         left_out: what to say of figures that were not drawn.
     """
-    by_plot = _pictures(figures)
+    data, summary = page.data, page.summary
+    drawn = [figure for figure in FIGURES if figure.name in page.plots]
+    contents = [("believe", "Can I believe it?"), *((f"s-{figure.name}", figure.heading) for figure in drawn)]
     cells = grid(data)
-    contents = [
-        ("believe", "Can I believe it?"),
-        *((f"s-{plot}", name) for plot, name, _ in SECTIONS if plot in by_plot),
-    ]
     known = {
-        "data": data, "tables": tables, "figures": by_plot, "sections": SECTIONS, "pages": pages, "left_out": left_out,
-        "winners": findings.winners, "verdicts": findings.verdicts, "agreements": findings.agreements,
-        "disagreements": findings.disagreements, "trust": _trust(data), "overlap": _overlap(data),
-        "rivals": rivals.for_page(findings.rivals), "compressed": bool((data.cells.role == COMPRESSED).any()),
-        "synthetic": synthetic(data.cells), "emulated": bool(data.cells.emulated.any()), "stderrs": _stderrs(data),
-        "contents": [*contents, *_TABLES], "for_page": for_page, "grid": cells, "grid_json": cells.json(),
-    }  # fmt: skip
-    return environment().get_template("index.html.j2").render(known)
-
-
-def claims_page(data: ReportData, findings: Findings) -> str:
-    """The page on what the paper claims and what was found."""
-    return environment().get_template("claims.html.j2").render(
-        data=data, claims=_grouped(findings.claims), paper=claims.PAPER, synthetic=synthetic(data.cells),
-        emulated=bool(data.cells.emulated.any()),
-    )  # fmt: skip
-
-
-def _grouped(found: Sequence[claims.Claim]) -> list[tuple[str, list[claims.Claim]]]:
-    """Rows of one claim together: some have a row a board."""
-    return [(words, [each for each in found if each.claim == words]) for words in dict.fromkeys(c.claim for c in found)]
+        "data": data,
+        "tables": page.tables,
+        "figures": _pictures(figures),
+        "sections": drawn,
+        "absent": [figure.absent for figure in FIGURES if figure.absent and figure.name not in page.plots],
+        "parts": _parts(page),
+        "pages": pages,
+        "left_out": left_out,
+        "summary": summary,
+        "trust": _trust(data),
+        "overlap": _overlap(data),
+        "synthetic": synthetic(data.cells),
+        "emulated": bool(data.cells.emulated.any()),
+        "stderrs": _stderrs(data),
+        "contents": [*contents, *_TABLES],
+        "for_page": for_page,
+        "grid": cells,
+        "grid_json": cells.json(),
+    }
+    return page.environment.get_template("index.html.j2").render(known)
 
 
 def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
     """The page of a comparison."""
     refused, gated = ([p for p in found.pairs if getattr(p, name)] for name in ("refused", "gates"))
     changed = [p for p in found.pairs if p.accuracy and (p.accuracy.only_a or p.accuracy.only_b)]
-    return environment().get_template("compare.html.j2").render(
-        found=found, table=table, counts=found.counts(), figures=[(d, picture(d, svg)) for d, svg in figures],
-        accuracy=changed, refused=refused, refusals=[f"{p.cell}: {'; '.join(p.refused)}" for p in refused],
+    env = environment(focus_on(pair.model for pair in found.pairs))
+    return env.get_template("compare.html.j2").render(
+        found=found,
+        table=table,
+        counts=found.counts(),
+        figures=[(d, picture(d, svg)) for d, svg in figures],
+        accuracy=changed,
+        refused=refused,
+        refusals=[f"{p.cell}: {'; '.join(p.refused)}" for p in refused],
         tripped=[
             *(_marked(p.device, p.emulated, f"{p.model} {p.variant}: {'; '.join(p.gates)}") for p in gated),
             *found.gates,
         ],
-        synthetic=found.synthetic, emulated=any(p.emulated for p in found.pairs),
-    )  # fmt: skip
+        shares={name: clock_of(emulated, name).share for emulated, name in ((True, "instructions"), (False, "wall"))},
+        synthetic=found.synthetic,
+        emulated=any(p.emulated for p in found.pairs),
+    )
 
 
 def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
@@ -230,10 +266,16 @@ def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing
         for p in line.points
         if p.change is not None
     ]
-    return environment().get_template("history.html.j2").render(
-        history=history, table=table, figures=[(d, picture(d, svg)) for d, svg in figures], changed=changed,
-        changes=changes, synthetic=history.synthetic, emulated=any(line.emulated for line in history.lines),
-    )  # fmt: skip
+    env = environment(focus_on(line.model for line in history.lines))
+    return env.get_template("history.html.j2").render(
+        history=history,
+        table=table,
+        figures=[(d, picture(d, svg)) for d, svg in figures],
+        changed=changed,
+        changes=changes,
+        synthetic=history.synthetic,
+        emulated=any(line.emulated for line in history.lines),
+    )
 
 
 def _marked(device: str, emulated: bool, words: str) -> Markup:
