@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from harness.report.gather import ReportData
 from harness.report.summary import Agreement, Best, artifacts
 from harness.report.table import Table, tabulate, whole
 from harness.results.columns import Column
+from harness.results.table import IntArray
 
 #: Cells a board's evidence is summed up from; with more, evenly spread ones.
 MOST_EVIDENCE = 50
@@ -55,7 +55,7 @@ class _Described:
     cells: pd.DataFrame
     states: tuple[State, ...]
 
-    def said(self, name: str) -> Any:
+    def said(self, name: str) -> object:
         """What the board said of itself, in its first cell."""
         return self.cells.iloc[0][name]
 
@@ -79,10 +79,10 @@ def _runtimes(board: _Described) -> str | None:
 
 
 _BOARD_COLUMNS: tuple[Column[_Described], ...] = (
-    Column("device", "Board", lambda board: board.said("device")),
-    Column("family", "Family", lambda board: board.said("board")),
+    Column("device", "Board", lambda board: str(board.said("device"))),
+    Column("family", "Family", lambda board: str(board.said("board"))),
     Column("emulated", "Emulated", lambda board: bool(board.said("emulated"))),
-    Column("clock", "Clock", lambda board: board.said("clock")),
+    Column("clock", "Clock", lambda board: str(board.said("clock"))),
     Column("cpu", "CPU", lambda board: text(board.said("cpu"))),
     Column("cpu_part", "CPU part", lambda board: text(board.said("cpu_part"))),
     Column("cores", "Cores", lambda board: whole(board.said("cores"))),
@@ -157,8 +157,8 @@ class _Answered:
     model: str
     artifact: str
     classes: list[str]
-    truth: np.ndarray[Any, Any]
-    answers: np.ndarray[Any, Any]
+    truth: IntArray
+    answers: IntArray
 
     @cached_property
     def accuracy(self) -> stats.Interval:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,7 @@ from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
 from harness.report.focus import Focus
 from harness.report.registry import focus_on
-from harness.results import identity, store, table
-from harness.results import table_cache as kept
+from harness.results import identity, store, table, table_cache
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,10 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
     if not runs:
         raise ReportError("no run to report on", fix="harness run --devices devices.yaml")
     infos = [store.read_run(folder) for folder in runs]
-    tables = [kept.frame_of(folder) for folder in runs]
+    tables = [table_cache.frame_of(folder) for folder in runs]
     bad = [file for _, unread in tables for file in unread]
     if manifests is None:
         manifests = {name: each for folder in runs for name, each in store.read_manifests(folder).items()}
-    planned = dict.fromkeys(cell for info in infos for cell in info.planned)
-    unreadable = {file.path.stem for file in bad}
     every = pd.concat([table for table, _ in tables], ignore_index=True) if len(tables) > 1 else tables[0][0]
     ids, boards = _boards(every)
     newest = _newest(every, ids)
@@ -92,18 +89,22 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
         ids=[ids[row] for row in rows],
         boards=boards,
     )
-    found = {cell for cell, _ in newest}
-    present = set(frame.clock_key)
     return ReportData(
         runs=tuple(infos),
         cells=frame,
         manifests=dict(manifests),
         bad_files=tuple(bad),
         replaced=len(every) - len(newest),
-        clocks=tuple(clock for clock in CLOCKS if clock.key in present),
-        missing=tuple(cell for cell in planned if cell not in found and cell not in unreadable),
+        clocks=tuple(clock for clock in CLOCKS if clock.key in set(frame.clock_key)),
+        missing=_missing(infos, {*(cell for cell, _ in newest), *(file.path.stem for file in bad)}),
         focus=focus,
     )
+
+
+def _missing(runs: Sequence[RunInfo], known: Set[str]) -> tuple[str, ...]:
+    """Planned cells that have neither a result nor a damaged file."""
+    planned = dict.fromkeys(cell for info in runs for cell in info.planned)
+    return tuple(cell for cell in planned if cell not in known)
 
 
 #: What a device is called, and what it is.

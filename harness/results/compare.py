@@ -72,7 +72,7 @@ def to_json(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _pair_json(pair: Pair) -> dict[str, Any]:
+def _pair_json(pair: Pair) -> dict[str, object]:
     """A pair with its unit where the record has the clock."""
     fields = {("unit" if name == "clock" else name): value for name, value in asdict(pair).items()}
     return {**fields, "unit": pair.unit, "verdict": pair.verdict}

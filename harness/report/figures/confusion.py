@@ -15,13 +15,14 @@ from harness.report.figures.figure import Figure
 from harness.report.figures.rows import ROW, label_rows, shown
 from harness.report.gather import ReportData
 from harness.report.summary import artifacts, winners
+from harness.results.table import FloatArray, IntArray
 
 #: Light to dark, in one hue, with text readable on both ends.
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f2f7fb", "#0072B2"])
 MOST_MATRICES = 6
 
 
-def confusion(truth: np.ndarray[Any, Any], answers: np.ndarray[Any, Any], classes: int) -> np.ndarray[Any, Any]:
+def confusion(truth: IntArray, answers: IntArray, classes: int) -> IntArray:
     """Counts, shape (classes, classes + 1): row = truth, column = answer, the last one for answers out of range."""
     matrix = np.zeros((classes, classes + 1), dtype=np.int64)
     answers = np.where((answers >= 0) & (answers < classes), answers, classes)
@@ -62,7 +63,7 @@ def _recalls(number: int, cells: pd.DataFrame, cut: str) -> Drawing:
     )
 
 
-def _hardest(table: np.ndarray[Any, Any], classes: list[str]) -> str:
+def _hardest(table: FloatArray, classes: list[str]) -> str:
     """The class with the lowest mean recall; classes without a test image have none (NaN), and are left out."""
     there = [column for column in range(len(classes)) if not np.isnan(table[:, column]).any()]
     if not there:
@@ -72,7 +73,7 @@ def _hardest(table: np.ndarray[Any, Any], classes: list[str]) -> str:
     return f" Hardest class on average: {clean(classes[there[worst]], 40)}, {means[worst]:.0%}."
 
 
-def _recall(truth: np.ndarray[Any, Any], answers: np.ndarray[Any, Any], label: int) -> float:
+def _recall(truth: IntArray, answers: IntArray, label: int) -> float:
     mine = truth == label
     return float(np.mean(answers[mine] == label)) if mine.any() else float("nan")
 
@@ -110,7 +111,7 @@ def _matrix(cell: pd.Series[Any]) -> Drawing:
     )
 
 
-def _mistaken(counts: np.ndarray[Any, Any], classes: list[str], answers: list[str]) -> str:
+def _mistaken(counts: IntArray, classes: list[str], answers: list[str]) -> str:
     """Which class is taken for which other most often."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
@@ -120,7 +121,7 @@ def _mistaken(counts: np.ndarray[Any, Any], classes: list[str], answers: list[st
     return f"Most often mistaken: {classes[row]} for {answers[column]}, {wrong[row, column]} images."
 
 
-def _shade(axes: Axes, percent: np.ndarray[Any, Any], size: float, texts: np.ndarray[Any, Any] | None = None) -> None:
+def _shade(axes: Axes, percent: FloatArray, size: float, texts: IntArray | None = None) -> None:
     """A table of shaded fields with their numbers in a colour that can be read on them."""
     axes.imshow(percent, cmap=SHADES, vmin=0, vmax=100, aspect="auto", interpolation="none")
     for (row, column), value in np.ndenumerate(percent):

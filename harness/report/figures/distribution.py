@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +14,7 @@ from harness.report.figures.figure import Figure
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
 from harness.report.gather import ReportData
 from harness.report.table import brief
+from harness.results.table import FloatArray
 
 
 def distribution(data: ReportData) -> list[Drawing]:
@@ -50,7 +49,7 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame, cut: str) -> Drawing:
     )
 
 
-def _samples(axes: Axes, row: int, deviation: np.ndarray[Any, Any], *, colour: str, high: float) -> None:
+def _samples(axes: Axes, row: int, deviation: FloatArray, *, colour: str, high: float) -> None:
     """One row: dots from top to bottom in the order measured (so drift is a slope, and no dice are thrown)."""
     offsets = (np.arange(deviation.size) / max(deviation.size - 1, 1) - 0.5) * 0.66
     near = deviation <= high

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +14,7 @@ from harness.report.figures.figure import Figure
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
 from harness.report.gather import ReportData
 from harness.report.table import brief
+from harness.results.table import FloatArray
 
 #: Beyond this, slowest by fastest, bars from zero would show but the slowest: dots on a log axis take their place.
 WIDE = 30.0
@@ -51,7 +50,7 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame, cut: str) -> Drawing:
     )
 
 
-def _linear_bars(axes: Axes, cells: pd.DataFrame, high: np.ndarray[Any, Any]) -> None:
+def _linear_bars(axes: Axes, cells: pd.DataFrame, high: FloatArray) -> None:
     """Bars from zero, with their medians behind them."""
     axes.barh(np.arange(len(cells)), cells.value, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
     for row, value in enumerate(cells.value):
@@ -59,7 +58,7 @@ def _linear_bars(axes: Axes, cells: pd.DataFrame, high: np.ndarray[Any, Any]) ->
     axes.set_xlim(0, float(high.max()) * 1.14)
 
 
-def _log_dots(axes: Axes, cells: pd.DataFrame, high: np.ndarray[Any, Any]) -> None:
+def _log_dots(axes: Axes, cells: pd.DataFrame, high: FloatArray) -> None:
     """A bar on a log axis would begin nowhere, so dots; medians to their right."""
     for row, (kind, value) in enumerate(zip(cells.kind, cells.value, strict=True)):
         colour, marker = kind_style(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from harness.report.paper.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
 from harness.report.parts import TablePart, focused
 from harness.report.table import Table, brief, number, tabulate
 from harness.results.columns import Column
+from harness.results.table import IntArray
 
 #: Draws for an interval: a board with twenty rivals takes twenty intervals, and the third digit of none matters.
 _DRAWS = 400
@@ -64,8 +65,28 @@ class Versus:
         return FASTER if self.ratio < 1 else SLOWER
 
 
-_COLUMNS = ["device", "board", "group", "board_label", "emulated", "model", "label", "role", "threads", "value",
-            "accuracy", "model_bytes", "latency_ns", "n", "low", "high"]  # fmt: skip
+class _Fastest(NamedTuple):
+    """The columns of ``data.cells`` that a comparison needs, of a network's fastest cell on a board."""
+
+    device: str
+    board: str
+    group: int
+    board_label: str
+    emulated: bool
+    model: str
+    label: str
+    role: str
+    threads: int
+    value: float
+    accuracy: float
+    model_bytes: int
+    latency_ns: IntArray
+    n: int
+    low: float
+    high: float
+
+
+_COLUMNS = list(_Fastest._fields)
 
 
 def against(data: ReportData) -> list[Versus]:
@@ -80,18 +101,22 @@ def against(data: ReportData) -> list[Versus]:
     return [_versus(clock, ours, rival, *interval(ours, rival)) for clock, ours, rival in pairs]
 
 
-def _pairs(clock: Clock, cells: pd.DataFrame) -> list[tuple[Clock, Any, Any]]:
+def _pairs(clock: Clock, cells: pd.DataFrame) -> list[tuple[Clock, _Fastest, _Fastest]]:
     """(clock, our fastest cell, a rival's fastest cell) of one board."""
     best = cells.sort_values("value", kind="stable").drop_duplicates("model")
     mine = best[best.model == PRUNED]
     if mine.empty:
         return []
-    ours = next(mine.itertuples())
+    [ours] = _rows(mine)
     rivals = best[best.role != OURS].sort_values("role", kind="stable", key=lambda role: role == COMPRESSED)
-    return [(clock, ours, rival) for rival in rivals.itertuples()]
+    return [(clock, ours, rival) for rival in _rows(rivals)]
 
 
-def _drawn(ours: Any, rival: Any) -> tuple[float | None, float | None]:
+def _rows(cells: pd.DataFrame) -> list[_Fastest]:
+    return [_Fastest(*row) for row in zip(*(cells[name].tolist() for name in _COLUMNS), strict=True)]
+
+
+def _drawn(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]:
     """The ratio's 95 % interval; None where there are too few samples: then nothing is called faster."""
     try:
         found = stats.bootstrap_ratio(rival.latency_ns, ours.latency_ns, images=ours.n, resamples=_DRAWS).interval
@@ -100,12 +125,12 @@ def _drawn(ours: Any, rival: Any) -> tuple[float | None, float | None]:
     return found.low, found.high
 
 
-def _of_medians(ours: Any, rival: Any) -> tuple[float | None, float | None]:
+def _of_medians(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]:
     """From the farthest ends of both medians' intervals: wider than the ratio's own, never narrower."""
     return number(ours.low / rival.high), number(ours.high / rival.low)
 
 
-def _versus(clock: Clock, ours: Any, rival: Any, low: float | None, high: float | None) -> Versus:
+def _versus(clock: Clock, ours: _Fastest, rival: _Fastest, low: float | None, high: float | None) -> Versus:
     return Versus(
         group=int(ours.group),
         board=str(ours.device),
@@ -124,7 +149,7 @@ def _versus(clock: Clock, ours: Any, rival: Any, low: float | None, high: float 
     )
 
 
-def _side(cell: Any) -> Side:
+def _side(cell: _Fastest) -> Side:
     return Side(
         model=str(cell.model),
         label=str(cell.label),
