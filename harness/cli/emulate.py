@@ -17,7 +17,7 @@ from harness.core.errors import EmulatorError, UsageError
 
 if TYPE_CHECKING:
     from harness.boards.registry import BoardFamily
-    from harness.records.cell import Clock
+    from harness.core.clock import ClockName
 
 COMMAND = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The QEMU boards by themselves.")
 
@@ -39,7 +39,7 @@ def up(
             print(f"{board.name}: up on 127.0.0.1:{board.port}; harness emulate ssh {board.name}")
 
 
-def _by_clock(names: Sequence[str], devices: Path, clock: str | None) -> dict[Clock, list[tuple[str, BoardFamily]]]:
+def _by_clock(names: Sequence[str], devices: Path, clock: str | None) -> dict[ClockName, list[tuple[str, BoardFamily]]]:
     """The boards to boot, by the clock they run under; all emulated devices when none is named.
 
     Raises:
@@ -49,7 +49,7 @@ def _by_clock(names: Sequence[str], devices: Path, clock: str | None) -> dict[Cl
     from harness.config.devices import load
 
     known = {d.name: d for d in load(devices).devices if d.emulate} if devices.exists() else {}
-    by_clock: dict[Clock, list[tuple[str, BoardFamily]]] = {}
+    by_clock: dict[ClockName, list[tuple[str, BoardFamily]]] = {}
     for name in names or list(known):
         if name in known:
             family, usual = known[name].family, known[name].effective_clock

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.core.clock import clock_of
 from harness.core.safetext import plain
 from harness.records.cell import Cell
 from harness.run.plan import CellJob, Plan
@@ -27,7 +28,7 @@ def figure(cell: Cell) -> str:
         return why[:300]
     ordered = sorted(cell.latency_ns)
     middle = ordered[len(ordered) // 2] / 1e6
-    unit = "ms" if cell.device.clock == "wall" else "M instructions"
+    unit = clock_of(cell.device.emulated, cell.device.clock).progress_unit
     accuracy = f", accuracy {cell.accuracy:.2%}" if cell.accuracy is not None else ""
     return f"median {middle:.3f} {unit}{accuracy}" + (f" ({why[:200]})" if why else "")
 

@@ -20,6 +20,7 @@ from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.config.thresholds import Thresholds
 from harness.config.yamlfile import MAX_BYTES, Location, line_of
 from harness.config.yamlfile import load as load_yaml
+from harness.core.clock import ClockName
 from harness.core.errors import ConfigError, UsageError
 from harness.core.files import read_text
 from harness.core.paths import expanded
@@ -27,7 +28,6 @@ from harness.runtimes.registry import DELEGATES, RUNTIMES
 
 RuntimeName = Annotated[str, one_of("runtimes", RUNTIMES)]
 DelegateName = Annotated[str, one_of("delegates", DELEGATES)]
-ClockName = Literal["wall", "instructions"]
 
 _SECRETS = ("password", "passwd", "passphrase", "secret", "token")
 

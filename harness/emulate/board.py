@@ -14,6 +14,7 @@ from types import TracebackType
 import paramiko
 
 from harness.boards.registry import BoardFamily
+from harness.core.clock import ClockName
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
 from harness.emulate import imagestore, machine, recipe, tools
@@ -22,7 +23,6 @@ from harness.emulate.guard_process import GuardProcess, early_end
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in
 from harness.emulate.seed import seed
-from harness.records.cell import Clock
 
 Progress = Callable[[str], None]
 
@@ -55,7 +55,7 @@ class Board:
     identity_file: Path
     known_hosts: Path
     host_key: str
-    clock: Clock
+    clock: ClockName
     pid: int
     guard_pid: int
     log: Path
@@ -108,7 +108,7 @@ class Booting:
         ended: asked now and then; when it is true, nobody waits for the board any more.
     """
 
-    clock: Clock = "instructions"
+    clock: ClockName = "instructions"
     timeout_s: float = 120.0
     contents: Mapping[str, Path] = field(default_factory=dict)
     state: Path | None = None
@@ -164,7 +164,9 @@ def _order(family: BoardFamily, booting: Booting, image: Image, *, storage: Path
     )
 
 
-def _board(name: str, family: BoardFamily, clock: Clock, image: Image, *, guard: GuardProcess, facts: Started) -> Board:
+def _board(
+    name: str, family: BoardFamily, clock: ClockName, image: Image, *, guard: GuardProcess, facts: Started
+) -> Board:
     return Board(
         name=name,
         family=family.name,

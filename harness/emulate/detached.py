@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness.boards.registry import BoardFamily
+from harness.core.clock import ClockName
 from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError, StoreError
 from harness.core.files import write_atomic
 from harness.core.locks import Lock, take_lock
@@ -23,7 +24,6 @@ from harness.core.paths import cache_dir
 from harness.emulate.board import Board, Booting, boot
 from harness.emulate.guard import OFF_SECONDS
 from harness.emulate.image import ensure_image
-from harness.records.cell import Clock
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Standing:
     identity_file: str
     known_hosts: str
     host_key: str
-    clock: Clock
+    clock: ClockName
     pid: int
     guard_pid: int
     guard_started: int
@@ -62,7 +62,7 @@ def _folder() -> Path:
 def up(
     boards: Iterable[tuple[str, BoardFamily]],
     *,
-    clock: Clock = "instructions",
+    clock: ClockName = "instructions",
     timeout_s: float = 120.0,
     progress: Callable[[str], None] | None = None,
 ) -> list[Standing]:
