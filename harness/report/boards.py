@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from harness.boards.raspberry_pi import throttle_word
 from harness.boards.state import BoardState
 from harness.core import stats
 from harness.core.clock import Clock
