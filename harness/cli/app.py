@@ -158,15 +158,18 @@ def build(
     """Train, compress and export networks. Needs the [train] extra."""
     from harness.cli.commands import build_command
     from harness.data.sources import spec
+    from harness.training.compress.budget import Targets
+    from harness.training.options import BuildOptions
 
-    build_command(
-        names or [], data=spec(data, frames, crop), split=split, profile=profile, seed=seed, folds=folds,
-        models=models, only_folds=_whole(fold, "fold", 0, 999), repeats=repeats,
-        targets={
-            "macs": target_macs, "bytes": target_bytes, "latency_ratio": target_latency_ratio, "reference": reference,
-            "max_accuracy_drop": max_accuracy_drop, "method": importance,
-        },
+    targets = Targets(
+        macs=target_macs, bytes=target_bytes, latency_ratio=target_latency_ratio, reference=reference,
+        max_accuracy_drop=max_accuracy_drop, method=importance,
     )  # fmt: skip
+    options = BuildOptions(
+        names=tuple(names or ()), data=spec(data, frames, crop), split=split, profile=profile, seed=seed, folds=folds,
+        only_folds=tuple(_whole(fold, "fold", 0, 999)), repeats=repeats, targets=targets, models=models,
+    )  # fmt: skip
+    build_command(options)
 
 
 @app.command()

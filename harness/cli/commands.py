@@ -6,7 +6,7 @@ import contextlib
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +29,7 @@ from harness.run.scheduler import Run
 if TYPE_CHECKING:
     from harness.boards.registry import BoardFamily
     from harness.results.compare import Comparison
+    from harness.training.options import BuildOptions
 
 
 def say(line: str) -> None:
@@ -123,7 +124,9 @@ def _planned(fleet: Fleet, options: Options, models: Path, results: Path, resume
         if find_spec("tensorflow") is None or not known.issuperset(error.names):
             raise
         say(f"{error.message}; building")
-        build_command(error.names, data=options.data, split="random", profile="full", seed=0, folds=1, models=models)
+        from harness.training.options import BuildOptions
+
+        build_command(BuildOptions(names=tuple(error.names), data=options.data, models=models))
         return Run(fleet, options, models=models, results=results, resume=resume)
 
 
@@ -153,30 +156,13 @@ def report_command(
     return {"text": f"report: {index}", "index": index, "tables": [str(p) for p in made.tables]}
 
 
-def build_command(
-    names: Sequence[str],
-    *,
-    data: str,
-    split: str,
-    profile: str,
-    seed: int,
-    folds: int,
-    models: Path,
-    only_folds: Sequence[int] = (),
-    repeats: int = 1,
-    targets: Mapping[str, Any] | None = None,
-) -> None:
-    """``harness build``; ``targets`` are the fields of :class:`harness.training.compress.budget.Targets`."""
-    from harness.training.compress.budget import Targets
+def build_command(options: BuildOptions) -> None:
+    """``harness build``."""
     from harness.training.pipeline import build, ensure_extra
 
     ensure_extra()
-    check_places(models=models)
-    made = build(
-        names, data=data, split=split, profile=profile, seed=seed, folds=folds, models=models,
-        cache=cache_dir() / "build", progress=say, only_folds=only_folds, repeats=repeats,
-        targets=Targets(**(targets or {})),
-    )  # fmt: skip
+    check_places(models=options.models)
+    made = build(options, cache=cache_dir() / "build", progress=say)
     for manifest in made:
         for artifact in manifest.artifacts:
             print(f"{manifest.name}/{artifact.filename}: accuracy {artifact.accuracy:.2%}, {artifact.bytes} bytes")
