@@ -29,7 +29,7 @@ def main() -> int:
     dataset = registry.load(SYNTHETIC)
     parts = split(dataset)
     if options.record:
-        zeroed.record(options.models, options.model, dataset, parts, print)
+        zeroed.record(models=options.models, name=options.model, dataset=dataset, split=parts, progress=print)
         return 0
     head = ("variant", "zeroed", "MB", "MB zipped", "validation", "test", "latency ratio")
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
