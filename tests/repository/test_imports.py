@@ -62,6 +62,12 @@ def test_imports_only_downwards(path: Path) -> None:
             assert other != "ondevice", f"{path}: the runner is shipped as bytes, not imported"
 
 
+def test_measuring_needs_no_training() -> None:
+    """Lower floors may be used, but a run must work from artifacts alone."""
+    for path in (PACKAGE / "run").rglob("*.py"):
+        assert not any(name.startswith("harness.training") for name in imported(path)), path
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_only_training_rooms_import_tensorflow(path: Path) -> None:
     heavy = {name.split(".")[0] for name in imported(path)} & {"tensorflow", "keras", "onnx", "ai_edge_litert"}
