@@ -15,20 +15,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.made.answers import good
+from benchmarks.made.sshd import LENIENT, SSHD, free_port, make_key
 from harness.config import devices as config
-from harness.records.cell import Cell
-from harness.run.outcome import Outcome
-from harness.run.plan import CellJob, Options, Plan
-from harness.run.scheduler import Run
-from tests.conftest import MODELS
-from tests.records.test_answer import good
-from tests.support.sshd_fixtures import LENIENT, SSHD, free_port, make_key
 
-NET = "mobilenet-v3-small"
 #: The interpreter behind the stand-ins: the base one, as a board would have; it starts faster than an environment's.
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 
@@ -194,6 +187,7 @@ class Farm:
 
 
 def fleet(*devices: dict[str, object]) -> config.Fleet:
+    """Entries of devices.yaml, read as the harness reads them."""
     return config.parse(json.dumps({"devices": list(devices)}))  # JSON is YAML, without anchors
 
 
@@ -204,73 +198,3 @@ def descendants(pid: int) -> list[int]:
     for child in map(int, done.stdout.split()):
         found += [child, *descendants(child)]
     return found
-
-
-class Told:
-    """Remembers what a run tells; ``on`` are functions called when a cell starts or has ended on a device."""
-
-    def __init__(self) -> None:
-        self.cells: dict[str, list[Cell]] = {}
-        self.messages: list[str] = []
-        self.started = threading.Semaphore(0)
-        self.ended = threading.Semaphore(0)
-
-    def planned(self, plan: Plan) -> None:
-        pass
-
-    def device(self, name: str, message: str) -> None:
-        self.messages.append(f"{name}: {message}")
-
-    def cell_started(self, job: CellJob) -> None:
-        self.started.release()
-
-    def cell_ended(self, job: CellJob, cell: Cell) -> None:
-        self.cells.setdefault(cell.device.name, []).append(cell)
-        self.ended.release()
-
-    def how(self, name: str) -> list[str]:
-        """``FAILED runner`` ... of a device's cells, in the order in which they ended."""
-        return [f"{c.status} {c.reasons[0].code}" if c.reasons else c.status for c in self.cells.get(name, [])]
-
-    def said(self, name: str) -> str:
-        return " | ".join(reason.text for cell in self.cells.get(name, []) for reason in cell.reasons)
-
-
-def work(boards: config.Fleet, results: Path, *, resume: str | None = None, **options: object) -> Run:
-    given = {"models": (NET,), "variants": ("int8",), "quick": True, **options}
-    return Run(boards, Options(**given), models=MODELS, results=results, resume=resume)  # type: ignore[arg-type]
-
-
-def execute(
-    boards: config.Fleet, results: Path, *, resume: str | None = None, **options: object
-) -> tuple[Outcome, Told]:
-    told = Told()
-    return work(boards, results, resume=resume, **options).execute(told), told
-
-
-@contextlib.contextmanager
-def running(run: Run) -> Iterator[tuple[Told, threading.Thread]]:
-    """A run in a thread of its own, so that a fault can be produced while it measures; joined on the way out."""
-    told = Told()
-    errors: list[BaseException] = []
-
-    def go() -> None:
-        try:
-            run.execute(told)
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=go)
-    thread.start()
-    try:
-        yield told, thread
-    finally:
-        thread.join(280)
-        assert not thread.is_alive(), "the run did not end"
-    if errors:
-        raise errors[0]
-
-
-def measured(cell: Cell) -> bool:
-    """Whether a cell has a number; whether it is to be believed depends on how quiet this machine is."""
-    return bool(cell.latency_ns) and cell.status != "FAILED"
