@@ -90,9 +90,9 @@ class Place:
             python=PYTHON, body=body.strip(), agent=indented(agent, 4), runner=indented(runner, 4),
             use_real=real, ready=not real, n=n,
         )  # fmt: skip
-        (self.bin / "good.json").write_text(json.dumps(good()))
+        (self.bin / "good.json").write_text(json.dumps(good()), encoding="utf-8")
         part = self.bin / ".python3"
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8")
         part.chmod(0o755)
         part.replace(self.bin / "python3")
 
@@ -117,10 +117,10 @@ class Farm:
             place.home.mkdir(parents=True)
             place.bin.mkdir()
         self.client_key, self.known_hosts = folder / "client", folder / "known_hosts"
-        (folder / "authorized").write_text(make_key(self.client_key) + "\n")
+        (folder / "authorized").write_text(make_key(self.client_key) + "\n", encoding="utf-8")
         kind, body = make_key(folder / "host").split()[:2]
         pinned = (f"[{address}]:{place.port} {kind} {body}\n" for place in self.places.values())
-        self.known_hosts.write_text("".join(pinned))
+        self.known_hosts.write_text("".join(pinned), encoding="utf-8")
         Path("/run/sshd").mkdir(exist_ok=True)
         self.servers: dict[str, subprocess.Popen[bytes]] = {}
         for name in names:
@@ -134,7 +134,8 @@ class Farm:
         (self.folder / name / "sshd_config").write_text(
             f"Port {place.port}\nListenAddress {self.address}\nHostKey {self.folder}/{host_key}\nPidFile none\n"
             f"AuthorizedKeysFile {self.folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            f'SetEnv "HOME={place.home}" "PATH={path}"\nPermitRootLogin yes\n'
+            f'SetEnv "HOME={place.home}" "PATH={path}"\nPermitRootLogin yes\n',
+            encoding="utf-8",
         )
         inside = ["ip", "netns", "exec", self.netns] if self.netns else []
         with log.open("wb") as handle:
@@ -152,7 +153,7 @@ class Farm:
             if self.servers[name].poll() is not None:
                 break
             threading.Event().wait(0.05)
-        raise AssertionError(log.read_text())
+        raise AssertionError(log.read_text(encoding="utf-8"))
 
     def kill(self, name: str) -> None:
         """A board's server and all that it started, at once and without a word."""
@@ -194,7 +195,7 @@ def fleet(*devices: dict[str, object]) -> config.Fleet:
 def descendants(pid: int) -> list[int]:
     """Processes below ``pid``, deepest last."""
     found = []
-    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, encoding="utf-8", check=False)
     for child in map(int, done.stdout.split()):
         found += [child, *descendants(child)]
     return found

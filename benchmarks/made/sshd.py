@@ -31,4 +31,4 @@ def free_port() -> int:
 def make_key(path: Path) -> str:
     """A new ed25519 key; returns its public line."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)], check=True)
-    return path.with_suffix(".pub").read_text().strip()
+    return path.with_suffix(".pub").read_text(encoding="utf-8").strip()
