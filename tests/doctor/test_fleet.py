@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.sshd import free_port
 from harness.config import devices as config
 from harness.doctor import fleet as checkup
 from harness.doctor.fleet import FleetFindings, check_fleet, render
-from tests.support.sshd_fixtures import Sshd, free_port
+from tests.support.sshd_fixtures import Sshd
 
 
 def test_a_mixed_fleet(sshd: Sshd, cache: Path) -> None:

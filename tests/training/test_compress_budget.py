@@ -23,8 +23,8 @@ from harness.training.compress.budget import AS_REGISTERED, Budget, Targets  # n
 from harness.training.networks import registry  # noqa: E402
 from harness.training.networks.macs import count_macs  # noqa: E402
 from harness.training.train import loop  # noqa: E402
-from tests.data.test_splits import small_dataset  # noqa: E402
-from tests.training.test_compress import tiny  # noqa: E402
+from tests.support.datasets import small_dataset  # noqa: E402
+from tests.support.networks import tiny  # noqa: E402
 
 PARAMETERS = {"bytes": lambda model: float(model.count_params())}
 

@@ -28,7 +28,7 @@ from harness.training.job import TrainingJob
 from harness.training.networks import registry
 from harness.training.options import BuildOptions
 from harness.training.train.recipe import Recipe
-from tests.data.test_splits import small_dataset
+from tests.support.datasets import small_dataset
 from tools import models_gitignore
 
 ROOT = Path(__file__).parents[2]

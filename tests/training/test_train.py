@@ -15,7 +15,7 @@ import pytest
 from harness.core.errors import BuildError, UsageError
 from harness.training.train.augment import augment
 from harness.training.train.recipe import LARGE_MACS, Recipe, recipe_for
-from tests.data.test_splits import small_dataset
+from tests.support.datasets import small_dataset
 
 
 def test_augmented_images_vary_and_stay_pixels() -> None:
