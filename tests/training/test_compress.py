@@ -242,7 +242,7 @@ def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
     assert (rest[np.arange(len(rest)), data.labels[parts.train]] > 0.499).all()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_teacher_answers_itself_where_it_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.data.splits import split
     from harness.training.compress.budget import Budget

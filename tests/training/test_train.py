@@ -90,7 +90,7 @@ def test_class_weights_have_mean_one() -> None:
 
 @train_mark
 @pytest.mark.slow
-@pytest.mark.parametrize("stored_after", [0, 2])
+@pytest.mark.parametrize("stored_after", [0, pytest.param(2, marks=pytest.mark.soak)])
 def test_resumed_training_ends_the_same(stored_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the kill came just after a state was stored, or two epochs later."""
     monkeypatch.setattr(checkpoint, "CHECKPOINT_S", 0)
