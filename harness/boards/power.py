@@ -37,7 +37,7 @@ def counters_uj(state: BoardState) -> dict[str, int | None]:
 
 
 def hwmon_rails(state: BoardState) -> dict[str, float]:
-    """Watts by rail from hwmon: ``power1_input`` (uW), or ``in1_input`` (mV) times ``curr1_input`` (mA) of a channel."""
+    """Watts by rail from hwmon: ``power1_input`` (uW), or ``in1_input`` (mV) times ``curr1_input`` (mA)."""
     rails: dict[str, float] = {}
     for path, text in state.texts.items():
         value = whole(text)
