@@ -207,7 +207,7 @@ def load(models: Path, name: str) -> Manifest:
 
 
 def _read(path: Path) -> bytes:
-    # without O_NONBLOCK, opening a named pipe would wait for ever
+    # without O_NONBLOCK, the open of a named pipe would wait forever
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         state = os.fstat(file.fileno())
         if not stat.S_ISREG(state.st_mode):
