@@ -1,12 +1,12 @@
 """The one exception tree of the project.
 
 Foreign errors (paramiko, OSError, pydantic, TensorFlow...) are mapped to one of these at the edge where they
-enter; nothing else is caught by class further in. Only :mod:`harness.cli.app` turns them into exit codes.
+enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns them into exit codes.
 
 ::
 
     HarnessError
-    ├── UsageError                 exit 2, said before anything is touched
+    ├── UsageError                 exit 2, raised before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
     │   ├── MissingExtraError      an optional dependency ([train]) is not installed
     │   └── MissingModelError      a network or variant asked for is not built

@@ -1,7 +1,7 @@
 """The result of one cell: (device, model, variant, runtime, delegate, threads, split) -> one JSON file.
 
-The schema is strict because half of what is in it comes from a board, and a board is not trusted: sizes are limited,
-unknown keys refused, NaN and infinities refused. Statistics are never stored; they are computed from raw samples.
+Half of a cell comes from a board, and boards are not trusted. So the schema is strict: it limits sizes and refuses
+unknown keys, NaN and infinities. Statistics are never stored; they are computed from the raw samples.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from harness.core.clock import ClockName
 
-#: Version of the cell file. Older ones are migrated when read, newer ones refused.
+#: Version of the cell file. Older files are migrated when read, newer files are refused.
 SCHEMA = 1
 
-#: A run never has more raw samples than this in a cell (64-bit ns each): bounds the controller's memory.
+#: The most raw samples (64-bit ns each) in a cell. This bounds the controller's memory.
 MAX_SAMPLES = 1_000_000
 
 Status = Literal["VALID", "INVALID", "FAILED"]
 Text = Annotated[str, StringConstraints(max_length=4096)]
-#: At most an hour for one inference: anything above is a broken clock, not a measurement.
+#: At most an hour for one inference. A larger value comes from a broken clock.
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
-#: A number of things. Tables hold it as a 64-bit float, and every whole number up to here is exact there.
+#: A count. Tables hold it as a 64-bit float, which is exact for whole numbers up to this bound.
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
-#: The place of a class in the list of classes.
+#: An index into the list of classes.
 ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class Record(BaseModel):
-    """Base of everything stored: frozen, nothing unknown, no NaN."""
+    """Base of all stored records: frozen, without unknown keys, NaN or infinities."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Reason(Record):
-    """Why a cell is not VALID: a stable ``code`` for scripts and a ``text`` for people."""
+    """The reason why a cell is not VALID: a stable ``code`` for scripts and a ``text`` for people."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
     text: Text
@@ -45,8 +45,8 @@ class Reason(Record):
 class DeviceInfo(Record):
     """The board as the runner saw it.
 
-    ``clock`` says what the ``_ns`` values are: ``wall`` nanoseconds, or, on an emulated board, ``instructions``
-    (QEMU -icount shift=0: one guest instruction advances the guest's clock by 1 ns).
+    ``clock`` gives the unit of the ``_ns`` values. ``wall``: nanoseconds. ``instructions``, on an emulated board: guest
+    instructions, because QEMU's ``-icount shift=0`` advances the guest's clock by 1 ns for each.
     """
 
     name: Text
@@ -68,7 +68,7 @@ class DeviceInfo(Record):
 
 
 class ModelInfo(Record):
-    """The artifact that ran. ``parameters`` and ``macs`` come from its manifest, the rest from the file itself."""
+    """The artifact that ran. ``parameters`` and ``macs`` come from its manifest, the other values from the file."""
 
     name: Text
     variant: Text
@@ -81,7 +81,7 @@ class ModelInfo(Record):
 
 
 class SplitInfo(Record):
-    """The test images that were run, in the order of ``predictions``."""
+    """The test images that the cell ran, in the order of ``predictions``."""
 
     dataset: Text
     synthetic: bool
@@ -97,7 +97,7 @@ class SplitInfo(Record):
 
 
 class RuntimeInfo(Record):
-    """What executed the model. ``delegate_verified`` is true only when the board proved which delegate ran."""
+    """The runtime that executed the model. ``delegate_verified``: the board has proved which delegate ran."""
 
     name: Text
     version: Text | None = None
@@ -110,7 +110,7 @@ class RuntimeInfo(Record):
 
 
 class Cell(Record):
-    """One measured (or failed) cell. Raw samples in order; null where a FAILED cell never got that far."""
+    """One measured or failed cell. Raw samples are in order; a value that a FAILED cell never reached is null."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: Text
@@ -156,10 +156,10 @@ class Cell(Record):
         return self
 
 
-def cell_id(  # one parameter a part of the name
+def cell_id(  # eight parameters, one for each part of the name
     *, device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str
 ) -> str:
-    """The name of a cell's file, without ``.json``: readable, safe as a file name, unique within a run.
+    """The name of a cell's file without ``.json``: readable, valid as a file name, unique within a run.
 
     ``split`` is the scheme and the start of the split's hash. Parts are joined by ``+``, which no part may contain.
     """
@@ -168,9 +168,9 @@ def cell_id(  # one parameter a part of the name
 
 
 class RunInfo(Record):
-    """``results/<run>/run.json``: what was asked for, so that ``--resume`` and a report need nothing else.
+    """``results/<run>/run.json``: the run's plan and options. ``--resume`` and a report need nothing else.
 
-    ``skipped`` lists what was left out on purpose, each with its reason (shown in the report).
+    ``skipped`` lists cells left out on purpose, each with its reason, which the report shows.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")

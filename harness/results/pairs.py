@@ -1,4 +1,4 @@
-"""One cell in two runs: whether they may be compared, and how far one is from the other."""
+"""One cell in two runs: whether the two results may be compared, and how they differ."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness.core.clock import Clock, clock_of
 from harness.records.cell import Cell
 from harness.results import identity
 
-#: Level of significance, after the correction for the number of cells.
+#: Significance level, after the correction for the number of cells.
 ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy on both sides (0 to 1), answers right on one side only, and p-values of McNemar's exact test."""
+    """Accuracy on both sides (0 to 1), the number of images right on one side only, and McNemar's exact p-values."""
 
     a: float
     b: float
@@ -37,13 +37,14 @@ class Pair:
     """One cell in both runs.
 
     Attributes:
-        refused: why it can't be compared; empty when it was.
-        clock: what the medians are counted by.
-        median_a, median_b: in ``unit``.
-        ratio: b/a of the medians with its 95 % interval; above 1 is slower.
+        refused: reasons why the pair can't be compared; empty if it was compared.
+        clock: the clock of both medians.
+        median_a, median_b: medians of the latency, in ``unit``.
+        ratio: ratio of the medians b/a with its 95 % interval; above 1 is slower.
         p_adjusted: Holm-corrected p-value of the ratio being 1.
         verdict: ``faster``, ``slower``, ``same`` or ``refused``.
-        gates: what trips the gate, in words; empty when nothing does.
+        resolution: smallest change of the median that counts, as a share.
+        gates: reasons that trip the gate; empty if there are none.
     """
 
     cell: str
@@ -78,9 +79,9 @@ class Pair:
 
 
 def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = True) -> Pair:
-    """How far ``b`` is from ``a``, or why nobody can say; p-values are not adjusted yet.
+    """The comparison of ``b`` with ``a``, or the reasons why there is none. p-values are not adjusted yet.
 
-    Without ``interval``, a change that is too small to be called one is not drawn for: p is 1, the interval a point.
+    Without ``interval``, a change below the clock's resolution is not bootstrapped: p is 1, the interval a point.
     """
     pair = Pair(
         cell=a.cell,
@@ -100,24 +101,24 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
         ratio = medians[1] / medians[0]
         return replace(pair, ratio=stats.Interval(ratio, ratio, ratio), resolution=least)
     try:
-        found = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
+        ratio_test = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
     except stats.TooFewSamplesError as error:
         return replace(pair, refused=(str(error),))
     return replace(
         pair,
         median_a=medians[0] / 1e6,
         median_b=medians[1] / 1e6,
-        ratio=found.interval,
-        paired=found.paired,
-        p_value=found.p_value,
+        ratio=ratio_test.interval,
+        paired=ratio_test.paired,
+        p_value=ratio_test.p_value,
         accuracy=_accuracy(a, b),
         resolution=least,
     )
 
 
 def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
-    """Why two cells must not be compared; empty when they may. The artifact itself may differ: that is the question."""
-    found = [
+    """The reasons why two cells can't be compared; empty if they can. Their artifacts may differ."""
+    reasons = [
         f"{name} is {cell.status}: {'; '.join(reason.code for reason in cell.reasons)}"
         for name, cell in (("the first", a), ("the second", b))
         if cell.status != "VALID"
@@ -135,8 +136,8 @@ def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
         ]
     if "os" not in allow:
         checks += _facts(identity.system(a.device), identity.system(b.device))
-    found += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
-    return found
+    reasons += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
+    return reasons
 
 
 def _facts(a: identity.Facts, b: identity.Facts) -> list[tuple[str, object, object]]:
