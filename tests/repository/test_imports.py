@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "harness"
 FLOORS = (
     ("core",),
     ("records", "boards", "runtimes", "data"),
-    ("config", "emulate", "results", "training"),
+    ("config", "emulate", "estimate", "results", "training"),
     ("remote", "report"),
     ("run",),
     ("doctor",),  # it opens boards as the run does
