@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import EstimateError, StoreError
-from harness.core.files import read_text, sha256_bytes, write_atomic
+from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
 from harness.estimate.toolchain import Llvm, run_both
 
@@ -24,7 +24,6 @@ _BATCH = 200
 #: Calls, returns, branches and exceptions become a branch to the next instruction: the analyser assumes that they are
 #: predicted, and refuses or overrates some of them.
 _BRANCHES = frozenset({"b", "bl", "blr", "br", "ret", "svc", "hvc", "smc", "hlt", "brk", "eret"})
-_MAX_CACHE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,9 @@ class Costs:
     def _read(self) -> dict[str, tuple[float, float] | None]:
         """Costs kept from before; none where the file is damaged."""
         try:
-            stored = json.loads(read_text(self._file, _MAX_CACHE_BYTES))
+            stored = json.loads(self._file.read_text(encoding="utf-8"))
             return {key: (float(cost[0]), float(cost[1])) if cost else None for key, cost in stored.items()}
-        except (OSError, StoreError, ValueError, TypeError, AttributeError, IndexError):
+        except (OSError, ValueError, TypeError, AttributeError, IndexError):
             return {}
 
     def _write(self) -> None:
