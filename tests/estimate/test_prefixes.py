@@ -54,7 +54,9 @@ def test_litert_runs_every_prefix(name: str) -> None:
         assert output["name"][:40] == operator.name[:40]
 
 
-@pytest.mark.parametrize("content", [b"", b"not a network at all", b"\x10\0\0\0TFL3", b"\xff\xff\xff\x7fTFL3" + b"\0" * 64])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a network at all", b"\x10\0\0\0TFL3", b"\xff\xff\xff\x7fTFL3" + b"\0" * 64]
+)
 def test_other_files_are_refused(content: bytes) -> None:
     with pytest.raises(ArtifactError):
         operators(content)
