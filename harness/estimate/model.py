@@ -5,7 +5,7 @@ each line that a later cache or memory served. A core that executes out of order
 two counts; one that executes in order waits, so their sum counts.
 
 Not modelled: branches predicted wrongly, address translation, prefetching, the instruction cache, where pages lie in
-memory, and a second thread.
+memory, and what threads do to each other.
 """
 
 from __future__ import annotations
@@ -38,8 +38,12 @@ class RegionEstimate:
     blocks: int
 
 
-def estimate(blocks: tuple[Block, ...], core: Core, costs: Costs) -> RegionEstimate:
+def estimate(blocks: tuple[Block, ...], core: Core, costs: Costs, *, threads: int = 1) -> RegionEstimate:
     """The estimated cycles of one region.
+
+    Args:
+        threads: among how many cores the work is divided evenly, each with the whole cache to itself. Units and caches
+            then take a share each, memory is one for all. A rough form, tried on networks that ran with four threads.
 
     Raises:
         EstimateError: the region is empty, or LLVM can't be asked.
@@ -54,18 +58,18 @@ def estimate(blocks: tuple[Block, ...], core: Core, costs: Costs) -> RegionEstim
         asked.append(heaviest[len(asked)])
         covered += asked[-1].executions * len(asked[-1].code)
     found = costs.of([block.code for block in asked])
-    cycles = sum(_cycles(block, cost, core) for block, cost in zip(asked, found, strict=True))
+    cycles = sum(_cycles(block, cost, core, threads) for block, cost in zip(asked, found, strict=True))
     return RegionEstimate(cycles=cycles * total / covered, instructions=total, blocks=len(asked))
 
 
-def _cycles(block: Block, cost: Cost | None, core: Core) -> float:
+def _cycles(block: Block, cost: Cost | None, core: Core, threads: int) -> float:
     if cost is None:
         each = _UNKNOWN_CYCLES * len(block.code)
     else:
         # A loop's rounds wait for each other; what runs between other blocks overlaps with them.
         each = cost.latency if loops_on_itself(block.code) else cost.throughput
-    units = block.executions * each
-    memory = CACHE_LINE_CYCLES * block.cache_lines + MEMORY_LINE_CYCLES * block.memory_lines
+    units = block.executions * each / threads
+    memory = CACHE_LINE_CYCLES * block.cache_lines / threads + MEMORY_LINE_CYCLES * block.memory_lines
     return units + memory if core.in_order else max(units, memory)
 
 

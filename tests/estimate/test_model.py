@@ -56,6 +56,12 @@ def test_each_block_weighs_units_against_memory_for_itself() -> None:
     assert estimate((computing, waiting), PI4, Known(FOUR_OR_TWO)).cycles == 2000 + 100 * MEMORY_LINE_CYCLES
 
 
+def test_threads_divide_units_and_caches_and_share_memory() -> None:
+    computing, waiting = Block(STRAIGHT, 1000, 0, 10), Block((NOP, NOP, RETURN), 100, 400, 100)
+    found = estimate((computing, waiting), PI4, Known(FOUR_OR_TWO), threads=4)
+    assert found.cycles == 500 + 400 * CACHE_LINE_CYCLES / 4 + 100 * MEMORY_LINE_CYCLES
+
+
 def test_rare_blocks_are_not_asked_for_and_taken_to_be_like_the_others() -> None:
     common, rare = Block(STRAIGHT, 100_000, 0, 0), Block((NOP, NOP, RETURN), 10, 0, 0)
     known = Known(FOUR_OR_TWO)

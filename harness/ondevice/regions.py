@@ -1,0 +1,57 @@
+"""Marks inferences for the plugin of the emulator that this board is in; see harness/estimate/plugin.c.
+
+Python 3.6 and its library alone. A marker is an instruction that does nothing on any core, so marks that nobody looks
+at cost a call each.
+"""
+
+import ctypes
+import mmap
+import os
+from typing import Any, Callable, List, Tuple
+
+START, END, ARM, DISARM = 96, 97, 98, 99
+RETURN = 0xD65F03C0
+
+
+class Markers(object):
+    """The four markers as functions, each two instructions in a page of its own: HINT and RET."""
+
+    def __init__(self) -> None:
+        machine = os.uname().machine
+        if machine != "aarch64":
+            raise OSError("markers are AArch64 instructions, this is %s" % machine)
+        self.pages = []  # type: List[Any]  # a page goes when nobody holds it
+        self.start, self.end, self.arm, self.disarm = [self.marker(number) for number in (START, END, ARM, DISARM)]
+
+    def marker(self, number: int) -> Callable[[], None]:
+        page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        for word in (0xD503201F | number << 5, RETURN):
+            page.write(word.to_bytes(4, "little"))
+        held = ctypes.c_char.from_buffer(page)
+        self.pages.append((page, held))
+        return ctypes.CFUNCTYPE(None)(ctypes.addressof(held))
+
+
+def mark(markers: Markers, invoke: Callable[[], Any], regions: int) -> None:
+    """One inference to warm the plugin's caches up, then so many regions of one inference each."""
+    markers.arm()
+    try:
+        invoke()
+        for _ in range(regions):
+            markers.start()
+            invoke()
+            markers.end()
+    finally:
+        markers.disarm()
+
+
+def nothing() -> None:
+    """What a region costs without an inference."""
+
+
+def patched(content: bytes, patches: List[Tuple[int, int]]) -> bytes:
+    """The file with some 32-bit numbers replaced, given as (offset, value)."""
+    changed = bytearray(content)
+    for offset, value in patches:
+        changed[offset : offset + 4] = value.to_bytes(4, "little")
+    return bytes(changed)
