@@ -65,9 +65,7 @@ class Quality:
 
 def quality(measured: Mapping[Key, float], predicted: Mapping[Key, float]) -> Quality:
     """Compare each pair's ratio in ``predicted`` (any unit) with that in ``measured``."""
-    pairs = [
-        (measured[a] / measured[b], predicted[a] / predicted[b]) for a, b in itertools.combinations(predicted, 2)
-    ]
+    pairs = [(measured[a] / measured[b], predicted[a] / predicted[b]) for a, b in itertools.combinations(predicted, 2)]
     errors = sorted(max(truth / guess, guess / truth) for truth, guess in pairs)
     apart = [(truth, guess) for truth, guess in pairs if max(guess, 1 / guess) >= LEAST_RATIO]
     names = list(predicted)

@@ -58,3 +58,41 @@ class NoEstimate(Record):
     """Why a cell that was to have an estimate has none."""
 
     reason: Text
+
+
+class OperatorCost(Record):
+    """What one operator adds to the cost of those before it.
+
+    Less than nothing where the runtime fuses it with one before it, or where it spares the copy of an output.
+
+    Attributes:
+        kind: such as ``CONV_2D``.
+        name: of the tensor that it makes.
+        instructions, cycles: counted and estimated, both differences.
+    """
+
+    kind: Text
+    name: Text
+    instructions: Annotated[int, Field(ge=-(1 << 53), le=1 << 53)]
+    cycles: Annotated[int, Field(ge=-(1 << 53), le=1 << 53)]
+
+
+class OperatorCosts(Record):
+    """Where a network's estimated cycles go: the costs of its operators, as differences of prefixes of its graph.
+
+    Attributes:
+        operators: in the order of execution.
+        call_instructions, call_cycles: of calling the runtime without a network.
+        instructions, cycles: of the whole network, from its own estimate.
+    """
+
+    operators: Annotated[tuple[OperatorCost, ...], Field(min_length=1, max_length=2000)]
+    call_instructions: Count
+    call_cycles: Count
+    instructions: Annotated[int, Field(ge=1, le=1 << 53)]
+    cycles: Annotated[int, Field(ge=1, le=1 << 53)]
+
+    @property
+    def remainder_cycles(self) -> int:
+        """What the operators leave of the whole."""
+        return self.cycles - sum(operator.cycles for operator in self.operators)
