@@ -35,10 +35,12 @@ class Published:
 
 
 #: Of the phones. Arm's TRM of the Cortex-A75 (100403); Qualcomm Snapdragon 670: 256 KiB a core, 1 MiB shared, 2.0 GHz.
-#: A Cortex-A75 takes the Neoverse N1's scheduling model, as the Cortex-A76 that followed it does.
+#: LLVM's ``cortex-a75`` is its Cortex-A57, which has as many units.
 CORTEX_A75 = replace(
     CORES["raspberry-pi-5"],
     name="Cortex-A75",
+    model="cortex-a75",
+    llvm=14,
     caches=(CacheLevel(64, 16), CacheLevel(256, 8), CacheLevel(1024, 16)),
     clock_hz=2_000_000_000,
 )

@@ -13,7 +13,7 @@ from harness.core.paths import cache_dir
 from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES, Core
 from harness.estimate.costs import Costs
 from harness.estimate.model import RegionEstimate, estimate
-from harness.estimate.plugin import Plugin, ensure_plugin
+from harness.estimate.plugin import Plugin, ensure_plugin, need_programs
 from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
 from harness.records.estimate import Estimate, EstimatedRegion
@@ -122,6 +122,16 @@ def estimator(board: str) -> Estimator:
     except OSError as error:
         raise EstimateError(f"{home} can't be used: {error.strerror}", fix="set HARNESS_CACHE to a folder") from error
     return Estimator(core, plugin, folder, Costs(llvm, core.model), llvm.version)
+
+
+def check(board: str) -> None:
+    """Look whether estimates can be made for boards of a family, without making anything.
+
+    Raises:
+        EstimateError: what :func:`estimator` would say, but for a compiler or a QEMU that fails.
+    """
+    find_llvm(known_core(board).llvm)
+    need_programs()
 
 
 def known_core(board: str) -> Core:

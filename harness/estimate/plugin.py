@@ -41,6 +41,15 @@ class Plugin:
         return ",".join(_escaped(word) for word in (str(self.path), f"out={folder}", f"caches={caches}"))
 
 
+def need_programs() -> tuple[str, str]:
+    """QEMU and the C compiler.
+
+    Raises:
+        EstimateError: one is not installed.
+    """
+    return need(_QEMU, "qemu-system-arm"), need("cc", "gcc libc6-dev")
+
+
 def ensure_plugin() -> Plugin:
     """The plugin for the QEMU that is installed.
 

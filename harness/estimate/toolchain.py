@@ -18,9 +18,6 @@ _VERSIONS = range(30, 13, -1)
 #: No call of a compiler or of LLVM takes longer than this, in seconds.
 _TIMEOUT_S = 300.0
 
-#: What installs everything, on Debian and Ubuntu.
-PACKAGES = "gcc libc6-dev llvm-19"
-
 
 @dataclass(frozen=True)
 class Llvm:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.errors import EstimateError
 from harness.estimate.cores import CORES
-from harness.estimate.estimator import Estimator, estimator
+from harness.estimate.estimator import Estimator, check, estimator
 from harness.estimate.judge import in_words, judgement
 from harness.estimate.plugin import Plugin
 from harness.records.estimate import Estimate
@@ -91,3 +91,13 @@ def test_close_estimates_are_not_told_apart(cycles: int, other: int, expected: s
 
 def test_time_is_said_in_words_and_as_a_rough_estimate() -> None:
     assert in_words(759_000, 1_500_000_000) == "about 0.51 ms at 1.5 GHz, an estimate within a factor of two"
+
+
+def test_what_is_missing_is_found_without_making_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EstimateError, match="llvm-mca 14"):
+        check("raspberry-pi-4")
+    with pytest.raises(EstimateError, match="core is not known"):
+        check("generic")
+    assert not (tmp_path / "cache").exists()
