@@ -7,7 +7,7 @@ at cost a call each.
 import ctypes
 import mmap
 import os
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List
 
 START, END, ARM, DISARM = 96, 97, 98, 99
 RETURN = 0xD65F03C0
@@ -49,7 +49,23 @@ def nothing() -> None:
     """What a region costs without an inference."""
 
 
-def patched(content: bytes, patches: List[Tuple[int, int]]) -> bytes:
+def mark_prefixes(
+    markers: Markers, load: Callable[[bytes], Callable[[], Any]], content: bytes, prefixes: List[Any], regions: int
+) -> None:
+    """Mark a call of nothing, and then each prefix of a network, with so many regions each.
+
+    Args:
+        load: makes an inference of a file's content.
+        prefixes: for each, the (offset, value) pairs to change in ``content``.
+    """
+    mark(markers, nothing, regions)
+    for patches in prefixes:
+        invoke = load(patched(content, patches))
+        invoke()  # what is only done once is not to be seen
+        mark(markers, invoke, regions)
+
+
+def patched(content: bytes, patches: List[Any]) -> bytes:
     """The file with some 32-bit numbers replaced, given as (offset, value)."""
     changed = bytearray(content)
     for offset, value in patches:

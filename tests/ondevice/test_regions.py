@@ -35,6 +35,36 @@ def test_a_failing_inference_leaves_nothing_armed() -> None:
     assert calls == ["arm", "disarm"]
 
 
+def test_a_call_of_nothing_comes_before_the_prefixes() -> None:
+    calls: list[str] = []
+    names = ("arm", "start", "end", "disarm")
+    markers = SimpleNamespace(**{name: lambda name=name: calls.append(name) for name in names})
+
+    def load(content: bytes) -> object:
+        return lambda: calls.append(content.hex())
+
+    regions.mark_prefixes(markers, load, bytes(4), [[(0, 1)], [(0, 258)]], 1)  # type: ignore[arg-type]
+    marks = ["arm", "start", "end", "disarm"]
+    one, two = "01000000", "02010000"
+    assert calls == [
+        *marks,
+        one,
+        "arm",
+        one,
+        "start",
+        one,
+        "end",
+        "disarm",
+        two,
+        "arm",
+        two,
+        "start",
+        two,
+        "end",
+        "disarm",
+    ]
+
+
 @pytest.mark.skipif(os.uname().machine == "aarch64", reason="marks can be set here")
 def test_other_machines_set_no_marks() -> None:
     with pytest.raises(OSError, match="AArch64"):
