@@ -1,8 +1,9 @@
 """The first operators of a TFLite file as a file of their own, by changing a few numbers in it.
 
 A TFLite file is a FlatBuffer: tables refer to each other by offsets, and a list begins with its length. So a file that
-ends after some operators is the whole file with the length of its operator list lowered and with another output. The
-weights of the others stay in the file and are never read. Nothing is parsed but what is needed for that.
+ends after some operators is the whole file with the length of its operator list lowered, and with another list of
+outputs behind its end. Outputs are all tensors that a later operator needs: a runtime leaves out what nobody reads. The
+weights of the other operators stay in the file and are never read. Nothing is parsed but what is needed for that.
 
 Format: https://flatbuffers.dev/internals and TensorFlow's ``schema.fbs``, whose field numbers are below.
 """
@@ -20,7 +21,7 @@ _MODEL_CODES, _MODEL_SUBGRAPHS = 1, 2
 _CODE_OLD, _CODE_CUSTOM, _CODE_NEW = 0, 1, 3
 _GRAPH_TENSORS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 2, 3
 _TENSOR_NAME = 3
-_OPERATOR_CODE, _OPERATOR_OUTPUTS = 0, 2
+_OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
 
 #: Names of the operators that these networks use (schema.fbs, enum BuiltinOperator); others show their number.
 _NAMES = {
@@ -33,6 +34,19 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
+class Prefix:
+    """How a file becomes one that ends after some operators.
+
+    Attributes:
+        patches: (byte offset, 32-bit value) pairs to change in it.
+        tail: 32-bit values to put behind its end, which is filled up to a multiple of four bytes before.
+    """
+
+    patches: tuple[tuple[int, int], ...]
+    tail: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Operator:
     """One operator of the graph, in the order of execution.
 
@@ -40,13 +54,13 @@ class Operator:
         index: its place in the list.
         kind: such as ``CONV_2D``.
         name: of the tensor that it makes.
-        patches: (byte offset, 32-bit value) pairs that turn the file into one that ends with this operator.
+        prefix: the file that ends with this operator.
     """
 
     index: int
     kind: str
     name: str
-    patches: tuple[tuple[int, int], ...]
+    prefix: Prefix
 
 
 def operators(content: bytes) -> tuple[Operator, ...]:
@@ -68,27 +82,40 @@ def _operators(content: bytes) -> tuple[Operator, ...]:
     graph = _Table(content, model.list_of_tables(_MODEL_SUBGRAPHS)[0])
     codes = [_kind(_Table(content, place)) for place in model.list_of_tables(_MODEL_CODES)]
     tensors = graph.list_of_tables(_GRAPH_TENSORS)
-    outputs, output_count = graph.list_at(_GRAPH_OUTPUTS)
-    if not output_count:
-        raise ValueError("no outputs")
+    tables = [_Table(content, place) for place in graph.list_of_tables(_GRAPH_OPERATORS)]
+    made = [table.numbers(_OPERATOR_OUTPUTS) for table in tables]
     length_place = graph.list_at(_GRAPH_OPERATORS)[0] - 4
+    outputs_place = graph.place_of(_GRAPH_OUTPUTS)
+    end = len(content) + -len(content) % 4
     found = []
-    for index, place in enumerate(graph.list_of_tables(_GRAPH_OPERATORS)):
-        operator = _Table(content, place)
-        results, _ = operator.list_at(_OPERATOR_OUTPUTS)
-        tensor = _u32(content, results)
-        patches = ((length_place, index + 1), (outputs - 4, 1), (outputs, tensor))
-        name = _Table(content, tensors[tensor]).text(_TENSOR_NAME)
-        found.append(Operator(index, codes[operator.number(_OPERATOR_CODE)], name, patches))
+    for index, (table, live) in enumerate(zip(tables, _live(tables, made, graph), strict=True)):
+        prefix = Prefix(((length_place, index + 1), (outputs_place, end - outputs_place)), (len(live), *live))
+        name = _Table(content, tensors[made[index][0]]).text(_TENSOR_NAME)
+        found.append(Operator(index, codes[table.number(_OPERATOR_CODE)], name, prefix))
     return tuple(found)
 
 
-def patched(content: bytes, patches: tuple[tuple[int, int], ...]) -> bytes:
-    """The file with 32-bit values replaced."""
-    changed = bytearray(content)
-    for offset, value in patches:
+def _live(tables: list[_Table], made: list[tuple[int, ...]], graph: _Table) -> list[tuple[int, ...]]:
+    """For each operator, the tensors made so far that are needed after it: by later operators, or as outputs."""
+    needed = set(graph.numbers(_GRAPH_OUTPUTS))
+    after = []
+    for table in reversed(tables):
+        after.append(frozenset(needed))
+        needed |= set(table.numbers(_OPERATOR_INPUTS))
+    so_far: list[int] = []
+    live = []
+    for results, wanted in zip(made, reversed(after), strict=True):
+        so_far += results
+        live.append(tuple(tensor for tensor in so_far if tensor in wanted) or results[:1])
+    return live
+
+
+def prefix_of(content: bytes, prefix: Prefix) -> bytes:
+    """The file that ends after some operators."""
+    changed = bytearray(content + bytes(-len(content) % 4))
+    for offset, value in prefix.patches:
         struct.pack_into("<I", changed, offset, value)
-    return bytes(changed)
+    return bytes(changed) + struct.pack(f"<{len(prefix.tail)}I", *prefix.tail)
 
 
 def _kind(code: _Table) -> str:
@@ -131,14 +158,24 @@ class _Table:
 
     def list_at(self, field: int) -> tuple[int, int]:
         """Where the first element of a list is, and how many there are."""
-        place = self._at(field)
-        if place is None:
-            raise ValueError(f"no list in field {field}")
+        place = self.place_of(field)
         start = place + _u32(self._content, place)
         length = _u32(self._content, start)
         if start + 4 + 4 * length > len(self._content):
             raise ValueError("a list beyond the end")
         return start + 4, length
+
+    def place_of(self, field: int) -> int:
+        """Where the offset of a list is."""
+        place = self._at(field)
+        if place is None:
+            raise ValueError(f"no list in field {field}")
+        return place
+
+    def numbers(self, field: int) -> tuple[int, ...]:
+        """A list of 32-bit numbers."""
+        start, length = self.list_at(field)
+        return struct.unpack_from(f"<{length}i", self._content, start)
 
     def list_of_tables(self, field: int) -> list[int]:
         """Where the tables of a list begin."""

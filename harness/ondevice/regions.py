@@ -56,18 +56,18 @@ def mark_prefixes(
 
     Args:
         load: makes an inference of a file's content.
-        prefixes: for each, the (offset, value) pairs to change in ``content``.
+        prefixes: for each, the (offset, value) pairs to change in ``content``, and the values to put behind its end.
     """
     mark(markers, nothing, regions)
-    for patches in prefixes:
-        invoke = load(patched(content, patches))
+    for patches, tail in prefixes:
+        invoke = load(prefix_of(content, patches, tail))
         invoke()  # what is only done once is not to be seen
         mark(markers, invoke, regions)
 
 
-def patched(content: bytes, patches: List[Any]) -> bytes:
-    """The file with some 32-bit numbers replaced, given as (offset, value)."""
-    changed = bytearray(content)
+def prefix_of(content: bytes, patches: List[Any], tail: List[int]) -> bytes:
+    """The file with some 32-bit values replaced, given as (offset, value), and others behind its end."""
+    changed = bytearray(content + bytes(-len(content) % 4))
     for offset, value in patches:
         changed[offset : offset + 4] = value.to_bytes(4, "little")
-    return bytes(changed)
+    return bytes(changed) + b"".join(value.to_bytes(4, "little") for value in tail)

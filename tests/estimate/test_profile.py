@@ -6,11 +6,13 @@ import pytest
 
 from harness.core.errors import EstimateError
 from harness.estimate.model import RegionEstimate
-from harness.estimate.prefixes import Operator
+from harness.estimate.prefixes import Operator, Prefix
 from harness.estimate.profile import median_of_each, operator_costs
 from harness.records.estimate import Estimate, EstimatedRegion
 
-OPERATORS = tuple(Operator(index, kind, f"t{index}", ()) for index, kind in enumerate(["CONV_2D", "ADD", "SOFTMAX"]))
+OPERATORS = tuple(
+    Operator(index, kind, f"t{index}", Prefix((), ())) for index, kind in enumerate(["CONV_2D", "ADD", "SOFTMAX"])
+)
 
 
 def region(instructions: int, cycles: float) -> RegionEstimate:

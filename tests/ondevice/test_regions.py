@@ -43,26 +43,12 @@ def test_a_call_of_nothing_comes_before_the_prefixes() -> None:
     def load(content: bytes) -> object:
         return lambda: calls.append(content.hex())
 
-    regions.mark_prefixes(markers, load, bytes(4), [[(0, 1)], [(0, 258)]], 1)  # type: ignore[arg-type]
+    regions.mark_prefixes(markers, load, bytes(4), [([(0, 1)], []), ([(0, 258)], [7])], 1)  # type: ignore[arg-type]
     marks = ["arm", "start", "end", "disarm"]
-    one, two = "01000000", "02010000"
-    assert calls == [
-        *marks,
-        one,
-        "arm",
-        one,
-        "start",
-        one,
-        "end",
-        "disarm",
-        two,
-        "arm",
-        two,
-        "start",
-        two,
-        "end",
-        "disarm",
-    ]
+    one, two = "01000000", "0201000007000000"
+    assert calls[:4] == marks
+    assert calls[4:11] == [one, "arm", one, "start", one, "end", "disarm"]
+    assert calls[11:] == [two, "arm", two, "start", two, "end", "disarm"]
 
 
 @pytest.mark.skipif(os.uname().machine == "aarch64", reason="marks can be set here")
@@ -73,5 +59,6 @@ def test_other_machines_set_no_marks() -> None:
 
 def test_both_halves_cut_a_file_alike() -> None:
     content = (MODELS / "resvgg19-pruned" / "fp32.tflite").read_bytes()
-    patches = prefixes.operators(content)[3].patches
-    assert regions.patched(content, [list(patch) for patch in patches]) == prefixes.patched(content, patches)
+    prefix = prefixes.operators(content + b"odd")[3].prefix
+    there = regions.prefix_of(content + b"odd", [list(patch) for patch in prefix.patches], list(prefix.tail))
+    assert there == prefixes.prefix_of(content + b"odd", prefix)
