@@ -28,7 +28,7 @@ import numpy as np
 
 from benchmarks.common import LOCAL, bench, table
 from harness.core.files import sha256_file
-from harness.run.session import runner_file
+from harness.remote.runner_file import runner_file
 
 BARE = """
 import json, sys, time

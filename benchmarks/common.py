@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -16,12 +15,16 @@ import yaml
 from harness.config import devices as config
 from harness.records.answer import RunnerResult, parse_answer
 from harness.records.cell import Cell, RunInfo
+from harness.remote.base import Command
 from harness.results import store
 from harness.run import measure
+from harness.run.attempt import PASSING
+from harness.run.cell import Measurement, finished
 from harness.run.context import Context
 from harness.run.images import TestSet, prepare
-from harness.run.plan import Job, Options, Plan, inventory, make
-from harness.run.scheduler import PASSING, Run
+from harness.run.inventory import inventory
+from harness.run.plan import CellJob, Options, Plan, make
+from harness.run.scheduler import Run
 from harness.run.session import Session, open_session
 
 LOCAL = {"name": "here", "board": "generic", "local": True, "runtimes": ["litert"]}
@@ -38,8 +41,8 @@ class Quiet:
 
     def planned(self, plan: Plan) -> None: ...
     def device(self, name: str, message: str) -> None: ...
-    def cell_started(self, job: Job) -> None: ...
-    def cell_ended(self, job: Job, cell: Cell) -> None:
+    def cell_started(self, job: CellJob) -> None: ...
+    def cell_ended(self, job: CellJob, cell: Cell) -> None:
         self.cells.append(cell)
 
 
@@ -98,7 +101,7 @@ class Bench:
     """A device made ready for one artifact on LiteRT, to be measured again and again in one session."""
 
     session: Session
-    job: Job
+    job: CellJob
     test: TestSet
     context: Context
 
@@ -114,7 +117,9 @@ class Bench:
         prepared = self.session.prepared(self.job, self.test)
         for attempt in range(PATIENCE):
             self.session.lease.renew(600)  # else another program takes the device for free, and ends our runner
-            cell = measure.run_cell(self.session.connection, self.job, prepared, self.test, context, limit_s=600)
+            cell = measure.run_cell(
+                self.session.connection, Measurement(self.job, self.test, context), prepared, limit_s=600
+            )
             if not (wrong := _wrong(cell)):
                 return cell.model_copy(update={"status": "VALID", "reasons": ()})
             if wrong - PASSING:
@@ -128,17 +133,20 @@ class Bench:
         prepared = self.session.prepared(self.job, self.test)
         contexts = [replace(self.context, inject_slowdown=share) for share in slower]
         self.session.lease.renew(3600)
-        orders = [json.dumps(measure.order(self.job, prepared, self.test, context)) for context in contexts]
-        done = connection.run(
+        orders = [measure.order(self.job, prepared, self.test, context).to_json() for context in contexts]
+        forks = Command(
             ["python3", "-s", "-c", FORKS, prepared.runner, f"{connection.root}/results", *prepared.packages],
-            timeout_s=3600, stdin="".join(f"{order}\n" for order in orders).encode(), stdout_limit=256 << 20,
+            timeout_s=3600,
+            stdin="".join(f"{order}\n" for order in orders).encode(),
+            stdout_limit=256 << 20,
             env={"PYTHONHASHSEED": "0"},
-        ).check("the forks")  # fmt: skip
+        )
+        done = connection.run(forks).check("the forks")
         cells = []
         for answer, context in zip(done.stdout.splitlines(), contexts, strict=True):
             found = parse_answer(answer, self.job.cell)
             assert isinstance(found, RunnerResult), found
-            cell = measure.finished(self.job, found, self.test, context, measure.now(), "")
+            cell = finished(Measurement(self.job, self.test, context), found)
             if _wrong(cell):
                 sys.exit(f"{cell.status}: {[reason.text for reason in cell.reasons]}")
             cells.append(cell.model_copy(update={"status": "VALID", "reasons": ()}))

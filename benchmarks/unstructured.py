@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from harness.core.files import sha256_file
-from harness.data import sources
+from harness.data import registry
+from harness.data.spec import SYNTHETIC
 from harness.data.splits import split
 from harness.training.export import zeroed
 
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument("--variants", default="fp32,int8", help="those whose file isn't there are left out")
     parser.add_argument("--record", action="store_true", help="into the manifest")
     options = parser.parse_args()
-    dataset = sources.load("synthetic")
+    dataset = registry.load(SYNTHETIC)
     parts = split(dataset)
     if options.record:
         zeroed.record(options.models, options.model, dataset, parts, print)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from harness.boards.family import BoardFamily, BoardGroup, ProbeAnswers
 from harness.core.check import Check
 from harness.core.safetext import clean
 
@@ -146,17 +147,17 @@ def check_device(usb: str, edgetpu: str) -> list[Check]:
         edgetpu: names of ``/dev/apex_*`` and of libedgetpu libraries.
     """
     speeds = dict(line.split(maxsplit=1) for line in usb.splitlines() if len(line.split()) == 2)
-    found = [name for name in (USB_READY, USB_FRESH) if name in speeds]
+    accelerators = [name for name in (USB_READY, USB_FRESH) if name in speeds]
     pcie = re.search(r"^/dev/apex_\d+$", edgetpu, re.MULTILINE) is not None
     checks = []
-    if not found and not pcie:
+    if not accelerators and not pcie:
         fix = "plug it in, or use another cable; on the Dev Board: is the gasket/apex driver loaded?"
         return [Check("edgetpu-missing", "error", "no Edge TPU on USB or PCIe", fix)]
     if "libedgetpu" not in edgetpu:
         fix = "install libedgetpu1-std from Coral's packages"
         checks.append(Check("edgetpu-library", "error", "libedgetpu is not installed", fix))
-    if found and not pcie and speeds[found[0]].strip() in {"480", "12", "1.5"}:
-        text = f"the USB Accelerator is connected at {speeds[found[0]].strip()} Mbit/s"
+    if accelerators and not pcie and speeds[accelerators[0]].strip() in {"480", "12", "1.5"}:
+        text = f"the USB Accelerator is connected at {speeds[accelerators[0]].strip()} Mbit/s"
         checks.append(Check("edgetpu-usb2", "warning", text, "use a USB 3 port and cable; USB 2 slows every inference"))
     return checks or [Check("edgetpu", "ok", "Edge TPU and libedgetpu found")]
 
@@ -167,3 +168,35 @@ def check_compiler(here: bool) -> list[Check]:
         return [Check("edgetpu-compiler", "ok", "edgetpu_compiler is installed on this machine")]
     fix = "install edgetpu-compiler from Coral's packages here (x86-64 Linux only), or leave the delegate out"
     return [Check("edgetpu-compiler-missing", "error", "this machine has no edgetpu_compiler", fix)]
+
+
+_FAMILIES = (
+    BoardFamily(
+        name="coral-dev",
+        title="Coral Dev Board",
+        cpu="Cortex-A53",
+        cpu_part="0xd03",
+        qemu_cpu="cortex-a53",
+        delegates=("edgetpu", "cpu"),
+    ),
+)
+
+
+def _checks(answers: ProbeAnswers) -> list[Check]:
+    """The Edge TPU of a Dev Board, and the Accelerator of any board that is to use one."""
+    if answers.family not in _FAMILIES and "edgetpu" not in answers.delegates:
+        return []
+    return check_device(answers.sections["usb"], answers.sections["edgetpu"])
+
+
+GROUP = BoardGroup(
+    families=_FAMILIES,
+    sections={
+        "usb": (
+            "for d in /sys/bus/usb/devices/*; do [ -r $d/idVendor ] &&"
+            " echo $(cat $d/idVendor):$(cat $d/idProduct) $(cat $d/speed); done"
+        ),
+        "edgetpu": "ls /dev/apex_* 2>&1; ldconfig -p | grep libedgetpu || ls /usr/lib/*/libedgetpu*",
+    },
+    checks=_checks,
+)

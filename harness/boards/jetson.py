@@ -6,11 +6,16 @@ Formats: NVIDIA L4T Development Guide 32.7, "Power Management for Jetson Nano" a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings
+from harness.boards.power import PowerSensor
+from harness.boards.state import BoardState, whole
 from harness.core.check import Check
-from harness.core.safetext import clean
+from harness.core.safetext import clean, plain
+
+_QUERY_POWER_MODE = ("nvpmodel", "-q")
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,14 @@ def parse_nvpmodel(text: str) -> PowerMode | None:
 def parse_jetson_clocks(text: str) -> Clocks | None:
     """``jetson_clocks --show``'s answer; None where no core is in it (not root, not a Jetson)."""
     cores = tuple(
-        CpuClock(int(core), online == "1", governor, int(low), int(high), int(now))
+        CpuClock(
+            core=int(core),
+            online=online == "1",
+            governor=governor,
+            minimum=int(low),
+            maximum=int(high),
+            current=int(now),
+        )
         for core, online, governor, low, high, now in _CORE.findall(text)
     )
     if not cores:
@@ -118,11 +130,11 @@ def parse_tegrastats(text: str) -> TegraStats | None:
     }
     rails = re.findall(r"\b([A-Z][A-Z0-9_]{1,30}) (\d{1,7})(?:mW)?/(\d{1,7})(?:mW)?(?= |$)", line)
     return TegraStats(
-        (int(ram[1]), int(ram[2])),
-        tuple(cores),
-        int(gpu[1]) if gpu else None,
-        temperatures,
-        {name: (int(now), int(average)) for name, now, average in rails},
+        ram_mb=(int(ram[1]), int(ram[2])),
+        cores=tuple(cores),
+        gpu_percent=int(gpu[1]) if gpu else None,
+        temperatures=temperatures,
+        power_mw={name: (int(now), int(average)) for name, now, average in rails},
     )
 
 
@@ -130,9 +142,9 @@ def check_power_mode(text: str) -> list[Check]:
     """A mode other than the fastest is a warning: it caps frequencies and may switch cores off."""
     mode = parse_nvpmodel(text)
     if mode is None:
-        found = f": it says {clean(text)!r}" if text else ""
+        answer = f": it says {clean(text)!r}" if text else ""
         fix = "is it a Jetson with JetPack? allow `sudo -n nvpmodel -q`"
-        return [Check("power-mode-unknown", "warning", f"nvpmodel shows no power mode{found}", fix)]
+        return [Check("power-mode-unknown", "warning", f"nvpmodel shows no power mode{answer}", fix)]
     if not mode.name.startswith("MAXN"):
         text = f"power mode {mode.name}: frequencies are capped and cores may be off"
         fix = "sudo nvpmodel -m 0 (a Nano then needs a 5 V 4 A supply on its barrel jack, jumper J48 set)"
@@ -166,15 +178,86 @@ def check_providers(text: str, delegates: Sequence[str]) -> list[Check]:
     Args:
         text: the probe's ``1.11.0 TensorrtExecutionProvider CUDAExecutionProvider CPUExecutionProvider``.
     """
-    wanted = [name for name in delegates if name in _PROVIDERS]
-    if not wanted:
+    needed = [name for name in delegates if name in _PROVIDERS]
+    if not needed:
         return []
-    version, *found = clean(text, 400).split() or [""]
+    version, *offered = clean(text, 400).split() or [""]
     fix = "install NVIDIA's onnxruntime-gpu for this JetPack and Python (Jetson Zoo), or leave the delegate out"
     if not version:
         return [Check("gpu-runtime-missing", "error", "python3 there has no onnxruntime of its own", fix)]
-    missing = [_PROVIDERS[name] for name in wanted if _PROVIDERS[name] not in found]
+    missing = [_PROVIDERS[name] for name in needed if _PROVIDERS[name] not in offered]
     if missing:
         text = f"onnxruntime {version} there has no {' and no '.join(missing)}"
         return [Check("gpu-runtime-missing", "error", text, fix)]
-    return [Check("gpu-runtime", "ok", f"onnxruntime {version} with {', '.join(_PROVIDERS[name] for name in wanted)}")]
+    return [Check("gpu-runtime", "ok", f"onnxruntime {version} with {', '.join(_PROVIDERS[name] for name in needed)}")]
+
+
+def power_mode_changed(states: Sequence[BoardState]) -> list[Disturbance]:
+    """Another power mode after the cell than before."""
+    before, after = (parse_nvpmodel(s.texts.get(" ".join(_QUERY_POWER_MODE), "")) for s in (states[0], states[-1]))
+    if before is None or after is None or before == after:
+        return []
+    return [Disturbance(code="power-mode-changed", text=plain(f"power mode '{before.name}' became '{after.name}'"))]
+
+
+def ina3221_rails(state: BoardState) -> dict[str, float]:
+    """Watts by rail from JetPack 4's own driver: ``rail_name_0`` and ``in_power0_input`` in milliwatts."""
+    rails = {}
+    for path, text in state.texts.items():
+        match = re.match(r"(.*/)in_power(\d+)_input$", path)
+        milliwatts = whole(text)
+        if match and milliwatts is not None:
+            rails[state.texts.get(f"{match[1]}rail_name_{match[2]}", path)] = milliwatts / 1e3
+    return rails
+
+
+_FAMILIES = (
+    BoardFamily(
+        name="jetson-nano",
+        title="NVIDIA Jetson Nano",
+        cpu="Cortex-A57",
+        cpu_part="0xd07",
+        qemu_cpu="cortex-a57",
+        delegates=("tensorrt", "cuda", "cpu"),
+    ),
+)
+
+
+def _checks(answers: ProbeAnswers) -> list[Check]:
+    """Power mode and clocks of a Jetson; of any board, whether the GPU can be used that devices.yaml asks for."""
+    checks = []
+    if answers.family in _FAMILIES:
+        checks += check_power_mode(answers.sections["nvpmodel"])
+        checks += check_clocks(answers.sections["jetson_clocks"])
+    return checks + check_providers(answers.sections["onnxruntime"], answers.delegates)
+
+
+def _temperatures(sections: Mapping[str, str]) -> dict[str, float]:
+    stats = parse_tegrastats(sections["tegrastats"])
+    return stats.temperatures if stats else {}
+
+
+GROUP = BoardGroup(
+    families=_FAMILIES,
+    readings=Readings(
+        commands=(_QUERY_POWER_MODE,),
+        sensor_folders=(("/sys/bus/i2c/drivers/ina3221x", ("", "iio:device")),),
+        sensor_files=(r"in_power\d+_input", r"rail_name_\d+"),
+    ),
+    sections={
+        "nvpmodel": "nvpmodel -q || sudo -n nvpmodel -q",
+        "jetson_clocks": "sudo -n jetson_clocks --show",
+        "tegrastats": "timeout 2 tegrastats --interval 100 | head -n 1",
+        "onnxruntime": (
+            # a GPU build may have been installed for the user alone
+            '[ "$HARNESS_GPU" = none ] || PYTHONNOUSERSITE= timeout 10 python3 -c'
+            " 'import onnxruntime as o;print(o.__version__,*o.get_available_providers())'"
+        ),
+    },
+    checks=_checks,
+    temperatures=_temperatures,
+    disturbances=power_mode_changed,
+    power_sensors=(PowerSensor("INA3221 by JetPack's driver", ina3221_rails),),
+    # L4T Development Guide 32.7, "Power Monitor"; an Orin has VDD_IN
+    whole_board_rails=("POM_5V_IN", "VDD_IN", "VIN_SYS_5V0"),
+)

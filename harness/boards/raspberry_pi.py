@@ -1,12 +1,19 @@
-"""Raspberry Pi: what the firmware says of voltage, clock and heat."""
+"""Raspberry Pi: what the firmware says of voltage, clock, heat, and a Pi 5's power."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings
+from harness.boards.power import PowerSensor
+from harness.boards.state import BoardState
 from harness.core.check import Check
 from harness.core.safetext import clean
+
+_GET_THROTTLED = ("vcgencmd", "get_throttled")
+_READ_PMIC = ("vcgencmd", "pmic_read_adc")
 
 _POWER = "use the official power supply (5.1 V 3 A for a Pi 4, 5 V 5 A for a Pi 5) and a short cable"
 _COOL = "let it cool down and fit a heat sink or a fan"
@@ -92,3 +99,57 @@ def check_throttled(text: str) -> list[Check]:
         text = f"get_throttled has bits that are not documented: {throttled.unknown_bits:#x}"
         checks.append(Check("throttled-bits", "note", text, "update the harness or look at the firmware's notes"))
     return checks or [Check("throttled", "ok", "no under-voltage and no throttling since boot")]
+
+
+def throttle_word(state: BoardState) -> str:
+    """What the firmware said of throttling, as it said it; empty where there is no such firmware."""
+    return state.texts.get(" ".join(_GET_THROTTLED), "")
+
+
+def throttled(states: Sequence[BoardState]) -> list[Disturbance]:
+    """What holds before or after the cell, and what has newly happened in between."""
+    texts = [throttle_word(state) for state in (states[0], states[-1])]
+    before, after = (parse_throttled(text) for text in texts)
+    for text, bits in zip(texts, (before, after), strict=True):
+        if bits and bits.now:
+            return [Disturbance(code="throttled", text=f"right now: {', '.join(bits.now)} ('{text}')")]
+    fresh = [code for code in after.past if code not in before.past] if before and after else []
+    return [Disturbance(code="throttled", text=f"during the cell: {', '.join(fresh)} ('{texts[1]}')")] if fresh else []
+
+
+def pmic_rails(state: BoardState) -> dict[str, float]:
+    """``vcgencmd pmic_read_adc`` of a Pi 5: lines ``VDD_CORE_A current(7)=1.2A`` and ``VDD_CORE_V volt(15)=0.8V``.
+
+    Returns:
+        Watts of all rails that have both, as one sum. The board's losses and its USB ports are not in it.
+    """
+    text = state.texts.get(" ".join(_READ_PMIC), "")
+    values = {
+        (name, unit): float(value)
+        for name, unit, value in re.findall(
+            r"^\s*(\w{1,30})_([AV]) \w+\(\d+\)=(\d{1,4}\.\d{1,12})[AV]$", text, re.MULTILINE
+        )
+    }
+    rails = [name for name, unit in values if unit == "A" and (name, "V") in values]
+    return {"all": sum(values[(name, "A")] * values[(name, "V")] for name in rails)} if rails else {}
+
+
+_FAMILIES = (
+    BoardFamily("raspberry-pi-3", "Raspberry Pi 3", cpu="Cortex-A53", cpu_part="0xd03", qemu_cpu="cortex-a53"),
+    BoardFamily("raspberry-pi-4", "Raspberry Pi 4", cpu="Cortex-A72", cpu_part="0xd08", qemu_cpu="cortex-a72"),
+    BoardFamily("raspberry-pi-5", "Raspberry Pi 5", cpu="Cortex-A76", cpu_part="0xd0b", qemu_cpu="cortex-a76"),
+)
+
+
+def _checks(answers: ProbeAnswers) -> list[Check]:
+    return check_throttled(answers.sections["throttled"]) if answers.family in _FAMILIES else []
+
+
+GROUP = BoardGroup(
+    families=_FAMILIES,
+    readings=Readings(commands=(_GET_THROTTLED, _READ_PMIC), repeated=(_READ_PMIC,)),
+    sections={"throttled": " ".join(_GET_THROTTLED)},
+    checks=_checks,
+    disturbances=throttled,
+    power_sensors=(PowerSensor("Pi 5 PMIC, all rails", pmic_rails, whole_board=False),),
+)

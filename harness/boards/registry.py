@@ -1,50 +1,77 @@
-"""What a board family is: its CPU, and how QEMU imitates it. One table, used by config, emulation and doctor."""
+"""The groups of boards there are, one line each, and what all of them together are asked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from harness.boards import generic
+from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, joined
+from harness.boards.power import PowerSensor
+from harness.boards.state import BoardState
+from harness.core.check import Check
+
+__all__ = ["FAMILIES", "GROUPS", "BoardFamily"]
+
+#: Modules of this room, each with a ``GROUP``. Lists of families for people have this order.
+_MODULES = (
+    "raspberry_pi",
+    "jetson",
+    "coral",
+    "generic",
+)
+
+Named = TypeVar("Named")
 
 
-@dataclass(frozen=True)
-class BoardFamily:
-    """One kind of board a device in devices.yaml can be.
-
-    Attributes:
-        name: the value of ``board:``.
-        title: for people.
-        cpu: the core's marketing name, e.g. ``Cortex-A72``; None when it can be anything.
-        cpu_part: the "CPU part" an ARM kernel shows in /proc/cpuinfo (Arm MIDR_EL1.PartNum), e.g. ``0xd08``.
-        qemu_cpu: what ``qemu-system-aarch64 -cpu`` calls it; None when it can't be emulated here.
-        memory_mib: memory of an emulated board, in MiB.
-        delegates: what the real board may offer, best first; ``cpu`` is always there.
-    """
-
-    name: str
-    title: str
-    cpu: str | None
-    cpu_part: str | None
-    qemu_cpu: str | None
-    memory_mib: int = 1024
-    delegates: tuple[str, ...] = ("cpu",)
+def _group(module: str) -> BoardGroup:
+    group = importlib.import_module(f"harness.boards.{module}").GROUP
+    assert isinstance(group, BoardGroup), f"harness.boards.{module}.GROUP is a {type(group).__name__}"
+    return group
 
 
-FAMILIES: dict[str, BoardFamily] = {
-    family.name: family
-    for family in (
-        BoardFamily("raspberry-pi-3", "Raspberry Pi 3", "Cortex-A53", "0xd03", "cortex-a53"),
-        BoardFamily("raspberry-pi-4", "Raspberry Pi 4", "Cortex-A72", "0xd08", "cortex-a72"),
-        BoardFamily("raspberry-pi-5", "Raspberry Pi 5", "Cortex-A76", "0xd0b", "cortex-a76"),
-        BoardFamily(
-            "jetson-nano",
-            "NVIDIA Jetson Nano",
-            "Cortex-A57",
-            "0xd07",
-            "cortex-a57",
-            delegates=("tensorrt", "cuda", "cpu"),
-        ),
-        BoardFamily("coral-dev", "Coral Dev Board", "Cortex-A53", "0xd03", "cortex-a53", delegates=("edgetpu", "cpu")),
-        BoardFamily(
-            "generic", "Generic Linux machine", None, None, None, delegates=("edgetpu", "tensorrt", "cuda", "cpu")
-        ),
-    )
-}
+def _by_name(pairs: Iterable[tuple[str, Named]]) -> dict[str, Named]:
+    """The pairs as a dict; no name may stand for two things."""
+    by_name: dict[str, Named] = {}
+    for name, thing in pairs:
+        assert name not in by_name, f"two boards use the name '{name}'"
+        by_name[name] = thing
+    return by_name
+
+
+GROUPS: tuple[BoardGroup, ...] = tuple(_group(module) for module in _MODULES)
+FAMILIES: dict[str, BoardFamily] = _by_name((family.name, family) for group in GROUPS for family in group.families)
+#: The doctor's questions that depend on the board: section and shell command.
+SECTIONS: dict[str, str] = _by_name(item for group in GROUPS for item in group.sections.items())
+
+#: What to read on any board. What every Linux has comes first.
+READINGS = joined([group.readings for group in sorted(GROUPS, key=lambda group: group is not generic.GROUP)])
+
+#: Kinds of power sensors, best first.
+POWER_SENSORS: tuple[PowerSensor, ...] = tuple(
+    sorted((sensor for group in GROUPS for sensor in group.power_sensors), key=lambda sensor: not sensor.whole_board)
+)
+_WHOLE_BOARD_RAILS = frozenset(rail for group in GROUPS for rail in group.whole_board_rails)
+
+
+def checks(answers: ProbeAnswers) -> list[Check]:
+    """What the doctor finds on a real board beyond what every Linux tells."""
+    return [check for group in GROUPS for check in group.checks(answers)]
+
+
+def temperatures(sections: Mapping[str, str]) -> dict[str, float]:
+    """Degrees Celsius by sensor, from the doctor's sections."""
+    return {sensor: degrees for group in GROUPS for sensor, degrees in group.temperatures(sections).items()}
+
+
+def disturbances(states: Sequence[BoardState]) -> list[Disturbance]:
+    """Why a cell does not count, by its states in order of time; there is at least one."""
+    return [disturbance for group in GROUPS for disturbance in group.disturbances(states)]
+
+
+def watts(sensor: PowerSensor, state: BoardState) -> float | None:
+    """Power of the widest rail in one state: the whole board's where it is told, else the largest; None for none."""
+    rails = sensor.rails(state)
+    whole = [value for label, value in rails.items() if label in _WHOLE_BOARD_RAILS]
+    return max(whole or rails.values(), default=None)

@@ -6,14 +6,13 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from harness.run.attempt import PASSING
 from harness.run.outcome import Bad, Outcome
-from harness.run.scheduler import PASSING
 
 #: More than so many cells of one device that share their codes become one line.
 APART = 4
-#: So many of them are named in it.
+#: How many of them that line names.
 NAMED = 3
 _TEXT = 160
 MEANING = {
@@ -22,7 +21,7 @@ MEANING = {
 }
 
 
-def again_argv(devices: Path, models: Path, results: Path, reports: Path, run: str) -> list[str]:
+def again_argv(*, devices: Path, models: Path, results: Path, reports: Path, run: str) -> list[str]:
     """The command that goes on with a run: it measures what is not VALID, with the options the run was begun with."""
     given = {"--devices": devices, "--models": models, "--results": results, "--reports": reports}
     words = [word for option, path in given.items() for word in (option, str(path))]
@@ -45,17 +44,17 @@ def closing(outcome: Outcome, again: Sequence[str]) -> str:
 
 
 def bad_lines(bad: Sequence[Bad]) -> list[str]:
-    """A line for each cell that is not VALID; one for many of a device that have the same codes."""
+    """A line for each cell that is not VALID; many cells of a device with the same codes share one."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[Bad]] = {}
-    for each in bad:
-        groups.setdefault((each.device, each.status, tuple(reason.code for reason in each.reasons)), []).append(each)
+    for cell in bad:
+        groups.setdefault((cell.device, cell.status, tuple(reason.code for reason in cell.reasons)), []).append(cell)
     lines = []
     for (device, status, _), members in groups.items():
         if len(members) <= APART:
-            lines += [f"{status} {device} {each.label}: {why(each)}" for each in members]
+            lines += [f"{status} {device} {cell.label}: {why(cell)}" for cell in members]
             continue
-        named = ", ".join(each.label for each in members[:NAMED])
-        texts = {why(each) for each in members}
+        named = ", ".join(cell.label for cell in members[:NAMED])
+        texts = {why(cell) for cell in members}
         for_example = "" if len(texts) == 1 else "for example "
         lines.append(
             f"{status} {device}, {len(members)} cells ({named} and {len(members) - NAMED} more): "
@@ -66,11 +65,11 @@ def bad_lines(bad: Sequence[Bad]) -> list[str]:
 
 def why(bad: Bad) -> str:
     """A cell's reasons in one short line."""
-    said = [f"{reason.code}: {' '.join(reason.text.split())}" for reason in bad.reasons]
-    return "; ".join(text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..." for text in said)
+    texts = [f"{reason.code}: {' '.join(reason.text.split())}" for reason in bad.reasons]
+    return "; ".join(text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..." for text in texts)
 
 
-def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, Any]:
+def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, object]:
     """The end of a run for programs."""
     return {
         "run": outcome.run,

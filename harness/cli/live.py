@@ -7,11 +7,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
+from harness.core.clock import clock_of
 from harness.core.safetext import plain
 from harness.records.cell import Cell
-from harness.run.plan import Job, Plan
+from harness.run.plan import CellJob, Plan
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.text import Text
 
 _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 
@@ -23,7 +28,7 @@ def figure(cell: Cell) -> str:
         return why[:300]
     ordered = sorted(cell.latency_ns)
     middle = ordered[len(ordered) // 2] / 1e6
-    unit = "ms" if cell.device.clock == "wall" else "M instructions"
+    unit = clock_of(cell.device.emulated, cell.device.clock).progress_unit
     accuracy = f", accuracy {cell.accuracy:.2%}" if cell.accuracy is not None else ""
     return f"median {middle:.3f} {unit}{accuracy}" + (f" ({why[:200]})" if why else "")
 
@@ -52,10 +57,10 @@ class PlainWatcher:
     def device(self, name: str, message: str) -> None:
         self._say(f"{name}: {message}")
 
-    def cell_started(self, job: Job) -> None:
+    def cell_started(self, job: CellJob) -> None:
         pass
 
-    def cell_ended(self, job: Job, cell: Cell) -> None:
+    def cell_ended(self, job: CellJob, cell: Cell) -> None:
         with self._lock:
             self._ended.add(job.cell)  # one that is measured again at the end counts once
             ended = len(self._ended)
@@ -110,42 +115,42 @@ class LiveWatcher:
         with self._lock:
             self._messages[name] = plain(message)[:120]
 
-    def cell_started(self, job: Job) -> None:
+    def cell_started(self, job: CellJob) -> None:
         with self._lock:
             self._running[job.device.name] = job.shipped.manifest.name
             self._messages[job.device.name] = f"measuring {job.shipped.label} on {job.runtime}"
 
-    def cell_ended(self, job: Job, cell: Cell) -> None:
+    def cell_ended(self, job: CellJob, cell: Cell) -> None:
         with self._lock:
             self._running.pop(job.device.name, None)
             key = (job.device.name, job.shipped.manifest.name)
             self._ended.setdefault(key, {})[job.cell] = cell.status
 
-    def _table(self) -> Any:
+    def _table(self) -> Group:
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         with self._lock:
-            wanted = Counter(
+            planned = Counter(
                 (name, job.shipped.manifest.name) for name, jobs in self._plan.jobs.items() for job in jobs
             )
             ended = sum(map(len, self._ended.values()))
             table = Table("model", *self._plan.jobs, box=None, pad_edge=False)
-            for model in sorted({model for _, model in wanted}):
-                table.add_row(model, *(self._entry(name, model, wanted[name, model]) for name in self._plan.jobs))
-            left = eta_s(time.monotonic() - self._started, ended, sum(wanted.values()))
-            foot = f"{ended} of {sum(wanted.values())} cells" + (f", about {left:.0f} s left" if ended else "")
+            for model in sorted({model for _, model in planned}):
+                table.add_row(model, *(self._entry(name, model, planned[name, model]) for name in self._plan.jobs))
+            left = eta_s(time.monotonic() - self._started, ended, sum(planned.values()))
+            foot = f"{ended} of {sum(planned.values())} cells" + (f", about {left:.0f} s left" if ended else "")
             notes = [Text(f"{name}: {message}", style="dim") for name, message in self._messages.items()]
             return Group(table, *notes, Text(foot))
 
-    def _entry(self, device: str, model: str, wanted: int) -> Any:
+    def _entry(self, device: str, model: str, planned: int) -> Text:
         from rich.text import Text
 
         count = Counter(self._ended.get((device, model), {}).values())
         bad = [f"{number} {_MARK[status]}" for status, number in sorted(count.items()) if status != "VALID"]
         busy = "*" if self._running.get(device) == model else ""
-        if not wanted:
+        if not planned:
             return Text("-", style="dim")
-        text = f"{sum(count.values())}/{wanted}{busy} {' '.join(bad)}".rstrip()
-        return Text(text, style="red" if bad else "green" if sum(count.values()) == wanted else "")
+        text = f"{sum(count.values())}/{planned}{busy} {' '.join(bad)}".rstrip()
+        return Text(text, style="red" if bad else "green" if sum(count.values()) == planned else "")

@@ -14,19 +14,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 from harness.boards.registry import FAMILIES, BoardFamily
 from harness.config import sshnames
 from harness.config.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
-from harness.config.deviceslist import check_shape, explain, nearest
+from harness.config.deviceslist import check_shape, explain, nearest, one_of
 from harness.config.scalars import text, yes_or_no
 from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.config.thresholds import Thresholds
 from harness.config.yamlfile import MAX_BYTES, Location, line_of
 from harness.config.yamlfile import load as load_yaml
+from harness.core.clock import ClockName
 from harness.core.errors import ConfigError, UsageError
 from harness.core.files import read_text
 from harness.core.paths import expanded
+from harness.runtimes.registry import DELEGATES, RUNTIMES
 
-RuntimeName = Literal["litert", "tflite", "onnxruntime"]
-DelegateName = Literal["cpu", "edgetpu", "cuda", "tensorrt"]
-ClockName = Literal["wall", "instructions"]
+RuntimeName = Annotated[str, one_of("runtimes", RUNTIMES)]
+DelegateName = Annotated[str, one_of("delegates", DELEGATES)]
 
 _SECRETS = ("password", "passwd", "passphrase", "secret", "token")
 

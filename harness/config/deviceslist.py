@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from harness.config.scalars import NotMeantError, shown
 from harness.config.thresholds import Thresholds
@@ -133,6 +133,17 @@ def _where(at: Location, value: Mapping[str, Any]) -> str:
         name = None if at[2:3] == ("name",) else value["devices"][at[1]].get("name")
         return f" for device '{shown(name)}'" if isinstance(name, str) else f" for device number {at[1] + 1}"
     return " in defaults" if at[:1] == ("defaults",) and len(at) > 1 else ""
+
+
+def one_of(key: str, names: Collection[str]) -> AfterValidator:
+    """Only registered names may stand behind a key."""
+
+    def known(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"'{shown(name)}' is no {key}{nearest(name, names)}")
+        return name
+
+    return AfterValidator(known)
 
 
 def nearest(word: str, words: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""The answer of one check, and the thresholds of all of them in one place."""
+"""The answer of one check, and the limits of all of them in one place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Limits:
     """Where fine ends.
 
     Attributes:
@@ -48,4 +48,4 @@ class Thresholds:
     clock_s: float = 2.0
 
 
-DEFAULTS = Thresholds()
+DEFAULTS = Limits()

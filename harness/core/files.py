@@ -1,41 +1,31 @@
-"""Files: atomic writes, locks and content hashes. Nothing finished is ever lost or half there.
+"""Files: atomic writes, reading what a user names, and content hashes. Nothing finished is ever lost or half there.
 
-File systems differ, and what one of them can't do is no fault of the user's:
-
-* NFS locks only files that are open for writing, so a lock is a file of its own and never a folder.
-* CIFS, vboxsf and many FUSE file systems can't sync a folder; the rename has happened all the same.
-* Some have no locks at all. Then the kernel of this machine is asked to keep others off, see :class:`Lock`.
+File systems differ, and what one of them can't do is no fault of the user's: CIFS, vboxsf and many FUSE file systems
+can't sync a folder; the rename has happened all the same.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import re
 import secrets
 import select
-import socket
 import stat
 import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.core.errors import ConfigError, LockTakenError, StoreError, UsageError
+from harness.core.errors import ConfigError, StoreError, UsageError
 
 _CHUNK = 1 << 20
 #: Some programs take a while before they print a device list.
 _PIPE_WAIT_S = 30
 #: What a file system answers that has no such operation.
-_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
+UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
 #: The same for the sync of a folder; some don't even open one.
-_NO_FOLDER_SYNC = _UNSUPPORTED | {errno.EBADF, errno.EISDIR, errno.EACCES, errno.EPERM}
-#: The same for flock; NFS says ENOLCK where the server's lock service doesn't run.
-_NO_LOCKS = _UNSUPPORTED | {errno.EBADF, errno.ENOLCK, errno.EREMOTEIO, errno.EPROTONOSUPPORT}
-_POLL_S = 0.1
+_NO_FOLDER_SYNC = UNSUPPORTED | {errno.EBADF, errno.EISDIR, errno.EACCES, errno.EPERM}
 _OWN_DESCRIPTOR = re.compile(r"/dev/fd/(\d+)|/proc/(?:self|thread-self)/fd/(\d+)")
 
 
@@ -60,7 +50,7 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666, durable
                 handle.write(data)
                 handle.flush()
                 if durable:
-                    _sync(handle.fileno(), _UNSUPPORTED)
+                    _sync(handle.fileno(), UNSUPPORTED)
             fresh.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -101,7 +91,7 @@ def write_output(path: Path, content: bytes | str, *, durable: bool = True) -> N
 
 
 def _bytes(content: bytes | str) -> bytes:
-    # a file's name that is no UTF-8 may be part of a text; nothing that is finished is lost for it
+    # a text may hold a file's name that is no UTF-8; finished work must not be lost for that
     return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
@@ -138,7 +128,7 @@ def _write_through(goal: Path | int, data: bytes) -> None:
 
 
 def check_folder(folder: Path, option: str, *, fix: str = "name another one") -> None:
-    """Look whether files can be put into a folder, before work begins that ends with that; the folder isn't made.
+    """Check that files can be put into a folder, before work begins that ends with that; the folder isn't made.
 
     Args:
         option: by which the user named it, for the message.
@@ -179,122 +169,6 @@ def _sync(number: int, unsupported: set[int]) -> None:
     except OSError as error:
         if error.errno not in unsupported:
             raise
-
-
-class Lock:
-    """A lock that ends with the process which holds it, or earlier by :meth:`close`.
-
-    It is the kernel's lock on a file. A file system without locks is no reason to stop: then the lock is a socket
-    with a name made of the file's device and number, which this machine's kernel gives to one process at a time.
-    Other machines are not kept off by it.
-
-    Attributes:
-        number: the open file or socket; a child that inherits it holds the lock too.
-        shared: whether other machines with the same file system respect the lock.
-    """
-
-    def __init__(self, number: int, *, shared: bool) -> None:
-        self.number = number
-        self.shared = shared
-
-    def close(self) -> None:
-        """Let go; the second time does nothing."""
-        number, self.number = self.number, -1
-        if number >= 0:
-            os.close(number)
-
-
-def take_lock(path: Path, *, wait: bool = False, waiting: Callable[[], None] | None = None, mode: int = 0o666) -> Lock:
-    """Lock the file ``path``, made where it is missing; it stays there, empty.
-
-    Args:
-        wait: wait until others let go, else it is an error that they have it.
-        waiting: called once when there is something to wait for.
-        mode: of a new file, before the umask.
-
-    Raises:
-        LockTakenError: another process has it.
-        StoreError: the file can't be opened, or the lock fails for another reason; says which.
-    """
-    try:
-        number = _open_to_lock(path, mode)
-        try:
-            try:
-                free = _flock(number)
-            except OSError as error:
-                if error.errno not in _NO_LOCKS:
-                    raise
-                return _take_socket(path, number, wait, waiting)
-            if not free:
-                if not wait:
-                    raise LockTakenError(f"{path}: another process has it")
-                if waiting:
-                    waiting()
-                fcntl.flock(number, fcntl.LOCK_EX)
-            kept, number = number, -1
-            return Lock(kept, shared=True)
-        finally:
-            if number >= 0:
-                os.close(number)
-    except OSError as error:
-        raise StoreError(f"{path}: can't be locked: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True, waiting: Callable[[], None] | None = None) -> Iterator[Lock]:
-    """:func:`take_lock` for the length of a ``with``."""
-    lock = take_lock(path, wait=wait, waiting=waiting)
-    try:
-        yield lock
-    finally:
-        lock.close()
-
-
-def _open_to_lock(path: Path, mode: int) -> int:
-    """For writing, as NFS wants it; somebody else's file for reading, which is enough elsewhere."""
-    flags = os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        return os.open(path, os.O_RDWR | flags, mode)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
-            raise error from None
-
-
-def _flock(number: int) -> bool:
-    """Whether the lock was free; other errors than that pass."""
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
-            return False
-        raise
-    return True
-
-
-def _take_socket(path: Path, number: int, wait: bool, waiting: Callable[[], None] | None) -> Lock:
-    state = os.fstat(number)
-    name = f"\0edge-harness-lock-{os.getuid()}-{state.st_dev}-{state.st_ino}"
-    keeper = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        while True:
-            try:
-                keeper.bind(name)
-                return Lock(keeper.detach(), shared=False)
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-            if not wait:
-                raise LockTakenError(f"{path}: another process has it")
-            if waiting:
-                waiting()
-                waiting = None
-            time.sleep(_POLL_S)
-    finally:
-        keeper.close()
 
 
 def read_text(path: Path, limit: int) -> str:

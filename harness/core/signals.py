@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin, noted and acted on at a safe place.
+"""Ctrl-C and its kin: a signal is noted, and acted on at a safe place.
 
 Python's own handler raises KeyboardInterrupt wherever the main thread stands: in the middle of a lock of
 threading, of an import, of a callback that can't raise. So a signal is only noted here; whoever works looks at

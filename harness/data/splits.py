@@ -77,9 +77,9 @@ def _stratified(labels: Index, among: Index, stream: Stream) -> tuple[Index, Ind
     """Hold out a tenth of ``among`` (rounded up), class by class; (what stays, what is held out), both ascending."""
     classes = sorted({int(c) for c in labels[among]})
     members = [[int(i) for i in among if labels[i] == c] for c in classes]
-    wanted = quotas([len(m) for m in members], -(-len(among) // HELD_OUT))
+    shares = quotas([len(m) for m in members], -(-len(among) // HELD_OUT))
     held: list[int] = []
-    for group, count in zip(members, wanted, strict=True):
+    for group, count in zip(members, shares, strict=True):
         held += stream.shuffled(group)[:count]
     out = np.array(sorted(held), dtype=np.int64)
     return np.setdiff1d(among, out).astype(np.int64), out

@@ -4,82 +4,90 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from harness.boards import coral as edgetpu
-from harness.boards import jetson
-from harness.boards import raspberry_pi as pi
-from harness.boards.registry import FAMILIES, BoardFamily
-from harness.core.check import DEFAULTS, SEVERITIES, Check, Thresholds
+from harness.boards import registry
+from harness.boards.family import BoardFamily, ProbeAnswers
+from harness.boards.registry import FAMILIES
+from harness.core.check import DEFAULTS, SEVERITIES, Check, Limits
 from harness.core.safetext import clean
 from harness.doctor import linux
 from harness.doctor.probe import sections
 from harness.remote.probe import Probe
-from harness.runtimes import onboard as own
+from harness.runtimes import onboard
 
 #: What only says that no wheel of ours fits.
 _WHEELS = ("runtime-missing", "numpy-missing", "glibc-missing")
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What a board printed for :data:`harness.doctor.probe.PROBE`; it is not trusted.
+
+    ``sent`` and ``received`` are the controller's clock around the probe, in seconds since 1970.
+    """
+
+    text: str
+    sent: float
+    received: float
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What devices.yaml says of a board and asks of it.
+
+    Attributes:
+        emulated: an emulated board has neither its maker's tools nor an accelerator, so these aren't looked for.
+        runtimes: a runtime that does not fit is an error.
+        delegates: ``edgetpu`` makes an Accelerator on USB be looked for on any board.
+    """
+
+    family: BoardFamily
+    emulated: bool = False
+    runtimes: Sequence[str] = ()
+    delegates: Sequence[str] = ()
+
+
 def examine(
-    answer: str,
-    family: BoardFamily,
-    *,
-    sent: float,
-    received: float,
-    emulated: bool = False,
-    runtimes: Sequence[str] = (),
-    delegates: Sequence[str] = (),
-    limits: Thresholds = DEFAULTS,
-    seen: Probe | None = None,
+    answered: Answered, listed: Listed, *, limits: Limits = DEFAULTS, seen: Probe | None = None
 ) -> tuple[Check, ...]:
-    """Everything the answer to :data:`harness.doctor.probe.PROBE` tells about a board, worst first.
+    """Everything that a board's answer tells about it, worst first; never raises.
 
     Args:
-        answer: what the board printed; it is not trusted, and never makes this raise.
-        family: what devices.yaml says the board is.
-        sent, received: the controller's clock around the probe, in seconds since 1970.
-        emulated: an emulated board has no vcgencmd, nvpmodel or Edge TPU; what only a real one has isn't asked for.
-        runtimes, delegates: what devices.yaml asks for. A runtime that does not fit is an error; ``edgetpu`` makes an
-            Accelerator on USB be looked for on any board.
         seen: the agent's answer, where there is one: the Python that a run will meet.
     """
-    told = sections(answer)
+    family, delegates = listed.family, listed.delegates
+    told = sections(answered.text)
     if seen is not None:
         told |= _as_told(seen)
-    checks = linux.check_python(told["python"], told["libc"], runtimes)
-    if delegates and own.DELEGATES.issuperset(delegates):  # then the board's own runtime counts, and no wheel of ours
-        checks = [check for check in checks if check.code not in _WHEELS]
+    checks = _python_checks(told, listed)
     checks += _check_family(told["cpu"], told["model"], family)
     checks += linux.check_cpufreq(told["cpufreq"])
-    checks += linux.check_temperature(_temperatures(told), limits)
+    checks += linux.check_temperature(linux.parse_thermal(told["thermal"]) | registry.temperatures(told), limits)
     checks += linux.check_disk(told["disk"], limits)
     checks += linux.check_memory(told["memory"], limits)
     checks += linux.check_load(told["load"], _cores(told["cpu"]), limits)
-    checks += linux.check_clock(told["clock"], sent, received, limits)
-    if not emulated:
-        if family.name.startswith("raspberry-pi"):
-            checks += pi.check_throttled(told["throttled"])
-        if family.name.startswith("jetson"):
-            checks += jetson.check_power_mode(told["nvpmodel"])
-            checks += jetson.check_clocks(told["jetson_clocks"])
-        if family.name == "coral-dev" or "edgetpu" in delegates:
-            checks += edgetpu.check_device(told["usb"], told["edgetpu"])
-        checks += jetson.check_providers(told["onnxruntime"], delegates)
+    checks += linux.check_clock(told["clock"], answered.sent, answered.received, limits)
+    if not listed.emulated:
+        checks += registry.checks(ProbeAnswers(family=family, sections=told, delegates=delegates))
     if not told["end"]:
         fix = "try again; is the board stable?"
         checks.append(Check("answer-incomplete", "error", "the board's answer ends before its end", fix))
     return tuple(sorted(checks, key=lambda check: SEVERITIES.index(check.severity)))
 
 
+def _python_checks(told: dict[str, str], listed: Listed) -> list[Check]:
+    checks = linux.check_python(told["python"], told["libc"], listed.runtimes)
+    if listed.delegates and onboard.DELEGATES.issuperset(listed.delegates):
+        # then the board's own runtime counts, and no wheel of ours
+        return [check for check in checks if check.code not in _WHEELS]
+    return checks
+
+
 def _as_told(seen: Probe) -> dict[str, str]:
     version = ".".join(re.findall(r"\d+", seen.python)[:3])
     numpy = "numpy" if seen.numpy else "-"
     return {"python": f"{version} {seen.bits} {seen.machine} {numpy}", "libc": seen.libc}
-
-
-def _temperatures(told: dict[str, str]) -> dict[str, float]:
-    stats = jetson.parse_tegrastats(told["tegrastats"])
-    return linux.parse_thermal(told["thermal"]) | (stats.temperatures if stats else {})
 
 
 def _cores(cpu: str) -> int:
@@ -103,7 +111,7 @@ def _check_family(cpu: str, model: str, family: BoardFamily) -> list[Check]:
     return [Check("board-differs", "warning", f"{text}: {seems}?", "correct `board:` in devices.yaml")]
 
 
-def render(name: str, checks: tuple[Check, ...], *, verbose: bool = False) -> str:
+def render_board(name: str, checks: tuple[Check, ...], *, verbose: bool = False) -> str:
     """One board's checks as plain text; what is fine is only counted unless ``verbose``."""
     fine = sum(check.severity == "ok" for check in checks)
     lines = [f"{clean(name)}: {fine} of {len(checks)} checks fine"]

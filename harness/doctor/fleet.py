@@ -1,4 +1,4 @@
-"""``harness doctor``: every device reached at once, asked one thing, judged by :mod:`harness.doctor`."""
+"""``harness doctor``: all devices are reached at once, asked one question, and judged by :mod:`harness.doctor`."""
 
 from __future__ import annotations
 
@@ -9,36 +9,33 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from harness.boards.coral import check_compiler
 from harness.config.devices import Device, Fleet
 from harness.core.check import SEVERITIES, Check, Severity
 from harness.core.errors import BoardError, HarnessError, ProvisionError
 from harness.core.safetext import clean
-from harness.doctor.examine import examine
-from harness.doctor.examine import render as render_board
+from harness.doctor.examine import Answered, Listed, examine, render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
 from harness.remote import paramiko_config
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
+from harness.remote.connect import Reaching, check_space, connecting, usable
 from harness.remote.lease import in_use, owner
 from harness.remote.probe import Probe, answered, complaint, described
 from harness.remote.runner_file import runner_bytes, runner_sha256
-from harness.run.session import check_space, connecting, usable
-from harness.runtimes import edgetpu_compiler as edgetpu
-from harness.runtimes import onboard as own
+from harness.runtimes import edgetpu_compiler, onboard
 from harness.runtimes.wheels import Bundle, available, choose, table
 
 #: A board that has not answered by then is a finding itself.
 CONNECT_S = 4.0
 #: How long the agent's part may take, with a lease that is waited for.
 CHECK_S = 30.0
-#: By this a board knows that two checks are this process's.
+#: A board knows by this that two checks are of the same process.
 _TOKEN = secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
-class Findings:
+class FleetFindings:
     """All checks of all devices, in the order of devices.yaml."""
 
     boards: tuple[tuple[str, tuple[Check, ...]], ...]
@@ -48,25 +45,27 @@ class Findings:
         """No error anywhere; warnings don't stop a run."""
         return not any(check.severity == "error" for _, checks in self.boards for check in checks)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """One object: ``{"healthy": ..., "devices": {name: [check...]}}``."""
         return {"healthy": self.healthy, "devices": {name: [asdict(c) for c in checks] for name, checks in self.boards}}
 
 
-def check_fleet(fleet: Fleet) -> Findings:
-    """Examine all devices side by side. None is booted. What is changed on them: the harness's folder is made there,
-    and the runner put into it."""
+def check_fleet(fleet: Fleet) -> FleetFindings:
+    """Examine all devices side by side; none is booted.
+
+    Two things are changed on them: the harness's folder is made there, and the runner is put into it.
+    """
     with ThreadPoolExecutor(max_workers=min(64, len(fleet.devices))) as pool:
-        return Findings(tuple(zip((d.name for d in fleet.devices), pool.map(check_device, fleet.devices), strict=True)))
+        checks = pool.map(check_device, fleet.devices)
+        return FleetFindings(tuple(zip((device.name for device in fleet.devices), checks, strict=True)))
 
 
 def check_device(device: Device) -> tuple[Check, ...]:
-    """The checks of one device; what prevents asking is the first of them. Nothing that happens here costs another
-    device its findings."""
+    """The checks of one device. A problem that prevents asking is the only one; it costs no other device its checks."""
     try:
         if device.emulate:
             return _emulator()
-        with connecting(device, lambda _: None, timeout_s=CONNECT_S) as connect:
+        with connecting(device, Reaching(lambda _: None, timeout_s=CONNECT_S)) as connect:
             connection = connect()
             try:
                 return _ask(device, connection)
@@ -81,14 +80,14 @@ def check_device(device: Device) -> tuple[Check, ...]:
         return (Check("internal", "error", clean(text), "run again with --debug, and report what it shows"),)
 
 
-def _asked(device: Device, connection: Connection, seen: Probe | None) -> dict[str, str]:
+def _environment(device: Device, connection: Connection, seen: Probe | None) -> dict[str, str]:
     """Which folder's disk counts, and what need not be looked at: starting Python takes a slow board a second."""
-    asked = {"HARNESS_DIR": connection.root}
+    environment = {"HARNESS_DIR": connection.root}
     if seen is not None:
-        asked["HARNESS_PYTHON"] = "known"
-    if own.DELEGATES.isdisjoint(device.delegates):
-        asked["HARNESS_GPU"] = "none"
-    return asked
+        environment["HARNESS_PYTHON"] = "known"
+    if onboard.DELEGATES.isdisjoint(device.delegates):
+        environment["HARNESS_GPU"] = "none"
+    return environment
 
 
 def _finding(error: HarnessError, severity: Severity = "error") -> Check:
@@ -96,35 +95,30 @@ def _finding(error: HarnessError, severity: Severity = "error") -> Check:
 
 
 def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
-    """What a run would meet, in its order and by its own functions; then what makes numbers worse."""
-    seen, way = _way(device, connection)
+    """The checks of a board that is connected: first what would stop a run, then what makes numbers worse."""
+    seen, obstacles = _look_for_obstacles(device, connection)
     sent = time.time()
-    done = connection.run(
-        ["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES, env=_asked(device, connection, seen)
-    )
-    checks = examine(
-        done.stdout.decode("utf-8", "replace"),
-        device.family,
-        sent=sent,
-        received=time.time(),
-        runtimes=device.runtimes or (),
-        delegates=device.delegates,
-        seen=seen,
-    )
-    if seen is None:  # why is said already, in the board's own words
+    environment = _environment(device, connection, seen)
+    done = connection.run(Command(["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES, env=environment))
+    answered = Answered(done.stdout.decode("utf-8", "replace"), sent=sent, received=time.time())
+    listed = Listed(device.family, runtimes=device.runtimes or (), delegates=device.delegates)
+    checks = examine(answered, listed, seen=seen)
+    if seen is None:  # the obstacle says why, in the board's own words
         checks = tuple(check for check in checks if check.code not in ("python-missing", "python-old"))
-    elif not any(check.severity == "error" for check in way):
+    elif not any(check.severity == "error" for check in obstacles):
         checks = tuple(replace(c, severity="warning") if c.code == "disk-full" else c for c in checks)
-    ours = check_compiler(edgetpu.installed()) if "edgetpu" in device.delegates else []
+    ours = check_compiler(edgetpu_compiler.installed()) if "edgetpu" in device.delegates else []
     if device.host is not None and (lacking := paramiko_config.limits()) is not None:
         ours = [*ours, Check("ssh-missing", "note", lacking, "sudo apt install openssh-client")]
     reached = Check("reachable", "ok", "reached, and its host key is the expected one")
-    return tuple(sorted((*way, *ours, *checks, reached), key=lambda check: SEVERITIES.index(check.severity)))
+    return tuple(sorted((*obstacles, *ours, *checks, reached), key=lambda check: SEVERITIES.index(check.severity)))
 
 
-def _way(device: Device, connection: Connection) -> tuple[Probe | None, tuple[Check, ...]]:
-    """The way that a run goes before its first cell, as far as it goes, and what is wrong there. It is gone in one
-    process on the board: Python takes its time to start there."""
+def _look_for_obstacles(device: Device, connection: Connection) -> tuple[Probe | None, tuple[Check, ...]]:
+    """Do what a run does before its first cell, as far as that goes: (what the board is, what is wrong).
+
+    All is asked of one process on the board, since Python takes its time to start there.
+    """
     seen = None
     try:
         runner, wheels = runner_bytes(), _wheels(device)
@@ -138,31 +132,31 @@ def _way(device: Device, connection: Connection) -> tuple[Probe | None, tuple[Ch
             raise complaint(connection, "check", answer)
         if answer.get("granted") is not True:
             return seen, (_finding(in_use(connection.label, answer.get("owner")), "warning"),)
-        there = answer.get("have")
-        wanted = {f"wheel:{wheel.sha256}" for bundle in _bundles(device, seen) for wheel in bundle.wheels}
-        missing = wanted.difference(there if isinstance(there, list) else ())
-        check_space(connection, seen, sum(wheels[name] for name in missing))
+        stored = answer.get("have")
+        needed = {f"wheel:{wheel.sha256}" for bundle in _bundles(device, seen) for wheel in bundle.wheels}
+        missing_wheels = needed.difference(stored if isinstance(stored, list) else ())
+        check_space(connection, seen, sum(wheels[name] for name in missing_wheels))
     except BoardError as error:
         return seen, (_finding(error),)
     return seen, (Check("place", "ok", f"files go to {clean(connection.root)}, and come back as they were sent"),)
 
 
 def _wheels(device: Device) -> dict[str, int]:
-    """Sizes of all wheels that may be wanted on a board, whatever Python it turns out to have."""
-    if own.DELEGATES.issuperset(device.delegates):
+    """Sizes in bytes of all wheels that a board may need, whatever Python it turns out to have."""
+    if onboard.DELEGATES.issuperset(device.delegates):
         return {}
     return {f"wheel:{wheel.sha256}": wheel.size_bytes for bundle in table() for wheel in bundle.wheels}
 
 
 def _bundles(device: Device, seen: Probe) -> list[Bundle]:
-    """The wheels that a run would bring; which runtimes don't fit is told by other checks."""
-    if own.DELEGATES.issuperset(device.delegates):
+    """The wheels that a run would bring. Other checks tell which runtimes don't fit."""
+    if onboard.DELEGATES.issuperset(device.delegates):
         return []
-    found = []
+    bundles = []
     for runtime in device.runtimes or available(seen.platform):
         with contextlib.suppress(ProvisionError):
-            found.append(choose(runtime, seen.platform))
-    return found
+            bundles.append(choose(runtime, seen.platform))
+    return bundles
 
 
 def _emulator() -> tuple[Check, ...]:
@@ -174,6 +168,6 @@ def _emulator() -> tuple[Check, ...]:
     return (Check("emulator", "ok", "QEMU and the image tools are here; the board is booted by the run"),)
 
 
-def render(findings: Findings) -> str:
+def render(findings: FleetFindings) -> str:
     """All boards as plain text."""
     return "\n".join(render_board(name, checks) for name, checks in findings.boards)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.core.check import DEFAULTS, Check, Thresholds
+from harness.core.check import DEFAULTS, Check, Limits
 from harness.core.errors import ProvisionError
 from harness.core.safetext import clean
 from harness.runtimes.wheels import available, choose, platform_of
@@ -39,13 +39,18 @@ class PythonInfo:
 
 def parse_cpufreq(text: str) -> tuple[CpuFreq, ...]:
     """Lines of ``cpu0 ondemand 600000 600000 1500000 1500000``; others are passed over."""
-    found = []
+    cores = []
     for line in text.splitlines():
         words = line.split()
         if len(words) == 6 and all(word.isascii() and word.isdigit() and len(word) < 10 for word in words[2:]):
             current, minimum, maximum, hardware = (int(word) for word in words[2:])
-            found.append(CpuFreq(words[0], words[1], current, minimum, maximum, hardware))
-    return tuple(found)
+            cores.append(
+                CpuFreq(
+                    core=words[0], governor=words[1], current=current, minimum=minimum, maximum=maximum,
+                    hardware=hardware,
+                )
+            )  # fmt: skip
+    return tuple(cores)
 
 
 def parse_thermal(text: str) -> dict[str, float]:
@@ -69,10 +74,10 @@ def parse_df(text: str) -> int | None:
 
 def parse_meminfo(text: str) -> tuple[int, int] | None:
     """Total and available bytes from /proc/meminfo's lines; None where one is missing (kernels before 3.14)."""
-    found = dict(re.findall(r"^(Mem(?:Total|Available)): +(\d{1,15}) kB", text, re.MULTILINE))
-    if len(found) < 2:
+    kib = dict(re.findall(r"^(Mem(?:Total|Available)): +(\d{1,15}) kB", text, re.MULTILINE))
+    if len(kib) < 2:
         return None
-    return int(found["MemTotal"]) * 1024, int(found["MemAvailable"]) * 1024
+    return int(kib["MemTotal"]) * 1024, int(kib["MemAvailable"]) * 1024
 
 
 def parse_python(text: str) -> PythonInfo | None:
@@ -111,7 +116,7 @@ def check_cpufreq(text: str) -> list[Check]:
     return checks or [Check("governor", "ok", f"governor performance, up to {cores[0].maximum // 1000} MHz")]
 
 
-def check_temperature(zones: dict[str, float], limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_temperature(zones: dict[str, float], limits: Limits = DEFAULTS) -> list[Check]:
     """The hottest sensor of an idle board."""
     if not zones:
         return [Check("temperature-unknown", "note", "no temperature sensor to be seen")]
@@ -125,7 +130,7 @@ def check_temperature(zones: dict[str, float], limits: Thresholds = DEFAULTS) ->
     return [Check("temperature", "ok", text)]
 
 
-def check_disk(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_disk(text: str, limits: Limits = DEFAULTS) -> list[Check]:
     """Enough room in the home folder for runtime, models and images."""
     free = parse_df(text)
     if free is None:
@@ -138,7 +143,7 @@ def check_disk(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
     return [Check("disk", "ok", f"{mib} MiB free")]
 
 
-def check_memory(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_memory(text: str, limits: Limits = DEFAULTS) -> list[Check]:
     """Enough memory for the largest network."""
     memory = parse_meminfo(text)
     if memory is None:
@@ -150,7 +155,7 @@ def check_memory(text: str, limits: Thresholds = DEFAULTS) -> list[Check]:
     return [Check("memory", "ok", f"{mib} of {memory[0] >> 20} MiB available")]
 
 
-def check_load(text: str, cores: int, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_load(text: str, cores: int, limits: Limits = DEFAULTS) -> list[Check]:
     """Something else that runs makes every timing worse. ``cores``: how many share the load, at least 1."""
     match = re.match(r"(\d{1,6}\.\d\d) (\d{1,6}\.\d\d) ", text)
     if match is None:
@@ -162,7 +167,7 @@ def check_load(text: str, cores: int, limits: Thresholds = DEFAULTS) -> list[Che
     return [Check("load", "ok", f"load average {load:.2f}")]
 
 
-def check_clock(text: str, sent: float, received: float, limits: Thresholds = DEFAULTS) -> list[Check]:
+def check_clock(text: str, sent: float, received: float, limits: Limits = DEFAULTS) -> list[Check]:
     """The board's clock against the controller's.
 
     Args:
@@ -186,8 +191,8 @@ def check_python(python: str, libc: str, runtimes: Sequence[str] = ()) -> list[C
     """Is there a Python, and a C library, for which the runtime table has wheels: any, and each of ``runtimes``?"""
     info = parse_python(python)
     if info is None:
-        found = f": {clean(python, 80)!r}" if python else ""
-        return [Check("python-missing", "error", f"no usable python3{found}", "sudo apt install python3")]
+        answer = f": {clean(python, 80)!r}" if python else ""
+        return [Check("python-missing", "error", f"no usable python3{answer}", "sudo apt install python3")]
     version = ".".join(map(str, info.version))
     if info.version < PYTHON_OLDEST:
         fix = "install Python 3.6 or newer as python3"
@@ -207,7 +212,7 @@ def _check_runtimes(info: PythonInfo, version: str, libc: str, runtimes: Sequenc
     if glibc is None:
         text = f"no glibc ({clean(libc, 80) or 'nothing said'}): runtimes' wheels need it, musl has none"
         return [Check("glibc-missing", "error", text, "use a Debian or Ubuntu image")]
-    said = f"Python {version}, {info.bits} bits, glibc {glibc[0]}.{glibc[1]}"
+    system = f"Python {version}, {info.bits} bits, glibc {glibc[0]}.{glibc[1]}"
     words = version, info.machine, info.bits, f"glibc {glibc[0]}.{glibc[1]}"
     platform = platform_of(*words, "there" if info.numpy else None)
     fits, with_numpy = available(platform), available(platform_of(*words, "there"))
@@ -221,9 +226,9 @@ def _check_runtimes(info: PythonInfo, version: str, libc: str, runtimes: Sequenc
     if missing:
         return missing
     if fits:
-        return [Check("runtime", "ok", f"{said}: {', '.join(fits)}")]
+        return [Check("runtime", "ok", f"{system}: {', '.join(fits)}")]
     if with_numpy:
-        text = f"{said}: {', '.join(with_numpy)} needs the board's own numpy"
+        text = f"{system}: {', '.join(with_numpy)} needs the board's own numpy"
         return [Check("numpy-missing", "error", text, "sudo apt install python3-numpy")]
     fix = "use a newer system image, or a Python that docs/boards names for this board"
-    return [Check("runtime-missing", "error", f"{said} on {clean(info.machine)}: no runtime has a wheel", fix)]
+    return [Check("runtime-missing", "error", f"{system} on {clean(info.machine)}: no runtime has a wheel", fix)]

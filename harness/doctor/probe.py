@@ -8,6 +8,8 @@ does not have leaves its section empty. Commands that may hang or ask for a pass
 
 from __future__ import annotations
 
+from harness.boards.registry import SECTIONS as BOARD_SECTIONS
+
 #: Lines that begin a section. A board that prints such a line itself only spoils its own answer.
 MARK = "@@harness "
 
@@ -32,20 +34,7 @@ _SECTIONS = {
         " $(cat $d/scaling_max_freq) $(cat $d/cpuinfo_max_freq); done"
     ),
     "thermal": "for d in /sys/class/thermal/thermal_zone*; do echo $(cat $d/type) $(cat $d/temp); done",
-    "throttled": "vcgencmd get_throttled",
-    "nvpmodel": "nvpmodel -q || sudo -n nvpmodel -q",
-    "jetson_clocks": "sudo -n jetson_clocks --show",
-    "tegrastats": "timeout 2 tegrastats --interval 100 | head -n 1",
-    "usb": (
-        "for d in /sys/bus/usb/devices/*; do [ -r $d/idVendor ] &&"
-        " echo $(cat $d/idVendor):$(cat $d/idProduct) $(cat $d/speed); done"
-    ),
-    "edgetpu": "ls /dev/apex_* 2>&1; ldconfig -p | grep libedgetpu || ls /usr/lib/*/libedgetpu*",
-    "onnxruntime": (
-        # a GPU build may have been installed for the user alone
-        '[ "$HARNESS_GPU" = none ] || PYTHONNOUSERSITE= timeout 10 python3 -c'
-        " 'import onnxruntime as o;print(o.__version__,*o.get_available_providers())'"
-    ),
+    **BOARD_SECTIONS,
     "disk": 'df -Pk "${HARNESS_DIR:-$HOME}"',
     "memory": "grep -E '^Mem(Total|Available):' /proc/meminfo",
     "load": "cat /proc/loadavg",
@@ -65,17 +54,17 @@ def sections(answer: str) -> dict[str, str]:
 
     ``end`` is ``"end"`` where the answer is whole, else ``""``: a connection broke or the board cut it short.
     """
-    found = dict.fromkeys(_SECTIONS, "")
-    found["end"] = ""
+    answers = dict.fromkeys(_SECTIONS, "")
+    answers["end"] = ""
     name: str | None = None
     lines: list[str] = []
     for line in [*answer[:MAX_ANSWER_BYTES].splitlines(), MARK]:
         if line.startswith(MARK):
             if name in _SECTIONS:
-                found[name] = "\n".join(lines).strip()
+                answers[name] = "\n".join(lines).strip()
             name, lines = line.removeprefix(MARK).strip(), []
             if name == "end":
-                found["end"] = "end"
+                answers["end"] = "end"
         else:
             lines.append(line)
-    return found
+    return answers

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.emulate.board import Board, boot
+    from harness.emulate.board import Board, Booting, boot
     from harness.emulate.detached import Standing, down, list_boards, ssh_argv, up
     from harness.emulate.image import Image, ensure_image
     from harness.emulate.machine import emulated
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Board": "board",
+    "Booting": "board",
     "boot": "board",
     "Image": "image",
     "ensure_image": "image",
@@ -30,6 +31,7 @@ _HOMES = {
 
 __all__ = [
     "Board",
+    "Booting",
     "Image",
     "Standing",
     "boot",

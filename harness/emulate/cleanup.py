@@ -1,14 +1,16 @@
-"""Images and board storage of earlier recipes: removed when nobody has used them for a month."""
+"""The removal of images and board storage that nobody has used for a month."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
 import time
 from pathlib import Path
+
+from harness.core.errors import StoreError
+from harness.emulate.imagestore import take_board_lock
 
 #: Days without a boot after which an image that isn't the present one goes, with the storage that belongs to it.
 KEEP_DAYS = 30
@@ -17,7 +19,7 @@ _DIGEST = re.compile(r"^[0-9a-f]{16}$")
 
 
 def mark_used(image: Path) -> None:
-    """Note that the image folder is in use today; without the right to do so it just ages."""
+    """Note that the image folder is in use today. Where it can't be written, it just ages."""
     with contextlib.suppress(OSError):
         os.utime(image)
 
@@ -38,9 +40,12 @@ def prune(cache: Path, keep: str, *, now: float | None = None) -> list[Path]:
         digest = folder.name.rpartition("-")[2]
         if not _DIGEST.match(digest) or (cache / "images" / digest).exists():
             continue
-        with contextlib.suppress(OSError), (folder / "lock").open("a", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(StoreError):  # LockTakenError among them
+            lock = take_board_lock(folder)
+            try:
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                lock.close()
             removed.append(folder)
     return removed
 

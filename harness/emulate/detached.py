@@ -12,17 +12,18 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness.boards.registry import BoardFamily
-from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError
+from harness.core.clock import ClockName
+from harness.core.errors import EmulatorError, EmulatorMissingError, HarnessError, StoreError
 from harness.core.files import write_atomic
+from harness.core.locks import Lock, take_lock
 from harness.core.paths import cache_dir
-from harness.emulate.board import launch
+from harness.emulate.board import Board, Booting, boot
 from harness.emulate.guard import OFF_SECONDS
-from harness.emulate.image import ensure_image, locked
-from harness.records.cell import Clock
+from harness.emulate.image import ensure_image
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Standing:
     identity_file: str
     known_hosts: str
     host_key: str
-    clock: Clock
+    clock: ClockName
     pid: int
     guard_pid: int
     guard_started: int
     log: str
-    #: what the pids are numbers in, and the host's name there
+    #: The set of processes that the pids are of, and the host's name there.
     place: str = ""
     booted_on: str = ""
 
@@ -61,7 +62,7 @@ def _folder() -> Path:
 def up(
     boards: Iterable[tuple[str, BoardFamily]],
     *,
-    clock: Clock = "instructions",
+    clock: ClockName = "instructions",
     timeout_s: float = 120.0,
     progress: Callable[[str], None] | None = None,
 ) -> list[Standing]:
@@ -82,58 +83,76 @@ def up(
     missing = [(name, family) for name, family in wanted if name not in standing]
     if missing:
         ensure_image(progress)
+        booting = Booting(clock=clock, timeout_s=timeout_s, progress=progress or (lambda _line: None))
         with ThreadPoolExecutor(max_workers=len(missing)) as pool:
-            tries = [pool.submit(_up, name, family, clock, timeout_s, progress) for name, family in missing]
+            tries = [pool.submit(_up, name, family, booting) for name, family in missing]
         for attempt in tries:
             board = attempt.result()
             standing[board.name] = board
     return [standing[name] for name, _ in wanted]
 
 
-def _up(
-    name: str, family: BoardFamily, clock: Clock, timeout_s: float, progress: Callable[[str], None] | None
-) -> Standing:
-    folder = _folder()
+def _up(name: str, family: BoardFamily, booting: Booting) -> Standing:
+    state = _state_file(name)
+    lock = _state_lock(state)
+    try:
+        present = _read(state)
+        if present is not None:
+            return _within_reach(present)
+        board = boot(name, family, replace(booting, state=state))
+        facts = _facts(board)
+        try:
+            write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)
+            # only now may the board outlive us: before, nobody could have found it again
+            board.detach()
+        except HarnessError:
+            board.close()
+            raise
+        return facts
+    finally:
+        lock.close()
+
+
+def _state_lock(state: Path) -> Lock:
+    """Wait until nobody else boots or reads this board.
+
+    Raises:
+        EmulatorError: files can't be put into the cache.
+    """
+    folder = state.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        state = _state_file(name)
-        with locked(folder / f".{state.stem}.lock"):
-            present = _read(state)
-            if present is not None:
-                return _within_reach(present)
-            board = launch(name, family, clock=clock, timeout_s=timeout_s, progress=progress, state=state)
-            facts = Standing(
-                name=name,
-                family=family.name,
-                host=board.host,
-                port=board.port,
-                user=board.user,
-                identity_file=str(board.identity_file),
-                known_hosts=str(board.known_hosts),
-                host_key=board.host_key,
-                clock=clock,
-                pid=board.pid,
-                guard_pid=board.guard_pid,
-                guard_started=_started(board.guard_pid) or 0,
-                log=str(board.log),
-                place=_place(),
-                booted_on=socket.gethostname(),
-            )
-            try:
-                write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)
-                # only now may the board outlive us: before, nobody could have found it again
-                board.detach()
-            except HarnessError:
-                board.close()
-                raise
-            return facts
-    except OSError as error:
-        raise EmulatorError(f"{folder} can't be used: {error.strerror}", fix="set HARNESS_CACHE") from error
+        return take_lock(folder / f".{state.stem}.lock", wait=True)
+    except (OSError, StoreError) as error:
+        why = error.message if isinstance(error, StoreError) else error.strerror
+        raise EmulatorError(f"{folder} can't be used: {why}", fix="set HARNESS_CACHE") from error
+
+
+def _facts(board: Board) -> Standing:
+    return Standing(
+        name=board.name,
+        family=board.family,
+        host=board.host,
+        port=board.port,
+        user=board.user,
+        identity_file=str(board.identity_file),
+        known_hosts=str(board.known_hosts),
+        host_key=board.host_key,
+        clock=board.clock,
+        pid=board.pid,
+        guard_pid=board.guard_pid,
+        guard_started=_started(board.guard_pid) or 0,
+        log=str(board.log),
+        place=_place(),
+        booted_on=socket.gethostname(),
+    )
 
 
 def list_boards() -> list[Standing]:
-    """Boards that are up on their own, by name, those of other containers that share the cache, too. State left by
-    ones that are gone is removed."""
+    """Boards that are up on their own, sorted by name, also those of other containers that share the cache.
+
+    The state of boards that are gone is removed.
+    """
     folder = _folder()
     found = (_read(state) for state in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
     return [board for board in found if board is not None]

@@ -34,9 +34,9 @@ def owned(path: Path) -> None:
     """
     numbers = inodes(path)
     orders = [f"sif <{number}> {kind} {recipe.UID}" for number in numbers for kind in ("uid", "gid")]
-    said = tools.run(["debugfs", "-w", "-f", "-", str(path)], stdin="\n".join(orders) + "\n")
-    if "denied" in said or "not found" in said:
-        raise EmulatorError(f"debugfs could not set the owners: {said[-300:]}")
+    output = tools.run(["debugfs", "-w", "-f", "-", str(path)], stdin="\n".join(orders) + "\n")
+    if "denied" in output or "not found" in output:
+        raise EmulatorError(f"debugfs could not set the owners: {output[-300:]}")
 
 
 def inodes(image: Path) -> list[int]:

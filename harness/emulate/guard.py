@@ -1,4 +1,4 @@
-"""The process between a controller and QEMU, whose one duty is that no board outlives its run.
+"""The process between a controller and QEMU. It makes sure that no board outlives its run.
 
 It reads one JSON object on standard input, starts QEMU, reports events as JSON lines on standard output, and then
 waits for the first of: QEMU ends, the word ``close``, SIGTERM, end of input, death of the controller. Whatever comes
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import selectors
@@ -24,10 +23,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from harness.core.errors import HarnessError
-from harness.emulate.imagestore import Store, open_store
+from harness.core.errors import HarnessError, StoreError
+from harness.core.locks import Lock, locked
+from harness.emulate.imagestore import Store, open_store, take_board_lock
 
 _PR_SET_PDEATHSIG = 1
 #: The serial log never grows beyond this; then its newer half is kept.
@@ -41,21 +41,57 @@ PORT = "@PORT@"
 STORE = "@STORE@"
 
 
+class Order(TypedDict):
+    """What the guard reads first, as one line of JSON.
+
+    Attributes:
+        argv: starts QEMU; the two stand-ins are in it.
+        live: the folder in which boards' folders are made.
+        store: the folder of the board's storage.
+        seed: the file that a new storage is a copy of.
+        state: a file to be removed at the end.
+        controller: the pid of the process whose end is the board's.
+    """
+
+    argv: list[str]
+    live: str
+    store: str
+    seed: str | None
+    host_key: str
+    state: str | None
+    controller: int
+
+
+class Started(TypedDict):
+    """The event that QEMU runs; ``lost`` says why the storage's earlier content is gone."""
+
+    event: str
+    port: int
+    pid: int
+    guard: int
+    folder: str
+    log: str
+    known_hosts: str
+    persistent: bool
+    lost: str | None
+
+
 def main() -> int:
     """Entry point; 0 when QEMU was started and is gone again."""
-    order: dict[str, Any] = json.loads(_first_line())
+    order: Order = json.loads(_first_line())
     # Ctrl-C is for the controller; TERM is turned into a readable byte below
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     live = Path(order["live"])
-    state = Path(order["state"]) if order.get("state") else None
+    state = Path(order["state"]) if order["state"] else None
     folder: Path | None = None
     try:
         try:
             folder, lock = _own_folder(live)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             fix = "free space, or set HARNESS_CACHE to a folder of your own"
-            _say(event="failed", message=f"{live} can't be used: {error.strerror or error}", fix=fix)
+            why = error.message if isinstance(error, StoreError) else error.strerror or error
+            _say(event="failed", message=f"{live} can't be used: {why}", fix=fix)
             return 1
         return _Guard(order, folder, lock).run()
     except HarnessError as error:
@@ -80,35 +116,39 @@ def _first_line() -> bytes:
     return line
 
 
-def _own_folder(live: Path) -> tuple[Path, int]:
-    """A new folder for one board and the open file that locks it; leftovers of killed guards are removed first."""
+def _own_folder(live: Path) -> tuple[Path, Lock]:
+    """A new folder for one board and the lock on it; leftovers of killed guards are removed first."""
     live.mkdir(parents=True, exist_ok=True)
-    with (live / ".lock").open("a", encoding="utf-8") as everything:
-        # nobody sweeps while a folder is there and not yet locked
-        fcntl.flock(everything, fcntl.LOCK_EX)
+    with locked(live / ".lock"):  # nobody sweeps while a folder is there and not yet locked
         for left in live.glob("board-*"):
             _sweep(left)
         folder = Path(tempfile.mkdtemp(prefix="board-", dir=live))
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    return folder, lock
+        try:
+            return folder, take_board_lock(folder)
+        except StoreError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _sweep(folder: Path) -> None:
     """Remove a board's folder unless a live guard or QEMU holds its lock."""
-    with contextlib.suppress(OSError), (folder / "lock").open("a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(StoreError):  # LockTakenError among them
+        lock = take_board_lock(folder)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            lock.close()
 
 
-def _say(**event: Any) -> None:
-    """One event to the controller; nobody may be listening any more."""
+def _say(**event: object) -> None:
+    """Report an event to the controller, which may not listen any more."""
     with contextlib.suppress(OSError, ValueError):
         print(json.dumps(event), flush=True)
 
 
 def _die_with_parent(parent: int) -> None:
     """Between fork and exec: have the kernel kill us when the guard is gone, also if it just went."""
+    # prctl(2) has five arguments
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
@@ -127,7 +167,7 @@ def fill(argv: list[str], *, port: int, store: Path) -> list[str]:
 class _Guard:
     """One board from its first to its last moment."""
 
-    def __init__(self, order: dict[str, Any], folder: Path, lock: int) -> None:
+    def __init__(self, order: Order, folder: Path, lock: Lock) -> None:
         self.order = order
         self.folder = folder
         self.lock = lock
@@ -138,7 +178,7 @@ class _Guard:
         signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
         self._writer = wake_writer
         signal.signal(signal.SIGTERM, lambda *_: None)
-        seed = Path(order["seed"]) if order.get("seed") else None
+        seed = Path(order["seed"]) if order["seed"] else None
         self.store: Store = open_store(Path(order["store"]), folder, seed)
         self.qemu: subprocess.Popen[bytes]
         self.port = 0
@@ -155,7 +195,7 @@ class _Guard:
         (self.folder / "known_hosts").write_text(
             f"[127.0.0.1]:{self.port} {self.order['host_key']}\n", encoding="utf-8"
         )
-        _say(
+        started = Started(
             event="started",
             port=self.port,
             pid=self.qemu.pid,
@@ -166,6 +206,7 @@ class _Guard:
             persistent=self.store.persistent,
             lost=self.store.lost,
         )
+        _say(**started)
         try:
             self._watch()
         finally:
@@ -180,7 +221,7 @@ class _Guard:
             self.port = probe.getsockname()[1]
         argv = fill(self.order["argv"], port=self.port, store=self.store.path)
         parent = os.getpid()
-        held = [self.lock] if self.store.lock is None else [self.lock, self.store.lock]
+        held = [lock.number for lock in (self.lock, self.store.lock) if lock is not None]
         self.qemu = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,

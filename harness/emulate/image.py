@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.core.errors import EmulatorError
+from harness.core.errors import EmulatorError, StoreError
 from harness.core.files import sync_folder
+from harness.core.locks import locked
 from harness.core.paths import cache_dir
 from harness.emulate import cpio, recipe, rootfs, tools
 from harness.emulate.cleanup import mark_used, prune
@@ -65,39 +64,29 @@ def ensure_image(progress: Progress | None = None) -> Image:
     digest = recipe.recipe_hash()
     images = cache_dir() / "images"
     try:
-        image = _load(images / digest, digest)
-        if image is None:
-            images.mkdir(parents=True, exist_ok=True)
-            with locked(images / f"{digest}.lock", lambda: say("waiting for another process that builds the image")):
-                image = _load(images / digest, digest, say)
-                if image is None:
-                    _build(images, digest, say)
-                    image = _load(images / digest, digest)
-            prune(cache_dir(), digest)
-        if image is None:
-            raise EmulatorError(
-                f"the board image in {images / digest} is damaged though just built", fix="check the disk"
-            )
+        image = _load(images / digest, digest) or _built(images, digest, say)
         mark_used(images / digest)
         return image
-    except OSError as error:
+    except (OSError, StoreError) as error:
+        why = error.message if isinstance(error, StoreError) else error.strerror or error
         raise EmulatorError(
-            f"the board image can't be built in {images}: {error.strerror or error}",
+            f"the board image can't be built in {images}: {why}",
             fix="free space, or set HARNESS_CACHE",
         ) from error
 
 
-@contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on the file ``path``; ``waiting`` is called once if somebody else has it."""
-    with path.open("a", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting:
-                waiting()
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _built(images: Path, digest: str, say: Progress) -> Image:
+    """The image, built by this process unless another one builds it meanwhile; old images are removed."""
+    images.mkdir(parents=True, exist_ok=True)
+    with locked(images / f"{digest}.lock", waiting=lambda: say("waiting for another process that builds the image")):
+        image = _load(images / digest, digest, say)
+        if image is None:
+            _build(images, digest, say)
+            image = _load(images / digest, digest)
+    prune(cache_dir(), digest)
+    if image is None:
+        raise EmulatorError(f"the board image in {images / digest} is damaged though just built", fix="check the disk")
+    return image
 
 
 def _load(folder: Path, digest: str, say: Progress | None = None) -> Image | None:
@@ -118,8 +107,8 @@ def _load(folder: Path, digest: str, say: Progress | None = None) -> Image | Non
         initrd=folder / "initrd",
         root=folder / "root.img",
         identity_file=folder / "id_ed25519",
-        host_key=facts["host_key"],
-        packages=facts["packages"],
+        host_key=facts.host_key,
+        packages=facts.packages,
     )
 
 

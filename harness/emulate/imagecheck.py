@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 #: How much of each end of a file is hashed. An ext4 superblock is in the first of them.
 END_BYTES = 1 << 16
@@ -31,7 +31,15 @@ def _mark(path: Path) -> str:
     return f"{size} {digest.hexdigest()}"
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ImageFacts:
+    """What ``image.json`` says: the boards' public host key, and Debian package -> version."""
+
+    host_key: str
+    packages: dict[str, str]
+
+
+def read_facts(folder: Path) -> ImageFacts:
     """What ``image.json`` says, if the image is whole.
 
     Raises:
@@ -49,12 +57,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise ValueError("its image.json is not what was written")
     files = facts.get("files")
     if files is None:
-        return dict(facts)  # nothing to compare with was noted
+        return ImageFacts(key, packages)  # nothing to compare with was noted
     try:
-        found = marks(folder)
+        present = marks(folder)
     except OSError as error:
         raise ValueError(f"{Path(error.filename or folder).name}: {error.strerror}") from error
-    wrong = [name for name in FILES if not isinstance(files, dict) or files.get(name) != found[name]]
+    wrong = [name for name in FILES if not isinstance(files, dict) or files.get(name) != present[name]]
     if wrong:
         raise ValueError(f"{', '.join(wrong)} changed since it was built")
-    return dict(facts)
+    return ImageFacts(key, packages)

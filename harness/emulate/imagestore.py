@@ -5,22 +5,22 @@ What was deployed stays there, so that a second run sends nothing. The rest of t
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core.errors import EmulatorError
+from harness.core.errors import EmulatorError, LockTakenError, StoreError
+from harness.core.locks import Lock, take_lock
 from harness.emulate import disk, tools
 
 
 @dataclass(frozen=True)
 class Store:
-    """A disk to attach; ``lock`` is the open file that keeps other boards off it, None for a throw-away disk."""
+    """A disk to attach; ``lock`` keeps other boards off it, None for a throw-away disk."""
 
     path: Path
-    lock: int | None
+    lock: Lock | None
     #: why what was stored before is gone, where it was there and damaged
     lost: str | None = None
 
@@ -48,22 +48,35 @@ def open_store(folder: Path, spare: Path, seed: Path | None = None) -> Store:
     Raises:
         EmulatorError: the file system can't be made (no space, no mke2fs).
     """
-    lock: int | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if lock is not None:
-            os.close(lock)
+        lock = take_board_lock(folder)
+    except LockTakenError:
         return Store(_made(spare / "store.img", seed), None)
     except OSError as error:
         raise EmulatorError(f"the board's storage in {folder} can't be used: {error.strerror}") from error
+    except StoreError as error:
+        raise EmulatorError(f"the board's storage in {folder} can't be used: {error.message}") from error
     path = folder / "store.img"
     if not os.path.lexists(path):
         return Store(_made(path, seed), lock)
     lost = _damage(path)
     return Store(path, lock) if lost is None else Store(_made(path, seed), lock, lost)
+
+
+def take_board_lock(folder: Path) -> Lock:
+    """The lock on a board's folder, which every machine and container with this cache respects.
+
+    Raises:
+        LockTakenError: a live board holds it.
+        StoreError: it can't be had. A lock of this machine alone is of no use: other machines, and other containers
+            with a network of their own, would take the board's files away under it.
+    """
+    lock = take_lock(folder / "lock", mode=0o600)
+    if not lock.shared:
+        lock.close()
+        raise StoreError(f"{folder}: the file system has no locks", fix="set HARNESS_CACHE to a folder on another one")
+    return lock
 
 
 def _damage(path: Path) -> str | None:

@@ -10,7 +10,7 @@ import paramiko
 from harness.core.errors import EmulatorError
 
 
-def log_in(link: socket.socket, user: str, identity_file: Path, host_key: str, timeout_s: float) -> None:
+def log_in(link: socket.socket, user: str, identity_file: Path, *, host_key: str, timeout_s: float) -> None:
     """One key login over the open connection ``link``, which is closed afterwards.
 
     Raises:

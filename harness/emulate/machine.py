@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from harness.boards.registry import FAMILIES, BoardFamily
+from harness.core.clock import ClockName
 from harness.core.errors import EmulatorError
 from harness.emulate import recipe
 from harness.emulate.guard import PORT, STORE, escaped
 from harness.emulate.image import Image
-from harness.records.cell import Clock
 
 #: All board families here have four cores.
 _CORES = 4
@@ -28,7 +28,7 @@ _KERNEL_LINE = " ".join(
 )
 
 
-def cores(clock: Clock) -> int:
+def cores(clock: ClockName) -> int:
     """How many cores an emulated board has.
 
     One under the instruction clock: QEMU then runs cores in turn on one thread and counts the instructions of all, so
@@ -50,7 +50,7 @@ def emulated(name: str) -> BoardFamily:
     return family
 
 
-def command(family: BoardFamily, clock: Clock, image: Image) -> list[str]:
+def command(family: BoardFamily, clock: ClockName, image: Image) -> list[str]:
     """The QEMU command line, with ``PORT`` and ``STORE`` still to be filled in.
 
     Disks and network are virtio-mmio devices: no PCI bus has to be probed, and no option ROM is asked for.

@@ -19,10 +19,10 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harness.core.errors import EmulatorError
+from harness.core.errors import EmulatorError, StoreError
+from harness.core.locks import locked
 from harness.core.paths import cache_dir
 from harness.emulate import disk, recipe
-from harness.emulate.image import locked
 
 #: Changes when the same files would make another disk.
 FORMAT = "1"
@@ -53,7 +53,7 @@ def seed(contents: Mapping[str, Path], digest: str, say: Callable[[str], None]) 
                 for old in folder.glob("*.img"):
                     if old != path:
                         old.unlink()
-    except (OSError, EmulatorError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, StoreError, EmulatorError, zipfile.BadZipFile, KeyError, ValueError) as error:
         say(f"the boards' storage can't be filled beforehand ({error}): files go over SSH")
         return None
     return path

@@ -70,6 +70,6 @@ def run(argv: Sequence[str], *, stdin: str | None = None, ok: tuple[int, ...] = 
     except OSError as error:
         raise EmulatorError(f"{argv[0]} can't be started: {error.strerror}") from error
     if done.returncode not in ok:
-        said = (done.stderr.strip() or done.stdout.strip())[-500:]
-        raise EmulatorError(f"{argv[0]} ended with status {done.returncode}: {said}")
+        words = (done.stderr.strip() or done.stdout.strip())[-500:]
+        raise EmulatorError(f"{argv[0]} ended with status {done.returncode}: {words}")
     return done.stdout

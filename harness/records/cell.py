@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from harness.core.clock import ClockName
+
 #: Version of the cell file. Older ones are migrated when read, newer ones refused.
 SCHEMA = 1
 
@@ -18,7 +20,6 @@ SCHEMA = 1
 MAX_SAMPLES = 1_000_000
 
 Status = Literal["VALID", "INVALID", "FAILED"]
-Clock = Literal["wall", "instructions"]
 Text = Annotated[str, StringConstraints(max_length=4096)]
 #: At most an hour for one inference: anything above is a broken clock, not a measurement.
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
@@ -52,7 +53,7 @@ class DeviceInfo(Record):
     board: Text
     emulated: bool
     local: bool = False
-    clock: Clock
+    clock: ClockName
     cpu: Text | None = None
     cpu_part: Text | None = None
     cores: Count | None = None
@@ -98,7 +99,7 @@ class SplitInfo(Record):
 class RuntimeInfo(Record):
     """What executed the model. ``delegate_verified`` is true only when the board proved which delegate ran."""
 
-    name: Literal["litert", "tflite", "onnxruntime"]
+    name: Text
     version: Text | None = None
     delegate: Text
     delegate_applied: Text | None = None
@@ -155,8 +156,8 @@ class Cell(Record):
         return self
 
 
-def cell_id(
-    device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str
+def cell_id(  # one parameter a part of the name
+    *, device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str
 ) -> str:
     """The name of a cell's file, without ``.json``: readable, safe as a file name, unique within a run.
 

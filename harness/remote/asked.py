@@ -1,9 +1,8 @@
-"""Which host key OpenSSH itself accepts, where more than known_hosts' plain keys decides: certificates, a
-KnownHostsCommand, DNS.
+"""The host key that OpenSSH itself accepts, where certificates, a KnownHostsCommand or DNS decide.
 
-What ``ssh`` prints can't tell: a server may have words of its own printed, whole lines of them, before its key is
-looked at. So ``ssh`` is given an agent of ours that holds no key. It turns to its agent once it is content with the
-server's key and not before, and tells it which key that is.
+The output of ``ssh`` can't tell: a server may have whole lines of its own printed before its key is looked at. So
+``ssh`` is given an agent of ours that holds no key. ``ssh`` turns to its agent only after it has accepted the server's
+key, and tells the agent which key that is.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from harness.remote.hostkeys import Answer, fingerprint
 from harness.remote.identities import certified_key
 from harness.remote.target import SshTarget
 
-#: What is asked is who the server is; nothing else of the user's settings is to happen.
+#: Only the server's identity is asked for, so everything else in the user's settings is switched off.
 _OPTIONS = (
     "ControlPath=none", "BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no", "RemoteCommand=none",
     "PermitLocalCommand=no", "ClearAllForwardings=yes", "PubkeyAuthentication=yes", "PreferredAuthentications=none",
@@ -63,16 +62,16 @@ def ask_openssh(target: SshTarget, way: str | None, *, timeout_s: float) -> Answ
             listener.listen()
             accepted = _accepted(words, listener, stderr, time.monotonic() + timeout_s * 3)
             stderr.seek(0)
-            said = stderr.read(1 << 18).decode("utf-8", "replace")
+            printed = stderr.read(1 << 18).decode("utf-8", "replace")
     except OSError as error:
         return Answer(None, None, f"ssh can't be started: {error.strerror or error}")
     finally:
         agent.unlink(missing_ok=True)
     if accepted is None:
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        told = [line for line in lines if not line.startswith(("debug", "@", "OpenSSH"))]
-        return Answer(None, None, plain("; ".join(told))[:400])
-    return _named(accepted) if accepted else _shown(said)
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        complaints = [line for line in lines if not line.startswith(("debug", "@", "OpenSSH"))]
+        return Answer(None, None, plain("; ".join(complaints))[:400])
+    return _named(accepted) if accepted else _shown(printed)
 
 
 def _with_own_agent(way: str) -> str:
@@ -117,7 +116,7 @@ def _process_of(caller: socket.socket) -> int:
 
 
 def _converse(caller: socket.socket) -> bytes | None:
-    """Refuse everything that is asked of an agent; the host key, where it is told."""
+    """Refuse every request to the agent; return the host key where ``ssh`` tells it."""
     key = None
     while head := caller.recv(4, socket.MSG_WAITALL):
         size = int.from_bytes(head, "big")
@@ -136,11 +135,11 @@ def _named(blob: bytes) -> Answer:
     return Answer(paramiko.Message(key).get_text(), fingerprint(key))
 
 
-def _shown(said: str) -> Answer:
+def _shown(printed: str) -> Answer:
     """Before OpenSSH 8.9 the accepted key is in ssh's words alone; where a server had such a line printed, too, there
     are two, and none counts."""
-    shown = set(re.findall(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", said, re.MULTILINE))
+    shown = set(re.findall(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", printed, re.MULTILINE))
     if len(shown) != 1:
         return Answer(None, None, "its words about the host key are ambiguous")
-    ((kind, found),) = shown
-    return Answer(kind.removesuffix("-cert-v01@openssh.com"), found.rstrip(","))
+    ((kind, digest),) = shown
+    return Answer(kind.removesuffix("-cert-v01@openssh.com"), digest.rstrip(","))

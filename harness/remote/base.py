@@ -1,27 +1,52 @@
-"""What a connection can do, and how bounded what a board sends is."""
+"""What a connection can do, and the limits of what a board may send."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from harness.core.errors import RemoteCommandError
 from harness.core.safetext import plain
 
-#: More stderr than this is cut (the end is kept): a board can't fill the controller's memory.
+#: Stderr is cut to its last bytes, so that a board can't fill the controller's memory.
 STDERR_KEEP = 64 << 10
 
-#: A program that writes more than this to stderr is ended: it would only go on until its time is over.
+#: A program that writes more than this to stderr is ended, since it would go on until its time is over.
 STDERR_LIMIT = 16 << 20
 
 #: What may be read from a command's stdout unless more is asked for.
 STDOUT_LIMIT = 1 << 20
 
-
 #: What a program reads: bytes, a file's content, or several of these one after the other.
 Stdin = bytes | Path | tuple[bytes | Path, ...] | None
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run to its end on a board.
+
+    Attributes:
+        argv: the program and its arguments. Bytes that are no UTF-8 are surrogates in it.
+        timeout_s: after so many seconds the program is killed, or hung up on.
+        stdin: what the program reads.
+        hold_stdin: keep stdin open until the program has ended; the program can watch it for our end.
+        env: variables for this program alone, besides those that every program gets.
+        stdout_limit: a program that writes more bytes than these to stdout is ended.
+    """
+
+    argv: Sequence[str]
+    timeout_s: float
+    stdin: Stdin = None
+    hold_stdin: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdout_limit: int = STDOUT_LIMIT
+
+    @property
+    def name(self) -> str:
+        """The program's name, for messages."""
+        return self.argv[0]
 
 
 @dataclass(frozen=True)
@@ -39,8 +64,8 @@ class Completed:
             RemoteCommandError: it did not; the board's stderr is the reason.
         """
         if self.returncode:
-            said = plain(self.stderr.decode("utf-8", "replace")).strip()[-800:]
-            raise RemoteCommandError(f"{what} ended with status {self.returncode}: {said or 'no message'}")
+            words = plain(self.stderr.decode("utf-8", "replace")).strip()[-800:]
+            raise RemoteCommandError(f"{what} ended with status {self.returncode}: {words or 'no message'}")
         return self
 
 
@@ -77,19 +102,9 @@ class Connection(Protocol):
     label: str
     root: str
     home: str | None
-    sent_bytes: int
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout_s: float,
-        stdin: Stdin = None,
-        hold_stdin: bool = False,
-        env: Mapping[str, str] | None = None,
-        stdout_limit: int = STDOUT_LIMIT,
-    ) -> Completed:
-        """Run a program to its end. ``hold_stdin`` keeps stdin open until then: the program can watch it for our end.
+    def run(self, command: Command) -> Completed:
+        """Run a program to its end.
 
         Raises:
             RemoteTimeoutError: it did not end in time (it has been killed, or hung up on).

@@ -1,4 +1,4 @@
-"""One program on one SSH channel: what goes in, what comes out, and whether the login shell let it start at all."""
+"""One program on one SSH channel: its input, its output, and whether the login shell started it at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
 
 import paramiko
 
@@ -20,28 +19,28 @@ from harness.core.errors import (
     RemoteTimeoutError,
 )
 from harness.core.safetext import clean, plain
-from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Completed, Stdin
+from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Command, Completed
 from harness.remote.local import chunks
 from harness.remote.shell import Frame
 
-#: What goes wrong is told by our errors; Python would print a library's log where nobody takes it.
+#: Our errors say what goes wrong. Without a handler, Python would print paramiko's log to stderr.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _CHUNK = 1 << 16
 _LINE_BYTES = 4096
 #: A start-up file may print this much before our program starts.
 _NOISE_LIMIT = 1 << 20
-#: After its last word, a program's exit status and the rest of its stderr come within this time, or nobody waits.
+#: How long the exit status and the rest of stderr are waited for after the end of a program's stdout.
 _GRACE_S = 1.0
-#: A start-up file that reads its input goes on when that has ended.
+#: How long a start-up file that read its input may take once the input has ended.
 _AFTER_EOF_S = 2.0
 
 
 class ShellEndedError(LoginShellError):
-    """It did so by itself, not for want of input: another command may do."""
+    """The login shell ended by itself, and not for want of input. Another command may succeed."""
 
 
-#: What pam_unix and sshd say where somebody must change the password first, as on a fresh Ubuntu.
+#: pam_unix and sshd say this where the password has to be changed first, as on a fresh Ubuntu.
 _EXPIRED = re.compile(r"(?i)password (?:has|is) expired|password change required|required to change your password")
 
 
@@ -53,7 +52,7 @@ class Dialogue:
         start_s: how long the login shell's start-up files may take.
     """
 
-    def __init__(self, channel: paramiko.Channel, frame: Frame, label: str, name: str, start_s: float) -> None:
+    def __init__(self, channel: paramiko.Channel, frame: Frame, *, label: str, name: str, start_s: float) -> None:
         self.channel, self.frame, self.label, self.name, self.start_s = channel, frame, label, name, start_s
         self.out, self.noise, self.err = bytearray(), bytearray(), bytearray()
         self.status: int | None = None
@@ -66,17 +65,17 @@ class Dialogue:
 
     # -- a program that is run to its end
 
-    def drive(self, stdin: Stdin, hold: bool, timeout_s: float, limit: int, sent: Callable[[int], None]) -> Completed:
+    def drive(self, command: Command) -> Completed:
         """Feed stdin from a thread of its own; collect both outputs here until the exit status is in.
 
         Nothing is fed before the program starts: a start-up file that reads its input would take it away.
         """
-        self._out_limit = limit
-        deadline = time.monotonic() + timeout_s
-        writer = threading.Thread(target=self._feed, args=(stdin, hold, sent), daemon=True)
-        self.await_start(min(timeout_s, self.start_s))
+        self._out_limit = command.stdout_limit
+        deadline = time.monotonic() + command.timeout_s
+        writer = threading.Thread(target=self._feed, args=(command,), daemon=True)
+        self.await_start(min(command.timeout_s, self.start_s))
         writer.start()
-        self._await_end(deadline, timeout_s)
+        self._await_end(deadline, command.timeout_s)
         writer.join(5)
         status = self.status if self.status is not None else self._exit_status()
         return Completed(status, bytes(self.out), self.frame.inside(bytes(self.err)))
@@ -125,7 +124,7 @@ class Dialogue:
                 raise RemoteTimeoutError(f"{self.label}: '{self.name}' did not end within {timeout_s:.0f} s")
 
     def _exit_status(self) -> int:
-        """Where no end came: ``sh`` itself, or the connection, has gone."""
+        """The exit status where no end mark came: ``sh`` itself has gone, or the connection has."""
         if self.channel.exit_status_ready() and (status := self.channel.recv_exit_status()) != -1:
             return status
         transport = self.channel.get_transport()
@@ -170,11 +169,11 @@ class Dialogue:
     # -- what comes
 
     def _wait(self) -> None:
-        """For more to come. After the outputs' end, which sets their event for good, only the status is to come."""
+        """Wait for more. Once the outputs have ended, their event stays set, and only the exit status is to come."""
         (self.channel.status_event if self.channel.eof_received else self._arrived).wait(0.2)
 
     def _pump(self, done: bool) -> bool:
-        """Read what has come; whether there was any. ``done``: the exit status is there, so the rest comes at once."""
+        """Read what has arrived, and say whether there was any. ``done``: the exit status is in, so no more follows."""
         moved = False
         self.channel.settimeout(0.2)
         if self.channel.recv_stderr_ready():
@@ -193,7 +192,7 @@ class Dialogue:
         return moved
 
     def _take(self, chunk: bytes) -> None:
-        """Sort stdout's bytes: before the beginning, the program's, after the end."""
+        """Sort stdout's bytes into what came before the program, what is the program's, and what came after it."""
         if self.status is not None:
             return
         if not self._started:
@@ -210,17 +209,17 @@ class Dialogue:
             chunk = rest
         seen = max(0, len(self.out) - self.frame.end_bytes)
         self.out += chunk
-        if found := self.frame.end.search(self.out, seen):
-            self.status = int(found[1])
-            del self.out[found.start() :]
+        if mark_found := self.frame.end.search(self.out, seen):
+            self.status = int(mark_found[1])
+            del self.out[mark_found.start() :]
         if len(self.out) > self._out_limit + (0 if self.status is not None else self.frame.end_bytes):
             raise OutputLimitError(f"{self.label}: '{self.name}' wrote over {self._out_limit} bytes")
 
     # -- what goes
 
-    def _feed(self, stdin: Stdin, hold: bool, sent: Callable[[int], None]) -> None:
+    def _feed(self, command: Command) -> None:
         with contextlib.suppress(OSError, paramiko.SSHException):  # the reader tells what happened
-            for chunk in chunks(stdin):
+            for chunk in chunks(command.stdin):
                 sender = memoryview(chunk)
                 while sender:
                     try:
@@ -231,9 +230,8 @@ class Dialogue:
                         continue
                     if count == 0:
                         return
-                    sent(count)
                     sender = sender[count:]
-            if not hold:
+            if not command.hold_stdin:
                 self.channel.shutdown_write()
 
     def _end_input(self) -> None:
@@ -243,9 +241,9 @@ class Dialogue:
     # -- a login shell that didn't
 
     def words(self) -> str:
-        """What the board said, as the end of a message: outside of the frame, and on stderr."""
-        said = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
-        text = clean(plain(said.decode("utf-8", "replace")).strip()[-800:], 800)
+        """The board's words outside of the frame and on stderr, as the end of a message."""
+        words = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
+        text = clean(plain(words.decode("utf-8", "replace")).strip()[-800:], 800)
         return f": {text}" if text else ""
 
     def _not_started(self, *, waited: bool) -> Exception:
@@ -254,14 +252,14 @@ class Dialogue:
             return ConnectionLostError(f"{self.label}: the connection broke before '{self.name}' began{self.words()}")
         status = self.channel.recv_exit_status() if self.channel.exit_status_ready() else -1
         how = f"ended with status {status}" if status >= 0 else "ended"
-        said = self.words() or ", without a word"
-        if _EXPIRED.search(said):
+        words = self.words() or ", without a word"
+        if _EXPIRED.search(words):
             return LoginShellError(
-                f"{self.label}: the password there has expired, so no command is run{said}",
+                f"{self.label}: the password there has expired, so no command is run{words}",
                 fix="log in by hand once, in a terminal, and give it a new one",
             )
         return (LoginShellError if waited else ShellEndedError)(
-            f"{self.label}: the login shell there {how} and did not run our command{said}",
+            f"{self.label}: the login shell there {how} and did not run our command{words}",
             fix="does 'ssh HOST true' work by hand? A start-up file (.bashrc, .cshrc...) must not end with 'exit' or "
             "start another shell there, and the account must be allowed to run commands",
         )

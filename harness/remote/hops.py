@@ -1,4 +1,4 @@
-"""Why a way through jump hosts broke, in OpenSSH's own words: which hop is to blame, and what helps."""
+"""Why a way through jump hosts broke: which hop is to blame by OpenSSH's own words, and what helps."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from harness.remote.target import SshTarget
 INNER_ENDED = "UNKNOWN port 65535"
 
 
-def explained(target: SshTarget, said: str, *, jumps: bool) -> TransportError:
+def explained(target: SshTarget, stderr: str, *, jumps: bool) -> TransportError:
     """The error behind what ``ssh`` wrote to stderr.
 
     Args:
-        said: its words, which a hop may have had a part in; they are cleaned before they are shown.
+        stderr: what it wrote; a hop may have had a part in it, so it is cleaned before it is shown.
         jumps: whether the way was made here from ProxyJump; else it is the user's own ProxyCommand.
     """
     for pattern, make in _MEANINGS:
-        if match := re.search(pattern, said, re.MULTILINE | re.DOTALL):
-            return make(target, match, said)
-    words = clean("; ".join(line.strip() for line in said.splitlines() if line.strip()))[-400:]
+        if match := re.search(pattern, stderr, re.MULTILINE | re.DOTALL):
+            return make(target, match, stderr)
+    words = clean("; ".join(line.strip() for line in stderr.splitlines() if line.strip()))[-400:]
     way = "the way through the jump host" if jumps else "the ProxyCommand of your ssh configuration"
     return UnreachableError(f"{target.shown}: {way} ended: {words or 'it said nothing'}", fix=f"try: {target.by_hand}")
 
@@ -40,25 +40,25 @@ def _bare(name: str) -> str:
     return f"-p {match[2]} {match[1]}" if match else name
 
 
-def _unknown(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _unknown(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return HostKeyError(
         f"{target.shown}: jump host {clean(match[2])}: its {clean(match[1])} host key is not known",
         fix=f"connect to the jump host once by hand, and compare the fingerprint: ssh {_bare(clean(match[2]))}",
     )
 
 
-def _unverified(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del match, said
+def _unverified(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del match, stderr
     return HostKeyError(
         f"{target.shown}: a jump host on the way: its host key is not the known one",
         fix=f"connect by hand, and compare the fingerprints: {target.by_hand}",
     )
 
 
-def _changed(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    place = re.search(r"^Offending .*key in (\S.*:\d+)", said, re.MULTILINE)
-    sent = re.search(r"(SHA256:[A-Za-z0-9+/=]+)", said)
+def _changed(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    place = re.search(r"^Offending .*key in (\S.*:\d+)", stderr, re.MULTILINE)
+    sent = re.search(r"(SHA256:[A-Za-z0-9+/=]+)", stderr)
     expected = f": another than {clean(place[1]).strip()}" if place else ""
     return HostKeyError(
         f"{target.shown}: jump host {clean(match[1])}: the host key CHANGED{expected}"
@@ -67,57 +67,57 @@ def _changed(target: SshTarget, match: re.Match[str], said: str) -> TransportErr
     )
 
 
-def _revoked(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _revoked(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return HostKeyError(
         f"{target.shown}: jump host {clean(match[1])}: its host key is REVOKED",
         fix="do not connect; find out why it was revoked",
     )
 
 
-def _denied(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _denied(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return AuthenticationError(
         f"{target.shown}: jump host {clean(match[1])} does not let you in (it takes: {clean(match[2])})",
         fix=f"ssh-copy-id {clean(match[1])}; a key with a passphrase must be in the agent: ssh-add",
     )
 
 
-def _too_many(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del match, said
+def _too_many(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del match, stderr
     return AuthenticationError(
         f"{target.shown}: the jump host ended the login: too many keys were offered",
         fix="name the right key for the jump host in ~/.ssh/config: IdentityFile and IdentitiesOnly yes",
     )
 
 
-def _unresolved(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _unresolved(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return UnreachableError(
         f"{target.shown}: jump host {clean(match[1])}: its name can't be resolved: {clean(match[2])}",
         fix="is the jump host's name right?",
     )
 
 
-def _refused(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _refused(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return UnreachableError(
         f"{target.shown}: jump host {clean(match[1])} (port {match[2]}) can't be reached: {clean(match[3])}",
         fix="is the jump host up, and are its name and port right?",
     )
 
 
-def _forbidden(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del match, said
+def _forbidden(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del match, stderr
     return TransportError(
         f"{target.shown}: the jump host does not forward connections",
         fix="allow it there: AllowTcpForwarding yes, and PermitOpen, in its sshd_config",
     )
 
 
-def _behind(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
+def _behind(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
     reason = clean(match[1])
-    if INNER_ENDED in said[match.end() :]:
+    if INNER_ENDED in stderr[match.end() :]:
         return UnreachableError(
             f"{target.shown}: one jump host can't reach the next: {reason}", fix=f"try: {target.by_hand}"
         )
@@ -127,30 +127,30 @@ def _behind(target: SshTarget, match: re.Match[str], said: str) -> TransportErro
     )
 
 
-def _dropped(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _dropped(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return UnreachableError(
         f"{target.shown}: the jump host closed the connection before it began: {clean(match[1])}",
         fix="is it an SSH server? With many boards its MaxStartups may be too low",
     )
 
 
-def _late(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _late(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return UnreachableError(
         f"{target.shown}: the jump host does not answer: {clean(match[0])}", fix="is the jump host up?"
     )
 
 
-def _settings(target: SshTarget, match: re.Match[str], said: str) -> TransportError:
-    del said
+def _settings(target: SshTarget, match: re.Match[str], stderr: str) -> TransportError:
+    del stderr
     return SshSettingsError(
         f"{target.shown}: ssh does not take your configuration: {clean(match[0])}", fix=f"try: {target.by_hand}"
     )
 
 
 _Maker = Callable[[SshTarget, "re.Match[str]", str], TransportError]
-#: In the order in which they are looked for: what names its culprit best comes first.
+#: In the order of the search: the patterns that name the culprit best come first.
 _MEANINGS: tuple[tuple[str, _Maker], ...] = (
     (r"^[^\n]*(?:Bad configuration option|Bad owner or permissions|no argument after keyword)[^\n]*", _settings),
     (r"host key for (\S+) is marked as revoked", _revoked),

@@ -1,4 +1,4 @@
-"""Which host keys count for a host. OpenSSH's own programs read the known_hosts files; a key is never learnt here.
+"""The host keys that count for a host. OpenSSH's own programs read the known_hosts files; no key is learnt here.
 
 ``ssh-keygen -F`` finds a host's lines by every rule of known_hosts (hashes, wildcards, ``[host]:port``, markers, lines
 that nobody can read). Where a certificate, a KnownHostsCommand or DNS decides, :mod:`harness.remote.asked` has
@@ -18,10 +18,10 @@ from pathlib import Path
 
 from harness.core.errors import HostKeyError
 from harness.remote import openssh
-from harness.remote.openssh import Settings
+from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget
 
-#: A list of revoked keys above this is something else.
+#: A larger file is no list of revoked keys.
 _MAX_REVOKED_BYTES = 16 << 20
 
 _KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-zA-Z0-9@.-]+$")
@@ -73,7 +73,7 @@ def fingerprint(blob: bytes) -> str:
 def known_keys(settings: Settings) -> KnownKeys:
     """The lines of all known_hosts files for a host. A file that is not there, or can't be read, has none.
 
-    Where there is no line for a port of its own, OpenSSH takes a line for the host without the port; so does this.
+    Where no line names the port, OpenSSH takes a line for the host without a port; so does this.
 
     Raises:
         SshSettingsError: ``ssh-keygen`` can't be started.
@@ -105,19 +105,20 @@ def _lines(name: str, file: Path) -> list[KnownKey]:
             blob = base64.b64decode(words[2], validate=True)
         except (binascii.Error, ValueError):
             continue
-        keys.append(KnownKey(marker, words[1], blob, str(file), number))
+        keys.append(KnownKey(marker=marker, kind=words[1], blob=blob, file=str(file), line=number))
     return keys
 
 
-def check(target: SshTarget, settings: Settings, known: KnownKeys, kind: str, blob: bytes) -> None:
+def check(target: SshTarget, settings: Settings, known: KnownKeys, key: tuple[str, bytes]) -> None:
     """Accept a server's key, or refuse it.
 
     Args:
-        kind, blob: the key's type and its public half, as the server proved to have it.
+        key: its type and its public half, as the server proved to have it.
 
     Raises:
         HostKeyError: it is unknown, another than the one known, or revoked.
     """
+    kind, blob = key
     shown, got = target.shown, fingerprint(blob)
     if any(key.marker == "revoked" and key.blob == blob for key in known.keys) or _revoked(settings, kind, blob):
         raise HostKeyError(

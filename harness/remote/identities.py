@@ -1,4 +1,4 @@
-"""Which keys are offered, in ssh's order, and what is wrong with those that can't be.
+"""The keys that are offered, in ssh's order, and what is wrong with those that can't be.
 
 Keys come from files and from the agent that the settings name. Nothing asks for a password or a passphrase.
 """
@@ -26,7 +26,7 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob
 
 from harness.remote.hostkeys import fingerprint
-from harness.remote.openssh import DEFAULT_IDENTITIES, Settings
+from harness.remote.ssh_settings import DEFAULT_IDENTITIES, Settings
 
 #: A private key is smaller than this; a larger file is something else.
 _MAX_KEY_BYTES = 64 << 10
@@ -76,7 +76,7 @@ class Identities:
 
 
 class _Agent(AgentSSH):
-    """The agent behind a socket of one's choice; paramiko's own class knows SSH_AUTH_SOCK alone."""
+    """The agent behind any socket; paramiko's own class knows only SSH_AUTH_SOCK."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -150,8 +150,11 @@ def _of_agent(key: AgentKey) -> str:
 
 
 def _signed(key: AgentKey, identities: Identities, agent: str, data: bytes, algorithm: str | None = None) -> bytes:
-    """The agent's signature. Where it refuses (a key that wants a confirmation or a touch), paramiko would end the
-    connection; ssh goes on with the next key. So the server gets a signature that is none, and refuses this key."""
+    """The agent's signature, or an invalid one.
+
+    Where the agent refuses (a key that wants a confirmation or a touch), ssh goes on with the next key, but paramiko
+    would end the connection. So the server gets an invalid signature and refuses this key.
+    """
     try:
         signed: Any = AgentKey.sign_ssh_data(key, data, algorithm)
         return bytes(signed)

@@ -1,10 +1,10 @@
-"""A board is one controller's at a time: two at once would spoil each other's numbers.
+"""A lease gives a board to one controller at a time, since two at once would spoil each other's numbers.
 
 The agent on the board holds a kernel lock on a file for as long as our connection lives, so a controller that dies
-lets go by dying. It is renewed between cells only (a heart-beat during one would be measured), each time for as long as
-the next cell may take. When the network is cut without a word, the lease ends by itself after that, by the board's own
-clock; the same controller, back on a new connection, gets it at once. Runners that an earlier lease left behind are
-ended when a new one is granted.
+lets go by dying. The lease is renewed only between cells, since a heart-beat during one would be measured. Each time it
+lasts for as long as the next cell may take. When the network is cut without a word, the lease ends after that time by
+the board's own clock; the same controller gets it at once on a new connection. When a new lease is granted, runners
+that an earlier one left behind are ended.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ import socket
 import threading
 import time
 
-from harness.core import untrusted as boardjson
+from harness.core import untrusted
 from harness.core.errors import BoardError, ConnectionLostError, LeaseError
 from harness.core.paths import user_name
 from harness.core.safetext import clean
 from harness.remote.base import Connection, Held
 from harness.remote.probe import agent_call, complaint
 
-#: On top of what a cell may take, in seconds.
+#: A lease lasts this much longer than a cell may take, in seconds.
 MARGIN_S = 120.0
-#: So many lines of a board's may come before its answer.
+#: How many lines a board may print before its answer.
 _LINES = 20
 
 
 #: The leases of this process that stand in line, by token, with what tells that they have ended.
 _LINE: dict[str, tuple[object, threading.Event]] = {}
-#: What was let go here may be held there for a moment more, in seconds.
+#: A board may hold a lease for so long after it was let go here, in seconds.
 _LINGER_S = 10.0
 
 
 def owner() -> str:
-    """Who we are, for the message another controller shows."""
+    """Who holds the lease, for the message that another controller shows."""
     return f"{user_name()}@{socket.gethostname()} pid {os.getpid()}"
 
 
 def in_use(label: str, holder: object) -> LeaseError:
-    """``holder``: who has the board, in the board's words."""
+    """The error for a board that ``holder`` has, in the board's words."""
     return LeaseError(
         f"{label}: in use by {clean(holder or 'another controller', 200)}", fix="wait for it, or end that run"
     )
@@ -95,11 +95,11 @@ class Lease:
             time.sleep(0.1 if other is not None else min(2.0, wait_s))
 
     def _answer(self, held: Held) -> dict[str, object]:
-        """The first line that is JSON; a wrapper around the board's Python may have had words before it."""
+        """The first line that is JSON; a wrapper around the board's Python may print something before it."""
         try:
             for _ in range(_LINES):
                 with contextlib.suppress(ValueError):
-                    answer = boardjson.load(held.line(120))
+                    answer = untrusted.load(held.line(120))
                     return answer if isinstance(answer, dict) else {}
         except BoardError:
             held.close()

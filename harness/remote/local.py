@@ -1,4 +1,4 @@
-"""This very machine as a board: the same agent, store and runner, as subprocesses."""
+"""This machine as a board: the same agent, store and runner, as subprocesses."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import IO
 
 from harness.core.errors import ConnectionLostError, OutputLimitError, RemoteTimeoutError, TransportError
-from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, STDOUT_LIMIT, Completed, Held, Stdin
+from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Command, Completed, Held, Stdin
 from harness.remote.shell import FOLDER, SETTINGS, UNSET
 
 _CHUNK = 1 << 16
 
 
 class _Reader(threading.Thread):
-    """Reads one pipe to its end, keeping its last ``keep`` bytes; more than ``limit`` in all is told to ``enough``."""
+    """Reads a pipe to its end and keeps its last ``keep`` bytes; calls ``enough`` after more than ``limit`` in all."""
 
     def __init__(self, pipe: IO[bytes], keep: int, limit: int, enough: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -48,35 +48,27 @@ class LocalConnection:
         self.root = os.fsencode(root).decode("utf-8", "surrogateescape")
         home = os.path.expanduser("~")  # noqa: PTH111 - Path's raises where nobody has a home, as in a container
         self.home = os.fsencode(home).decode("utf-8", "surrogateescape") if home.startswith("/") else None
-        self.sent_bytes = 0
         self._python = python
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout_s: float,
-        stdin: Stdin = None,
-        hold_stdin: bool = False,
-        env: Mapping[str, str] | None = None,
-        stdout_limit: int = STDOUT_LIMIT,
-    ) -> Completed:
-        process = self._start(argv, env, stderr=subprocess.PIPE)
+    def run(self, command: Command) -> Completed:
+        process = self._start(command.argv, command.env, stderr=subprocess.PIPE)
         self._process = process
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        out = _Reader(process.stdout, stdout_limit, stdout_limit, self.close)  # close: ends the program
+        out = _Reader(process.stdout, command.stdout_limit, command.stdout_limit, self.close)  # close: ends the program
         err = _Reader(process.stderr, STDERR_KEEP, STDERR_LIMIT, self.close)
         out.start()
         err.start()
-        writer = threading.Thread(target=self._feed, args=(process.stdin, stdin, hold_stdin), daemon=True)
+        writer = threading.Thread(target=_feed, args=(process.stdin, command), daemon=True)
         writer.start()
         try:
-            process.wait(timeout_s)
+            process.wait(command.timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise RemoteTimeoutError(f"{self.label}: '{argv[0]}' did not end within {timeout_s:.0f} s") from error
+            raise RemoteTimeoutError(
+                f"{self.label}: '{command.name}' did not end within {command.timeout_s:.0f} s"
+            ) from error
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -88,19 +80,19 @@ class LocalConnection:
             process.stdout.close()
             process.stderr.close()
         if out.overflow.is_set():
-            raise OutputLimitError(f"{self.label}: '{argv[0]}' wrote over {stdout_limit} bytes")
+            raise OutputLimitError(f"{self.label}: '{command.name}' wrote over {command.stdout_limit} bytes")
         if err.overflow.is_set():
-            raise OutputLimitError(f"{self.label}: '{argv[0]}' wrote over {STDERR_LIMIT} bytes to stderr")
+            raise OutputLimitError(f"{self.label}: '{command.name}' wrote over {STDERR_LIMIT} bytes to stderr")
         return Completed(process.returncode, bytes(out.data), bytes(err.data))
 
     def hold(self, argv: Sequence[str]) -> Held:
         """See :class:`harness.remote.base.Connection`."""
-        return _LocalHeld(self.label, self._start(argv, None, stderr=subprocess.DEVNULL, bufsize=0))
+        return _LocalHeld(self.label, self._start(argv, {}, stderr=subprocess.DEVNULL, bufsize=0))
 
     def _start(
-        self, argv: Sequence[str], env: Mapping[str, str] | None, *, stderr: int, bufsize: int = -1
+        self, argv: Sequence[str], env: Mapping[str, str], *, stderr: int, bufsize: int = -1
     ) -> subprocess.Popen[bytes]:
-        """A program as it would be started on a board: nothing of the user's Python gets into it, nor of ours."""
+        """Start a program as a board would: neither the user's Python settings nor ours reach it."""
         name = self._python if self._python and argv[0] == "python3" else argv[0]
         kept = {k: v for k, v in os.environ.items() if k not in UNSET and not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
         try:
@@ -109,7 +101,7 @@ class LocalConnection:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**kept, **SETTINGS, **(env or {})},
+                env={**kept, **SETTINGS, **env},
                 cwd=FOLDER,
                 start_new_session=True,
                 bufsize=bufsize,
@@ -117,21 +109,21 @@ class LocalConnection:
         except OSError as error:
             raise TransportError(f"{self.label}: '{name}' can't be started: {error.strerror}") from error
 
-    def _feed(self, pipe: IO[bytes], stdin: Stdin, hold: bool) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the program may end without reading everything
-            for chunk in chunks(stdin):
-                pipe.write(chunk)
-                self.sent_bytes += len(chunk)
-            pipe.flush()
-            if not hold:
-                pipe.close()
-
     def close(self) -> None:
         """Nothing stays open between commands; one that is running (seen from another thread) is ended."""
         process = self._process
         if process is not None and process.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def _feed(pipe: IO[bytes], command: Command) -> None:
+    with contextlib.suppress(OSError, ValueError):  # the program may end without reading everything
+        for chunk in chunks(command.stdin):
+            pipe.write(chunk)
+        pipe.flush()
+        if not command.hold_stdin:
+            pipe.close()
 
 
 class _LocalHeld:

@@ -1,4 +1,4 @@
-"""Reaching a board: OpenSSH decides how, fabric and paramiko carry."""
+"""Logging in to a board: OpenSSH decides how, fabric and paramiko do it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from harness.core.errors import AuthenticationError, TransportError, Unreachable
 from harness.remote import asked, hostkeys, identities, openssh, paramiko_config, ways
 from harness.remote.hostkeys import KnownKeys
 from harness.remote.identities import Identities
-from harness.remote.openssh import Settings
+from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget, notice_silence
 
-#: A server that hangs up before it says anything may have too many at its door; so often it is tried again.
+#: How often a server is tried again that hangs up at once: too many may be connecting to it.
 _KNOCKS = 4
 
 #: Kinds of key that paramiko can verify, by the name that a known_hosts line has.
@@ -106,14 +106,14 @@ def _attempt(target: SshTarget, settings: Settings, timeout_s: float) -> Carried
 
 
 def _with_openssh(target: SshTarget, settings: Settings, known: KnownKeys, timeout_s: float) -> KnownKeys:
-    """Where more than known_hosts' plain keys decides, OpenSSH is asked; the key it accepts is pinned."""
+    """Ask OpenSSH where more than plain keys in known_hosts decide, and pin the key that it accepts."""
     way = ways.as_proxy_command(target, settings, timeout_s) if settings.jumps else settings.proxy_template
     return KnownKeys(known.keys, asked.ask_openssh(target, way, timeout_s=timeout_s))
 
 
 @dataclass
 class _Login:
-    """What paramiko calls back for: is this key right, and which keys are there to offer."""
+    """paramiko's callbacks: whether a host key is right, and which keys can be offered."""
 
     target: SshTarget
     settings: Settings
@@ -121,9 +121,9 @@ class _Login:
     offered: Identities
 
     def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
-        """paramiko's policy: it holds no keys itself, so that it asks about each."""
+        """paramiko's policy. paramiko is given no known keys, so it asks about each."""
         del client, hostname
-        hostkeys.check(self.target, self.settings, self.known, key.get_name(), key.asbytes())
+        hostkeys.check(self.target, self.settings, self.known, (key.get_name(), key.asbytes()))
 
     def authenticate(self, transport: paramiko.Transport) -> list[str]:
         """paramiko's strategy: ssh's order, and an error that says what was offered.
@@ -253,11 +253,11 @@ def _prefer(transport: paramiko.Transport, settings: Settings, known: KnownKeys)
         if chosen:
             setattr(security, name, chosen)
     able = list(security.key_types)
-    wanted = [name for kind in known.kinds() for name in _SIGNATURES.get(kind, (kind,)) if name in able]
-    security.key_types = list(dict.fromkeys([*wanted, *able]))
+    known_types = [name for kind in known.kinds() for name in _SIGNATURES.get(kind, (kind,)) if name in able]
+    security.key_types = list(dict.fromkeys([*known_types, *able]))
 
 
-#: A server that was told to take only the newest algorithms, or one of many years ago.
+#: A server that takes only the newest algorithms, or one that is many years old.
 _COMMON = (
     "let its sshd_config take one of these, too: KexAlgorithms curve25519-sha256, Ciphers aes256-gcm@openssh.com or "
     "aes256-ctr, MACs hmac-sha2-256; a server that is too old for that needs an update"
@@ -265,17 +265,17 @@ _COMMON = (
 
 
 def _mapped(target: SshTarget, way: ways.Way, error: BaseException) -> BaseException:
-    """paramiko's and the socket's complaints as ours; what OpenSSH said about the way counts first."""
+    """The errors of paramiko and of the socket as ours; what OpenSSH said about the way comes first."""
     if not isinstance(error, (paramiko.SSHException, OSError, EOFError)):
         return error
     if (explanation := way.explain()) is not None:
         return explanation
     if isinstance(error, IncompatiblePeer):
         return TransportError(f"{target.shown}: no common way to talk: {error}", fix=_COMMON)
-    said = str(error) or type(error).__name__
-    silent = "banner" in said or isinstance(error, (EOFError, ConnectionResetError, BrokenPipeError))
-    if silent and not isinstance(error, TimeoutError) and "timed out" not in said.lower():
-        return _Dropped(f"it takes the connection and hangs up ({said})")
-    if silent or "No existing session" in said or isinstance(error, TimeoutError):
-        said = "it takes the connection and says nothing"
-    return UnreachableError(f"{target.shown}: no SSH there: {said}", fix="is it an SSH server, and is it up?")
+    words = str(error) or type(error).__name__
+    silent = "banner" in words or isinstance(error, (EOFError, ConnectionResetError, BrokenPipeError))
+    if silent and not isinstance(error, TimeoutError) and "timed out" not in words.lower():
+        return _Dropped(f"it takes the connection and hangs up ({words})")
+    if silent or "No existing session" in words or isinstance(error, TimeoutError):
+        words = "it takes the connection and says nothing"
+    return UnreachableError(f"{target.shown}: no SSH there: {words}", fix="is it an SSH server, and is it up?")

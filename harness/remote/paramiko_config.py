@@ -1,4 +1,4 @@
-"""Settings without OpenSSH: for emulated boards, which depend on nothing of the user's, and where no ``ssh`` is.
+"""Settings without OpenSSH: for emulated boards, which ignore the user's files, and where ``ssh`` is not installed.
 
 paramiko understands Host, HostName, Port, User, IdentityFile and ProxyCommand. It reads no Include and no certificates;
 :func:`limits` says so to the doctor.
@@ -18,15 +18,15 @@ import paramiko
 from harness.core.errors import SshSettingsError
 from harness.remote import openssh
 from harness.remote.hostkeys import KnownKey, KnownKeys
-from harness.remote.openssh import DEFAULT_IDENTITIES, Settings, home
+from harness.remote.ssh_settings import DEFAULT_IDENTITIES, Settings, home
 from harness.remote.target import SshTarget
 
-#: A known_hosts file above this is something else.
+#: A larger file is no known_hosts file.
 _MAX_BYTES = 16 << 20
 
 
 def exactly(target: SshTarget) -> Settings:
-    """Just what the target says: nothing of the user's configuration, agent or default keys."""
+    """Only what the target says, without the user's configuration, agent and default keys."""
     port = target.port or 22
     return Settings(
         hostname=target.host,
@@ -45,26 +45,26 @@ def resolve(target: SshTarget) -> Settings:
     Raises:
         SshSettingsError: the file can't be read, or needs OpenSSH.
     """
-    found = _lookup(target)
-    hostname, port = found.get("hostname", target.host), target.port or int(found.get("port", 22))
-    alias = found.get("hostkeyalias")
-    if target.proxy_jump or "proxyjump" in found:
+    values = _lookup(target)
+    hostname, port = values.get("hostname", target.host), target.port or int(values.get("port", 22))
+    alias = values.get("hostkeyalias")
+    if target.proxy_jump or "proxyjump" in values:
         raise SshSettingsError(f"{target.shown}: a jump host needs OpenSSH here", fix="sudo apt install openssh-client")
-    listed = found.get("userknownhostsfile", "").split() or ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+    listed = values.get("userknownhostsfile", "").split() or ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
     known = tuple(_path(name) for name in [*listed, "/etc/ssh/ssh_known_hosts"])
     named = [target.identity_file] if target.identity_file else []
-    files = [_path(name) for name in found.get("identityfile", [])]
+    files = [_path(name) for name in values.get("identityfile", [])]
     return Settings(
         hostname=hostname,
         port=port,
-        user=target.user or found.get("user") or _user(),
+        user=target.user or values.get("user") or _user(),
         host_key_name=alias or (hostname if port == 22 else f"[{hostname}]:{port}"),
         known_hosts=(target.known_hosts,) if target.known_hosts else known,
         identities=tuple([*named, *files] or [home() / ".ssh" / name for name in DEFAULT_IDENTITIES]),
         identity_agent=os.environ.get("SSH_AUTH_SOCK") or None,
-        identities_only=found.get("identitiesonly", "no") == "yes",
-        proxy_command=found.get("proxycommand"),
-        proxy_template=found.get("proxycommand"),
+        identities_only=values.get("identitiesonly", "no") == "yes",
+        proxy_command=values.get("proxycommand"),
+        proxy_template=values.get("proxycommand"),
     )
 
 
@@ -120,7 +120,8 @@ def _key(line: str, name: str, file: str, number: str) -> list[KnownKey]:
         matches = hosts._hostname_matches(name, names)  # type: ignore[attr-defined]
         if not matches and not (marker == "revoked" and words[0] == "*"):
             return []
-        return [KnownKey(marker, words[1], base64.b64decode(words[2], validate=True), file, number)]
+        blob = base64.b64decode(words[2], validate=True)
+        return [KnownKey(marker=marker, kind=words[1], blob=blob, file=file, line=number)]
     except (binascii.Error, ValueError, paramiko.SSHException):
         return []
 

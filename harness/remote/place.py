@@ -1,4 +1,4 @@
-"""The harness's folder on a board: which one it is, and what is wrong with it in a person's words."""
+"""The harness's folder on a board, and what is wrong with it in a person's words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DEFAULT = "~/.cache/harness"
 
 _ELSEWHERE = "name another folder with 'dir:' in devices.yaml"
 
-#: What stands behind an error number's name, and what helps.
+#: What an error number means, and what helps.
 _FAULTS = {
     "EROFS": ("the file system is read-only", f"a worn-out SD card turns read-only; replace it, or {_ELSEWHERE}"),
     "ENOSPC": ("the board's disk is full", "free space under {root}, or " + _ELSEWHERE),
@@ -36,30 +36,31 @@ def folder(label: str, home: str | None, given: str | None) -> str:
     Raises:
         PlaceError: it would be in the home folder, and there is none.
     """
-    wanted = given or DEFAULT
-    if not wanted.startswith("~"):
-        return wanted.rstrip("/")
+    chosen = given or DEFAULT
+    if not chosen.startswith("~"):
+        return chosen.rstrip("/")
     if home is None or not home.strip("/"):
-        found = "is not there" if home is None else "is '/'"
-        raise PlaceError(f"{label}: the home folder on the board {found} ($HOME)", fix=_ELSEWHERE)
-    return home.rstrip("/") + wanted[1:].rstrip("/")
+        state = "is not there" if home is None else "is '/'"
+        raise PlaceError(f"{label}: the home folder on the board {state} ($HOME)", fix=_ELSEWHERE)
+    return home.rstrip("/") + chosen[1:].rstrip("/")
 
 
-def fault(label: str, root: str, name: str, path: str, said: str) -> PlaceError:
+def fault(label: str, root: str, name: str, *, path: str, words: str) -> PlaceError:
     """What an error of the board's file system means.
 
     Args:
         name: the error number's name, ``EROFS``.
-        path: where it happened; ``said`` in the board's own words.
+        path: where it happened.
+        words: the board's own words.
     """
-    text, fix = _FAULTS.get(name, (clean(said, 300), _ELSEWHERE))
+    text, fix = _FAULTS.get(name, (clean(words, 300), _ELSEWHERE))
     return PlaceError(f"{label}: {clean(path or root, 300)}: {text}", fix=fix.format(root=clean(root, 300)))
 
 
-def no_exec(label: str, root: str, said: str) -> PlaceError:
-    """Files there may be read and not run: no runtime can be loaded from there."""
+def no_exec(label: str, root: str, words: str) -> PlaceError:
+    """The error for a folder whose files may be read but not run, so that no runtime can be loaded from there."""
     return PlaceError(
         f"{label}: {clean(root, 300)}: no program library may be loaded from there, a 'noexec' file system? "
-        f"({clean(said, 200)})",
+        f"({clean(words, 200)})",
         fix=_ELSEWHERE,
     )

@@ -1,4 +1,4 @@
-"""What a board is, asked through the agent: the answer is checked before anyone believes it."""
+"""What a board is. The agent on it is asked, and its answer is checked before it is used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.core import untrusted as boardjson
+from harness.core import untrusted
 from harness.core.errors import ProvisionError, TransferError
 from harness.core.files import sha256_file
 from harness.core.safetext import clean, plain
 from harness.remote import place
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
 from harness.runtimes.wheels import Platform, platform_of
 
 Short = Annotated[str, Field(max_length=512)]
@@ -53,7 +53,7 @@ class Probe(BaseModel):
 
     @property
     def platform(self) -> Platform:
-        return platform_of(self.python, self.machine, self.bits, self.libc, self.numpy)
+        return platform_of(self.python, self.machine, self.bits, libc=self.libc, numpy=self.numpy)
 
 
 def agent_source() -> str:
@@ -95,38 +95,39 @@ def ask(
 def answered(
     connection: Connection, command: str, *args: str, timeout_s: float, stdin: bytes | Path | None = None
 ) -> dict[str, Any]:
-    """As :func:`ask`, but an error that the agent tells is part of the answer."""
+    """Do as :func:`ask` does, but leave an error that the agent reports in the answer."""
     argv, first = agent_call(command, connection.root, *args)
-    done = connection.run(argv, timeout_s=timeout_s, stdin=first if stdin is None else (first, stdin))
-    said = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
+    done = connection.run(Command(argv, timeout_s, stdin=first if stdin is None else (first, stdin)))
+    words = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
     if done.returncode in (126, 127):
         raise ProvisionError(
-            f"{connection.label}: no python3 on the board{f': {said}' if said else ''}", fix="sudo apt install python3"
+            f"{connection.label}: no python3 on the board{f': {words}' if words else ''}",
+            fix="sudo apt install python3",
         )
     try:
-        answer = boardjson.load(last_line(done.stdout))
+        answer = untrusted.load(last_line(done.stdout))
     except ValueError as error:
-        said = said or clean(plain(done.stdout[-2000:].decode("utf-8", "replace")), 400)
-        raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {said or 'nothing said'}") from error
+        words = words or clean(plain(done.stdout[-2000:].decode("utf-8", "replace")), 400)
+        raise ProvisionError(f"{connection.label}: '{command}' gave no answer: {words or 'nothing said'}") from error
     if not isinstance(answer, dict):
         raise ProvisionError(f"{connection.label}: '{command}' answered with no object")
     return answer
 
 
-def last_line(said: bytes) -> bytes:
-    """The answer is the last thing said; a wrapper around the board's Python may have had words before it."""
-    return said.rstrip().rpartition(b"\n")[2]
+def last_line(words: bytes) -> bytes:
+    """The last line, which is the answer; a wrapper around the board's Python may print something before it."""
+    return words.rstrip().rpartition(b"\n")[2]
 
 
 def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -> ProvisionError | TransferError:
-    """What the agent could not do, as an error of ours."""
+    """The error for what the agent could not do."""
     label, text, path, number = (
         connection.label, *(clean(answer.get(key) or "", 400) for key in ("error", "path", "errno"))
     )  # fmt: skip
     if answer.get("kind") == "python-old":
         return ProvisionError(f"{label}: {text}: the runner needs 3.6", fix="install Python 3.6 or newer as python3")
     if number:
-        return place.fault(label, connection.root, number, path, text)
+        return place.fault(label, connection.root, number, path=path, words=text)
     kind = TransferError if command == "receive" else ProvisionError
     return kind(f"{label}: '{command}' failed: {text}")
 
@@ -134,7 +135,7 @@ def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -
 def probe(connection: Connection) -> Probe:
     """Ask a board what it is.
 
-    Its folder for our files is made there if need be, and tried.
+    The harness's folder there is made if need be, and tried.
 
     Raises:
         ProvisionError, PlaceError, TransportError: see :func:`ask`.
@@ -157,16 +158,16 @@ def described(connection: Connection, answer: Any) -> Probe:
 
 
 def stored(connection: Connection, names: Sequence[str]) -> set[str]:
-    """Which of ``object:SHA`` and ``wheel:SHA`` the board already has, its files verified there by hash."""
+    """Those of the names ``object:SHA`` and ``wheel:SHA`` that the board has; it verifies its files by hash."""
     answer = ask(connection, "have", *names, timeout_s=600)
-    found = answer.get("have")
-    if not isinstance(found, list):
+    present = answer.get("have")
+    if not isinstance(present, list):
         raise ProvisionError(f"{connection.label}: 'have' answered with no list")
-    return {name for name in names if name in found}
+    return {name for name in names if name in present}
 
 
 def send_s(size: int) -> float:
-    """Seconds that sending so many bytes, and unpacking them, may take."""
+    """Seconds that sending and unpacking ``size`` bytes may take."""
     return 120 + size / 50_000
 
 

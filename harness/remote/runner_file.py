@@ -1,19 +1,22 @@
-"""The runner as a file on this machine, and its name on a board."""
+"""The runner as one file: made of its package's modules, named on a board by its content."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
+from harness.remote.one_file import one_file
 
 
 @functools.cache
 def runner_bytes() -> bytes:
     """The runner, as shipped."""
-    return resources.files("harness.ondevice").joinpath("runner.py").read_bytes()
+    return one_file(runner_modules()).encode()
 
 
 @functools.cache
@@ -23,8 +26,22 @@ def runner_sha256() -> str:
 
 
 def runner_file() -> Path:
-    """The runner as a file on this machine (the package may be a zip)."""
+    """The runner as a file on this machine."""
     path = cache_dir() / "runner" / f"{runner_sha256()}.py"
     if not path.is_file() or path.read_bytes() != runner_bytes():
         write_atomic(path, runner_bytes())
     return path
+
+
+def runner_modules() -> dict[str, str]:
+    """The text of the runner's modules by path, ``runtimes/litert.py``. They are read as resources, since the harness
+    may itself be run from a zip."""
+    return dict(sorted(_modules(resources.files("harness.ondevice").joinpath("runner"), "")))
+
+
+def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
+    for entry in folder.iterdir():
+        if entry.name.endswith(".py"):
+            yield prefix + entry.name, entry.read_text(encoding="utf-8")
+        elif entry.is_dir() and entry.name != "__pycache__":
+            yield from _modules(entry, f"{prefix}{entry.name}/")

@@ -1,4 +1,4 @@
-"""What is sent to a board's login shell: one form that every shell takes, and a frame around what the program says.
+"""What a board's login shell is sent: a form that every shell takes, with a frame around the program's output.
 
 The login shell may be any (bash, zsh, fish, csh...), and its start-up files may print what they like. So it is only
 asked to start ``sh`` with words that no shell reads anything into. Everything else is said to that ``sh``. It prints a
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 #: the same. Where there is no C.UTF-8, Python 3.7 and newer take UTF-8 by the second one.
 SETTINGS = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
 
-#: Taken away: what changes a shell, Python or a tool. Of Python all variables that its manual names (to 3.14).
+#: Variables that change a shell, Python or a tool are removed: of Python all that its manual names (to 3.14).
 _SHELL = ("ENV", "BASH_ENV", "CDPATH", "GLOBIGNORE", "POSIXLY_CORRECT", "GREP_OPTIONS", "GREP_COLOR", "TAR_OPTIONS")
 _LOCALE = ("LANG", "LANGUAGE", "LC_CTYPE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LC_COLLATE")
 #: These differ between two connections, and the size of the environment moves a program's stack.
@@ -31,10 +31,10 @@ _PYTHON = (
 )
 UNSET = (*_SHELL, *_LOCALE, *_SESSION, *(f"PYTHON{name}" for name in _PYTHON.split()))
 
-#: A file called like a Python module may lie in the home folder, where an SSH session starts; here none does.
+#: Programs start here. In the home folder, where an SSH session starts, a file may be called like a Python module.
 FOLDER = "/"
 
-#: Programs are also looked for here: a start-up file may have replaced PATH.
+#: Programs are also searched here, since a start-up file may have replaced PATH.
 _ALSO_PATH = "/usr/local/bin:/usr/bin:/bin"
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-=,: ")
 #: The original csh takes no word above 4,096 characters.
@@ -75,11 +75,11 @@ class Frame:
         )
         return " ".join([sh, "-c", """'eval "$(printf %b "$@")"'""", "sh", *map(_quoted, _pieces(script))])
 
-    def inside(self, said: bytes) -> bytes:
-        """What of ``said`` is between the two marks; all of it where a mark was cut off."""
-        said = said.rpartition(self.begin)[2]
-        found = self.end.search(said)
-        return said[: found.start()] if found else said
+    def inside(self, output: bytes) -> bytes:
+        """The part of ``output`` between the two marks; all of it where a mark was cut off."""
+        output = output.rpartition(self.begin)[2]
+        end_mark = self.end.search(output)
+        return output[: end_mark.start()] if end_mark else output
 
 
 def _pieces(script: str) -> list[str]:

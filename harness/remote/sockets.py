@@ -1,7 +1,7 @@
-"""The folder that this process's sockets of OpenSSH are in: shared connections to jump hosts, an agent of ours.
+"""The folder of this process's OpenSSH sockets: shared connections to jump hosts, and an agent of ours.
 
-A process that is killed tidies nothing up. So a shell waits beside it for its end, ends the shared connections then,
-and removes the folder.
+A process that is killed tidies nothing up. So a shell waits for the end of this process, closes the shared connections
+then, and removes the folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-#: Names of shared connections' sockets begin so.
+#: The names of shared connections' sockets begin with this.
 SHARED = "hop-"
 
 #: Words: the folder. It reads until the pipe from us is closed, by us or by our end.

@@ -1,16 +1,16 @@
-"""Programs on a board over SSH: output bounded, errors mapped here. :mod:`harness.remote.login` reaches a board."""
+"""Programs on a board over SSH, with bounded output and mapped errors. :mod:`harness.remote.login` logs in."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import paramiko
 
 from harness.core.errors import ConnectionLostError, LoginShellError, TransportError, UnreachableError
 from harness.remote import place
-from harness.remote.base import STDOUT_LIMIT, Completed, Held, Stdin
+from harness.remote.base import Command, Completed, Held
 from harness.remote.channel import Dialogue, ShellEndedError
 from harness.remote.login import Carried, connect
 from harness.remote.shell import Frame
@@ -47,9 +47,8 @@ class SshConnection:
 
     def __init__(self, target: SshTarget, *, folder: str | None = None, connect_timeout_s: float = 20.0) -> None:
         self.label = target.label
-        self.sent_bytes = 0
         self._target, self._connect_s = target, connect_timeout_s
-        #: the second one is there only where the server allows one session at a time on each
+        #: The second one is opened only where the server allows one session at a time on each.
         self._links: list[Carried] = [connect(target, connect_timeout_s)]
         self._closed = False
         self._sh = "sh"
@@ -73,33 +72,25 @@ class SshConnection:
             if again is None:
                 raise
             done = again
-        found = done.check("asking for the home folder").stdout.decode("utf-8", "surrogateescape")
-        return found if found.startswith("/") and "\n" not in found else None
+        home = done.check("asking for the home folder").stdout.decode("utf-8", "surrogateescape")
+        return home if home.startswith("/") and "\n" not in home else None
 
     def _ask_home(self) -> Completed:
-        """The first words to a board. Its stdin is held until they are answered, to see who waits for it."""
+        """Ask for the home folder. Stdin is held until the answer, which shows a start-up file that waits for input."""
         given_s = self._start_s + 10
-        return self.run(["sh", "-c", _HOME], timeout_s=given_s, stdout_limit=4096, hold_stdin=True)
+        return self.run(Command(["sh", "-c", _HOME], timeout_s=given_s, stdout_limit=4096, hold_stdin=True))
 
     @property
     def _start_s(self) -> float:
         """Start-up files may take as long as logging in may."""
         return self._connect_s * 3
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout_s: float,
-        stdin: Stdin = None,
-        hold_stdin: bool = False,
-        env: Mapping[str, str] | None = None,
-        stdout_limit: int = STDOUT_LIMIT,
-    ) -> Completed:
+    def run(self, command: Command) -> Completed:
+        frame = Frame()
         try:
-            dialogue = self._begin(argv, env)
+            dialogue = self._begin(frame, command.name, frame.command(command.argv, command.env, sh=self._sh))
             try:
-                return dialogue.drive(stdin, hold_stdin, timeout_s, stdout_limit, self._sent)
+                return dialogue.drive(command)
             finally:
                 dialogue.close()
         except (paramiko.SSHException, EOFError, OSError) as error:
@@ -107,8 +98,9 @@ class SshConnection:
 
     def hold(self, argv: Sequence[str]) -> Held:
         """See :class:`harness.remote.base.Connection`."""
+        frame = Frame()
         try:
-            dialogue = self._begin(argv, None)
+            dialogue = self._begin(frame, argv[0], frame.command(argv, sh=self._sh))
             try:
                 dialogue.await_start(self._start_s)
             except BaseException:
@@ -118,13 +110,12 @@ class SshConnection:
             raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
         return dialogue
 
-    def _begin(self, argv: Sequence[str], env: Mapping[str, str] | None) -> Dialogue:
-        """A channel with a program on it."""
-        frame = Frame()
+    def _begin(self, frame: Frame, name: str, line: str) -> Dialogue:
+        """A channel with a program on it: ``line`` is what the login shell is given to start it."""
         channel = self._session()
         channel.settimeout(30)
         try:
-            channel.exec_command(frame.command(argv, env, sh=self._sh))
+            channel.exec_command(line)
         except paramiko.SSHException as error:
             transport = channel.get_transport()
             channel.close()
@@ -134,11 +125,13 @@ class SshConnection:
                 f"{self.label}: the SSH server there refuses to run a command: {error}",
                 fix="the account must be allowed to run commands, not only to copy files",
             ) from error
-        return Dialogue(channel, frame, self.label, argv[0], self._start_s)
+        return Dialogue(channel, frame, label=self.label, name=name, start_s=self._start_s)
 
     def _session(self) -> paramiko.Channel:
-        """A new session. A server may still be busy with closing the last one, so a refused one is asked for again;
-        where the server allows one at a time (``MaxSessions 1``) and that is the lease's, on a connection of its own.
+        """A new session.
+
+        A refused one is asked for again, since the server may still be closing the last one. Where the server allows
+        one session at a time (``MaxSessions 1``) and the lease has it, a second connection is opened.
         """
         refused: Exception | None = None
         for pause in _REFUSED_S:
@@ -161,9 +154,6 @@ class SshConnection:
             f"{self.label}: the SSH server there allows no further session: {refused}",
             fix="set 'MaxSessions 10' (OpenSSH's default) in its sshd_config",
         ) from refused
-
-    def _sent(self, count: int) -> None:
-        self.sent_bytes += count
 
     def close(self) -> None:
         self._closed = True

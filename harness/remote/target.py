@@ -1,16 +1,18 @@
-"""Where a board is and who we are there, as devices.yaml has it; and how long a silent connection is borne."""
+"""Where a board is and who we are there, as devices.yaml says; and how long a connection may stay silent."""
 
 from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import paramiko
+
     from harness.config.devices import Device
 
-#: A board that acknowledges nothing for this long is gone. Its kernel answers, not its programs: no cell is disturbed.
+#: A board that acknowledges nothing for this long is gone, in seconds. Its kernel answers, so no cell is disturbed.
 SILENCE_S = 20
 
 
@@ -61,8 +63,8 @@ def ssh_target(device: Device) -> SshTarget:
     )
 
 
-def notice_silence(transport: Any) -> None:
-    """Let the kernel break a connection whose other side is silent: a cut cable says nothing."""
+def notice_silence(transport: paramiko.Transport) -> None:
+    """Let the kernel break a connection whose other side is silent, since nothing reports a cut cable."""
     sock = getattr(transport, "sock", None)
     if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
         transport.set_keepalive(30)  # through a jump host there is no network socket of ours

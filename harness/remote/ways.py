@@ -22,16 +22,16 @@ from typing import IO, Protocol
 from harness.core.errors import SshSettingsError, TransportError, UnreachableError
 from harness.remote import openssh, sockets
 from harness.remote.hops import INNER_ENDED, explained
-from harness.remote.openssh import Settings
+from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget
 
-#: How many connections to one place may be on their way through its door. MaxStartups lets ten in by default.
+#: How many connections to one server may be opening at once. MaxStartups allows ten by default.
 AT_THE_DOOR = 4
 
-#: A shared connection to a jump host outlives its last user by so many seconds, also where this process was killed.
+#: How long a shared connection to a jump host outlives its last user, also where this process was killed; in seconds.
 _PERSIST_S = 20
 
-#: What a jump host answered holds for so long: boards behind one that is down need not wait for it one after the other.
+#: How long a jump host's refusal counts, in seconds: boards behind one that is down need not each wait for it.
 _REMEMBER_S = 3.0
 
 
@@ -41,7 +41,7 @@ class Way(Protocol):
     sock: socket.socket
 
     def explain(self) -> TransportError | None:
-        """Why the way broke, where it is not the board's fault; None where nothing is known."""
+        """The error that broke the way, where it is not the board's fault; None where nothing is known."""
 
     def close(self) -> None:
         """End what was started for it; never raises."""
@@ -55,8 +55,8 @@ def open_way(target: SshTarget, settings: Settings, *, timeout_s: float) -> Way:
     """
     if settings.jumps:
         shared = _shared(target, settings, timeout_s)
-        command = [*shared.command(), "-W", _address(settings.hostname, settings.port), _LABEL]
-        alone = [*_hop_command(target, settings.jumps, timeout_s, "-W", _address(settings.hostname, settings.port))]
+        command = [*shared.command(), *_forward(settings), _LABEL]
+        alone = _hop_command(target, settings.jumps, timeout_s, _forward(settings))
         return _Proxied(target, command, alone)
     if settings.proxy_command is not None:
         shell = os.environ.get("SHELL") or "/bin/sh"
@@ -89,8 +89,8 @@ def _direct(target: SshTarget, settings: Settings, timeout_s: float) -> _Direct:
             fix="is the name right, and does 'ping' know it?",
         ) from error
     failure: OSError | None = None
-    for found, kind, protocol, _, address in addresses:
-        sock = socket.socket(found, kind, protocol)
+    for kind_of_address, kind, protocol, _, address in addresses:
+        sock = socket.socket(kind_of_address, kind, protocol)
         try:
             sock.settimeout(max(0.1, deadline - time.monotonic()))
             if settings.bind_address is not None:
@@ -137,10 +137,10 @@ class _Proxied:
             self._process.wait(2)  # its last words come with its end
         if self._process.poll() is None:
             return None  # it still holds the connection, so it isn't the one that broke
-        said = self._said()
-        if self._alone is not None and "request failed: " in said:
-            said = _tried_alone(self._alone) or said  # a shared connection keeps the reason to itself
-        return explained(self._target, said, jumps=self._alone is not None)
+        words = self._said()
+        if self._alone is not None and "request failed: " in words:
+            words = _tried_alone(self._alone) or words  # a shared connection keeps the reason to itself
+        return explained(self._target, words, jumps=self._alone is not None)
 
     def _said(self) -> str:
         if self._stderr.closed:
@@ -189,7 +189,7 @@ class _Shared:
         return ["ssh", *(word for option in options for word in ("-o", option))]
 
     def ensure(self, target: SshTarget, command: Sequence[str], alone: Sequence[str], timeout_s: float) -> None:
-        """Have it open; whoever comes while it is being opened waits.
+        """Open it if need be; other threads wait while it is being opened.
 
         Args:
             command: opens it. alone: goes the same way without sharing, to find out what went wrong.
@@ -204,11 +204,11 @@ class _Shared:
                 error = self._refused[1]
                 raise type(error)(f"{target.shown}: {error.message.partition(': ')[2]}", fix=error.fix)
             self.path.unlink(missing_ok=True)
-            said = _opened(command, timeout_s * 3)
-            if said is not None:
-                if INNER_ENDED in said:  # to a shared connection, ssh does not pass on what an inner hop's ssh says
-                    said = _tried_alone(alone) or said
-                refused = explained(target, said, jumps=True)
+            words = _opened(command, timeout_s * 3)
+            if words is not None:
+                if INNER_ENDED in words:  # to a shared connection, ssh does not pass on what an inner hop's ssh says
+                    words = _tried_alone(alone) or words
+                refused = explained(target, words, jumps=True)
                 self._refused = (time.monotonic(), refused)
                 raise refused
 
@@ -226,10 +226,10 @@ def _opened(command: Sequence[str], timeout_s: float) -> str | None:
         except OSError as error:
             raise SshSettingsError(f"'ssh' can't be started: {error.strerror}") from error
         stderr.seek(0)
-        said = stderr.read(1 << 16).decode("utf-8", "replace")
+        words = stderr.read(1 << 16).decode("utf-8", "replace")
     if code == -1:
-        return f"{said}\nthe jump host did not answer within {timeout_s:.0f} s"
-    return said if code else None
+        return f"{words}\nthe jump host did not answer within {timeout_s:.0f} s"
+    return words if code else None
 
 
 _SHARED: dict[tuple[str, ...], _Shared] = {}
@@ -243,7 +243,7 @@ def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
         shared = _SHARED.setdefault(tuple(command), _Shared(place))
     # first, since of an option that stands twice ssh takes the first
     first = ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}", "-o", f"ControlPath={shared.path}"]
-    alone = _hop_command(target, settings.jumps, timeout_s, "-W", _address(settings.hostname, settings.port))
+    alone = _hop_command(target, settings.jumps, timeout_s, _forward(settings))
     shared.ensure(target, [command[0], *first, *command[1:]], alone, timeout_s)
     return shared
 
@@ -251,15 +251,16 @@ def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
 def as_proxy_command(target: SshTarget, settings: Settings, timeout_s: float) -> str:
     """The way through the jump hosts as a ProxyCommand, for a connection of OpenSSH's own."""
     shared = _shared(target, settings, timeout_s)
-    words = [*shared.command(), "-W", _address(settings.hostname, settings.port), _LABEL]
+    words = [*shared.command(), *_forward(settings), _LABEL]
     return shlex.join(words).replace("%", "%%")
 
 
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}"
+def _forward(settings: Settings) -> list[str]:
+    """The option of ``ssh`` that connects its stdin and stdout to the board."""
+    return ["-W", f"[{settings.hostname}]:{settings.port}"]
 
 
-def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, *more: str) -> list[str]:
+def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, more: Sequence[str] = ()) -> list[str]:
     """``ssh`` to the last jump host, through those before it. Like ``-J``, with strict options for every hop: ``-J``
     would let the first hops ask the person at the terminal whether an unknown key is right."""
     *before, last = jumps
@@ -282,7 +283,7 @@ _DOORS: dict[tuple[object, ...], threading.BoundedSemaphore] = {}
 
 @contextlib.contextmanager
 def door(settings: Settings) -> Iterator[None]:
-    """Let only a few connections to one place be on their way at once."""
+    """Let only a few connections to one server open at once."""
     with _SHARED_LOCK:
         semaphore = _DOORS.setdefault(settings.door, threading.BoundedSemaphore(AT_THE_DOOR))
     with semaphore:

@@ -15,12 +15,11 @@ from pathlib import Path
 from harness.core.errors import ReportError, StoreError, UsageError
 from harness.core.files import write_output
 from harness.records.manifest import Manifest
-from harness.report import compare_page as comparing
-from harness.report import history, page, tables
-from harness.report.figures import PLOTS
+from harness.report import compare_page, history, page, tables
+from harness.report.figures import FIGURES, PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
 from harness.report.gather import ReportData, gather
-from harness.report.summary import find
+from harness.report.summary import summarise
 from harness.report.table import Table
 from harness.results.compare import Comparison
 
@@ -88,19 +87,21 @@ def _render(data: ReportData, out: Path, plots: Sequence[str] | None, formats: S
         drawn, figures = _write_figures(drawings, out / "figures", formats, keep=not plots)
     if plots:
         return ReportPaths(None, (), figures)
-    findings = find(data)
-    made = tables.build(data, findings)
+    summary = summarise(data)
+    made = tables.build(data, summary)
     written = _write_tables(made, out / "tables")
-    _write(out / "claims.html", page.claims_page(data, findings))
-    pages = _beside(out)
-    _write(out / "index.html", page.index(data, findings, made, drawn, pages=pages, left_out=left_out))
+    context = page.context(data, summary, made, drawn)
+    side_pages = page.side_pages(context)
+    for side_page in side_pages:
+        _write(out / side_page.file, side_page.html(context))
+    pages = [*(page.Beside(each.file, each.title) for each in side_pages), *_beside(out)]
+    _write(out / "index.html", page.index(context, drawn, pages=pages, left_out=left_out))
     return ReportPaths(out / "index.html", written, figures)
 
 
 def _beside(out: Path) -> list[page.Beside]:
-    """The pages beside the report's own: where they are, or the command that makes it."""
+    """Pages that other commands make: where they are, or the command."""
     return [
-        page.Beside("claims.html", "what the paper claims and what was found"),
         *(
             page.Beside(name if (out / name).is_file() else None, title, command)
             for name, title, command in (
@@ -116,8 +117,6 @@ MANY_CELLS = 2000
 #: Above this many boards it draws one figure of each of the others.
 MOST_BOARDS = 6
 _OVERVIEW = "pareto"
-#: Figures with one board each.
-_OF_BOARDS = ("pareto", "latency", "distribution", "memory", "energy", "threads", "timeline")
 
 
 def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[Iterator[Drawing], str]:
@@ -147,14 +146,13 @@ def _each(data: ReportData, names: Sequence[str], boards: Sequence[int]) -> Iter
     """Figures by name; those of one board each are made board by board, so that few are there at a time."""
     few = len(boards) < data.cells.group.nunique()
     chosen = replace(data, cells=data.cells[data.cells.group.isin(boards)]) if few else data
-    for name in names:
-        if name not in _OF_BOARDS:
-            yield from PLOTS[name](chosen if name == "chain" else data)
-        elif name == "timeline":  # cells that are not VALID are in it too
-            yield from PLOTS[name](chosen)
-        else:
+    by_name = {figure.name: figure for figure in FIGURES}
+    for figure in map(by_name.__getitem__, names):
+        if figure.scope == "board":
             for board in boards:
-                yield from PLOTS[name](replace(data, cells=data.cells[data.cells.group == board]))
+                yield from figure.draw(replace(data, cells=data.cells[data.cells.group == board]))
+        else:
+            yield from figure.draw(chosen if figure.scope == "boards" else data)
 
 
 def _first(data: ReportData, most: int) -> list[int]:
@@ -177,11 +175,9 @@ def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = 
         found: what :func:`harness.results.compare.compare` gave.
         out, formats: as for :func:`render`.
     """
-    table = comparing.table(found)
-    return _render_page(
-        "compare", table, lambda: comparing.changes(found), lambda drawn: page.compare_page(found, table, drawn), out,
-        formats,
-    )  # fmt: skip
+    table = compare_page.table(found)
+    drawn, figures = _write_drawings(lambda: compare_page.changes(found), out, formats)
+    return _write_page(out, page.compare_page(found, table, drawn), table, figures)
 
 
 def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
@@ -195,23 +191,25 @@ def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = 
         raise ReportError("a history needs at least two runs")
     gathered = history.gather(runs)
     table = history.table(gathered)
-    return _render_page(
-        "history", table, lambda: history.figures(gathered), lambda drawn: page.history_page(gathered, table, drawn),
-        out, formats,
-    )  # fmt: skip
+    drawn, figures = _write_drawings(lambda: history.figures(gathered), out, formats)
+    return _write_page(out, page.history_page(gathered, table, drawn), table, figures)
 
 
-def _render_page(
-    name: str, table: Table, draw: Callable[[], list[Drawing]], make: Callable[[list[tuple[Drawing, str]]], str],
-    out: Path, formats: Sequence[str],
-) -> ReportPaths:  # fmt: skip
-    """A page beside the report's, with one table and some figures."""
+def _write_drawings(
+    draw: Callable[[], list[Drawing]], out: Path, formats: Sequence[str]
+) -> tuple[list[tuple[Drawing, str]], tuple[Path, ...]]:
+    """The figures of a page beside the report's: each drawing with its SVG, and the files' paths."""
     _check(formats, FORMATS, "format")
     with styled():
-        drawn, figures = _write_figures(draw(), out / "figures", formats)
+        return _write_figures(draw(), out / "figures", formats)
+
+
+def _write_page(out: Path, html: str, table: Table, figures: tuple[Path, ...]) -> ReportPaths:
+    """A page beside the report's, called like its one table."""
     written = _write_tables({table.name: table}, out / "tables")
-    _write(out / f"{name}.html", make(drawn))
-    return ReportPaths(out / f"{name}.html", written, figures)
+    path = out / f"{table.name}.html"
+    _write(path, html)
+    return ReportPaths(path, written, figures)
 
 
 def _check(asked: Sequence[str], known: Sequence[str] | Mapping[str, object], what: str) -> None:

@@ -1,4 +1,4 @@
-"""Tables of accuracy: every network under either split, and VGG19 with and without its shortcuts.
+"""The table of accuracy: every network under either split.
 
 Figures come from the manifests kept with the results. A random split puts frames of one sequence, and faces of one
 person, on both sides; the subject-disjoint one doesn't. How long each network was trained, and whether a teacher
@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 
 from harness.core import stats
 from harness.core.safetext import clean
 from harness.records.manifest import CrossCheck, Manifest
 from harness.report.gather import ReportData
 from harness.report.provenance import precise
-from harness.report.seeds import Scheme, over_seeds, share
-from harness.report.table import Table, Value
+from harness.report.seeds import Scheme, Seeds, over_seeds
+from harness.report.table import Table, tabulate
+from harness.results.columns import Column, Value
 
-PLAIN, RESIDUAL = "vgg19", "resvgg19"
 SCHEMES: tuple[tuple[Scheme, str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))
+#: What people read where a figure doesn't exist.
+MISSING = "–"
 
 
 @dataclass(frozen=True)
-class Figure:
+class SplitAccuracy:
     """One accuracy: ``right`` of ``images`` test images, ``source`` says which trainings it is from."""
 
     right: int
@@ -38,7 +43,7 @@ class Figure:
         return stats.wilson(self.right, self.images)
 
 
-def figure(manifest: Manifest, scheme: Scheme) -> Figure | None:
+def accuracy_under(manifest: Manifest, scheme: Scheme) -> SplitAccuracy | None:
     """A network's accuracy under that split; None where nobody trained it so.
 
     The shipped artifact counts for the scheme it was built with, and folds for the subject-disjoint one: they cover
@@ -53,10 +58,10 @@ def figure(manifest: Manifest, scheme: Scheme) -> Figure | None:
         return None
     images = manifest.split.n_test
     source = f"{best.filename} as shipped, seed {manifest.seed}, {clean(manifest.profile, 20)}"
-    return Figure(round(best.accuracy * images), images, source, manifest.split.subject_overlap)
+    return SplitAccuracy(round(best.accuracy * images), images, source, manifest.split.subject_overlap)
 
 
-def _folds(check: CrossCheck) -> Figure:
+def _folds(check: CrossCheck) -> SplitAccuracy:
     """All folds as one; trainings of one fold with several seeds are averaged, so that no image counts twice."""
     folds: dict[int, list[tuple[float, int]]] = defaultdict(list)
     for trial in check.trials:
@@ -66,7 +71,7 @@ def _folds(check: CrossCheck) -> Figure:
     source = f"{len(folds)} of {check.folds} folds, {_seeds(check)}, {clean(check.profile, 20)}"
     if len(check.trials) > 1:
         source += f", {min(check.accuracies):.1%} to {max(check.accuracies):.1%}"
-    return Figure(round(right), images, source, 0 if check.scheme == "subject" else None)
+    return SplitAccuracy(round(right), images, source, 0 if check.scheme == "subject" else None)
 
 
 def _seeds(check: CrossCheck) -> str:
@@ -83,106 +88,131 @@ def epochs(manifest: Manifest) -> tuple[int | None, int | None]:
     return (sum(alone), sum(taught)) if alone or taught else (None, None)
 
 
-def _columns(*first: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    columns = [*first, ("data", "Data"), ("epochs", "Epochs alone"), ("teacher_epochs", "with a teacher")]
-    for scheme, title in SCHEMES:
-        columns += [
-            (f"{scheme}_percent", f"{title} split (%)"), (f"{scheme}_low_percent", "95 % interval, low (%)"),
-            (f"{scheme}_high_percent", "high (%)"), (f"{scheme}_images", "Test images"),
-            (f"{scheme}_leak", "of people also in training"), (f"{scheme}_source", "From"),
-            (f"{scheme}_seeds", "Seeds"), (f"{scheme}_mean_percent", "Mean over seeds (%)"),
-            (f"{scheme}_lowest_percent", "Lowest seed (%)"), (f"{scheme}_highest_percent", "Highest seed (%)"),
-        ]  # fmt: skip
-    return (*columns, ("to_make", "To make what is missing"))
+@dataclass(frozen=True)
+class NetworkAccuracy:
+    """A network with its accuracy under each split; ``manifest`` is None where it has none."""
+
+    name: str
+    manifest: Manifest | None
+
+    @cached_property
+    def by_split(self) -> dict[Scheme, SplitAccuracy | None]:
+        return {scheme: accuracy_under(self.manifest, scheme) if self.manifest else None for scheme, _ in SCHEMES}
+
+    @cached_property
+    def seeds(self) -> dict[Scheme, Seeds | None]:
+        """Accuracy seed by seed under each split; None where no accuracy is known, or fewer than two seeds are."""
+        return {
+            scheme: over_seeds(self.manifest, scheme) if self.manifest and self.by_split[scheme] else None
+            for scheme, _ in SCHEMES
+        }
+
+    @property
+    def epochs(self) -> tuple[int | None, int | None]:
+        return epochs(self.manifest) if self.manifest else (None, None)
+
+    @property
+    def to_make(self) -> str | None:
+        """The commands that make the accuracies that are missing."""
+        missing = [scheme for scheme, _ in SCHEMES if self.by_split[scheme] is None]
+        return "; ".join(f"harness build {self.name} --split {scheme}" for scheme in missing) or None
 
 
-def _row(name: str, manifest: Manifest | None, *first: Value) -> tuple[Value, ...]:
-    trained_on = clean(manifest.split.dataset, 80) if manifest else None
-    values: list[Value] = [name, *first, trained_on, *(epochs(manifest) if manifest else (None, None))]
-    missing = []
-    for scheme, _ in SCHEMES:
-        found = figure(manifest, scheme) if manifest else None
-        if found is None:
-            values += [None] * 10
-            missing.append(f"harness build {name} --split {scheme}")
-            continue
-        shown = [value * 100 for value in (found.interval.value, found.interval.low, found.interval.high)]
-        values += [*shown, found.images, found.leak, found.source, *_seed_values(manifest, scheme)]
-    return (*values, "; ".join(missing) or None)
+def columns(*first: Column[NetworkAccuracy]) -> tuple[Column[NetworkAccuracy], ...]:
+    """The columns of a table of accuracies, after those given."""
+    return (
+        Column("network", "Network", lambda network: network.name),
+        *first,
+        Column("data", "Data", lambda network: clean(network.manifest.split.dataset, 80) if network.manifest else None),
+        Column("epochs", "Epochs alone", lambda network: network.epochs[0]),
+        Column("teacher_epochs", "with a teacher", lambda network: network.epochs[1]),
+        *(column for scheme, title in SCHEMES for column in _split_columns(scheme, title)),
+        Column("to_make", "To make what is missing", lambda network: network.to_make),
+    )
 
 
-def _seed_values(manifest: Manifest | None, scheme: Scheme) -> list[Value]:
-    """Number of seeds, mean, lowest, highest; all missing where there are fewer than two."""
-    seeds = over_seeds(manifest, scheme) if manifest else None
-    if seeds is None:
-        return [None] * 4
-    return [len(seeds.seeds), seeds.mean * 100, min(seeds.shares) * 100, max(seeds.shares) * 100]
+def _split_columns(scheme: Scheme, title: str) -> Iterator[Column[NetworkAccuracy]]:
+    """What is known of a network under one split: its accuracy, what that rests on, and its spread over seeds."""
+
+    def known(name: str, heading: str, value: Callable[[SplitAccuracy], Value]) -> Column[NetworkAccuracy]:
+        return Column(
+            f"{scheme}_{name}",
+            heading,
+            lambda network: value(found) if (found := network.by_split[scheme]) else None,
+        )
+
+    def over(name: str, heading: str, value: Callable[[Seeds], Value]) -> Column[NetworkAccuracy]:
+        return Column(
+            f"{scheme}_{name}", heading, lambda network: value(found) if (found := network.seeds[scheme]) else None
+        )
+
+    yield known("percent", f"{title} split (%)", lambda found: found.interval.value * 100)
+    yield known("low_percent", "95 % interval, low (%)", lambda found: found.interval.low * 100)
+    yield known("high_percent", "high (%)", lambda found: found.interval.high * 100)
+    yield known("images", "Test images", lambda found: found.images)
+    yield known("leak", "of people also in training", lambda found: found.leak)
+    yield known("source", "From", lambda found: found.source)
+    yield over("seeds", "Seeds", lambda seeds: len(seeds.seeds))
+    yield over("mean_percent", "Mean over seeds (%)", lambda seeds: seeds.mean * 100)
+    yield over("lowest_percent", "Lowest seed (%)", lambda seeds: min(seeds.shares) * 100)
+    yield over("highest_percent", "Highest seed (%)", lambda seeds: max(seeds.shares) * 100)
 
 
 def accuracy_table(data: ReportData) -> Table:
     """One row a network that has a manifest, measured here or not."""
-    rows = tuple(_row(name, manifest) for name, manifest in sorted(data.manifests.items()))
+    networks = (NetworkAccuracy(name, manifest) for name, manifest in sorted(data.manifests.items()))
     note = (
         "A random split leaks: faces of people in the test images were also in training, so it flatters; "
         "subject-disjoint is the honest one. Interval: Wilson's, for images drawn one by one; frames of one sequence "
         "are not, so it is too narrow. Epochs differ between networks, and a teacher helps: a difference in accuracy "
         "may be one in training."
     )
-    return Table("accuracy", "Accuracy under either split", _columns(("network", "Network")), rows, note, "–")
+    return tabulate(
+        columns(), networks, name="accuracy", title="Accuracy under either split", note=note, missing=MISSING
+    )
 
 
-def ablation_table(data: ReportData) -> Table:
-    """VGG19 with and without shortcuts; no rows where neither has a manifest."""
-    found = {name: data.manifests.get(name) for name in (PLAIN, RESIDUAL)}
-    columns = _columns(
-        ("network", "Network"), ("shortcuts", "Shortcuts"), ("parameters", "Parameters"), ("macs", "MACs")
-    )
-    rows = tuple(
-        _row(name, m, name == RESIDUAL, m.parameters if m else None, m.macs if m else None) for name, m in found.items()
-    )
-    note = _difference(found[PLAIN], found[RESIDUAL])
-    title = "Plain against residual VGG19"
-    return Table("ablation", title, columns, rows if any(found.values()) else (), note, "–")
+#: A row of the whole table, by the names of its columns.
+_Row = Mapping[str, Value]
 
 
 def for_page(table: Table) -> Table:
     """The same in fewer columns, so that both splits are seen side by side; what figures rest on comes last."""
     names = [name for name, _ in table.columns]
-    first, data = names.index("random_percent"), names.index("data")
-    rows = [dict(zip(names, row, strict=True)) for row in table.rows]
-    several = {scheme: any(row[f"{scheme}_seeds"] for row in rows) for scheme, _ in SCHEMES}
-    columns = [(name, heading) for name, heading in table.columns[:first] if name != "data"]
+    first = [(name, heading) for name, heading in table.columns[: names.index("random_percent")] if name != "data"]
+    rows: list[_Row] = [dict(zip(names, row, strict=True)) for row in table.rows]
+    shown: list[Column[_Row]] = [Column(name, heading, itemgetter(name)) for name, heading in first]
     for scheme, title in SCHEMES:
-        columns += [(scheme, title), (f"{scheme}_interval", "95 % interval")]
-        columns += [(f"{scheme}_over_seeds", "Mean over seeds (range)")] * several[scheme]
-    columns.append(("rests_on", "What they rest on"))
-    shown = tuple(
-        (*values[:data], *values[data + 1 : first], *_shown(row, several))
-        for values, row in zip(table.rows, rows, strict=True)
+        shown += _shown_columns(scheme, title, several=any(row[f"{scheme}_seeds"] for row in rows))
+    shown.append(Column("rests_on", "What they rest on", _rests_on))
+    return tabulate(shown, rows, name=table.name, title=table.title, note=table.note, missing=table.missing)
+
+
+def _shown_columns(scheme: Scheme, title: str, *, several: bool) -> Iterator[Column[_Row]]:
+    """A split's accuracy and interval, and, where some network has ``several`` seeds, its mean over them."""
+    yield Column(scheme, title, lambda row: _percents(row, f"{scheme}_percent"))
+    yield Column(
+        f"{scheme}_interval",
+        "95 % interval",
+        lambda row: _percents(row, f"{scheme}_low_percent", f"{scheme}_high_percent"),
     )
-    return Table(table.name, table.title, tuple(columns), shown, table.note, table.missing)
+    if several:
+        yield Column(f"{scheme}_over_seeds", "Mean over seeds (range)", lambda row: _seeds_shown(row, scheme))
 
 
-def _shown(row: dict[str, Value], several: dict[Scheme, bool]) -> list[Value]:
-    """Figure, interval and seeds of each split, and a sentence on what they rest on."""
-    values: list[Value] = []
+def _rests_on(row: _Row) -> str:
+    """In words what the figures of a row rest on."""
     rests = [f"Data: {row['data']}."] if row["data"] else []
     for scheme, title in SCHEMES:
-        values += [
-            _percents(row, f"{scheme}_percent"),
-            _percents(row, f"{scheme}_low_percent", f"{scheme}_high_percent"),
-        ]
-        if several[scheme]:
-            values.append(_seeds_shown(row, scheme))
         if row[f"{scheme}_percent"] is not None:
             leak = f", {row[f'{scheme}_leak']} of people also in training" if row[f"{scheme}_leak"] else ""
             rests.append(f"{title}: {row[f'{scheme}_images']} images{leak}, {row[f'{scheme}_source']}.")
     if row["to_make"]:
         rests.append(f"To make what is missing: {row['to_make']}")
-    return [*values, " ".join(rests)]
+    return " ".join(rests)
 
 
-def _percents(row: dict[str, Value], *names: str) -> str | None:
+def _percents(row: _Row, *names: str) -> str | None:
     """``97.0 %`` or ``91.5 to 99.0 %``; None where there is none."""
     found = [row[name] for name in names]
     if any(value is None for value in found):
@@ -190,46 +220,9 @@ def _percents(row: dict[str, Value], *names: str) -> str | None:
     return " to ".join(f"{float(value or 0):.1f}" for value in found) + "\N{NO-BREAK SPACE}%"
 
 
-def _seeds_shown(row: dict[str, Value], scheme: Scheme) -> str | None:
+def _seeds_shown(row: _Row, scheme: Scheme) -> str | None:
     mean = _percents(row, f"{scheme}_mean_percent")
     if mean is None:
         return None
     span = _percents(row, f"{scheme}_lowest_percent", f"{scheme}_highest_percent")
     return f"{mean} of {row[f'{scheme}_seeds']} ({span})"
-
-
-def lost(full: Manifest | None, pruned: Manifest) -> str:
-    """What compression cost, split by split, in points; the pruned network's mean over seeds where it has several."""
-    said = []
-    for scheme, title in SCHEMES if full else ():
-        before, after = figure(full, scheme) if full else None, figure(pruned, scheme)
-        if before is None or after is None:
-            continue
-        was, now, words = before.interval.value, after.interval.value, f"{after.interval.value:.1%}"
-        if seeds := over_seeds(pruned, scheme):
-            now, words = seeds.mean, f"mean {seeds.said}"
-            was = _on(full, scheme, seeds.folds, seeds.profile) or was
-        said.append(f"{title.lower()} split, {words} against {was:.1%}, {(now - was) * 100:+.1f} points")
-    return "; ".join(said)
-
-
-def _on(manifest: Manifest | None, scheme: Scheme, folds: frozenset[int], profile: str) -> float | None:
-    """A network's accuracy on just these folds; None where some is missing."""
-    checks = [c for c in manifest.cross_checks if (c.scheme, c.profile) == (scheme, profile)] if manifest else []
-    trials = [trial for check in checks for trial in check.trials if trial.fold in folds]
-    return share(trials) if {trial.fold for trial in trials} == folds else None
-
-
-def _difference(plain: Manifest | None, residual: Manifest | None) -> str:
-    """What the shortcuts bring, in points, split by split."""
-    said = []
-    for scheme, title in SCHEMES:
-        pair = [figure(manifest, scheme) if manifest else None for manifest in (plain, residual)]
-        if pair[0] is None or pair[1] is None:
-            said.append(f"{title} split: no figure for both.")
-            continue
-        low, high = sorted((each.interval for each in pair if each), key=lambda interval: interval.value)
-        points = (pair[1].interval.value - pair[0].interval.value) * 100
-        apart = "don't overlap" if low.high < high.low else "overlap: so few images can't tell the two apart"
-        said.append(f"{title} split: residual minus plain {points:+.1f} points; intervals {apart}.")
-    return " ".join(said)

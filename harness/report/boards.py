@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from harness.boards.raspberry_pi import throttle_word
+from harness.boards.state import BoardState
 from harness.core import stats
+from harness.core.clock import Clock
 from harness.core.safetext import clean
-from harness.report.evidence import State, states
+from harness.report.evidence import states
 from harness.report.gather import ReportData
 from harness.report.summary import Agreement, Best, artifacts
-from harness.report.table import Table, Value, whole
+from harness.report.table import Table, tabulate, whole
+from harness.results.columns import Column
+from harness.results.table import IntArray
 
 #: Cells a board's evidence is summed up from; with more, evenly spread ones.
 MOST_EVIDENCE = 50
@@ -21,51 +27,96 @@ MOST_EVIDENCE = 50
 
 def winners_table(data: ReportData, found: list[Best]) -> Table:
     """The answer in one row a board. Values are in the unit the row names, and the column's name has no unit."""
-    columns = [("device", "Board"), ("emulated", "Emulated"), ("pick", "Pick"), ("accuracy_percent", "Accuracy (%)")]
-    columns += [(f"pick_{clock.column}", f"Pick's median ({clock.unit})") for clock in data.clocks]
-    columns += [("fastest", "Fastest"), ("most_accurate", "Most accurate"), ("cells", "Valid cells")]
-    columns += [("compressed", "Of these, rivals pruned by us"), ("against_rivals", "Against rivals")]
-    rows = []
-    for best in found:
-        values: list[Value] = [best.board, best.emulated, best.pick, best.accuracy * 100]
-        values += [best.value if clock.unit == best.unit else None for clock in data.clocks]
-        compressed = ", ".join(sorted(best.compressed)) or None
-        rows.append((*values, best.fastest, best.accurate, best.cells, compressed, best.standing or None))
+    columns: list[Column[Best]] = [
+        Column("device", "Board", lambda best: best.board),
+        Column("emulated", "Emulated", lambda best: best.emulated),
+        Column("pick", "Pick", lambda best: best.pick),
+        Column("accuracy_percent", "Accuracy (%)", lambda best: best.accuracy * 100),
+        *(_pick_median(clock) for clock in data.clocks),
+        Column("fastest", "Fastest", lambda best: best.fastest),
+        Column("most_accurate", "Most accurate", lambda best: best.accurate),
+        Column("cells", "Valid cells", lambda best: best.cells),
+        *(data.focus.winner_columns if data.focus else ()),
+    ]
     note = "The pick is the fastest artifact that gets at most one image in 99 fewer right than the most accurate one."
-    return Table("winners", "Which network wins on which board", tuple(columns), tuple(rows), note)
+    return tabulate(columns, found, name="winners", title="Which network wins on which board", note=note)
+
+
+def _pick_median(clock: Clock) -> Column[Best]:
+    return Column(
+        f"pick_{clock.column}",
+        f"Pick's median ({clock.unit})",
+        lambda best: best.value if best.clock == clock else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A board with all its cells and the states it was seen in."""
+
+    cells: pd.DataFrame
+    states: tuple[BoardState, ...]
+
+    def said(self, name: str) -> object:
+        """What the board said of itself, in its first cell."""
+        return self.cells.iloc[0][name]
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        return self.cells[self.cells.samples > 0]
+
+
+def _described(cells: pd.DataFrame) -> _Described:
+    looked_at = cells.evidence.iloc[:: max(1, len(cells) // MOST_EVIDENCE)]
+    return _Described(
+        cells, tuple(s for raw in looked_at for key in ("before", "during", "after") for s in states(raw, key))
+    )
+
+
+def _runtimes(board: _Described) -> str | None:
+    cells = board.cells
+    return every(
+        f"{name} {version or ''}".strip() for name, version in zip(cells.runtime, cells.runtime_version, strict=True)
+    )
+
+
+_BOARD_COLUMNS: tuple[Column[_Described], ...] = (
+    Column("device", "Board", lambda board: str(board.said("device"))),
+    Column("family", "Family", lambda board: str(board.said("board"))),
+    Column("emulated", "Emulated", lambda board: bool(board.said("emulated"))),
+    Column("clock", "Clock", lambda board: str(board.said("clock"))),
+    Column("cpu", "CPU", lambda board: text(board.said("cpu"))),
+    Column("cpu_part", "CPU part", lambda board: text(board.said("cpu_part"))),
+    Column("cores", "Cores", lambda board: whole(board.said("cores"))),
+    Column("memory_bytes", "Memory (bytes)", lambda board: whole(board.said("memory_bytes"))),
+    Column("machine", "Machine", lambda board: text(board.said("machine"))),
+    Column("os", "System", lambda board: text(board.said("os"))),
+    Column("kernel", "Kernel", lambda board: text(board.said("kernel"))),
+    Column("libc", "C library", lambda board: text(board.said("libc"))),
+    Column("python", "Python", lambda board: text(board.said("python"))),
+    Column("runtimes", "Runtimes", _runtimes),
+    Column("delegates", "Delegates that ran", lambda board: every(board.measured.delegate_applied.dropna())),
+    Column(
+        "delegate_verified",
+        "Delegate proven",
+        lambda board: bool(board.measured.delegate_verified.all()) if len(board.measured) else None,
+    ),
+    Column("governor", "Governor", lambda board: every(s.governor for s in board.states)),
+    Column("temperature_c", "Temperature (°C)", lambda board: span(board.states, "temperature_c")),
+    Column("frequency_mhz", "CPU frequency (MHz)", lambda board: span(board.states, "frequency_mhz")),
+    Column(
+        "load", "Load, highest", lambda board: max((s.load for s in board.states if s.load is not None), default=None)
+    ),
+    Column("clock_source", "Clock source", lambda board: every(s.clock_source for s in board.states)),
+    Column("throttled", "Firmware's throttle word", lambda board: every(throttle_word(s) for s in board.states)),
+)
 
 
 def boards_table(data: ReportData) -> Table:
     """What each board is and what state it was in, as it said itself."""
-    columns = (
-        ("device", "Board"), ("family", "Family"), ("emulated", "Emulated"), ("clock", "Clock"), ("cpu", "CPU"),
-        ("cpu_part", "CPU part"), ("cores", "Cores"), ("memory_bytes", "Memory (bytes)"), ("machine", "Machine"),
-        ("os", "System"), ("kernel", "Kernel"), ("libc", "C library"), ("python", "Python"), ("runtimes", "Runtimes"),
-        ("delegates", "Delegates that ran"), ("delegate_verified", "Delegate proven"), ("governor", "Governor"),
-        ("temperature_c", "Temperature (°C)"), ("frequency_mhz", "CPU frequency (MHz)"), ("load", "Load, highest"),
-        ("clock_source", "Clock source"), ("throttled", "Firmware's throttle word"),
-    )  # fmt: skip
-    rows = tuple(_board_row(cells) for _, cells in data.cells.groupby("board_id", sort=False))
-    return Table("boards", "Boards and evidence", columns, rows, "Empty: the board has no such sensor or did not say.")
-
-
-def _board_row(cells: pd.DataFrame) -> tuple[Value, ...]:
-    first = cells.iloc[0]
-    looked_at = cells.evidence.iloc[:: max(1, len(cells) // MOST_EVIDENCE)]
-    seen = [s for raw in looked_at for key in ("before", "during", "after") for s in states(raw, key)]
-    runtimes = [
-        f"{name} {version or ''}".strip() for name, version in zip(cells.runtime, cells.runtime_version, strict=True)
-    ]
-    measured = cells[cells.samples > 0]
-    return (
-        first.device, first.board, bool(first.emulated), first.clock, text(first.cpu), text(first.cpu_part),
-        whole(first.cores), whole(first.memory_bytes), text(first.machine), text(first.os), text(first.kernel),
-        text(first.libc), text(first.python), every(runtimes), every(measured.delegate_applied.dropna()),
-        bool(measured.delegate_verified.all()) if len(measured) else None, every(s.governor for s in seen),
-        span(seen, "temperature_c"), span(seen, "frequency_mhz"),
-        max((s.load for s in seen if s.load is not None), default=None),
-        every(s.clock_source for s in seen), every(s.throttled for s in seen),
-    )  # fmt: skip
+    boards = (_described(cells) for _, cells in data.cells.groupby("board_id", sort=False))
+    note = "Empty: the board has no such sensor or did not say."
+    return tabulate(_BOARD_COLUMNS, boards, name="boards", title="Boards and evidence", note=note)
 
 
 def text(value: object) -> str | None:
@@ -78,7 +129,7 @@ def every(values: Iterable[object]) -> str | None:
     return ", ".join(dict.fromkeys(clean(v, 120) for v in values if v not in (None, ""))) or None
 
 
-def span(seen: list[State], name: str) -> str | None:
+def span(seen: Sequence[BoardState], name: str) -> str | None:
     """``low-high`` of a number over all states, or None."""
     known = [value for s in seen if (value := getattr(s, name)) is not None]
     if not known:
@@ -87,39 +138,68 @@ def span(seen: list[State], name: str) -> str | None:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
+_AGREEMENT_COLUMNS: tuple[Column[Agreement], ...] = (
+    Column("artifact", "Artifact", lambda found: found.artifact),
+    Column("boards", "Boards", lambda found: ", ".join(found.boards)),
+    Column("images", "Images", lambda found: found.images),
+    Column("differing", "Images answered differently", lambda found: len(found.differing)),
+    Column("detail", "Which (first five)", lambda found: found.detail or None),
+)
+
+
 def agreement_table(found: list[Agreement]) -> Table:
     """Artifacts that ran on several boards, and on how many images those boards disagree."""
-    columns = (
-        ("artifact", "Artifact"), ("boards", "Boards"), ("images", "Images"),
-        ("differing", "Images answered differently"), ("detail", "Which (first five)"),
-    )  # fmt: skip
-    rows = tuple((a.artifact, ", ".join(a.boards), a.images, len(a.differing), a.detail or None) for a in found)
-    return Table("agreement", "Do the boards agree?", columns, rows)
+    return tabulate(_AGREEMENT_COLUMNS, found, name="agreement", title="Do the boards agree?")
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What an artifact answered; ``truth`` and ``answers`` are class numbers, one an image."""
+
+    model: str
+    artifact: str
+    classes: list[str]
+    truth: IntArray
+    answers: IntArray
+
+    @cached_property
+    def accuracy(self) -> stats.Interval:
+        return stats.wilson(int(np.count_nonzero(self.truth == self.answers)), len(self.truth))
+
+    def recall(self, name: str) -> float | None:
+        """Percent of the images of a class that were named right; None where there are none."""
+        mine = self.truth == (self.classes.index(name) if name in self.classes else -1)
+        return float(np.mean(self.answers[mine] == self.truth[mine]) * 100) if mine.any() else None
 
 
 def recall_table(data: ReportData) -> Table:
     """Accuracy of each artifact with its 95 % interval, and recall of every class, in percent."""
     found = artifacts(data)
-    classes = list(dict.fromkeys(name for names in found.classes for name in names))
-    columns = [
-        ("model", "Network"), ("artifact", "Variant"), ("images", "Images"), ("accuracy_percent", "Accuracy (%)"),
-        ("accuracy_low_percent", "95 % interval, low (%)"), ("accuracy_high_percent", "high (%)"),
-    ]  # fmt: skip
-    columns += [(f"recall_{clean(name, 40)}_percent", f"{clean(name, 40)} (%)") for name in classes]
-    rows = []
-    for _, cell in found.iterrows():
-        truth, answers = np.array(cell.labels), np.array(cell.predictions)
-        accuracy = stats.wilson(int(np.count_nonzero(truth == answers)), len(truth))
-        numbers = [value * 100 for value in (accuracy.value, accuracy.low, accuracy.high)]
-        recall = [_recall(truth, answers, list(cell.classes), name) for name in classes]
-        rows.append((str(cell.model), str(cell.kind), len(truth), *numbers, *recall))
+    columns: list[Column[_Answered]] = [
+        Column("model", "Network", lambda answered: answered.model),
+        Column("artifact", "Variant", lambda answered: answered.artifact),
+        Column("images", "Images", lambda answered: len(answered.truth)),
+        Column("accuracy_percent", "Accuracy (%)", lambda answered: answered.accuracy.value * 100),
+        Column("accuracy_low_percent", "95 % interval, low (%)", lambda answered: answered.accuracy.low * 100),
+        Column("accuracy_high_percent", "high (%)", lambda answered: answered.accuracy.high * 100),
+        *map(_recall_column, dict.fromkeys(name for names in found.classes for name in names)),
+    ]
+    rows = (
+        _Answered(
+            model=str(cell.model),
+            artifact=str(cell.kind),
+            classes=list(cell.classes),
+            truth=np.array(cell.labels),
+            answers=np.array(cell.predictions),
+        )
+        for _, cell in found.iterrows()
+    )
     note = (
         "Interval: Wilson's. It holds for images drawn one by one; frames of one sequence are not, so it is too narrow."
     )
-    return Table("recall", "Accuracy and recall of every class", tuple(columns), tuple(rows), note)
+    return tabulate(columns, rows, name="recall", title="Accuracy and recall of every class", note=note)
 
 
-def _recall(truth: np.ndarray[Any, Any], answers: np.ndarray[Any, Any], classes: list[str], name: str) -> float | None:
-    """Percent of the images of a class that were named right; None where there are none."""
-    mine = truth == (classes.index(name) if name in classes else -1)
-    return float(np.mean(answers[mine] == truth[mine]) * 100) if mine.any() else None
+def _recall_column(name: str) -> Column[_Answered]:
+    label = clean(name, 40)
+    return Column(f"recall_{label}_percent", f"{label} (%)", lambda answered: answered.recall(name))

@@ -2,69 +2,117 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from harness.core.clock import Clock
 from harness.core.safetext import for_figure, slug
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import MOST_ROWS, ROW, label_rows
-from harness.report.table import Table, Value
+from harness.report.table import Table, tabulate
 from harness.results import identity
-from harness.results.compare import Comparison, Pair
+from harness.results.columns import Column
+from harness.results.compare import Comparison
+from harness.results.pairs import Pair
 
 _LOOKS = {"slower": (PALETTE[1], ">"), "faster": (PALETTE[0], "<"), "same": (PALETTE[7], "o")}
 
 
 def table(found: Comparison) -> Table:
-    """One row a pair; each unit has columns of its own."""
-    units = list(dict.fromkeys(pair.unit for pair in found.pairs))
-    columns = [
-        ("device", "Board"), ("emulated", "Emulated"), ("model", "Network"), ("variant", "Variant"),
-        ("verdict", "Verdict"), ("change_percent", "Change of the median (%)"),
-        ("low_percent", "95 % interval, low (%)"), ("high_percent", "high (%)"),
-        ("p_adjusted", "p, Holm-adjusted"), ("paired", "Paired by image"),
-    ]  # fmt: skip
-    for unit in units:
-        key = unit.replace(" ", "_")
-        columns += [(f"median_a_{key}", f"{found.a} ({unit})"), (f"median_b_{key}", f"{found.b} ({unit})")]
-    columns += [
-        ("accuracy_a_percent", "Accuracy before (%)"), ("accuracy_b_percent", "Accuracy after (%)"),
-        ("accuracy_p_adjusted", "p of accuracy, Holm-adjusted"), ("gate", "Gate"), ("refused", "Refused because"),
-    ]  # fmt: skip
-    rows = tuple(_row(pair, units) for pair in found.pairs)
-    return Table("compare", f"{found.b} against {found.a}", tuple(columns), rows)
+    """One row a pair; each clock has columns of its own."""
+    clocks = list(dict.fromkeys(pair.clock for pair in found.pairs))
+    columns: list[Column[Pair]] = [
+        Column("device", "Board", lambda pair: pair.device),
+        Column("emulated", "Emulated", lambda pair: pair.emulated),
+        Column("model", "Network", lambda pair: pair.model),
+        Column("variant", "Variant", lambda pair: pair.variant),
+        Column("verdict", "Verdict", lambda pair: pair.verdict),
+        Column("change_percent", "Change of the median (%)", lambda pair: _percent_of(pair, "value")),
+        Column("low_percent", "95 % interval, low (%)", lambda pair: _percent_of(pair, "low")),
+        Column("high_percent", "high (%)", lambda pair: _percent_of(pair, "high")),
+        Column("p_adjusted", "p, Holm-adjusted", lambda pair: pair.p_adjusted if pair.ratio else None),
+        Column("paired", "Paired by image", lambda pair: pair.paired if pair.ratio else None),
+        *(column for clock in clocks for column in _medians(found, clock)),
+        Column(
+            "accuracy_a_percent", "Accuracy before (%)", lambda pair: pair.accuracy.a * 100 if pair.accuracy else None
+        ),
+        Column(
+            "accuracy_b_percent", "Accuracy after (%)", lambda pair: pair.accuracy.b * 100 if pair.accuracy else None
+        ),
+        Column(
+            "accuracy_p_adjusted",
+            "p of accuracy, Holm-adjusted",
+            lambda pair: pair.accuracy.p_adjusted if pair.accuracy else None,
+        ),
+        Column("gate", "Gate", lambda pair: "; ".join(pair.gates) or None),
+        Column("refused", "Refused because", lambda pair: "; ".join(pair.refused) or None),
+    ]
+    return tabulate(columns, found.pairs, name="compare", title=f"{found.b} against {found.a}")
 
 
-def _row(pair: Pair, units: list[str]) -> tuple[Value, ...]:
-    ratio, accuracy = pair.ratio, pair.accuracy
-    values: list[Value] = [pair.device, pair.emulated, pair.model, pair.variant, pair.verdict]
-    values += [(v - 1) * 100 for v in (ratio.value, ratio.low, ratio.high)] if ratio else [None, None, None]
-    values += [pair.p_adjusted if ratio else None, pair.paired if ratio else None]
-    for unit in units:
-        values += [pair.median_a, pair.median_b] if unit == pair.unit else [None, None]
-    values += [accuracy.a * 100, accuracy.b * 100, accuracy.p_adjusted] if accuracy else [None, None, None]
-    return (*values, "; ".join(pair.gates) or None, "; ".join(pair.refused) or None)
+def _percent_of(pair: Pair, end: Literal["value", "low", "high"]) -> float | None:
+    """How far the ratio, or an end of its interval, is from 1."""
+    if pair.ratio is None:
+        return None
+    return ({"value": pair.ratio.value, "low": pair.ratio.low, "high": pair.ratio.high}[end] - 1) * 100
+
+
+def _medians(found: Comparison, clock: Clock) -> tuple[Column[Pair], Column[Pair]]:
+    """The medians of the pairs of one clock."""
+    return (
+        Column(
+            f"median_a_{clock.column}",
+            f"{found.a} ({clock.unit})",
+            lambda pair: pair.median_a if pair.clock == clock else None,
+        ),
+        Column(
+            f"median_b_{clock.column}",
+            f"{found.b} ({clock.unit})",
+            lambda pair: pair.median_b if pair.clock == clock else None,
+        ),
+    )
 
 
 def changes(found: Comparison) -> list[Drawing]:
     """Change of the median with its interval, one figure a board, the biggest changes first."""
-    boards: dict[tuple[str, bool, str], list[Pair]] = {}
+    boards: dict[tuple[str, bool, Clock], list[Pair]] = {}
     for pair in found.pairs:
         if pair.ratio is not None:
-            boards.setdefault((pair.device, pair.emulated, pair.unit), []).append(pair)
+            boards.setdefault((pair.device, pair.emulated, pair.clock), []).append(pair)
     labels = identity.distinct((name for name, _, _ in boards), 24)
-    return [_board(labels[name], emulated, unit, pairs, found) for (name, emulated, unit), pairs in boards.items()]
+    return [
+        _board(labels[name] + (" (emulated)" if emulated else ""), pairs, found.gate)
+        for (name, emulated, _), pairs in boards.items()
+    ]
 
 
-def _board(name: str, emulated: bool, unit: str, pairs: list[Pair], found: Comparison) -> Drawing:
+def _board(board: str, pairs: list[Pair], gate: float | None) -> Drawing:
+    unit = pairs[0].unit
     ordered = sorted(pairs, key=lambda p: -abs(p.ratio.value - 1) if p.ratio else 0.0)[:MOST_ROWS]
-    board = name + (" (emulated)" if emulated else "")
     figure, axes = new(1.4 + ROW * len(ordered))
     models = identity.distinct((p.model for p in ordered), 26)
     label_rows(axes, [f"{models[p.model]} {for_figure(p.variant, 14)}" for p in ordered])
     axes.axvline(0, color=MUTED, lw=1)
-    if found.gate is not None:
-        axes.axvline(found.gate, color=MUTED, lw=1, ls="--", label=f"gate {found.gate:.1%}")
+    if gate is not None:
+        axes.axvline(gate, color=MUTED, lw=1, ls="--", label=f"gate {gate:.1%}")
+    _intervals(axes, ordered, gate)
+    axes.set_xlabel(f"Change ({unit}); right: slower")
+    heading(figure, f"{board}: {len(ordered)} of {len(pairs)} cells" if len(ordered) < len(pairs) else board)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=4, handletextpad=0.3)
+    return Drawing(
+        name=f"changes-{slug(board)}-{slug(unit)}",
+        plot="changes",
+        title=f"What changed on {board}",
+        alt=_in_words(board, pairs, ordered),
+        figure=figure,
+    )
+
+
+def _intervals(axes: Axes, ordered: list[Pair], gate: float | None) -> None:
+    """A row a pair: the ratio with its interval, on an axis that has both signs."""
     for verdict, (colour, marker) in _LOOKS.items():
         rows = [(i, p.ratio) for i, p in enumerate(ordered) if p.verdict == verdict and p.ratio]
         if rows:
@@ -72,13 +120,13 @@ def _board(name: str, emulated: bool, unit: str, pairs: list[Pair], found: Compa
             axes.hlines(y, [r.low - 1 for _, r in rows], [r.high - 1 for _, r in rows], color=colour, lw=1.4)
             axes.plot([r.value - 1 for _, r in rows], y, marker, color=colour, ms=5, label=verdict)
     reach = max((max(abs(p.ratio.low - 1), abs(p.ratio.high - 1)) for p in ordered if p.ratio), default=0.0)
-    reach = max(reach, (found.gate or 0.0) * 1.05, 0.001) * 1.1
+    reach = max(reach, (gate or 0.0) * 1.05, 0.001) * 1.1
     axes.set_xlim(-reach, reach)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1 if reach < 0.1 else 0))
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel(f"Change ({unit}); right: slower")
-    heading(figure, f"{board}: {len(ordered)} of {len(pairs)} cells" if len(ordered) < len(pairs) else board)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=4, handletextpad=0.3)
+
+
+def _in_words(board: str, pairs: list[Pair], ordered: list[Pair]) -> str:
     worst = max(ordered, key=lambda p: p.ratio.value if p.ratio else 0.0)
     counts = {v: sum(p.verdict == v for p in pairs) for v in _LOOKS}
     alt = f"Change of the median on {board}: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()) + "."
@@ -86,4 +134,4 @@ def _board(name: str, emulated: bool, unit: str, pairs: list[Pair], found: Compa
         alt += (
             f" Biggest increase: {worst.model} {worst.variant}, {np.round((worst.ratio.value - 1) * 100, 2)} percent."
         )
-    return Drawing(f"changes-{slug(board)}-{slug(unit)}", "changes", f"What changed on {board}", alt, figure)
+    return alt

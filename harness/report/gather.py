@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,45 +13,14 @@ import numpy as np
 import pandas as pd
 
 from harness.core import stats
+from harness.core.clock import CLOCKS, Clock, clock_of
 from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
-from harness.report.paper.roles import role
-from harness.results import identity, store, table
-from harness.results import table_cache as kept
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Boards that may share an axis: all real, or all emulated, and timed by the same kind of clock.
-
-    ``key`` is used in file names, ``unit`` on axes, ``column`` in tables; a value in ``unit`` is ``_ns`` / 1e6 in each.
-    """
-
-    key: str
-    title: str
-    unit: str
-    column: str
-    quantity: str
-    note: str
-
-
-_CLOCKS: dict[tuple[bool, str], Clock] = {
-    (False, "wall"): Clock("real", "Real boards", "ms", "ms", "Latency", "wall-clock milliseconds"),
-    (True, "instructions"): Clock(
-        "emulated", "Emulated boards (QEMU)", "million instructions", "million_instructions", "Work per inference",
-        "instructions counted by QEMU: the same every time, but not a time",
-    ),
-    (True, "wall"): Clock(
-        "emulated-wall", "Emulated boards (QEMU), wall clock", "ms (emulated)", "ms_emulated", "Emulated latency",
-        "wall-clock time of an emulator: says nothing of the board it imitates",
-    ),
-    (False, "instructions"): Clock(
-        "real-instructions", "Real boards, counted instructions", "million instructions (real)",
-        "million_instructions_real", "Work per inference", "instructions counted on a real board: not a time",
-    ),
-}  # fmt: skip
+from harness.report.focus import Focus
+from harness.report.registry import focus_on
+from harness.results import identity, store, table, table_cache
 
 
 @dataclass(frozen=True)
@@ -61,9 +30,10 @@ class ReportData:
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
     runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/results/identity.py),
     ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
-    ``kind`` (variant.format), ``role`` (harness/report/paper/roles.py), ``value``, ``low``, ``high`` (median and its
-    95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted for reading. Numbers
-    are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people, and distinct.
+    ``kind`` (variant.format), ``role`` (beside the network in focus; empty where none is), ``value``, ``low``,
+    ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted
+    for reading. Numbers are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people, and
+    distinct. ``focus`` is the network that the report is about, where its results hold one.
     """
 
     runs: tuple[RunInfo, ...]
@@ -73,6 +43,7 @@ class ReportData:
     replaced: int = 0
     clocks: tuple[Clock, ...] = ()
     missing: tuple[str, ...] = ()
+    focus: Focus | None = None
 
     @cached_property
     def valid(self) -> pd.DataFrame:
@@ -102,29 +73,38 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
     if not runs:
         raise ReportError("no run to report on", fix="harness run --devices devices.yaml")
     infos = [store.read_run(folder) for folder in runs]
-    tables = [kept.frame_of(folder) for folder in runs]
+    tables = [table_cache.frame_of(folder) for folder in runs]
     bad = [file for _, unread in tables for file in unread]
     if manifests is None:
         manifests = {name: each for folder in runs for name, each in store.read_manifests(folder).items()}
-    planned = dict.fromkeys(cell for info in infos for cell in info.planned)
-    unreadable = {file.path.stem for file in bad}
     every = pd.concat([table for table, _ in tables], ignore_index=True) if len(tables) > 1 else tables[0][0]
     ids, boards = _boards(every)
     newest = _newest(every, ids)
     rows = list(newest.values())
     frame = every if len(newest) == len(every) else every.iloc[rows].reset_index(drop=True)
-    frame = _enrich(frame, manifests, [ids[row] for row in rows], boards)
-    found = {cell for cell, _ in newest}
-    present = set(frame.clock_key)
+    focus = focus_on(frame.model)
+    frame = _enrich(
+        frame,
+        role=lambda name: focus.role(name, manifests.get(name)) if focus else "",
+        ids=[ids[row] for row in rows],
+        boards=boards,
+    )
     return ReportData(
         runs=tuple(infos),
         cells=frame,
         manifests=dict(manifests),
         bad_files=tuple(bad),
         replaced=len(every) - len(newest),
-        clocks=tuple(clock for clock in _CLOCKS.values() if clock.key in present),
-        missing=tuple(cell for cell in planned if cell not in found and cell not in unreadable),
+        clocks=tuple(clock for clock in CLOCKS if clock.key in set(frame.clock_key)),
+        missing=_missing(infos, {*(cell for cell, _ in newest), *(file.path.stem for file in bad)}),
+        focus=focus,
     )
+
+
+def _missing(runs: Sequence[RunInfo], known: Set[str]) -> tuple[str, ...]:
+    """Planned cells that have neither a result nor a damaged file."""
+    planned = dict.fromkeys(cell for info in runs for cell in info.planned)
+    return tuple(cell for cell in planned if cell not in known)
 
 
 #: What a device is called, and what it is.
@@ -186,17 +166,12 @@ def _newest(cells: pd.DataFrame, ids: Sequence[int]) -> dict[tuple[str, int], in
     return found
 
 
-def clock_of(emulated: bool, clock: str) -> Clock:
-    """What the numbers of such a board mean."""
-    return _CLOCKS[(emulated, clock)]
-
-
 def _enrich(
-    frame: pd.DataFrame, manifests: Mapping[str, Manifest], ids: Sequence[int], boards: Sequence[_Board]
+    frame: pd.DataFrame, role: Callable[[str], str], ids: Sequence[int], boards: Sequence[_Board]
 ) -> pd.DataFrame:
     columns = _named(frame, ids, boards)
     columns["clock_key"] = _each(lambda e, c: clock_of(e, c).key, frame.emulated, frame.clock)
-    columns["role"] = _each(lambda name: role(name, manifests.get(name)), columns["model"])
+    columns["role"] = _each(role, columns["model"])
     columns["kind"] = _each("{}.{}".format, columns["variant"], frame.format)
     several = frame.threads.nunique() > 1
     variants = identity.distinct(columns["variant"], 10)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from markupsafe import Markup
 
+from harness.core.clock import Clock
 from harness.core.safetext import script_json
 from harness.report.gather import ReportData, records
-from harness.report.table import Value, number
+from harness.report.table import number
+from harness.results.columns import Column, Value
 
 
 @dataclass(frozen=True)
@@ -24,33 +28,61 @@ class Grid:
         return Markup(script_json({"heads": self.heads, "rows": self.rows}))  # noqa: S704 - escaped by script_json
 
 
+#: A row of ``data.cells`` as plain values.
+_Cell = dict[str, Any]
+
+_READ = (
+    "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",
+    "low", "high", "p90", "model_bytes", "peak_rss_bytes",
+)  # fmt: skip
+
+
 def grid(data: ReportData) -> Grid:
     """One row a cell; each clock has columns of its own."""
-    heads = ["Board", "Network", "Variant", "Runtime", "Threads", "Status", "Accuracy (%)"]
-    for clock in data.clocks:
-        heads += [f"Median ({clock.unit})", f"± of 95 % interval (% of {clock.unit})", f"p90 ({clock.unit})"]
-    heads += ["Model (kB)", "Peak memory (MB)"]
-    columns = [
-        "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",
-        "low", "high", "p90", "model_bytes", "peak_rss_bytes",
-    ]  # fmt: skip
-    return Grid(tuple(heads), tuple(_row(data, record) for record in records(data.cells, columns)))
+    columns: list[Column[_Cell]] = [
+        Column("device", "Board", itemgetter("board_label")),
+        Column("model", "Network", itemgetter("model")),
+        Column("variant", "Variant", itemgetter("kind")),
+        Column("runtime", "Runtime", lambda cell: f"{cell['runtime']} {cell['delegate']}"),
+        Column("threads", "Threads", lambda cell: int(cell["threads"])),
+        Column("status", "Status", itemgetter("status")),
+        Column("accuracy", "Accuracy (%)", lambda cell: short(cell["accuracy"] * 100) if _valid(cell) else None),
+        *(column for clock in data.clocks for column in _timed(clock)),
+        Column("model_bytes", "Model (kB)", lambda cell: short(cell["model_bytes"] / 1e3)),
+        Column("peak_rss_bytes", "Peak memory (MB)", _memory),
+    ]
+    return Grid(
+        heads=tuple(column.heading for column in columns),
+        rows=tuple(tuple(column.value(cell) for column in columns) for cell in records(data.cells, _READ)),
+    )
 
 
-def _row(data: ReportData, cell: dict[str, Any]) -> tuple[Value, ...]:
-    valid = cell["status"] == "VALID"
-    values: list[Value] = [
-        cell["board_label"], cell["model"], cell["kind"], f"{cell['runtime']} {cell['delegate']}", int(cell["threads"]),
-        cell["status"], short(cell["accuracy"] * 100) if valid else None,
-    ]  # fmt: skip
-    for clock in data.clocks:
-        if valid and clock.key == cell["clock_key"]:
-            half = (cell["high"] - cell["low"]) / 2 / cell["value"] * 100 if cell["value"] else None
-            values += [short(cell["value"]), short(half, 2), short(cell["p90"])]
-        else:
-            values += [None, None, None]
-    memory = short(cell["peak_rss_bytes"] / 1e6) if valid and cell["peak_rss_bytes"] else None
-    return (*values, short(cell["model_bytes"] / 1e3), memory)
+def _valid(cell: _Cell) -> bool:
+    return bool(cell["status"] == "VALID")
+
+
+def _memory(cell: _Cell) -> float | None:
+    return short(cell["peak_rss_bytes"] / 1e6) if _valid(cell) and cell["peak_rss_bytes"] else None
+
+
+def _timed(clock: Clock) -> Iterator[Column[_Cell]]:
+    """The columns of one clock, empty for cells of another."""
+
+    def column(name: str, heading: str, value: Callable[[_Cell], float | None]) -> Column[_Cell]:
+        return Column(
+            f"{name}_{clock.column}",
+            heading,
+            lambda cell: value(cell) if _valid(cell) and cell["clock_key"] == clock.key else None,
+        )
+
+    yield column("median", f"Median ({clock.unit})", lambda cell: short(cell["value"]))
+    yield column("half", f"± of 95 % interval (% of {clock.unit})", _half_width)
+    yield column("p90", f"p90 ({clock.unit})", lambda cell: short(cell["p90"]))
+
+
+def _half_width(cell: _Cell) -> float | None:
+    """Half of the interval in percent of the median."""
+    return short((cell["high"] - cell["low"]) / 2 / cell["value"] * 100, 2) if cell["value"] else None
 
 
 def short(value: object, digits: int = 5) -> float | None:

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.core import stats
+from harness.core.clock import clock_of
 from harness.core.safetext import clean, for_figure, slug
 from harness.records.cell import Cell
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
-from harness.report.gather import clock_of
-from harness.report.table import Table
+from harness.report.table import Table, tabulate
 from harness.results import identity, store
-from harness.results.compare import measured
+from harness.results.columns import Column
+from harness.results.pairs import measured
 
 #: Names at the right of a figure; the rest are grey lines, and in the table.
 _MOST_NAMED = 12
@@ -25,8 +27,15 @@ _MOST_NAMED = 12
 
 @dataclass(frozen=True)
 class Point:
-    """A cell's VALID result in one run: ``median`` in million or ms; ``change`` is the ratio to the point before where
-    that is a significant change, ``broken`` why it can't be compared with the point before."""
+    """A cell's VALID result in one run.
+
+    Attributes:
+        run: the run's place in :attr:`History.runs`.
+        median: in the line's unit.
+        accuracy: 0 to 1.
+        change: the ratio to the point before, where that is a significant change.
+        broken: why it can't be compared with the point before; empty where it can.
+    """
 
     run: int
     median: float
@@ -40,6 +49,7 @@ class Line:
     """One cell of one board over the runs. ``board`` tells boards apart, ``device`` and ``short`` are labels of it."""
 
     cell: str
+    model: str
     board: int
     device: str
     short: str
@@ -99,7 +109,17 @@ def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) ->
     points = tuple(Point(run, stats.median(cell.latency_ns) / 1e6, cell.accuracy or 0.0) for run, cell in cells)
     unit = clock_of(first.device.emulated, first.device.clock).unit
     label = f"{first.model.name} {first.model.variant}.{first.model.format} {first.runtime.threads}T"
-    return Line(first.cell, board, device, short, first.device.emulated, unit, label, points)
+    return Line(
+        cell=first.cell,
+        model=first.model.name,
+        board=board,
+        device=device,
+        short=short,
+        emulated=first.device.emulated,
+        unit=unit,
+        label=label,
+        points=points,
+    )
 
 
 def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) -> tuple[Line, ...]:
@@ -126,23 +146,27 @@ def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) 
 
 def table(history: History) -> Table:
     """One row a cell."""
-    columns = (
-        ("device", "Board"), ("emulated", "Emulated"), ("cell", "Artifact"), ("unit", "Unit"), ("runs", "Runs"),
-        ("first", "First"), ("last", "Last"), ("change_percent", "First to last (%)"),
-        ("changes", "Significant changes"), ("breaks", "Not comparable from"),
-    )  # fmt: skip
-    rows = []
-    for line in history.lines:
-        changes = "; ".join(
-            f"{history.runs[p.run]}: {(p.change - 1) * 100:+.1f} %" for p in line.points if p.change is not None
-        )
-        breaks = "; ".join(f"{history.runs[p.run]} ({p.broken})" for p in line.points if p.broken)
-        rows.append((
-            line.device, line.emulated, clean(line.label, 100), line.unit, len(line.points),
-            f"{line.points[line.start].median:.5g} {line.unit}", f"{line.points[-1].median:.5g} {line.unit}",
-            (line.total - 1) * 100, changes or None, breaks or None,
-        ))  # fmt: skip
-    return Table("history", "Cells over time", columns, tuple(rows))
+
+    def changes(line: Line) -> str | None:
+        named = (f"{history.runs[p.run]}: {(p.change - 1) * 100:+.1f} %" for p in line.points if p.change is not None)
+        return "; ".join(named) or None
+
+    def breaks(line: Line) -> str | None:
+        return "; ".join(f"{history.runs[p.run]} ({p.broken})" for p in line.points if p.broken) or None
+
+    columns: tuple[Column[Line], ...] = (
+        Column("device", "Board", lambda line: line.device),
+        Column("emulated", "Emulated", lambda line: line.emulated),
+        Column("cell", "Artifact", lambda line: clean(line.label, 100)),
+        Column("unit", "Unit", lambda line: line.unit),
+        Column("runs", "Runs", lambda line: len(line.points)),
+        Column("first", "First", lambda line: f"{line.points[line.start].median:.5g} {line.unit}"),
+        Column("last", "Last", lambda line: f"{line.points[-1].median:.5g} {line.unit}"),
+        Column("change_percent", "First to last (%)", lambda line: (line.total - 1) * 100),
+        Column("changes", "Significant changes", changes),
+        Column("breaks", "Not comparable from", breaks),
+    )
+    return tabulate(columns, history.lines, name="history", title="Cells over time")
 
 
 def figures(history: History) -> list[Drawing]:
@@ -163,15 +187,7 @@ def _board(history: History, lines: list[Line]) -> Drawing:
     ]
     named = {line.cell: (PALETTE[i % 7], "-" if i < 7 else "--") for i, line in enumerate(marked)}
     for line in sorted(lines, key=lambda x: x.cell in named):
-        x = [p.run for p in line.points]
-        y = [(p.median / base - 1) * 100 for p, base in zip(line.points, _bases(line), strict=True)]
-        colour, style = named.get(line.cell, (MUTED, "-"))
-        axes.plot(
-            x, y, style, color=colour, lw=1.4 if line.cell in named else 0.8, alpha=0.9 if line.cell in named else 0.5
-        )
-        for at, value, point in zip(x, y, line.points, strict=True):
-            marker = "x" if point.broken else ("^" if (point.change or 1) > 1 else "v") if point.change else "."
-            axes.plot([at], [value], marker, color=colour, ms=7 if point.change or point.broken else 3)
+        _draw_line(axes, line, named.get(line.cell))
     axes.axhline(0, color=MUTED, lw=0.6)
     step = max(1, -(-len(history.runs) // 8))
     ticks = list(range(0, len(history.runs), step))
@@ -190,7 +206,24 @@ def _board(history: History, lines: list[Line]) -> Drawing:
         if marked
         else "No significant change."
     )
-    return Drawing(f"history-{slug(board)}-{slug(unit)}", "history", f"Over time on {board}", alt, figure)
+    return Drawing(
+        name=f"history-{slug(board)}-{slug(unit)}",
+        plot="history",
+        title=f"Over time on {board}",
+        alt=alt,
+        figure=figure,
+    )
+
+
+def _draw_line(axes: Axes, line: Line, look: tuple[str, str] | None) -> None:
+    """A cell relative to its first median; ``look`` is the colour and style of one that is named."""
+    colour, style = look or (MUTED, "-")
+    x = [p.run for p in line.points]
+    y = [(p.median / base - 1) * 100 for p, base in zip(line.points, _bases(line), strict=True)]
+    axes.plot(x, y, style, color=colour, lw=1.4 if look else 0.8, alpha=0.9 if look else 0.5)
+    for at, value, point in zip(x, y, line.points, strict=True):
+        marker = "x" if point.broken else ("^" if (point.change or 1) > 1 else "v") if point.change else "."
+        axes.plot([at], [value], marker, color=colour, ms=7 if point.change or point.broken else 3)
 
 
 def _bases(line: Line) -> list[float]:

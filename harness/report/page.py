@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,23 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.core.clock import clock_of
 from harness.core.safetext import clean
 from harness.report.accuracy import for_page
 from harness.report.evidence import content
-from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
+from harness.report.figures import FIGURES
+from harness.report.figures.canvas import Drawing
+from harness.report.focus import Focus
 from harness.report.gather import ReportData
 from harness.report.grid import grid
 from harness.report.history import History
-from harness.report.paper import claims, rivals
-from harness.report.paper.roles import COMPRESSED
-from harness.report.summary import Findings
+from harness.report.paper.parts import PARTS as PAPER_PARTS
+from harness.report.paper.parts import SIDE_PAGES as PAPER_PAGES
+from harness.report.paper.parts import TEMPLATES as PAPER_TEMPLATES
+from harness.report.parts import PageContext, PagePart, SidePage
+from harness.report.pictures import picture, pictures
+from harness.report.registry import focus_on
+from harness.report.summary import Summary
 from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic
 from harness.results.compare import Comparison
@@ -42,115 +48,31 @@ def _harmless(value: object) -> object:
     return clean(value, 20_000) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def environment() -> Environment:
+#: Where the style of a focus stands in the pages' own.
+_STYLE_SLOT = "/* here: what a focus brings */\n"
+
+
+def environment(focus: Focus | None = None) -> Environment:
     """Jinja2 as every page uses it: everything escaped, unknown names refused."""
     env = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader([TEMPLATES, PAPER_TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         finalize=_harmless,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     env.filters["human"] = human
     env.filters["brief"] = brief
     env.filters["percent"] = lambda value: f"{value * 100:.1f}\N{NO-BREAK SPACE}%"
-    env.globals["style"] = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    brought = focus.style.read_text(encoding="utf-8") if focus else ""
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8").replace(_STYLE_SLOT, brought)
+    env.globals["focus"] = focus
+    env.globals["style"] = Markup(style)  # noqa: S704 - our own file
     env.globals["script"] = Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     return env
 
 
-_ROOT = (
-    ":root{--ink:#1f2328;--muted:#59636e;--grid:#d0d7de}"
-    "@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--muted:#9da7b1;--grid:#30363d}}"
-)
-_DECIMALS = re.compile(r"(\.\d\d)\d+")
-
-
-_USE = re.compile(r'<use xlink:href="#([^"]+)"(?: transform="translate\(([-\d.]+) ([-\d.]+)\)")?/>')
-_GLYPH = re.compile(r'<path id="(DejaVuSans[^"]*)"')
-#: Bytes of pictures on one page; those that come later are files alone.
-MOST_PICTURES = 3_200_000
-
-
-def picture(drawing: Drawing, svg: str) -> Markup:
-    """An ``<img>`` that holds the SVG itself: no request, no script (images can't run any), its own dark colours.
-
-    An image rather than markup in the page because thousands of glyphs would be thousands of elements of the page.
-    """
-    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg ") :], flags=re.DOTALL)
-    for colour, variable in ((INK, "--ink"), (MUTED, "--muted"), (GRID, "--grid")):
-        body = body.replace(f": {colour}", f": var({variable})")
-    body = re.sub(r' d="[^"]*"', lambda found: _DECIMALS.sub(r"\1", found[0]), body)
-    body = _short_glyphs(body)
-    body = re.sub(r"\s*\n\s*", "\n", body).replace("<defs>", f"<style>{_ROOT}</style>\n<defs>", 1)
-    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', body)
-    width, height = (round(float(v)) for v in size.groups()) if size else (0, 0)
-    data = base64.b64encode(body.encode()).decode()
-    return Markup('<img alt="{}" width="{}" height="{}" src="data:image/svg+xml;base64,{}">').format(
-        clean(drawing.alt, 5_000), width, height, data
-    )
-
-
-def _short_glyphs(body: str) -> str:
-    """The same picture with short names for glyphs and whole units between them: letters are most of a figure's bytes.
-
-    A glyph's unit is less than a tenth of a point at the sizes used.
-    """
-    names = {glyph: f"g{number}" for number, glyph in enumerate(dict.fromkeys(_GLYPH.findall(body)))}
-
-    def use(found: re.Match[str]) -> str:
-        if found[1] not in names:
-            return found[0]
-        places = "".join(
-            f' {axis}="{float(v):.0f}"' for axis, v in (("x", found[2]), ("y", found[3])) if v and float(v)
-        )
-        return f'<use href="#{names[found[1]]}"{places}/>'
-
-    body = _GLYPH.sub(lambda found: f'<path id="{names[found[1]]}"', body)
-    body = re.sub(r'<g id="(?:text|line2d|xtick|ytick|matplotlib\.axis|patch)_\d+">', "<g>", _USE.sub(use, body))
-    body = re.sub(r" ?\n(?=[MLQCz])|(?<=/>)\s+(?=<use )", "", body)
-    while (smaller := re.sub(r"<g>\s*</g>", "", body)) != body:
-        body = smaller
-    return body
-
-
-def _pictures(figures: Sequence[tuple[Drawing, str]]) -> dict[str, list[tuple[Drawing, Markup]]]:
-    """Each plot's pictures; the first of every plot before the second of any, until the page has enough."""
-    by_plot: dict[str, list[tuple[Drawing, str]]] = {}
-    for drawing, svg in figures:
-        by_plot.setdefault(drawing.plot, []).append((drawing, svg))
-    made: dict[str, list[tuple[Drawing, Markup]]] = {plot: [] for plot in by_plot}
-    total = 0
-    for rank in range(max(map(len, by_plot.values()), default=0)):
-        for plot, drawn in by_plot.items():
-            if rank >= len(drawn):
-                continue
-            drawing, svg = drawn[rank]
-            image = picture(drawing, svg)
-            if total + len(image) > MOST_PICTURES:
-                image = Markup("<p>Not on this page, which would be too big: <code>figures/{}.svg</code></p>").format(
-                    drawing.name
-                )
-            total += len(image)
-            made[plot].append((drawing, image))
-    return made
-
-
-#: (plot, heading, what to know when reading it), in the order of the page.
-SECTIONS = (
-    ("pareto", "Accuracy against latency", "Up and to the left is better. Numbered artifacts are beaten by none."),
-    ("latency", "Latency", ""),
-    ("distribution", "Every sample", "Dots run from top to bottom in the order measured, so drift shows as a slope."),
-    ("threads", "More threads", ""),
-    (
-        "chain", "Compression path",
-        "What each step costs in accuracy, and what one image costs after it: in multiply-accumulates, then as "
-        "measured, on each board that ran both the network and its pruned form.",
-    ),
-    ("size", "Model size", ""),
-    ("memory", "Memory", "The kernel's own high-water mark of the runner's process, Python and runtime included."),
-    ("energy", "Energy", ""),
-    ("confusion", "Right and wrong, class by class", ""),
-    ("timeline", "Evidence over time", "Did heat or a lower frequency go with slower passes?"),
-)  # fmt: skip
 #: What comes after the figures, for the list of contents.
 _TABLES = (
     ("agreement", "Do the boards agree?"), ("not-valid", "Without a valid measurement"), ("skipped", "Left out"),
@@ -160,10 +82,41 @@ _TABLES = (
 _MOST_STDERR = 20
 
 
+#: Pieces that belong to some reports alone.
+PARTS: tuple[PagePart, ...] = PAPER_PARTS
+#: The same of pages.
+SIDE_PAGES: tuple[SidePage, ...] = PAPER_PAGES
+
+
+def context(
+    data: ReportData, summary: Summary, tables: Mapping[str, Table], figures: Sequence[tuple[Drawing, str]]
+) -> PageContext:
+    """What the page and all its parts are made from; ``figures`` are drawings with their SVG."""
+    return PageContext(
+        environment=environment(data.focus),
+        data=data,
+        summary=summary,
+        tables=tables,
+        plots=frozenset(drawing.plot for drawing, _ in figures),
+    )
+
+
+def side_pages(page: PageContext) -> list[SidePage]:
+    """The pages that these results have beside the report's own."""
+    return [each for each in SIDE_PAGES if each.applies(page.data)]
+
+
+def _parts(page: PageContext) -> Mapping[str, list[Markup]]:
+    """The pieces that these results have, by the slot they stand in."""
+    slots: dict[str, list[Markup]] = defaultdict(list)
+    for part in PARTS:
+        if html := part.html(page):
+            slots[part.slot].append(html)
+    return slots
+
+
 def index(
-    data: ReportData,
-    findings: Findings,
-    tables: Mapping[str, Table],
+    page: PageContext,
     figures: Sequence[tuple[Drawing, str]],
     *,
     pages: Sequence[Beside] = (),
@@ -176,49 +129,54 @@ def index(
         pages: the pages beside this one.
         left_out: what to say of figures that were not drawn.
     """
-    by_plot = _pictures(figures)
+    data, summary = page.data, page.summary
+    drawn = [figure for figure in FIGURES if figure.name in page.plots]
+    contents = [("believe", "Can I believe it?"), *((f"s-{figure.name}", figure.heading) for figure in drawn)]
     cells = grid(data)
-    contents = [
-        ("believe", "Can I believe it?"),
-        *((f"s-{plot}", name) for plot, name, _ in SECTIONS if plot in by_plot),
-    ]
     known = {
-        "data": data, "tables": tables, "figures": by_plot, "sections": SECTIONS, "pages": pages, "left_out": left_out,
-        "winners": findings.winners, "verdicts": findings.verdicts, "agreements": findings.agreements,
-        "disagreements": findings.disagreements, "trust": _trust(data), "overlap": _overlap(data),
-        "rivals": rivals.for_page(findings.rivals), "compressed": bool((data.cells.role == COMPRESSED).any()),
-        "synthetic": synthetic(data.cells), "emulated": bool(data.cells.emulated.any()), "stderrs": _stderrs(data),
-        "contents": [*contents, *_TABLES], "for_page": for_page, "grid": cells, "grid_json": cells.json(),
-    }  # fmt: skip
-    return environment().get_template("index.html.j2").render(known)
-
-
-def claims_page(data: ReportData, findings: Findings) -> str:
-    """The page on what the paper claims and what was found."""
-    return environment().get_template("claims.html.j2").render(
-        data=data, claims=_grouped(findings.claims), paper=claims.PAPER, synthetic=synthetic(data.cells),
-        emulated=bool(data.cells.emulated.any()),
-    )  # fmt: skip
-
-
-def _grouped(found: Sequence[claims.Claim]) -> list[tuple[str, list[claims.Claim]]]:
-    """Rows of one claim together: some have a row a board."""
-    return [(words, [each for each in found if each.claim == words]) for words in dict.fromkeys(c.claim for c in found)]
+        "data": data,
+        "tables": page.tables,
+        "figures": pictures(figures),
+        "sections": drawn,
+        "absent": [figure.absent for figure in FIGURES if figure.absent and figure.name not in page.plots],
+        "parts": _parts(page),
+        "pages": pages,
+        "left_out": left_out,
+        "summary": summary,
+        "trust": _trust(data),
+        "overlap": _overlap(data),
+        "synthetic": synthetic(data.cells),
+        "emulated": bool(data.cells.emulated.any()),
+        "stderrs": _stderrs(data),
+        "contents": [*contents, *_TABLES],
+        "for_page": for_page,
+        "grid": cells,
+        "grid_json": cells.json(),
+    }
+    return page.environment.get_template("index.html.j2").render(known)
 
 
 def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
     """The page of a comparison."""
     refused, gated = ([p for p in found.pairs if getattr(p, name)] for name in ("refused", "gates"))
     changed = [p for p in found.pairs if p.accuracy and (p.accuracy.only_a or p.accuracy.only_b)]
-    return environment().get_template("compare.html.j2").render(
-        found=found, table=table, counts=found.counts(), figures=[(d, picture(d, svg)) for d, svg in figures],
-        accuracy=changed, refused=refused, refusals=[f"{p.cell}: {'; '.join(p.refused)}" for p in refused],
+    env = environment(focus_on(pair.model for pair in found.pairs))
+    return env.get_template("compare.html.j2").render(
+        found=found,
+        table=table,
+        counts=found.counts(),
+        figures=[(d, picture(d, svg)) for d, svg in figures],
+        accuracy=changed,
+        refused=refused,
+        refusals=[f"{p.cell}: {'; '.join(p.refused)}" for p in refused],
         tripped=[
             *(_marked(p.device, p.emulated, f"{p.model} {p.variant}: {'; '.join(p.gates)}") for p in gated),
             *found.gates,
         ],
-        synthetic=found.synthetic, emulated=any(p.emulated for p in found.pairs),
-    )  # fmt: skip
+        shares={name: clock_of(emulated, name).share for emulated, name in ((True, "instructions"), (False, "wall"))},
+        synthetic=found.synthetic,
+        emulated=any(p.emulated for p in found.pairs),
+    )
 
 
 def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
@@ -230,10 +188,16 @@ def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing
         for p in line.points
         if p.change is not None
     ]
-    return environment().get_template("history.html.j2").render(
-        history=history, table=table, figures=[(d, picture(d, svg)) for d, svg in figures], changed=changed,
-        changes=changes, synthetic=history.synthetic, emulated=any(line.emulated for line in history.lines),
-    )  # fmt: skip
+    env = environment(focus_on(line.model for line in history.lines))
+    return env.get_template("history.html.j2").render(
+        history=history,
+        table=table,
+        figures=[(d, picture(d, svg)) for d, svg in figures],
+        changed=changed,
+        changes=changes,
+        synthetic=history.synthetic,
+        emulated=any(line.emulated for line in history.lines),
+    )
 
 
 def _marked(device: str, emulated: bool, words: str) -> Markup:

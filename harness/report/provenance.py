@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from harness.core.safetext import clean
-from harness.records.manifest import Artifact, CrossCheck, Manifest
+from harness.records.manifest import Agreement, Artifact, CrossCheck, Manifest, Step
 from harness.report.gather import ReportData
-from harness.report.table import Table, Value
+from harness.report.table import Table, tabulate
+from harness.results.columns import Column
 
 
 def used(data: ReportData) -> list[Manifest]:
@@ -14,32 +17,42 @@ def used(data: ReportData) -> list[Manifest]:
     return [manifest for name, manifest in sorted(data.manifests.items()) if name in names]
 
 
+_NETWORK_COLUMNS: tuple[Column[Manifest], ...] = (
+    Column("network", "Network", lambda manifest: manifest.name),
+    Column("citation", "Source", lambda manifest: clean(manifest.citation, 300)),
+    Column("parameters", "Parameters", lambda manifest: manifest.parameters),
+    Column("macs", "MACs", lambda manifest: manifest.macs),
+    Column("data", "Data", lambda manifest: clean(manifest.split.dataset, 80)),
+    Column("synthetic", "Synthetic data", lambda manifest: manifest.split.synthetic),
+    Column("scheme", "Split", lambda manifest: manifest.split.scheme),
+    Column(
+        "subject_overlap",
+        "Test images of people also in training",
+        lambda manifest: manifest.split.subject_overlap,
+    ),
+    Column("seed", "Seed", lambda manifest: manifest.seed),
+    Column("profile", "Profile", lambda manifest: manifest.profile),
+    Column(
+        "accuracy_percent",
+        "Accuracy on that split, most precise artifact (%)",
+        lambda manifest: best.accuracy * 100 if (best := precise(manifest)) else None,
+    ),
+    Column("random_percent", "Random split, cross-check (%)", lambda manifest: cross(manifest, "random")),
+    Column("subject_percent", "Subject-disjoint split, cross-check (%)", lambda manifest: cross(manifest, "subject")),
+    Column(
+        "libraries",
+        "Built with",
+        lambda manifest: ", ".join(f"{clean(k, 40)} {clean(v, 40)}" for k, v in sorted(manifest.libraries.items())),
+    ),
+)
+
+
 def networks_table(data: ReportData) -> Table:
     """One row a network: what it costs, what it was trained on, and its accuracy under either split."""
-    columns = (
-        ("network", "Network"), ("citation", "Source"), ("parameters", "Parameters"), ("macs", "MACs"),
-        ("data", "Data"), ("synthetic", "Synthetic data"), ("scheme", "Split"),
-        ("subject_overlap", "Test images of people also in training"),
-        ("seed", "Seed"), ("profile", "Profile"),
-        ("accuracy_percent", "Accuracy on that split, most precise artifact (%)"),
-        ("random_percent", "Random split, cross-check (%)"),
-        ("subject_percent", "Subject-disjoint split, cross-check (%)"),
-        ("libraries", "Built with"),
-    )  # fmt: skip
-    rows = []
-    for manifest in used(data):
-        split = manifest.split
-        best = precise(manifest)
-        rows.append((
-            manifest.name, clean(manifest.citation, 300), manifest.parameters, manifest.macs, clean(split.dataset, 80),
-            split.synthetic, split.scheme, split.subject_overlap, manifest.seed, manifest.profile,
-            best.accuracy * 100 if best else None, cross(manifest, "random"), cross(manifest, "subject"),
-            ", ".join(f"{clean(k, 40)} {clean(v, 40)}" for k, v in sorted(manifest.libraries.items())),
-        ))  # fmt: skip
     note = (
         "A random split puts frames of one sequence on both sides, so it flatters; subject-disjoint is the honest one."
     )
-    return Table("networks", "Networks", columns, tuple(rows), note)
+    return tabulate(_NETWORK_COLUMNS, used(data), name="networks", title="Networks", note=note)
 
 
 def precise(manifest: Manifest) -> Artifact | None:
@@ -60,52 +73,128 @@ def _cross(check: CrossCheck) -> str:
     return f"{sum(values) / len(values):.1f}{spread}, {len(values)} trainings, {clean(check.profile, 20)}"
 
 
+@dataclass(frozen=True)
+class _File:
+    """An artifact and what its manifest says of it; of a file that no manifest names, what its cell says."""
+
+    network: str
+    name: str
+    sha256: str
+    bytes: int
+    ran: bool
+    quantisation: str
+    manifest: Artifact | None = None
+
+    @property
+    def input(self) -> str | None:
+        if self.manifest is None:
+            return None
+        spec = self.manifest.input
+        return f"{spec.dtype} {'x'.join(map(str, spec.shape))}"
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """How the file's answers compare with the Keras model's it was made from."""
+        return self.manifest.agreement if self.manifest else None
+
+
+_FILE_COLUMNS: tuple[Column[_File], ...] = (
+    Column("network", "Network", lambda file: file.network),
+    Column("file", "File", lambda file: file.name),
+    Column("sha256", "SHA-256", lambda file: file.sha256),
+    Column("bytes", "Bytes", lambda file: file.bytes),
+    Column("gzip_bytes", "Bytes after gzip", lambda file: file.manifest.gzip_bytes if file.manifest else None),
+    Column("input", "Input", lambda file: file.input),
+    Column("quantisation", "Quantisation", lambda file: file.quantisation),
+    Column(
+        "accuracy_percent",
+        "Accuracy when built (%)",
+        lambda file: file.manifest.accuracy * 100 if file.manifest else None,
+    ),
+    Column(
+        "runtime",
+        "Measured with",
+        lambda file: clean(file.manifest.accuracy_runtime, 60) if file.manifest else None,
+    ),
+    Column(
+        "keras_same_top1", "Same top answer as Keras", lambda file: file.agreement.same_top1 if file.agreement else None
+    ),
+    Column("keras_images", "of images", lambda file: file.agreement.images if file.agreement else None),
+    Column(
+        "keras_max_difference",
+        "Largest difference of a probability",
+        lambda file: file.agreement.max_difference if file.agreement else None,
+    ),
+    Column("ran", "Ran here", lambda file: file.ran),
+)
+
+
 def artifacts_table(data: ReportData) -> Table:
     """One row a file: its hash, size, how it was quantised, and whether it is what ran."""
-    columns = (
-        ("network", "Network"), ("file", "File"), ("sha256", "SHA-256"), ("bytes", "Bytes"),
-        ("gzip_bytes", "Bytes after gzip"),
-        ("input", "Input"), ("quantisation", "Quantisation"), ("accuracy_percent", "Accuracy when built (%)"),
-        ("runtime", "Measured with"), ("keras_same_top1", "Same top answer as Keras"), ("keras_images", "of images"),
-        ("keras_max_difference", "Largest difference of a probability"), ("ran", "Ran here"),
-    )  # fmt: skip
     ran = set(data.cells.model_sha256)
-    rows: list[tuple[Value, ...]] = []
-    listed = set()
-    for manifest in used(data):
-        for a in manifest.artifacts:
-            listed.add(a.sha256)
-            shape = "x".join(map(str, a.input.shape))
-            rows.append((manifest.name, a.filename, a.sha256, a.bytes, a.gzip_bytes, f"{a.input.dtype} {shape}",
-                         clean(a.quantisation, 120), a.accuracy * 100, clean(a.accuracy_runtime, 60),
-                         *_agreement(a), a.sha256 in ran))  # fmt: skip
-    for _, cell in data.cells[~data.cells.model_sha256.isin(listed)].drop_duplicates("model_sha256").iterrows():
-        known = (str(cell.model), str(cell.kind), clean(cell.model_sha256, 64), int(cell.model_bytes))
-        rows.append((*known, None, None, "no manifest names it", *[None] * 5, True))
-    return Table("artifacts", "Artifacts", columns, tuple(rows))
+    files = [
+        _File(
+            network=manifest.name,
+            name=artifact.filename,
+            sha256=artifact.sha256,
+            bytes=artifact.bytes,
+            ran=artifact.sha256 in ran,
+            quantisation=clean(artifact.quantisation, 120),
+            manifest=artifact,
+        )
+        for manifest in used(data)
+        for artifact in manifest.artifacts
+    ]
+    listed = {file.sha256 for file in files}
+    files += [
+        _File(
+            network=str(cell.model),
+            name=str(cell.kind),
+            sha256=clean(cell.model_sha256, 64),
+            bytes=int(cell.model_bytes),
+            ran=True,
+            quantisation="no manifest names it",
+        )
+        for _, cell in data.cells[~data.cells.model_sha256.isin(listed)].drop_duplicates("model_sha256").iterrows()
+    ]
+    return tabulate(_FILE_COLUMNS, files, name="artifacts", title="Artifacts")
 
 
-def _agreement(artifact: Artifact) -> tuple[Value, Value, Value]:
-    """How the file's answers compare with the Keras model's it was made from."""
-    found = artifact.agreement
-    return (found.same_top1, found.images, found.max_difference) if found else (None, None, None)
+@dataclass(frozen=True)
+class _Numbered:
+    """A step of a network's chain and its place in it, from 1."""
+
+    network: str
+    number: int
+    step: Step
+
+
+_STEP_COLUMNS: tuple[Column[_Numbered], ...] = (
+    Column("network", "Network", lambda row: row.network),
+    Column("step", "Step", lambda row: row.number),
+    Column("kind", "Kind", lambda row: row.step.kind),
+    Column("detail", "Detail", lambda row: clean(row.step.detail, 300)),
+    Column("parameters", "Parameters", lambda row: row.step.parameters),
+    Column("macs", "MACs", lambda row: row.step.macs),
+    Column("bytes", "Bytes", lambda row: row.step.bytes),
+    Column(
+        "validation_accuracy_percent",
+        "Accuracy, validation (%)",
+        lambda row: _percent(row.step.validation_accuracy),
+    ),
+    Column("accuracy_percent", "Accuracy, test (%)", lambda row: _percent(row.step.accuracy)),
+    Column("seconds", "Seconds", lambda row: row.step.seconds),
+)
 
 
 def steps_table(data: ReportData) -> Table:
     """One row a step of each network's chain."""
-    columns = (
-        ("network", "Network"), ("step", "Step"), ("kind", "Kind"), ("detail", "Detail"),
-        ("parameters", "Parameters"), ("macs", "MACs"), ("bytes", "Bytes"),
-        ("validation_accuracy_percent", "Accuracy, validation (%)"),
-        ("accuracy_percent", "Accuracy, test (%)"), ("seconds", "Seconds"),
-    )  # fmt: skip
-    rows = [
-        (manifest.name, number, step.kind, clean(step.detail, 300), step.parameters, step.macs, step.bytes,
-         _percent(step.validation_accuracy), _percent(step.accuracy), step.seconds)
+    rows = (
+        _Numbered(manifest.name, number, step)
         for manifest in used(data)
         for number, step in enumerate(manifest.chain, 1)
-    ]  # fmt: skip
-    return Table("steps", "Steps of compression", columns, tuple(rows))
+    )
+    return tabulate(_STEP_COLUMNS, rows, name="steps", title="Steps of compression")
 
 
 def _percent(share: float | None) -> float | None:

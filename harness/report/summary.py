@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from harness.core.clock import Clock
 from harness.core.safetext import clean
-from harness.report.gather import Clock, ReportData
-from harness.report.paper.claims import Claim, claims
-from harness.report.paper.rivals import Versus, against, standing
-from harness.report.paper.roles import COMPRESSED
+from harness.report.gather import ReportData
+from harness.report.paper.findings import PaperFindings, look
 
 #: A network may be this much less accurate than the board's best one and still be its pick (one image in 99).
 PICK_WITHIN = 0.0102
@@ -21,14 +20,19 @@ PICK_WITHIN = 0.0102
 
 @dataclass(frozen=True)
 class Best:
-    """One board's answer. ``unit`` belongs to ``value``; ``note`` says what kind of number that is; ``compressed`` has
-    those of the three labels that are rivals after our compression; ``standing`` is ours against all rivals."""
+    """One board's answer.
+
+    Attributes:
+        value: the pick's median, in ``clock``'s unit; so are the other two values.
+        apart: those of the three labels whose networks stand apart (:class:`~harness.report.focus.Focus`).
+        standing: how the network in focus stands among the others; empty without one.
+    """
 
     board: str
     emulated: bool
     pick: str
     value: float
-    unit: str
+    clock: Clock
     accuracy: float
     images: int
     fastest: str
@@ -38,42 +42,58 @@ class Best:
     accurate_value: float
     accurate_accuracy: float
     cells: int
-    note: str
     pick_artifact: str
-    compressed: frozenset[str]
+    apart: frozenset[str]
     standing: str
+
+    @property
+    def unit(self) -> str:
+        return self.clock.unit
 
 
 _BEST = ["group", "board_label", "emulated", "label", "role", "value", "accuracy", "n", "model_sha256"]
 
 
-def winners(data: ReportData, found: Sequence[Versus] = ()) -> list[Best]:
+def winners(data: ReportData, standing: Callable[[int, Clock], str] = lambda *_: "") -> list[Best]:
     """For each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate), the fastest
-    and the most accurate artifact."""
+    and the most accurate artifact.
+
+    Args:
+        standing: how the network in focus stands on a board, by its group and its clock.
+    """
     best = []
     for clock in data.clocks:
         for group, cells in data.of(clock)[_BEST].groupby("group", sort=False):
-            versus = [each for each in found if (each.group, each.clock) == (group, clock)]
-            best.append(_best(clock, cells, standing(versus)))
+            best.append(_best(data, clock, cells, standing(int(str(group)), clock)))
     return best
 
 
-def _best(clock: Clock, cells: pd.DataFrame, stands: str) -> Best:
+def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) -> Best:
     by_speed = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
     top = float(cells.accuracy.max())
     pick = by_speed[by_speed.accuracy >= top - PICK_WITHIN].iloc[0]
     accurate = by_speed[by_speed.accuracy == top].iloc[0]
     fastest = by_speed.iloc[0]
+    apart = [each for each in (pick, fastest, accurate) if data.focus and each.role == data.focus.apart]
     return Best(
-        board=str(pick.board_label).replace(" (emulated)", "", int(pick.emulated)), emulated=bool(pick.emulated),
-        pick=str(pick.label), value=float(pick.value),
-        unit=clock.unit, accuracy=float(pick.accuracy), images=int(pick.n),
-        fastest=str(fastest.label), fastest_value=float(fastest.value), fastest_accuracy=float(fastest.accuracy),
-        accurate=str(accurate.label), accurate_value=float(accurate.value), accurate_accuracy=float(accurate.accuracy),
-        cells=len(cells), note=clock.note, pick_artifact=str(pick.model_sha256),
-        compressed=frozenset(str(each.label) for each in (pick, fastest, accurate) if each.role == COMPRESSED),
-        standing=stands,
-    )  # fmt: skip
+        board=str(pick.board_label).replace(" (emulated)", "", int(pick.emulated)),
+        emulated=bool(pick.emulated),
+        pick=str(pick.label),
+        value=float(pick.value),
+        clock=clock,
+        accuracy=float(pick.accuracy),
+        images=int(pick.n),
+        fastest=str(fastest.label),
+        fastest_value=float(fastest.value),
+        fastest_accuracy=float(fastest.accuracy),
+        accurate=str(accurate.label),
+        accurate_value=float(accurate.value),
+        accurate_accuracy=float(accurate.accuracy),
+        cells=len(cells),
+        pick_artifact=str(pick.model_sha256),
+        apart=frozenset(str(each.label) for each in apart),
+        standing=standing,
+    )
 
 
 def artifacts(data: ReportData) -> pd.DataFrame:
@@ -120,22 +140,24 @@ def agreement(data: ReportData) -> list[Agreement]:
         )  # fmt: skip
         found.append(
             Agreement(
-                f"{first.model} {first.kind}", tuple(dict.fromkeys(cells.board_label)), answers.shape[1],
-                tuple(int(i) for i in differing), detail,
+                artifact=f"{first.model} {first.kind}",
+                boards=tuple(dict.fromkeys(cells.board_label)),
+                images=answers.shape[1],
+                differing=tuple(int(i) for i in differing),
+                detail=detail,
             )
-        )  # fmt: skip
+        )
     return sorted(found, key=lambda a: (-len(a.differing), a.artifact))
 
 
 @dataclass(frozen=True)
-class Findings:
+class Summary:
     """What is worked out once and shown in several places."""
 
     winners: list[Best]
     agreements: list[Agreement]
     verdicts: dict[str, int]
-    claims: list[Claim]
-    rivals: list[Versus]
+    paper: PaperFindings
 
     @property
     def disagreements(self) -> list[Agreement]:
@@ -143,7 +165,9 @@ class Findings:
         return [a for a in self.agreements if a.differing]
 
 
-def find(data: ReportData) -> Findings:
+def summarise(data: ReportData) -> Summary:
     """All of the above."""
-    rivals = against(data)
-    return Findings(winners(data, rivals), agreement(data), verdicts(data), claims(data, rivals), rivals)
+    paper = look(data)
+    return Summary(
+        winners=winners(data, paper.standing), agreements=agreement(data), verdicts=verdicts(data), paper=paper
+    )

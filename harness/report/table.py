@@ -6,16 +6,16 @@ import csv
 import functools
 import io
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.core.safetext import clean, csv_field, markdown
+from harness.results.columns import Column, Row, Value
 
 #: Longer texts are cut in tables; a cell has several reasons of up to 4096 characters.
 LONGEST = 20_000
 #: A longer table is no reading matter: Markdown has its beginning, CSV has all of it.
 MOST_MARKDOWN = 2000
-
-Value = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,25 @@ class Table:
     def _numeric(self, column: int) -> bool:
         values = [row[column] for row in self.rows[:MOST_MARKDOWN] if row[column] is not None]
         return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def tabulate(
+    columns: Sequence[Column[Row]], items: Iterable[Row], *, name: str, title: str, note: str = "", missing: str = ""
+) -> Table:
+    """A table of one row an item, each value worked out by its own column.
+
+    Args:
+        name: the file's name without suffix.
+        missing: what people read where there is no value.
+    """
+    return Table(
+        name=name,
+        title=title,
+        columns=tuple((column.name, column.heading) for column in columns),
+        rows=tuple(tuple(column.value(item) for column in columns) for item in items),
+        note=note,
+        missing=missing,
+    )
 
 
 def human(value: Value, missing: str = "") -> str:

@@ -1,118 +1,187 @@
-"""All tables of a report. Same results, same bytes."""
+"""All tables of a report. Same results, same bytes.
+
+Adding a table: a function that makes it, and a line in ``TABLES``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 
+from harness.core.clock import Clock
 from harness.report import accuracy, boards, provenance
 from harness.report.gather import ReportData, records
-from harness.report.paper import claims, rivals, zeroed
-from harness.report.summary import Findings
-from harness.report.table import Table, Value, number, whole
+from harness.report.paper import ablation, claims, rivals, zeroed
+from harness.report.parts import TablePart
+from harness.report.summary import Summary
+from harness.report.table import Table, number, tabulate, whole
+from harness.results.columns import Column
+
+#: A row of ``data.cells`` as plain values.
+_Cell = dict[str, Any]
 
 
-def build(data: ReportData, findings: Findings) -> dict[str, Table]:
-    """All tables of a report, by name."""
-    made = [
-        boards.winners_table(data, findings.winners),
-        _cells(data),
-        rivals.rivals_table(data, findings.rivals),
-        boards.boards_table(data),
-        boards.agreement_table(findings.agreements),
-        boards.recall_table(data),
-        accuracy.accuracy_table(data),
-        accuracy.ablation_table(data),
-        provenance.networks_table(data),
-        provenance.artifacts_table(data),
-        provenance.steps_table(data),
-        zeroed.zeroed_table(data),
-        claims.claims_table(findings.claims),
-        _not_valid(data),
-        _skipped(data),
-    ]
+def build(data: ReportData, summary: Summary) -> dict[str, Table]:
+    """The tables that these results have, by name."""
+    made = [part.build(data, summary) for part in TABLES if part.applies(data)]
     return {table.name: table for table in made}
 
 
-def _cells(data: ReportData) -> Table:
-    """One row per cell. Each clock has columns of its own: milliseconds and instructions never share one."""
-    columns: list[tuple[str, str]] = [
-        ("device", "Board"), ("board", "Family"), ("emulated", "Emulated"), ("clock", "Clock"), ("model", "Network"),
-        ("role", "Form"), ("variant", "Variant"), ("format", "Format"), ("runtime", "Runtime"),
-        ("delegate", "Delegate"), ("threads", "Threads"), ("dataset", "Data"), ("synthetic", "Synthetic data"),
-        ("split", "Split"), ("status", "Status"), ("accuracy_percent", "Accuracy (%)"), ("images", "Images"),
-    ]  # fmt: skip
-    for clock in data.clocks:
-        columns += [
-            (f"median_{clock.column}", f"Median ({clock.unit})"),
-            (f"median_low_{clock.column}", "95 % interval, low"),
-            (f"median_high_{clock.column}", "high"),
-            (f"p90_{clock.column}", f"p90, early stopping ({clock.unit})"),
-            (f"load_{clock.column}", f"Loading ({clock.unit})"),
-            (f"first_inference_{clock.column}", f"First inference ({clock.unit})"),
-        ]
-    columns += [
-        ("samples", "Samples"), ("model_bytes", "Model (bytes)"), ("peak_rss_bytes", "Peak memory (bytes)"),
-        ("macs", "MACs"), ("parameters", "Parameters"), ("run", "Run"),
-    ]  # fmt: skip
-    rows = tuple(_cell_row(data, record) for record in records(data.cells, _SHOWN))
-    return Table("cells", "All cells", tuple(columns), rows, _note(data))
+def _plain(name: str, heading: str, source: str = "") -> Column[_Cell]:
+    return Column(name, heading, itemgetter(source or name))
 
 
-_SHOWN = (
+def _whole(name: str, heading: str, source: str = "") -> Column[_Cell]:
+    return Column(name, heading, lambda cell: int(cell[source or name]))
+
+
+_WHAT: tuple[Column[_Cell], ...] = (
+    _plain("device", "Board"),
+    _plain("board", "Family"),
+    Column("emulated", "Emulated", lambda cell: bool(cell["emulated"])),
+    _plain("clock", "Clock"),
+    _plain("model", "Network"),
+)
+#: The network's role beside the one in focus.
+_ROLE = _plain("role", "Form")
+_HOW: tuple[Column[_Cell], ...] = (
+    _plain("variant", "Variant"),
+    _plain("format", "Format"),
+    _plain("runtime", "Runtime"),
+    _plain("delegate", "Delegate"),
+    _whole("threads", "Threads"),
+    _plain("dataset", "Data"),
+    Column("synthetic", "Synthetic data", lambda cell: bool(cell["synthetic"])),
+    _plain("split", "Split", "scheme"),
+    _plain("status", "Status"),
+    Column("accuracy_percent", "Accuracy (%)", lambda cell: number(cell["accuracy"] * 100 if _valid(cell) else None)),
+    _whole("images", "Images", "n"),
+)
+_COSTS: tuple[Column[_Cell], ...] = (
+    _whole("samples", "Samples"),
+    _whole("model_bytes", "Model (bytes)"),
+    Column(
+        "peak_rss_bytes", "Peak memory (bytes)", lambda cell: whole(cell["peak_rss_bytes"]) if _valid(cell) else None
+    ),
+    _whole("macs", "MACs"),
+    _whole("parameters", "Parameters"),
+    _plain("run", "Run"),
+)
+
+
+def _valid(cell: _Cell) -> bool:
+    return bool(cell["status"] == "VALID")
+
+
+def _timed(clock: Clock) -> Iterator[Column[_Cell]]:
+    """The columns of one clock; milliseconds and instructions never share one."""
+
+    def column(name: str, heading: str, source: str, scale: float = 1.0) -> Column[_Cell]:
+        def value(cell: _Cell) -> float | None:
+            return number(cell[source] / scale) if _valid(cell) and cell["clock_key"] == clock.key else None
+
+        return Column(f"{name}_{clock.column}", heading, value)
+
+    yield column("median", f"Median ({clock.unit})", "value")
+    yield column("median_low", "95 % interval, low", "low")
+    yield column("median_high", "high", "high")
+    yield column("p90", f"p90, early stopping ({clock.unit})", "p90")
+    yield column("load", f"Loading ({clock.unit})", "load_ns", 1e6)
+    yield column("first_inference", f"First inference ({clock.unit})", "first_inference_ns", 1e6)
+
+
+#: What the columns above read.
+_READ = (
     "device", "board", "emulated", "clock", "model", "role", "variant", "format", "runtime", "delegate", "threads",
     "dataset", "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
-    "first_inference_ns", "samples",
-    "model_bytes", "peak_rss_bytes", "macs", "parameters", "run",
+    "first_inference_ns", "samples", "model_bytes", "peak_rss_bytes", "macs", "parameters", "run",
 )  # fmt: skip
 
 
-def _cell_row(data: ReportData, row: dict[str, Any]) -> tuple[Value, ...]:
-    get = row.__getitem__
-    valid = get("status") == "VALID"
-    values: list[Value] = [
-        get("device"), get("board"), bool(get("emulated")), get("clock"), get("model"), get("role"), get("variant"),
-        get("format"), get("runtime"), get("delegate"), int(get("threads")), get("dataset"), bool(get("synthetic")),
-        get("scheme"), get("status"), number(get("accuracy") * 100 if valid else None), int(get("n")),
-    ]  # fmt: skip
-    for clock in data.clocks:
-        mine = valid and get("clock_key") == clock.key
-        values += [number(get(name)) if mine else None for name in ("value", "low", "high", "p90")]
-        values += [number(get(name) / 1e6) if mine else None for name in ("load_ns", "first_inference_ns")]
-    values += [
-        int(get("samples")), int(get("model_bytes")), whole(get("peak_rss_bytes")) if valid else None, int(get("macs")),
-        int(get("parameters")), get("run"),
-    ]  # fmt: skip
-    return tuple(values)
+def _cells(data: ReportData) -> Table:
+    """One row per cell. Each clock has columns of its own."""
+    columns = [
+        *_WHAT,
+        *((_ROLE,) if data.focus else ()),
+        *_HOW,
+        *(column for clock in data.clocks for column in _timed(clock)),
+        *_COSTS,
+    ]
+    return tabulate(columns, records(data.cells, _READ), name="cells", title="All cells", note=_note(data))
+
+
+@dataclass(frozen=True)
+class _Unmeasured:
+    """A cell without numbers, or a file or a planned cell that stands for one."""
+
+    status: str
+    cell: str
+    reasons: str
+    device: str | None = None
+    emulated: bool | None = None
+
+
+_UNMEASURED_COLUMNS: tuple[Column[_Unmeasured], ...] = (
+    Column("status", "Status", lambda row: row.status),
+    Column("device", "Board", lambda row: row.device),
+    Column("emulated", "Emulated", lambda row: row.emulated),
+    Column("cell", "Cell", lambda row: row.cell),
+    Column("reasons", "Reasons", lambda row: row.reasons),
+)
 
 
 def _not_valid(data: ReportData) -> Table:
     """Cells without numbers, with all their reasons, and files that can't be read."""
-    rows: list[tuple[Value, ...]] = []
-    for cell in data.cells[data.cells.status != "VALID"].itertuples():
-        what = f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime}, {cell.delegate}, {cell.threads} threads"
-        rows.append((str(cell.status), str(cell.device), bool(cell.emulated), what, reasons(cell.reasons)))
-    rows += [("UNREADABLE", None, None, bad.path.name, bad.reason) for bad in data.bad_files]
-    rows += [
-        ("MISSING", None, None, cell, "planned, but there is no result: the run was cut short") for cell in data.missing
+    rows = [
+        _Unmeasured(
+            status=str(cell.status),
+            cell=f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime}, {cell.delegate}, {cell.threads} threads",
+            reasons=reasons(cell.reasons),
+            device=str(cell.device),
+            emulated=bool(cell.emulated),
+        )
+        for cell in data.cells[data.cells.status != "VALID"].itertuples()
     ]
-    headings = (
-        ("status", "Status"), ("device", "Board"), ("emulated", "Emulated"), ("cell", "Cell"), ("reasons", "Reasons"),
-    )  # fmt: skip
-    return Table("not-valid", "Cells without a valid measurement", headings, tuple(rows), _note(data))
+    rows += [_Unmeasured(status="UNREADABLE", cell=file.path.name, reasons=file.reason) for file in data.bad_files]
+    rows += [
+        _Unmeasured(status="MISSING", cell=cell, reasons="planned, but there is no result: the run was cut short")
+        for cell in data.missing
+    ]
+    return tabulate(
+        _UNMEASURED_COLUMNS, rows, name="not-valid", title="Cells without a valid measurement", note=_note(data)
+    )
+
+
+@dataclass(frozen=True)
+class _Skipped:
+    run: str
+    code: str
+    reason: str
+
+
+_SKIPPED_COLUMNS: tuple[Column[_Skipped], ...] = (
+    Column("run", "Run", lambda row: row.run),
+    Column("code", "Code", lambda row: row.code),
+    Column("reason", "What and why", lambda row: row.reason),
+)
 
 
 def _skipped(data: ReportData) -> Table:
-    rows = [(info.run, reason.code, reason.text) for info in data.runs for reason in info.skipped]
-    headings = (("run", "Run"), ("code", "Code"), ("reason", "What and why"))
-    return Table("skipped", "Left out on purpose", headings, tuple(dict.fromkeys(rows)))
+    rows = [
+        _Skipped(run=info.run, code=reason.code, reason=reason.text) for info in data.runs for reason in info.skipped
+    ]
+    return tabulate(_SKIPPED_COLUMNS, dict.fromkeys(rows), name="skipped", title="Left out on purpose")
 
 
 def _note(data: ReportData) -> str:
     parts = []
     if synthetic(data.cells):
-        parts.append("Synthetic data: accuracies are those of a made-up stand-in, not of CK+.")
+        stand_in = f", not of {data.focus.data_set}" if data.focus else ""
+        parts.append(f"Synthetic data: accuracies are those of a made-up stand-in{stand_in}.")
     if bool(data.cells.emulated.any()):
         parts.append("Emulated boards count instructions, which are not a time.")
     return " ".join(parts)
@@ -126,3 +195,23 @@ def reasons(texts: object) -> str:
 def synthetic(cells: pd.DataFrame) -> bool:
     """Whether any cell ran on made-up data."""
     return bool(cells.synthetic.any())
+
+
+#: In the order in which they are written.
+TABLES: tuple[TablePart, ...] = (
+    TablePart(lambda data, summary: boards.winners_table(data, summary.winners)),
+    TablePart(lambda data, _: _cells(data)),
+    rivals.TABLE,
+    TablePart(lambda data, _: boards.boards_table(data)),
+    TablePart(lambda _, summary: boards.agreement_table(summary.agreements)),
+    TablePart(lambda data, _: boards.recall_table(data)),
+    TablePart(lambda data, _: accuracy.accuracy_table(data)),
+    ablation.TABLE,
+    TablePart(lambda data, _: provenance.networks_table(data)),
+    TablePart(lambda data, _: provenance.artifacts_table(data)),
+    TablePart(lambda data, _: provenance.steps_table(data)),
+    zeroed.TABLE,
+    claims.TABLE,
+    TablePart(lambda data, _: _not_valid(data)),
+    TablePart(lambda data, _: _skipped(data)),
+)

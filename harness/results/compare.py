@@ -12,79 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.core import stats
 from harness.core.errors import UsageError
-from harness.records.cell import Cell, Clock, RunInfo
-from harness.results import identity, store
+from harness.records.cell import Cell, RunInfo
+from harness.results import store
+from harness.results.pairs import Pair, measured
 
-ALPHA = 0.05
-#: Smaller changes of the median are called "same" even where significant: by so much do boots of one artifact differ
-#: on the instruction clock, and its runs on the wall clock of a quiet machine.
-RESOLUTION = {"instructions": 0.001, "wall": 0.02}
-#: Every 4 million instructions the kernel's timer interrupts whatever runs on an emulated board, for 3,250 instructions
-#: as a rule. Where about half of all inferences take one more of these than the others, chance decides which half the
-#: median is in; with 1.9 million instructions an inference that is 0.17 %.
-TICK = 4000
 #: What may be allowed to differ on purpose (``allow=``).
 ALLOWABLE = ("runtime", "os")
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Accuracy on both sides (0 to 1), answers right on one side only, and p-values of McNemar's exact test."""
-
-    a: float
-    b: float
-    only_a: int
-    only_b: int
-    p_value: float
-    p_adjusted: float = 1.0
-
-    @property
-    def significant(self) -> bool:
-        return self.p_adjusted < ALPHA
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One cell in both runs.
-
-    Attributes:
-        refused: why it can't be compared; empty when it was.
-        median_a, median_b: in ``unit``.
-        ratio: b/a of the medians with its 95 % interval; above 1 is slower.
-        p_adjusted: Holm-corrected p-value of the ratio being 1.
-        verdict: ``faster``, ``slower``, ``same`` or ``refused``.
-        gates: what trips the gate, in words; empty when nothing does.
-    """
-
-    cell: str
-    device: str
-    emulated: bool
-    model: str
-    variant: str
-    unit: str
-    refused: tuple[str, ...] = ()
-    median_a: float | None = None
-    median_b: float | None = None
-    ratio: stats.Interval | None = None
-    paired: bool = False
-    p_value: float = 1.0
-    p_adjusted: float = 1.0
-    accuracy: Accuracy | None = None
-    resolution: float = 0.0
-    gates: tuple[str, ...] = ()
-
-    @property
-    def verdict(self) -> str:
-        if self.refused or self.ratio is None:
-            return "refused"
-        change = self.ratio.value - 1
-        if self.p_adjusted >= ALPHA or abs(change) < self.resolution:
-            return "same"
-        return "slower" if change > 0 else "faster"
 
 
 @dataclass(frozen=True)
@@ -128,14 +63,19 @@ class Comparison:
 
 def to_json(found: Comparison) -> dict[str, Any]:
     """A comparison as plain values for ``json.dumps``, verdicts included."""
-    pairs = [{**asdict(pair), "verdict": pair.verdict} for pair in found.pairs]
     return {
         **asdict(found),
-        "pairs": pairs,
+        "pairs": [_pair_json(pair) for pair in found.pairs],
         "counts": found.counts(),
         "tripped": found.tripped,
         "reasons": list(found.reasons),
     }
+
+
+def _pair_json(pair: Pair) -> dict[str, object]:
+    """A pair with its unit where the record has the clock."""
+    fields = {("unit" if name == "clock" else name): value for name, value in asdict(pair).items()}
+    return {**fields, "unit": pair.unit, "verdict": pair.verdict}
 
 
 def parse_gate(text: str) -> float:
@@ -179,18 +119,28 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
         pairs = [replace(pair, gates=_gates(pair, x, y, gate)) for pair, (x, y) in zip(pairs, couples, strict=True)]
         damaged = {file.path.stem: file.reason for file in bad_b}
         gates = [f"{cell}: {_gone(cell, name_b, damaged)}" for cell in sorted(lost)]
-        gates += [
-            f"{file.path.stem}: its file in {name_a}, the baseline, can't be read: {file.reason}" for file in bad_a
-        ]
-        if not any(cell.status == "VALID" for cell in read_a):
-            gates.append(f"{name_a}, the baseline, has no VALID cell: there is nothing to compare with")
+        gates += _baseline_gates(name_a, read_a, bad_a)
     lost += [x.cell for x, y in couples if x.status == "VALID" and y.status != "VALID"]
     return Comparison(
-        name_a, name_b, gate, tuple(pairs), tuple(sorted(lost)), tuple(sorted(new)),
+        a=name_a,
+        b=name_b,
+        gate=gate,
+        pairs=tuple(pairs),
+        lost=tuple(sorted(lost)),
+        new=tuple(sorted(new)),
         synthetic=any(cell.split.synthetic for cell in (*read_a, *read_b)),
         unreadable=tuple(f"{file.path}: {file.reason}" for file in (*bad_a, *bad_b)),
-        notes=_notes(baseline, read_a, bad_a, couples), gates=tuple(gates),
-    )  # fmt: skip
+        notes=_notes(baseline, read_a, bad_a, couples),
+        gates=tuple(gates),
+    )
+
+
+def _baseline_gates(run: str, cells: Sequence[Cell], damaged: Sequence[store.BadFile]) -> list[str]:
+    """What the gate can't judge because of the baseline itself."""
+    gates = [f"{file.path.stem}: its file in {run}, the baseline, can't be read: {file.reason}" for file in damaged]
+    if not any(cell.status == "VALID" for cell in cells):
+        gates.append(f"{run}, the baseline, has no VALID cell: there is nothing to compare with")
+    return gates
 
 
 def _gone(cell: str, run: str, damaged: dict[str, str]) -> str:
@@ -235,84 +185,6 @@ def _match(a: dict[str, Cell], b: dict[str, Cell]) -> tuple[list[tuple[Cell, Cel
 
 def _loose(cell: Cell) -> tuple[object, ...]:
     return (cell.device.name, cell.model.name, cell.model.variant, cell.model.format, cell.runtime.threads)
-
-
-def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = True) -> Pair:
-    """How far ``b`` is from ``a``, or why nobody can say; p-values are not adjusted yet.
-
-    Without ``interval``, a change that is too small to be called one is not drawn for: p is 1, the interval a point.
-    """
-    unit = "ms" if a.device.clock == "wall" else "million instructions"
-    pair = Pair(a.cell, a.device.name, a.device.emulated, a.model.name, f"{a.model.variant}.{a.model.format}", unit)
-    if reasons := differences(a, b, allow):
-        return replace(pair, refused=tuple(reasons))
-    medians = stats.median(a.latency_ns), stats.median(b.latency_ns)
-    if min(medians) <= 0:
-        return replace(pair, refused=("a median of 0: its clock did not move",))
-    least = resolution(a.device.clock, min(medians))
-    if not interval and abs(medians[1] / medians[0] - 1) < least:
-        ratio = medians[1] / medians[0]
-        return replace(pair, ratio=stats.Interval(ratio, ratio, ratio), resolution=least)
-    try:
-        found = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
-    except stats.TooFewSamplesError as error:
-        return replace(pair, refused=(str(error),))
-    return replace(
-        pair,
-        median_a=medians[0] / 1e6,
-        median_b=medians[1] / 1e6,
-        ratio=found.interval,
-        paired=found.paired,
-        p_value=found.p_value,
-        accuracy=_accuracy(a, b),
-        resolution=least,
-    )
-
-
-def resolution(clock: Clock, median: float) -> float:
-    """The change of a median (in nanoseconds or instructions) below which it is called "same", as a share."""
-    least = RESOLUTION[clock]
-    return least if clock == "wall" else max(least, TICK / median)
-
-
-def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
-    """Why two cells must not be compared; empty when they may. The artifact itself may differ: that is the question."""
-    found = [
-        f"{name} is {cell.status}: {'; '.join(reason.code for reason in cell.reasons)}"
-        for name, cell in (("the first", a), ("the second", b))
-        if cell.status != "VALID"
-    ]
-    checks: list[tuple[str, object, object]] = [
-        *_facts(identity.hardware(a.device), identity.hardware(b.device)),
-        ("test split", a.split.sha256, b.split.sha256),
-        ("delegate", a.runtime.delegate, b.runtime.delegate),
-        ("applied delegate", a.runtime.delegate_applied, b.runtime.delegate_applied),
-    ]
-    if "runtime" not in allow:
-        checks += [
-            ("runtime", a.runtime.name, b.runtime.name),
-            ("runtime version", a.runtime.version, b.runtime.version),
-        ]
-    if "os" not in allow:
-        checks += _facts(identity.system(a.device), identity.system(b.device))
-    found += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
-    return found
-
-
-def _facts(a: identity.Facts, b: identity.Facts) -> list[tuple[str, object, object]]:
-    return [(what, x, y) for (what, x), (_, y) in zip(a, b, strict=True)]
-
-
-def _short(value: object) -> str:
-    text = "unknown" if value is None else str(value)
-    return text if len(text) <= 60 else text[:16] + "…"
-
-
-def _accuracy(a: Cell, b: Cell) -> Accuracy:
-    labels = np.array(a.split.labels)
-    right_a, right_b = np.array(a.predictions) == labels, np.array(b.predictions) == labels
-    test = stats.mcnemar(right_a, right_b)
-    return Accuracy(float(right_a.mean()), float(right_b.mean()), test.only_a, test.only_b, test.p_value)
 
 
 def _adjusted(pairs: list[Pair]) -> list[Pair]:

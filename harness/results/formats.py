@@ -6,6 +6,7 @@ exported with one instruction as one nanosecond, in a group of their own whose n
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -16,15 +17,17 @@ import numpy as np
 import pandas as pd
 
 from harness.core import stats
+from harness.core.clock import FRAME_COLUMNS, Clock, clock_of
 from harness.core.errors import UsageError
 from harness.core.safetext import clean, csv_field
 from harness.records.cell import Cell, RunInfo
 from harness.results import identity, store, table
 
 FORMATS = ("csv", "parquet", "pytest-benchmark")
-#: Columns that hold lists or objects: as they are in Parquet, left out of CSV (evidence), or joined by ``|``.
-_ARRAYS = ("warmup_ns", "latency_ns", "predictions", "labels", "evidence")
-_LISTS = ("reasons", "features", "tags", "classes")
+#: Columns that hold lists or objects. Parquet has them as they are; CSV leaves the first out and joins the others by
+#: ``|``.
+_LEFT_OUT = (*table.ARRAYS, "labels", "evidence")
+_LISTS = tuple(name for name in table.TUPLES if name not in _LEFT_OUT)
 
 
 def export(run: Path, fmt: str) -> bytes:
@@ -47,8 +50,9 @@ def export(run: Path, fmt: str) -> bytes:
 
 def _csv(_: RunInfo, cells: list[Cell]) -> bytes:
     """One line a cell with every single number and the statistics; raw samples are in Parquet."""
-    frame = table.to_frame(cells).drop(columns=list(_ARRAYS))
-    frame["p90_early_stopping_ms"], frame["p90_early_stopping_minstr"] = _p90(cells)
+    frame = table.to_frame(cells).drop(columns=list(_LEFT_OUT))
+    for name in FRAME_COLUMNS:
+        frame[f"p90_early_stopping_{name}"] = _p90(cells, name)
     for column in _LISTS:
         frame[column] = ["|".join(map(str, value)) for value in frame[column]]
     for column in frame.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
@@ -56,23 +60,27 @@ def _csv(_: RunInfo, cells: list[Cell]) -> bytes:
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
-def _p90(cells: list[Cell]) -> tuple[list[float], list[float]]:
-    wall, counted = [], []
+def _clock(cell: Cell) -> Clock:
+    return clock_of(cell.device.emulated, cell.device.clock)
+
+
+def _p90(cells: list[Cell], frame_column: str) -> list[float]:
+    """The p90 of each cell whose clock has that column; NaN elsewhere, and where there are too few samples."""
+    values = []
     for cell in cells:
-        try:
-            value = stats.early_stopping(cell.latency_ns) / 1e6 if cell.status == "VALID" else math.nan
-        except stats.TooFewSamplesError:
-            value = math.nan
-        wall.append(value if cell.device.clock == "wall" else math.nan)
-        counted.append(value if cell.device.clock != "wall" else math.nan)
-    return wall, counted
+        value = math.nan
+        if cell.status == "VALID" and _clock(cell).frame_column == frame_column:
+            with contextlib.suppress(stats.TooFewSamplesError):
+                value = stats.early_stopping(cell.latency_ns) / 1e6
+        values.append(value)
+    return values
 
 
 def _parquet(_: RunInfo, cells: list[Cell]) -> bytes:
     """The table of :func:`harness.results.load`, raw samples as lists, evidence as JSON text."""
     frame = table.to_frame(cells)
     frame["evidence"] = [json.dumps(value, sort_keys=True) for value in frame.evidence]
-    for column in (*_LISTS, "labels"):
+    for column in table.TUPLES:
         frame[column] = [list(value) for value in frame[column]]
     out = io.BytesIO()
     frame.to_parquet(out, engine="pyarrow", index=False)
@@ -102,7 +110,8 @@ def _board(cell: Cell) -> tuple[str, identity.Facts]:
 def _benchmark(cell: Cell, board: str) -> dict[str, Any]:
     device, model, runtime = cell.device, cell.model, cell.runtime
     emulated = ", emulated" if device.emulated else ""
-    counted = ", 1 ns = 1 instruction" if device.clock == "instructions" else ""
+    stored_note = _clock(cell).stored_note
+    counted = f", {stored_note}" if stored_note else ""
     name = clean(
         f"{model.name} {model.variant}.{model.format} {runtime.name} {runtime.delegate} {runtime.threads}T", 400
     )

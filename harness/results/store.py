@@ -8,22 +8,20 @@ refused, and every problem is a :class:`~harness.core.errors.StoreError` that na
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic import ValidationError
 
 from harness.core.errors import LockTakenError, StoreError
-from harness.core.files import take_lock, write_atomic
-from harness.records.cell import SCHEMA, Cell, RunInfo
+from harness.core.files import write_atomic
+from harness.core.locks import take_lock
+from harness.records.cell import Cell, RunInfo
 from harness.records.manifest import Manifest
+from harness.results import jsonfile
 
 #: A million samples, warm-ups and predictions with their commas fit; anything above is not one of our cells.
 MAX_CELL_BYTES = 64 << 20
@@ -31,13 +29,11 @@ MAX_RUN_BYTES = 16 << 20
 LATEST = "latest"
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
-_Model = TypeVar("_Model", bound=BaseModel)
-Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
 #: ``{n: f}``: ``f`` turns the JSON object of a cell of schema ``n`` into one of schema ``n + 1``.
-CELL_MIGRATIONS: dict[int, Migration] = {}
+CELL_MIGRATIONS: dict[int, jsonfile.Migration] = {}
 #: The same for run.json.
-RUN_MIGRATIONS: dict[int, Migration] = {}
+RUN_MIGRATIONS: dict[int, jsonfile.Migration] = {}
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,14 @@ def can_name(name: str) -> bool:
 def write_run(run_dir: Path, info: RunInfo) -> Path:
     """Write ``run.json`` atomically (also to add ``skipped`` entries later); returns its path."""
     path = run_dir / "run.json"
-    write_atomic(path, _dump(info))
+    write_atomic(path, jsonfile.dump(info))
     return path
 
 
 def write_cell(run_dir: Path, cell: Cell) -> Path:
     """Write one cell atomically, over an earlier result of the same cell; returns its path."""
     path = run_dir / "cells" / f"{cell.cell}.json"
-    write_atomic(path, _dump(cell))
+    write_atomic(path, jsonfile.dump(cell))
     return path
 
 
@@ -163,7 +159,9 @@ def read_run(run_dir: Path) -> RunInfo:
         StoreError: missing, damaged or newer than this version.
     """
     path = run_dir / "run.json"
-    return _validate(RunInfo, path, _object(path, _read(path, MAX_RUN_BYTES), RUN_MIGRATIONS))
+    return jsonfile.validated(
+        RunInfo, path, jsonfile.migrated(path, jsonfile.read(path, MAX_RUN_BYTES), RUN_MIGRATIONS)
+    )
 
 
 def read_manifests(run_dir: Path) -> dict[str, Manifest]:
@@ -171,7 +169,9 @@ def read_manifests(run_dir: Path) -> dict[str, Manifest]:
     found: dict[str, Manifest] = {}
     for path in sorted((run_dir / "manifests").glob("*.json")):
         try:
-            found[path.stem] = _validate(Manifest, path, _parse(path, _read(path, MAX_RUN_BYTES)))
+            found[path.stem] = jsonfile.validated(
+                Manifest, path, jsonfile.parse(path, jsonfile.read(path, MAX_RUN_BYTES))
+            )
         except StoreError:
             continue  # provenance is extra: without it the page says that it isn't there
     return found
@@ -230,19 +230,9 @@ def find_run(results: Path, name: str = LATEST) -> Path:
     raise StoreError(f"{results}: no run '{name}'", fix=f"runs there: {known}")
 
 
-def _dump(record: BaseModel) -> str:
-    """JSON with one top-level key a line: short enough to store, still readable and diffable by people."""
-    fields = record.model_dump(mode="json", by_alias=True)
-    lines = (
-        f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'), ensure_ascii=False, allow_nan=False)}"
-        for key, value in fields.items()
-    )
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
 def _checked_cell(path: Path) -> Cell:
-    data = _read(path, MAX_CELL_BYTES)
-    cell = _quick(data) or _validate(Cell, path, _object(path, data, CELL_MIGRATIONS))
+    data = jsonfile.read(path, MAX_CELL_BYTES)
+    cell = _quick(data) or jsonfile.validated(Cell, path, jsonfile.migrated(path, data, CELL_MIGRATIONS))
     if path.name != f"{cell.cell}.json":
         raise StoreError(f"{path}: holds cell '{cell.cell}', another than its name says")
     return cell
@@ -256,61 +246,3 @@ def _quick(data: bytes) -> Cell | None:
         return Cell.model_validate_json(data)
     except ValidationError:
         return None
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        # without O_NONBLOCK, opening a named pipe would wait for ever
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            state = os.fstat(number)
-            if not stat.S_ISREG(state.st_mode):
-                raise StoreError(f"{path}: not a plain file")
-            data = b"" if state.st_size > limit else _read_all(number, limit + 1)
-        finally:
-            os.close(number)
-    except OSError as error:
-        raise StoreError(f"{path}: can't be read: {error.strerror}") from error
-    if len(data) > limit or state.st_size > limit:
-        raise StoreError(f"{path}: larger than the {limit >> 20} MiB such a file can have")
-    return data
-
-
-def _read_all(number: int, most: int) -> bytes:
-    """Up to ``most`` bytes; usually the first read has them all."""
-    parts = [os.read(number, min(most, 1 << 20))]
-    while parts[-1] and sum(map(len, parts)) < most:
-        parts.append(os.read(number, 1 << 20))
-    return parts[0] if len(parts) == 2 else b"".join(parts)
-
-
-def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        content = from_json(data, allow_inf_nan=False)
-    except ValueError as error:
-        raise StoreError(f"{path}: not whole JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise StoreError(f"{path}: not a JSON object")
-    return content
-
-
-def _object(path: Path, data: bytes, migrations: dict[int, Migration]) -> dict[str, Any]:
-    """A file's JSON object, brought step by step to today's schema."""
-    content = _parse(path, data)
-    version = content.get("schema")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise StoreError(f"{path}: no schema number, so not one of our files")
-    if version > SCHEMA:
-        raise StoreError(f"{path}: schema {version} is newer than {SCHEMA}", fix="use a newer harness")
-    for step in range(version, SCHEMA):
-        content = migrations[step](content)
-    return content
-
-
-def _validate(model: type[_Model], path: Path, content: dict[str, Any]) -> _Model:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise StoreError(f"{path}: {place}: {first['msg']}") from error

@@ -13,40 +13,85 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.core.clock import FRAME_COLUMNS, clock_of
 from harness.core.errors import StoreError
 from harness.records.cell import Cell
 from harness.results import store
+from harness.results.columns import FrameColumn
 
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
 
-_DEVICE = ("board", "emulated", "local", "clock", "cpu", "cpu_part", "cores", "features", "memory_bytes", "machine",
-           "os", "kernel", "libc", "python", "tags")  # fmt: skip
-_SPLIT = ("dataset", "synthetic", "scheme", "seed", "fold", "folds", "n", "subject_overlap", "classes", "labels")
-_RUNTIME = ("delegate", "delegate_applied", "delegate_verified", "nodes_delegated", "nodes_total", "threads")
-_PLAIN = ("load_ns", "allocate_ns", "first_inference_ns", "accuracy", "peak_rss_bytes", "energy_j", "evidence",
-          "started", "ended", "harness")  # fmt: skip
-_ARRAYS = ("warmup_ns", "latency_ns", "predictions")
-
-#: Column -> where a cell has it, in the order of the table.
-_SOURCES: dict[str, str] = {
-    "run": "run", "cell": "cell", "status": "status", "reasons": "reasons", "device": "device.name",
-    **{name: f"device.{name}" for name in _DEVICE},
-    "model": "model.name", "variant": "model.variant", "format": "model.format", "model_sha256": "model.sha256",
-    "parameters": "model.parameters", "macs": "model.macs", "model_bytes": "model.bytes",
-    "reference_accuracy": "model.reference_accuracy",
-    **{name: f"split.{name}" for name in _SPLIT}, "split_sha256": "split.sha256",
-    "runtime": "runtime.name", "runtime_version": "runtime.version", **{name: f"runtime.{name}" for name in _RUNTIME},
-    **{name: name for name in (*_PLAIN, *_ARRAYS)},
-}  # fmt: skip
-_pick = operator.attrgetter(*_SOURCES.values())
-
-#: Numbers that may be missing: float columns with NaN, whatever the rows at hand hold.
-_FLOATS = ("cores", "memory_bytes", "subject_overlap", "nodes_delegated", "nodes_total", "load_ns",
-           "allocate_ns", "first_inference_ns", "accuracy", "peak_rss_bytes", "energy_j", "reference_accuracy",
-           "latency_median_ms", "latency_median_minstr")  # fmt: skip
-
-_BOOLS = ("emulated", "local", "synthetic", "delegate_verified")
+#: What a row has of its cell, in the order of the table.
+COLUMNS = (
+    FrameColumn("run", "run"),
+    FrameColumn("cell", "cell"),
+    FrameColumn("status", "status"),
+    FrameColumn("reasons", "reasons", "tuple"),
+    FrameColumn("device", "device.name"),
+    FrameColumn("board", "device.board"),
+    FrameColumn("emulated", "device.emulated", "bool"),
+    FrameColumn("local", "device.local", "bool"),
+    FrameColumn("clock", "device.clock"),
+    FrameColumn("cpu", "device.cpu"),
+    FrameColumn("cpu_part", "device.cpu_part"),
+    FrameColumn("cores", "device.cores", "float"),
+    FrameColumn("features", "device.features", "tuple"),
+    FrameColumn("memory_bytes", "device.memory_bytes", "float"),
+    FrameColumn("machine", "device.machine"),
+    FrameColumn("os", "device.os"),
+    FrameColumn("kernel", "device.kernel"),
+    FrameColumn("libc", "device.libc"),
+    FrameColumn("python", "device.python"),
+    FrameColumn("tags", "device.tags", "tuple"),
+    FrameColumn("model", "model.name"),
+    FrameColumn("variant", "model.variant"),
+    FrameColumn("format", "model.format"),
+    FrameColumn("model_sha256", "model.sha256"),
+    FrameColumn("parameters", "model.parameters"),
+    FrameColumn("macs", "model.macs"),
+    FrameColumn("model_bytes", "model.bytes"),
+    FrameColumn("reference_accuracy", "model.reference_accuracy", "float"),
+    FrameColumn("dataset", "split.dataset"),
+    FrameColumn("synthetic", "split.synthetic", "bool"),
+    FrameColumn("scheme", "split.scheme"),
+    FrameColumn("seed", "split.seed"),
+    FrameColumn("fold", "split.fold"),
+    FrameColumn("folds", "split.folds"),
+    FrameColumn("n", "split.n"),
+    FrameColumn("subject_overlap", "split.subject_overlap", "float"),
+    FrameColumn("classes", "split.classes", "tuple"),
+    FrameColumn("labels", "split.labels", "tuple"),
+    FrameColumn("split_sha256", "split.sha256"),
+    FrameColumn("runtime", "runtime.name"),
+    FrameColumn("runtime_version", "runtime.version"),
+    FrameColumn("delegate", "runtime.delegate"),
+    FrameColumn("delegate_applied", "runtime.delegate_applied"),
+    FrameColumn("delegate_verified", "runtime.delegate_verified", "bool"),
+    FrameColumn("nodes_delegated", "runtime.nodes_delegated", "float"),
+    FrameColumn("nodes_total", "runtime.nodes_total", "float"),
+    FrameColumn("threads", "runtime.threads"),
+    FrameColumn("load_ns", "load_ns", "float"),
+    FrameColumn("allocate_ns", "allocate_ns", "float"),
+    FrameColumn("first_inference_ns", "first_inference_ns", "float"),
+    FrameColumn("accuracy", "accuracy", "float"),
+    FrameColumn("peak_rss_bytes", "peak_rss_bytes", "float"),
+    FrameColumn("energy_j", "energy_j", "float"),
+    FrameColumn("evidence", "evidence"),
+    FrameColumn("started", "started"),
+    FrameColumn("ended", "ended"),
+    FrameColumn("harness", "harness"),
+    FrameColumn("warmup_ns", "warmup_ns", "array"),
+    FrameColumn("latency_ns", "latency_ns", "array"),
+    FrameColumn("predictions", "predictions", "array"),
+)
+ARRAYS = tuple(column.name for column in COLUMNS if column.kind == "array")
+TUPLES = tuple(column.name for column in COLUMNS if column.kind == "tuple")
+_BOOLS = tuple(column.name for column in COLUMNS if column.kind == "bool")
+#: What is worked out besides.
+_MEDIANS = tuple(f"latency_median_{name}" for name in FRAME_COLUMNS)
+_FLOATS = frozenset((*(column.name for column in COLUMNS if column.kind == "float"), *_MEDIANS))
+_pick = operator.attrgetter(*(column.source for column in COLUMNS))
 
 
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -65,13 +110,18 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
 def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
     """See :func:`harness.results.to_frame`."""
     rows = [_pick(cell) for cell in cells]
-    values = zip(*rows, strict=True) if rows else repeat((), len(_SOURCES))
-    columns: dict[str, Sequence[Any]] = dict(zip(_SOURCES, values, strict=True))
+    values = zip(*rows, strict=True) if rows else repeat((), len(COLUMNS))
+    columns: dict[str, Sequence[Any]] = {column.name: series for column, series in zip(COLUMNS, values, strict=True)}
     columns["reasons"] = [tuple(f"{each.code}: {each.text}" for each in reasons) for reasons in columns["reasons"]]
-    columns |= {name: _arrays(columns[name]) for name in _ARRAYS}
+    columns |= {name: _arrays(columns[name]) for name in ARRAYS}
     columns["samples"] = [series.size for series in columns["latency_ns"]]
-    timed, counted = _medians(columns["latency_ns"], columns["clock"])
-    columns |= {"latency_median_ms": list(timed), "latency_median_minstr": list(counted)}
+    clocks = [
+        clock_of(emulated, clock).frame_column
+        for emulated, clock in zip(columns["emulated"], columns["clock"], strict=True)
+    ]
+    medians = _medians(columns["latency_ns"])
+    for name, frame_column in zip(_MEDIANS, FRAME_COLUMNS, strict=True):
+        columns[name] = [m if own == frame_column else np.nan for m, own in zip(medians, clocks, strict=True)]
     frame = pd.DataFrame(
         {name: np.array(columns[name], dtype=np.float64) if name in _FLOATS else pd.Series(columns[name], dtype=object)
          for name in columns}
@@ -96,11 +146,10 @@ def sorted_samples(series: Sequence[IntArray]) -> Iterator[tuple[IntArray, IntAr
         yield positions, np.sort(np.stack([series[position] for position in positions.tolist()]), axis=1)
 
 
-def _medians(series: Sequence[IntArray], clocks: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """(milliseconds on the wall clock, million instructions on the other), NaN where it is another or nothing is."""
+def _medians(series: Sequence[IntArray]) -> FloatArray:
+    """Medians in the unit of each series' clock, NaN where a series is empty."""
     medians = np.full(len(series), np.nan)
     for positions, ordered in sorted_samples(series):
         size = ordered.shape[1]
         medians[positions] = (ordered[:, size // 2] + ordered[:, (size - 1) // 2]) / 2e6
-    wall = np.array([clock == "wall" for clock in clocks], dtype=bool)
-    return np.where(wall, medians, np.nan), np.where(wall, np.nan, medians)
+    return medians

@@ -28,15 +28,13 @@ from harness import __version__
 from harness.core.errors import StoreError
 from harness.core.files import write_atomic
 from harness.records import cell as records
-from harness.results import store, table
+from harness.results import columns, jsonfile, store, table
 
 NAME = ".cells.npz"
 #: Below this, reading the cells themselves takes no time worth a file.
 FEWEST = 1000
 #: A file changed this shortly before it was read might change again within one tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
-_ARRAYS = ("warmup_ns", "latency_ns", "predictions")
-_TUPLES = ("reasons", "features", "tags", "classes", "labels")
 
 
 def frame_of(run_dir: Path) -> tuple[pd.DataFrame, list[store.BadFile]]:
@@ -62,7 +60,7 @@ def _fingerprint(run_dir: Path) -> tuple[str, int]:
     if len(files) < FEWEST:
         return "", 0
     seen = [(name, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for name, s in files]
-    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (records, table, store)]
+    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (records, table, columns, store, jsonfile)]
     made_by = (__version__, pd.__version__, code)
     return hashlib.sha256(repr((made_by, seen)).encode()).hexdigest(), max(s.st_ctime_ns for _, s in files)
 
@@ -72,7 +70,7 @@ def _dump(frame: pd.DataFrame, mark: str) -> bytes:
     texts: dict[str, list[Any]] = {}
     for name in frame.columns:
         values = frame[name].tolist()
-        if name in _ARRAYS:
+        if name in table.ARRAYS:
             parts[f"flat {name}"] = _small(np.concatenate([*values, np.array([], dtype=np.int64)]))
             parts[f"sizes {name}"] = _small(np.array([value.size for value in values]))
         elif frame[name].dtype != object:
@@ -109,10 +107,10 @@ def _load(path: Path, mark: str) -> pd.DataFrame | None:
 
 
 def _column(name: str, parts: Any, texts: dict[str, list[Any]]) -> Any:
-    if name in _ARRAYS:
+    if name in table.ARRAYS:
         ends = np.cumsum(parts[f"sizes {name}"], dtype=np.int64)[:-1]
         return pd.Series(np.split(parts[f"flat {name}"].astype(np.int64), ends), dtype=object)
     if name not in texts:
         return parts[f"plain {name}"]
-    values: Sequence[Any] = [tuple(value) for value in texts[name]] if name in _TUPLES else texts[name]
+    values: Sequence[Any] = [tuple(value) for value in texts[name]] if name in table.TUPLES else texts[name]
     return pd.Series([values[place] for place in parts[f"index {name}"].tolist()], dtype=object)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from harness.core.errors import UsageError
 from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
-from harness.data import sources, splits
+from harness.data import registry, splits
+from harness.data.spec import SYNTHETIC, DataSpec
 from harness.records.cell import SplitInfo
 from harness.records.manifest import SplitRecord
 
@@ -34,18 +35,19 @@ class TestSet:
     file_sha256: str
 
 
-def prepare(record: SplitRecord, *, data: str = "synthetic", samples: int | None = None) -> TestSet:
+def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | None = None) -> TestSet:
     """Make the test images of the split that the artifacts were judged on, and prove that they are the same ones.
 
-    ``samples``: only that many, spread evenly over the split (its order follows the data set's, so the first N would
-    all be alike).
+    Args:
+        samples: only that many, spread evenly over the split. Its order follows the data set's, so the first N would
+            all be alike.
 
     Raises:
         UsageError: the data at hand is not the data the artifacts were built with.
         DataError: the data can't be read.
     """
-    dataset = sources.load(data)
-    split = splits.split(dataset, record.scheme, record.seed, record.fold, record.folds)
+    dataset = registry.load(data)
+    split = splits.split(dataset, record.scheme, record.seed, fold=record.fold, folds=record.folds)
     if split.sha256 != record.sha256:
         raise UsageError(
             f"data '{data}' does not give the test split the models were built with "
@@ -56,11 +58,7 @@ def prepare(record: SplitRecord, *, data: str = "synthetic", samples: int | None
     if samples is not None and samples < len(chosen):
         chosen = chosen[(np.arange(samples) * len(chosen)) // samples]
     images = np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])
-    content = _npy(images)
-    digest = sha256_bytes(content)
-    path = cache_dir() / "testsets" / f"{digest}.npy"
-    if not path.is_file() or path.read_bytes() != content:
-        write_atomic(path, content)
+    path, digest = _kept(_npy(images))
     info = SplitInfo(
         dataset=dataset.name,
         synthetic=dataset.synthetic,
@@ -75,6 +73,15 @@ def prepare(record: SplitRecord, *, data: str = "synthetic", samples: int | None
         labels=tuple(int(label) for label in dataset.labels[chosen]),
     )
     return TestSet(info, path, digest)
+
+
+def _kept(content: bytes) -> tuple[Path, str]:
+    """The file in the cache that holds this content, and its hash."""
+    digest = sha256_bytes(content)
+    path = cache_dir() / "testsets" / f"{digest}.npy"
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, content)
+    return path, digest
 
 
 def _npy(images: npt.NDArray[np.uint8]) -> bytes:

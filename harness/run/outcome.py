@@ -1,4 +1,4 @@
-"""What a run tells while it works, and what it has come to at its end."""
+"""What a run reports while it works, and how it ended."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.records.cell import Cell, Reason
-from harness.run.plan import Job, Plan
+from harness.run.plan import CellJob, Plan
 
 
 class Watcher(Protocol):
-    """Who is told what happens; called from several threads."""
+    """Who is told what happens. The methods are called from several threads."""
 
     def planned(self, plan: Plan) -> None: ...
     def device(self, name: str, message: str) -> None: ...
-    def cell_started(self, job: Job) -> None: ...
-    def cell_ended(self, job: Job, cell: Cell) -> None: ...
+    def cell_started(self, job: CellJob) -> None: ...
+    def cell_ended(self, job: CellJob, cell: Cell) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,12 @@ class Bad:
         label = f"{cell.model.name}/{cell.model.variant}.{cell.model.format} {cell.runtime.name}"
         label += f" {cell.runtime.delegate}" if cell.runtime.delegate != "cpu" else ""
         return cls(
-            cell.cell, cell.device.name, f"{label} t{cell.runtime.threads}", cell.status, cell.reasons
-        )  # fmt: skip
+            cell=cell.cell,
+            device=cell.device.name,
+            label=f"{label} t{cell.runtime.threads}",
+            status=cell.status,
+            reasons=cell.reasons,
+        )
 
 
 @dataclass

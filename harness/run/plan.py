@@ -1,22 +1,22 @@
-"""What a run will do: which artifacts there are, and which cells each device gets."""
+"""What a run will do: which cells each device gets, in which order, and what is left out."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from harness.config.devices import Device, Fleet
-from harness.core.errors import ArtifactError, MissingModelError, StoreError, TransportError, UsageError
-from harness.core.files import sha256_file
-from harness.records import manifest as manifests
+from harness.core.errors import StoreError, TransportError
+from harness.data.spec import SYNTHETIC, DataSpec, from_stored
 from harness.records.cell import Reason, RunInfo, cell_id
-from harness.records.manifest import Artifact, Manifest
 from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
+from harness.run.inventory import Shipped
+from harness.runtimes.registry import possible, reading
 from harness.training.networks.registry import NETWORKS
 
 #: More multiply-accumulates than these are left out on emulated boards unless asked for by name: an emulator takes
@@ -35,28 +35,15 @@ class Options:
     threads: tuple[int, ...] = ()
     only: tuple[str, ...] = ()
     quick: bool = False
-    data: str = "synthetic"
+    data: Annotated[DataSpec, BeforeValidator(from_stored)] = SYNTHETIC
     seed: int = 0
     mlperf: bool = False
     profile_ops: bool = False
 
 
 @dataclass(frozen=True)
-class Shipped:
-    """An artifact that is really here, with its manifest."""
-
-    manifest: Manifest
-    artifact: Artifact
-    path: Path
-
-    @property
-    def label(self) -> str:
-        return f"{self.manifest.name}/{self.artifact.filename}"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One cell to measure."""
+class CellJob:
+    """One cell to measure. ``samples`` is the number of test images; None means the whole split."""
 
     cell: str
     device: Device
@@ -71,85 +58,12 @@ class Job:
 class Plan:
     """Jobs by device name, and what is left out on purpose, with the reason."""
 
-    jobs: dict[str, list[Job]] = field(default_factory=dict)
+    jobs: dict[str, list[CellJob]] = field(default_factory=dict)
     skipped: list[Reason] = field(default_factory=list)
 
     @property
     def cells(self) -> tuple[str, ...]:
         return tuple(job.cell for jobs in self.jobs.values() for job in jobs)
-
-
-def inventory(
-    models: Path, wanted: Sequence[str], variants: Sequence[str], left_out: list[Reason] | None = None
-) -> list[Shipped]:
-    """The artifacts that are here and are what their manifests say.
-
-    Args:
-        wanted: networks asked for by name; all when empty. One that is damaged is an error only where it was asked for
-            or nothing else is left.
-        left_out: gets a reason for everything that is damaged and nobody asked for.
-
-    Raises:
-        MissingModelError: a model or variant asked for is not here; the fix is the command that builds it.
-        ArtifactError: a manifest can't be read, or a file is not the one its manifest names.
-    """
-    known = manifests.names(models)
-    if strange := tuple(name for name in wanted if name not in known):
-        there = f"there: {', '.join(known) or 'none'}"
-        raise MissingModelError(f"model '{strange[0]}' is not in {models}/ ({there})", names=strange)
-    if not known:
-        raise MissingModelError(f"no model in {models}/", names=())
-    found: list[Shipped] = []
-    damaged: list[ArtifactError] = []
-    for name in wanted or known:
-        here, wrong = _here(models, name, variants)
-        if wanted and wrong:
-            raise wrong[0]
-        if wanted and not here:
-            raise MissingModelError(f"model '{name}' is here in no variant asked for", names=(name,))
-        found += here
-        damaged += wrong
-    if not found:
-        raise damaged[0] if damaged else UsageError(f"no artifact in {models}/ fits", fix="harness build")
-    _same_split(found)
-    if left_out is not None:
-        left_out += [Reason(code=error.code, text=str(error)[:4000]) for error in damaged]
-    return found
-
-
-def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shipped], list[ArtifactError]]:
-    """A network's artifacts that are here, and what is wrong with the others."""
-    try:
-        record = manifests.load(models, name)
-    except ArtifactError as error:
-        return [], [error]
-    here, wrong = [], []
-    for artifact in record.artifacts:
-        path = models / name / artifact.filename
-        if not path.is_file() or (variants and artifact.variant not in variants):
-            continue
-        try:
-            same = sha256_file(path) == artifact.sha256
-        except OSError as error:
-            wrong.append(ArtifactError(f"{path}: can't be read: {error.strerror}", fix=f"harness build {name}"))
-            continue
-        if same:
-            here.append(Shipped(record, artifact, path))
-        else:
-            text = f"{path}: is not the file its manifest names (SHA-256 differs)"
-            wrong.append(ArtifactError(text, fix=f"harness build {name}"))
-    return here, wrong
-
-
-def _same_split(found: Sequence[Shipped]) -> None:
-    """Networks are compared on the same test images or not at all."""
-    first = found[0].manifest
-    for shipped in found:
-        if shipped.manifest.split.sha256 != first.split.sha256:
-            raise UsageError(
-                f"'{shipped.manifest.name}' and '{first.name}' were built with different splits",
-                fix=f"harness build {shipped.manifest.name}, or choose with --model",
-            )
 
 
 def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options, *, everything: bool = False) -> Plan:
@@ -163,42 +77,51 @@ def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options, *, everythi
     skipped: dict[str, list[str]] = {}
     for device in fleet.devices:
         here = [item for item in shipped if device.models is None or item.manifest.name in device.models]
-        left = _too_much(device, here, options) if device.emulate and not everything else {}
+        left_out = _too_much(device, here, options) if device.emulate and not everything else {}
         # a network, a thread count... that was named twice is still one cell
         jobs = list({
-            job.cell: job for item in here if item.label not in left for job in _jobs(device, item, options)
+            job.cell: job for item in here if item.label not in left_out for job in _jobs(device, item, options)
         }.values())  # fmt: skip
         random.Random(f"{options.seed}:{device.name}").shuffle(jobs)  # noqa: S311 - an order, not a secret
         plan.jobs[device.name] = jobs
-        unwanted = dict.fromkeys(item.manifest.name for item in shipped if item not in here)
-        for text in [*(f"{name}: not in the device's 'models'" for name in unwanted), *_said(left)]:
+        others = dict.fromkeys(item.manifest.name for item in shipped if item not in here)
+        for text in [*(f"{name}: not in the device's 'models'" for name in others), *_reasons_left_out(left_out)]:
             skipped.setdefault(text, []).append(device.name)
     plan.skipped = [Reason(code="left-out", text=f"{', '.join(names)}: {text}") for text, names in skipped.items()]
     return plan
 
 
-def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict[str, tuple[str, str, str]]:
-    """What an emulated board leaves out: {artifact: (what to call it, why, the option that asks for it)}.
+@dataclass(frozen=True)
+class _LeftOut:
+    """What an emulated board leaves out: its ``name`` for a person, why, and the ``option`` that asks for it."""
 
-    Emulation is dear: a demo with everything on three boards took 13 minutes of processor time. A network that was
+    name: str
+    why: str
+    option: str
+
+
+def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict[str, _LeftOut]:
+    """What an emulated board leaves out, by the artifact's label.
+
+    Emulation is slow: a demo with everything on three boards took 13 minutes of processor time. A network that was
     asked for by name, here or in devices.yaml, is run whole.
     """
     asked = {*options.models, *(device.models or ())}
     light = {item.manifest.name for item in here if item.manifest.macs <= HEAVY_MACS}
-    found: dict[str, tuple[str, str, str]] = {}
+    left_out: dict[str, _LeftOut] = {}
     for item in here:
         name, artifact = item.manifest.name, item.artifact
         if name in asked:
             continue
         if name not in light:
-            found[item.label] = (name, f"over {HEAVY_MACS / 1e6:.0f} M MACs", "--model")
+            left_out[item.label] = _LeftOut(name, f"over {HEAVY_MACS / 1e6:.0f} M MACs", "--model")
         elif pruned_from(name) in light:
-            found[item.label] = (name, "the network it was pruned from is run", "--model")
+            left_out[item.label] = _LeftOut(name, "the network it was pruned from is run", "--model")
         elif not options.variants and artifact.variant not in SHOWN_VARIANTS:
-            found[item.label] = (item.label, "of each network fp32 and int8 are run", "--variant")
+            left_out[item.label] = _LeftOut(item.label, "of each network fp32 and int8 are run", "--variant")
         elif not options.variants and not device.runtimes and artifact.format == "onnx" and _as_tflite(item, here):
-            found[item.label] = (item.label, "its .tflite is run", "--model")
-    return found
+            left_out[item.label] = _LeftOut(item.label, "its .tflite is run", "--model")
+    return left_out
 
 
 def _as_tflite(item: Shipped, here: Sequence[Shipped]) -> bool:
@@ -212,11 +135,11 @@ def pruned_from(name: str) -> str | None:
     return next((network.pruned_from for network in NETWORKS if network.name == name), None)
 
 
-def _said(left: dict[str, tuple[str, str, str]]) -> list[str]:
+def _reasons_left_out(left_out: Mapping[str, _LeftOut]) -> list[str]:
     """A line for each reason, with all that it holds for."""
     lines = []
-    for why, option in dict.fromkeys((why, option) for _, why, option in left.values()):
-        names = list(dict.fromkeys(name for name, *rest in left.values() if rest == [why, option]))
+    for why, option in dict.fromkeys((one.why, one.option) for one in left_out.values()):
+        names = list(dict.fromkeys(one.name for one in left_out.values() if (one.why, one.option) == (why, option)))
         asking = ",".join(dict.fromkeys(_asked_by(name, option) for name in names))
         lines.append(f"{', '.join(names)}: {why}, and emulation is slow; ask for it with {option} {asking}")
     return lines
@@ -228,56 +151,58 @@ def _asked_by(name: str, option: str) -> str:
     return file.partition(".")[0] if option == "--variant" else network
 
 
-def _jobs(device: Device, item: Shipped, options: Options) -> list[Job]:
-    """tflite files run on LiteRT, or on tflite-runtime where the board is too old; onnx files on ONNX Runtime."""
-    family = ("litert", "tflite") if item.artifact.format == "tflite" else ("onnxruntime",)
-    runtimes = [r for r in family if r in device.runtimes] if device.runtimes else [family[0]]
+def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
+    """Of an artifact: on each runtime asked for that reads it, else on the first that does."""
+    able = reading(item.artifact.format)
+    runtimes = [name for name in able if name in device.runtimes] if device.runtimes else able[:1]
     samples = 20 if options.quick else None
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
     record = item.manifest.split
     split = f"{record.scheme}-{record.sha256[:8]}" + (f"-n{samples}" if samples else "")
     return [
-        Job(
-            cell_id(
-                device.name,
-                item.manifest.name,
-                item.artifact.variant,
-                item.artifact.format,
-                runtime,
-                delegate,
-                threads,
-                split,
-            ),
-            device,
-            item,
-            runtime,
-            delegate,
-            threads,
-            samples,
+        CellJob(
+            cell=_name(device, item, runtime=runtime, delegate=delegate, threads=threads, split=split),
+            device=device,
+            shipped=item,
+            runtime=runtime,
+            delegate=delegate,
+            threads=threads,
+            samples=samples,
         )
         for runtime in runtimes
         for delegate in device.delegates
-        if _possible(delegate, item.artifact.format)
+        if possible(delegate, item.artifact.format)
         for threads in (options.threads or device.threads)
     ]
 
 
-def for_runtime(job: Job, runtime: str) -> Job:
+def _name(device: Device, item: Shipped, *, runtime: str, delegate: str, threads: int, split: str) -> str:
+    return cell_id(
+        device=device.name,
+        model=item.manifest.name,
+        variant=item.artifact.variant,
+        fmt=item.artifact.format,
+        runtime=runtime,
+        delegate=delegate,
+        threads=threads,
+        split=split,
+    )
+
+
+def for_runtime(job: CellJob, runtime: str) -> CellJob:
     """The same job on another runtime, and named for it."""
     if runtime == job.runtime:
         return job
-    artifact, split = job.shipped.artifact, job.cell.rsplit("+", 1)[1]
-    name = cell_id(
-        job.device.name, job.shipped.manifest.name, artifact.variant, artifact.format, runtime, job.delegate,
-        job.threads, split,
-    )  # fmt: skip
+    name = _name(
+        job.device,
+        job.shipped,
+        runtime=runtime,
+        delegate=job.delegate,
+        threads=job.threads,
+        split=job.cell.rsplit("+", 1)[1],
+    )
     return replace(job, cell=name, runtime=runtime)
-
-
-def _possible(delegate: str, fmt: str) -> bool:
-    """The Edge TPU is TFLite's, CUDA and TensorRT are ONNX Runtime's here; the CPU is everyone's."""
-    return delegate == "cpu" or (delegate == "edgetpu") == (fmt == "tflite")
 
 
 def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
@@ -320,4 +245,4 @@ def stored_options(info: RunInfo) -> Options:
 
 def plain_options(options: Options) -> dict[str, object]:
     """As JSON has it."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(options).items()}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()}

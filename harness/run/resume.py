@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.config.devices import Device, Fleet
 from harness.core.errors import BoardError, UsageError
-from harness.records.cell import DeviceInfo, RunInfo
+from harness.records.cell import DeviceInfo, RunInfo, Status
 from harness.remote.probe import Probe
 from harness.results import store
-from harness.run.plan import Job, Plan, for_runtime
+from harness.run.plan import CellJob, Plan, for_runtime
+from harness.runtimes.registry import stand_ins
 
-#: Keys of a device that decide only how it is reached. They may change while a run waits to be finished: a board gets
-#: another address. Whether it is the same board is looked at when it answers.
+#: Keys of a device that decide only how it is reached. They may change while a run waits to be finished, since a board
+#: may get another address. When it answers, it is checked that it is the same board.
 REACHING = ("host", "port", "user", "identity_file", "known_hosts", "proxy_jump", "dir", "site", "tags")
 
 
-def reopen(results: Path, name: str) -> tuple[Path, RunInfo]:
-    """A run's folder, links followed, and its ``run.json``. A copied or renamed folder is a run of its own and is
-    called as its folder is.
+@dataclass(frozen=True)
+class EarlierCell:
+    """What counts of a stored cell. ``run``: the run that it says it is of; ``sha256``: of the artifact that ran."""
+
+    cell: str
+    status: Status
+    run: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that is gone on with.
+
+    Attributes:
+        boards: the boards that were measured, by the device's name.
+    """
+
+    folder: Path
+    info: RunInfo
+    cells: tuple[EarlierCell, ...]
+    boards: Mapping[str, DeviceInfo]
+
+    @property
+    def valid(self) -> frozenset[str]:
+        """Names of the cells that are finished."""
+        return frozenset(cell.cell for cell in self.cells if cell.status == "VALID")
+
+    @property
+    def unfinished_devices(self) -> list[str]:
+        """Devices that have cells to be measured."""
+        valid = self.valid
+        open_cells = [cell for cell in self.info.planned if cell not in valid]
+        return [name for name in self.info.devices if any(cell.startswith(f"{name}+") for cell in open_cells)]
+
+
+def reopen(results: Path, name: str) -> EarlierRun:
+    """A run's folder, links followed, and what is in it. A copied or renamed folder is a run of its own and is called
+    as its folder is.
 
     Raises:
         StoreError: there is no such run.
@@ -29,7 +66,13 @@ def reopen(results: Path, name: str) -> tuple[Path, RunInfo]:
     info = store.read_run(folder)
     if info.run != folder.name and store.can_name(folder.name):
         info = info.model_copy(update={"run": folder.name})
-    return folder, info
+    cells: list[EarlierCell] = []
+    boards: dict[str, DeviceInfo] = {}
+    for cell in store.readable_cells(folder):
+        cells.append(EarlierCell(cell=cell.cell, status=cell.status, run=cell.run, sha256=cell.model.sha256))
+        if cell.latency_ns and cell.device.machine:
+            boards[cell.device.name] = cell.device
+    return EarlierRun(folder, info, tuple(cells), boards)
 
 
 def address(results: Path, folder: Path) -> str:
@@ -51,11 +94,11 @@ def fleet_then(info: RunInfo, fleet: Fleet, unfinished: Iterable[str]) -> tuple[
         UsageError: a device that has cells to be measured is gone, or would be measured otherwise than before.
     """
     now = {device.name: device for device in fleet.devices}
-    wanted, notes, devices = set(unfinished), [], []
+    to_measure, notes, devices = set(unfinished), [], []
     for name in info.devices:
         device = now.get(name)
         if device is None:
-            if name in wanted:
+            if name in to_measure:
                 raise UsageError(
                     f"{fleet.file}: run {info.run} measures '{name}', which is not listed any more",
                     fix=f"list '{name}' again, or start a new run without --resume",
@@ -65,49 +108,50 @@ def fleet_then(info: RunInfo, fleet: Fleet, unfinished: Iterable[str]) -> tuple[
         then = info.config.get(name)
         changed = _changed(device, then) if isinstance(then, dict) else {}
         if measuring := [key for key in changed if key not in REACHING]:
-            said = "; ".join(f"{key} was {_shown(changed[key][0])}, is {_shown(changed[key][1])}" for key in measuring)
-            if name in wanted:
+            differences = _differences(changed, measuring)
+            if name in to_measure:
                 raise UsageError(
-                    f"{fleet.file}: '{name}' is not as run {info.run} began to measure it: {said}",
+                    f"{fleet.file}: '{name}' is not as run {info.run} began to measure it: {differences}",
                     fix="change it back, or start a new run without --resume",
                 )
-            notes.append(f"'{name}' has changed, which this run takes no notice of: {said}")
+            notes.append(f"'{name}' has changed, which this run takes no notice of: {differences}")
         elif reaching := [key for key in changed if key not in ("tags", "site")]:
-            said = "; ".join(f"{key} was {_shown(changed[key][0])}, is {_shown(changed[key][1])}" for key in reaching)
-            notes.append(f"'{name}' is reached otherwise than when this run began: {said}")
+            notes.append(f"'{name}' is reached otherwise than when this run began: {_differences(changed, reaching)}")
         devices.append(device)
     if new := [name for name in now if name not in info.devices]:
         notes.append(f"not in this run and left alone: {', '.join(new)}")
     return fleet.model_copy(update={"devices": tuple(devices)}), notes
 
 
-def _changed(device: Device, then: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """{key: (value then, value now)}; keys that either side doesn't know are taken as they were not there."""
+def _differences(changed: Mapping[str, tuple[object, object]], keys: Iterable[str]) -> str:
+    return "; ".join(f"{key} was {_shown(changed[key][0])}, is {_shown(changed[key][1])}" for key in keys)
+
+
+def _changed(device: Device, then: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+    """{key: (value then, value now)} of the keys that differ; a key that either side doesn't have is left out."""
     one, other = _flat(then), _flat(device.model_dump(mode="json"))
     return {key: (one[key], other[key]) for key in other if key in one and one[key] != other[key]}
 
 
-def _flat(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """``thresholds.drift`` for what stands under ``thresholds``."""
-    found = {}
+def _flat(keys: Mapping[str, object]) -> dict[str, object]:
+    """The keys with those of inner tables, which are named ``thresholds.drift``."""
+    flat: dict[str, object] = {}
     for key, value in keys.items():
-        found.update(
-            {f"{key}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}
-        )
-    return found
+        flat |= {f"{key}.{inner}": part for inner, part in value.items()} if isinstance(value, dict) else {key: value}
+    return flat
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "not set"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def planned_alone(plan: Plan, info: RunInfo) -> None:
-    """Keep the cells that the run was begun with: no new ones slip in. Changes ``plan``."""
-    wanted = set(info.planned)
+    """Keep only the cells that the run was begun with, so that no new ones slip in. Changes ``plan``."""
+    planned = set(info.planned)
     for name, jobs in plan.jobs.items():
-        plan.jobs[name] = [job for job in jobs if not wanted.isdisjoint(names_of(job))]
+        plan.jobs[name] = [job for job in jobs if not planned.isdisjoint(names_of(job))]
     plan.skipped = []
 
 
@@ -117,14 +161,14 @@ def missing(plan: Plan, planned: Iterable[str], finished: Iterable[str]) -> list
     return [cell for cell in planned if cell not in possible and cell not in set(finished)]
 
 
-def names_of(job: Job) -> tuple[str, ...]:
-    """The names that a cell of this job may have: tflite-runtime may stand in for LiteRT on a board."""
-    return (job.cell, for_runtime(job, "tflite").cell) if job.runtime == "litert" else (job.cell,)
+def names_of(job: CellJob) -> tuple[str, ...]:
+    """The names that a cell of this job may have: another runtime may stand in on a board."""
+    return (job.cell, *(for_runtime(job, name).cell for name in stand_ins(job.runtime)))
 
 
 def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:
-    """A run is of one board: is this the one that the cells so far are of? Returns what to tell a person, if anything:
-    another system on the same board.
+    """Make sure that a device is still the board that the run's cells so far are of. Returns a note for a person where
+    the same board has another system; else None.
 
     Raises:
         BoardError: it is another board.
@@ -135,8 +179,10 @@ def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:
         "CPU part": (measured.cpu_part, probe.cpu.part),
         "cores": (measured.cores, probe.cpu.cores),
     }
-    if said := _differing(board):
-        raise BoardError(f"{name}: not the board that this run has measured so far: {said}", fix="start a new run")
+    if differences := _differing(board):
+        raise BoardError(
+            f"{name}: not the board that this run has measured so far: {differences}", fix="start a new run"
+        )
     system = _differing({
         "system": (measured.os, probe.os), "kernel": (measured.kernel, probe.kernel),
         "Python": (measured.python, probe.python),
@@ -144,5 +190,5 @@ def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:
     return f"since this run's first cells there is another system on it: {system}" if system else None
 
 
-def _differing(facts: Mapping[str, tuple[Any, Any]]) -> str:
+def _differing(facts: Mapping[str, tuple[object, object]]) -> str:
     return "; ".join(f"{what} {then}, now {now}" for what, (then, now) in facts.items() if then and then != now)

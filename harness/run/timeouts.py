@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from harness.run.images import TestSet
 from harness.run.measure import SLOWEST_S_PER_MAC, work
-from harness.run.plan import Job
+from harness.run.plan import CellJob
 
-#: What is due beside the network itself (starting Python, loading, warm-up) may take this much longer than ever seen,
-#: and a multiply-accumulate that much longer: another variant, or a busy board.
+#: How much longer than ever seen the fixed part (starting Python, loading, warm-up) may take, and a
+#: multiply-accumulate: the next cell may be another variant, or the board may be busy.
 FIXED_TIMES = 10.0
 RATE_TIMES = 20.0
 FLOOR_S = 30.0
 
 
-class Pace:
-    """What a board has shown of its speed in one run; not shared between threads."""
+class Timeouts:
+    """Timeouts that follow from the speed which a board has shown in one run; not shared between threads."""
 
     def __init__(self) -> None:
         self._seen: list[tuple[float, float]] = []
 
-    def took(self, job: Job, test: TestSet, seconds: float) -> None:
-        """A cell ended well after so long."""
+    def took(self, job: CellJob, test: TestSet, seconds: float) -> None:
+        """Note that a cell ended well after so many seconds."""
         self._seen.append((work(job, test), seconds))
 
-    def limit_s(self, job: Job, test: TestSet, most_s: float) -> float:
-        """Seconds for the next cell; ``most_s`` is the limit that holds where nothing is known.
+    def limit_s(self, job: CellJob, test: TestSet, most_s: float) -> float:
+        """Seconds for the next cell, at most ``most_s``, which also holds where nothing is known.
 
         The rate of a much smaller network says nothing (start-up dominates it), so only cells with at least a quarter
         of the work count for that.

@@ -5,25 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.files import sha256_bytes, sha256_file, write_atomic
 from harness.core.paths import cache_dir
+from harness.runtimes.record import Compiled, Compiler, Delegate
 
 COMPILER = "edgetpu_compiler"
 #: The compiler gives up by itself after 180 s for each part of a network.
 LIMIT_S = 900
 _LOG_CHARS = 1 << 20
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """What became of a network: the compiled file (None where the compiler gave up) and all that the compiler said."""
-
-    model: Path | None
-    sha256: str
-    log: str
 
 
 def installed() -> bool:
@@ -68,3 +59,6 @@ def _compile(program: str, model: Path, out: Path, log: Path) -> None:
         if made.is_file():
             write_atomic(out, made.read_bytes())
     write_atomic(log, said[:_LOG_CHARS])
+
+
+EDGETPU = Delegate("edgetpu", compiler=Compiler("the Edge TPU", lambda: COMPILER, compiled))

@@ -3,8 +3,10 @@ we could bring fits them. So for these delegates the board's own Python is taken
 
 from __future__ import annotations
 
+from harness.runtimes import registry
+
 #: Delegates whose runtime the board must have by itself.
-DELEGATES = frozenset({"cuda", "tensorrt"})
+DELEGATES = frozenset(delegate.name for delegate in registry.DELEGATES.values() if delegate.onboard)
 
 
 def packages(home: str | None, python: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from harness.core.errors import ProvisionError
 from harness.core.files import sha256_file
 from harness.core.paths import cache_dir
+from harness.runtimes.registry import RUNTIMES
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def choose(runtime: str, platform: Platform) -> Bundle:
 
 
 def available(platform: Platform) -> list[str]:
-    """Runtimes that fit the platform. tflite-runtime is listed only where its successor LiteRT is not to be had."""
+    """Runtimes that fit the platform, best first. One that stands in for another is listed only where that other is
+    not published."""
     fits = [
         b.runtime
         for b in table()
@@ -132,7 +134,7 @@ def available(platform: Platform) -> list[str]:
         and platform.glibc >= b.glibc
         and (not b.system or platform.numpy)
     ]
-    return [name for name in fits if not (name == "tflite" and "litert" in fits)]
+    return [name for name in fits if RUNTIMES[name].stands_in_for not in fits]
 
 
 def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> list[Path]:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from harness.core.errors import ArtifactError, MissingExtraError, UsageError
 from harness.core.files import check_folder, write_atomic
-from harness.data import sources, splits
+from harness.data import splits
 from harness.data.dataset import Dataset, Split
+from harness.data.registry import load_with_findings, summary
+from harness.data.spec import DataSpec
 from harness.records import manifest as manifests
 from harness.records.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial, Zeroed
 from harness.training.compress.budget import AS_REGISTERED, Targets
@@ -50,7 +52,7 @@ def ensure_extra() -> None:
 def build(
     names: Sequence[str],
     *,
-    data: str,
+    data: DataSpec,
     split: str,
     profile: str,
     seed: int,
@@ -70,7 +72,7 @@ def build(
 
     Args:
         names: of networks; empty for all.
-        data: ``synthetic`` or a CK+ copy, as :func:`harness.data.sources.spec` writes it.
+        data: which data set, and how to read it.
         split: ``random`` or ``subject``.
         profile: ``quick`` or ``full``.
         seed: of the split, and of the first training: weights, augmentation and dropout.
@@ -96,8 +98,8 @@ def build(
     ensure_extra()
     check_folder(models, "--models")
     check_folder(cache, "HARNESS_CACHE")
-    dataset, findings = sources.load_with_findings(data)
-    for line in sources.summary(dataset, findings):
+    dataset, findings = load_with_findings(data)
+    for line in summary(dataset, findings):
         progress(line)
     people = len(set(dataset.subjects or ()))
     if split == "subject" and people and people <= folds:

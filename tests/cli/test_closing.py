@@ -21,7 +21,9 @@ from tests.support.faults_fixtures import farm
 
 __all__ = ["farm"]  # a fixture
 
-AGAIN = again_argv(Path("my boards.yaml"), Path("models"), Path("results"), Path("reports"), "r1")
+AGAIN = again_argv(
+    devices=Path("my boards.yaml"), models=Path("models"), results=Path("results"), reports=Path("reports"), run="r1"
+)
 LOAD = Reason(code="background-load", text="65% of the time the runner waited\nfor a processor (limit 40%)")
 LOST = Reason(code="unreachable", text="pi: nobody answers at pi.local:22 within 20 s")
 

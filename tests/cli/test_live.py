@@ -11,15 +11,24 @@ from rich.console import Console
 from harness.cli.live import LiveWatcher, PlainWatcher, eta_s, figure
 from harness.config.devices import parse
 from harness.records.cell import Reason
-from harness.run.plan import Job, Plan, Shipped
+from harness.run.inventory import Shipped
+from harness.run.plan import CellJob, Plan
 from tests.run.verdict.test_judge import ARTIFACT, MANIFEST
 from tests.support.cell_factory import device, make_cell
 
 DEVICE = parse("devices: [{name: pi, board: generic, host: h}]").devices[0]
 
 
-def job(number: int) -> Job:
-    return Job(f"c{number}", DEVICE, Shipped(MANIFEST, ARTIFACT, Path("x")), "litert", "cpu", 1, None)
+def job(number: int) -> CellJob:
+    return CellJob(
+        cell=f"c{number}",
+        device=DEVICE,
+        shipped=Shipped(MANIFEST, ARTIFACT, Path("x")),
+        runtime="litert",
+        delegate="cpu",
+        threads=1,
+        samples=None,
+    )
 
 
 def test_time_left() -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import LockTakenError, StoreError
-from harness.core.files import locked, sha256_bytes, sha256_file, take_lock, write_atomic, write_output
+from harness.core.files import sha256_bytes, sha256_file, write_atomic, write_output
+from harness.core.locks import locked, take_lock
 from tests.support import otherfs
 
 
@@ -111,7 +112,7 @@ _LOCK = """
 import sys
 from pathlib import Path
 from harness.core.errors import LockTakenError
-from harness.core.files import take_lock
+from harness.core.locks import take_lock
 
 path = Path(sys.argv[1])
 lock = take_lock(path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.core.errors import DataError, UsageError
 from harness.data.dataset import Dataset
 from harness.data.splits import quotas, split
-from harness.data.synthetic import generate
+from harness.data.synthetic.generator import generate
 
 
 def small_dataset(people: int = 24, each: int = 4) -> Dataset:

@@ -14,9 +14,9 @@ from harness.boards import coral as edgetpu
 from harness.boards import jetson
 from harness.boards import raspberry_pi as pi
 from harness.boards.registry import FAMILIES
-from harness.core.check import Thresholds
+from harness.core.check import Limits
 from harness.doctor import linux
-from harness.doctor.examine import examine, render
+from harness.doctor.examine import Answered, Listed, examine, render_board
 from harness.doctor.probe import MARK, MAX_ANSWER_BYTES, PROBE, sections
 from tests.boards.test_recorded import codes
 
@@ -45,15 +45,15 @@ def answer(**changed: str) -> str:
 
 def worst(text: str, board: str = "raspberry-pi-4", *, emulated: bool = False) -> dict[str, str]:
     """Severity by code of everything that is not fine."""
-    checks = examine(text, FAMILIES[board], sent=1000.0, received=1000.5, emulated=emulated)
+    checks = examine(Answered(text, 1000.0, 1000.5), Listed(FAMILIES[board], emulated=emulated))
     return {check.code: check.severity for check in checks if check.severity != "ok"}
 
 
 def test_a_healthy_board_has_nothing_to_say() -> None:
-    checks = examine(answer(), PI4, sent=1000.0, received=1000.5)
+    checks = examine(Answered(answer(), 1000.0, 1000.5), Listed(PI4))
     assert {check.severity for check in checks} == {"ok"}
-    assert render("pi4", checks) == f"pi4: {len(checks)} of {len(checks)} checks fine"
-    assert "Cortex-A72 as Raspberry Pi 4 has" in render("pi4", checks, verbose=True)
+    assert render_board("pi4", checks) == f"pi4: {len(checks)} of {len(checks)} checks fine"
+    assert "Cortex-A72 as Raspberry Pi 4 has" in render_board("pi4", checks, verbose=True)
 
 
 @pytest.mark.parametrize(
@@ -103,17 +103,17 @@ def test_other_boards_are_asked_other_things() -> None:
 
 def test_what_devices_yaml_asks_for_is_checked() -> None:
     asked = {"sent": 1000.0, "received": 1000.5}
-    checks = examine(answer(), PI4, runtimes=["litert", "tflite"], delegates=["edgetpu"], **asked)
+    checks = examine(Answered(answer(), **asked), Listed(PI4, runtimes=["litert", "tflite"], delegates=["edgetpu"]))
     assert [check.code for check in checks if check.severity == "error"] == ["edgetpu-missing"]
     old = answer(python="3.6.9 64 aarch64 -")
-    (missing,) = (c for c in examine(old, PI4, runtimes=["litert"], **asked) if c.severity == "error")
+    (missing,) = (c for c in examine(Answered(old, **asked), Listed(PI4, runtimes=["litert"])) if c.severity == "error")
     assert missing.code == "runtime-missing"
     assert "no litert is published for Python 3.6" in missing.text
     assert "onnxruntime" in missing.fix
 
 
 def test_clock_is_judged_within_what_can_be_known() -> None:
-    inside = linux.check_clock("1003.0", 1000.0, 1004.0, Thresholds(clock_s=1.0))
+    inside = linux.check_clock("1003.0", 1000.0, 1004.0, Limits(clock_s=1.0))
     assert inside[0].severity == "ok"
     ahead = linux.check_clock("1100.0", 1000.0, 1001.0)
     assert "99.5 s ahead of" in ahead[0].text
@@ -143,7 +143,7 @@ def test_hostile_words_cannot_reach_the_terminal() -> None:
     text = answer(
         throttled=bad, python=bad, libc=bad, model=bad, cpu="4 CPU part\t: 0xd0b", cpufreq=f"{bad} {bad} 1 1 1 2"
     )
-    shown = render(bad, examine(text, PI4, sent=0.0, received=1.0), verbose=True)
+    shown = render_board(bad, examine(Answered(text, 0.0, 1.0), Listed(PI4)), verbose=True)
     assert all(c.isprintable() or c == "\n" for c in shown)
     assert max(map(len, shown.splitlines())) < 1000
 
@@ -162,19 +162,19 @@ def test_the_probe_runs_in_plain_shells(shell: str) -> None:
     assert linux.parse_df(told["disk"])
     assert linux.parse_meminfo(told["memory"])
     assert linux.parse_python(told["python"])
-    found = {check.code for check in examine(done.stdout, FAMILIES["generic"], sent=sent, received=time.time())}
+    found = {check.code for check in examine(Answered(done.stdout, sent, time.time()), Listed(FAMILIES["generic"]))}
     assert "clock" in found
     assert not found & {"answer-incomplete", "disk-unknown", "clock-unknown", "python-missing", "load-unknown"}
 
 
 @given(st.text(max_size=300), st.sampled_from(sorted(FAMILIES)))
 def test_any_answer_is_judged(text: str, board: str) -> None:
-    assert render("x", examine(text, FAMILIES[board], sent=0.0, received=1.0))
+    assert render_board("x", examine(Answered(text, 0.0, 1.0), Listed(FAMILIES[board])))
 
 
 @given(st.sampled_from(sorted(HEALTHY)), st.text(max_size=120))
 def test_any_section_is_judged(section: str, text: str) -> None:
-    assert examine(answer(**{section: text}), PI4, sent=0.0, received=1.0)
+    assert examine(Answered(answer(**{section: text}), 0.0, 1.0), Listed(PI4))
 
 
 @given(st.text(alphabet="RAMCPU []%@,/0123456789MBoffx_\n:=GTEdgTPU", max_size=200))

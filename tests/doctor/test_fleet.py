@@ -11,7 +11,7 @@ import yaml
 
 from harness.config import devices as config
 from harness.doctor import fleet as checkup
-from harness.doctor.fleet import Findings, check_fleet, render
+from harness.doctor.fleet import FleetFindings, check_fleet, render
 from tests.support.sshd_fixtures import Sshd, free_port
 
 
@@ -40,7 +40,7 @@ def test_a_mixed_fleet(sshd: Sshd, cache: Path) -> None:
     assert "fix:" in text
 
 
-def within_five_seconds(fleet: config.Fleet) -> Findings:
+def within_five_seconds(fleet: config.Fleet) -> FleetFindings:
     """Ten boards in 5 s is promised (they take 1.4 s on two busy cores). It may be missed twice, where other tests
     take the machine."""
     assert len(fleet.devices) == 10

@@ -139,19 +139,19 @@ def test_store_is_kept_locked_and_repaired(tmp_path: Path) -> None:
     second = store.open_store(folder, spare)
     assert not second.persistent
     assert second.path.parent == spare
-    os.close(first.lock)
+    first.lock.close()
 
     again = store.open_store(folder, spare)
     assert again.persistent
     assert again.lock is not None
     assert again.path.stat().st_ino == born
-    os.close(again.lock)
+    again.lock.close()
 
     with again.path.open("r+b") as handle:  # a disk pulled out in the middle of a write
         handle.write(os.urandom(1 << 20))
     fresh = store.open_store(folder, spare)
     assert fresh.lock is not None
-    os.close(fresh.lock)
+    fresh.lock.close()
     assert fresh.path.stat().st_ino != born
     tools.run(["e2fsck", "-fn", str(fresh.path)])
 
@@ -170,11 +170,11 @@ def test_a_damaged_store_is_made_anew_and_said(spoil: Callable[[Path], object], 
     first = store.open_store(tmp_path / "board", tmp_path)
     assert first.lost is None
     assert first.lock is not None
-    os.close(first.lock)
+    first.lock.close()
     spoil(first.path)
     again = store.open_store(tmp_path / "board", tmp_path)
     assert again.lock is not None
-    os.close(again.lock)
+    again.lock.close()
     assert said in (again.lost or "")
     tools.run(["e2fsck", "-fn", str(again.path)])
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import EmulatorError
+from harness.core.locks import locked
 from harness.emulate import cpio, image, imagecheck, recipe, rootfs, tools
 from harness.emulate.cleanup import prune
 from tests.support.emulate_fixtures import REPOSITORY
@@ -248,5 +249,5 @@ def test_old_images_and_their_storage_are_pruned(tmp_path: Path) -> None:
     assert prune(tmp_path, present) == []
 
     (tmp_path / "images" / recent).rmdir()
-    with image.locked(tmp_path / "boards" / f"pi4-raspberry-pi-4-{recent}" / "lock"):
+    with locked(tmp_path / "boards" / f"pi4-raspberry-pi-4-{recent}" / "lock"):
         assert prune(tmp_path, present) == []

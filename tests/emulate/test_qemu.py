@@ -20,7 +20,7 @@ import pytest
 from harness.boards.registry import FAMILIES
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
-from harness.emulate import Board, boot, down, ensure_image, list_boards, requirements, ssh_argv, up
+from harness.emulate import Board, Booting, boot, down, ensure_image, list_boards, requirements, ssh_argv, up
 from tests.support.emulate_fixtures import environment, gone, running, ssh
 
 pytestmark = [
@@ -227,7 +227,7 @@ def test_qemu_that_ends_early_is_quoted() -> None:
 def test_a_board_that_is_too_slow_is_given_up() -> None:
     started = time.monotonic()
     with pytest.raises(EmulatorError, match="in time"):
-        boot(f"{OWN}-slow", PI4, timeout_s=1.0)
+        boot(f"{OWN}-slow", PI4, Booting(timeout_s=1.0))
     assert time.monotonic() - started < 15
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import sys
@@ -74,7 +73,7 @@ def test_a_new_storage_is_a_copy_and_an_old_one_stays(contents: dict[str, Path],
     image = seed(contents, "digest", print)
     made = open_store(tmp_path / "store", tmp_path, image)
     assert made.lock is not None
-    os.close(made.lock)
+    made.lock.close()
     assert there(tmp_path / "store")
     (model, _) = (name.partition(":")[2] for name in contents)
     assert inside(made.path, f"/objects/{model}") == "model" * 1000
@@ -84,6 +83,6 @@ def test_a_new_storage_is_a_copy_and_an_old_one_stays(contents: dict[str, Path],
     before = made.path.read_bytes()[:4096]
     again = open_store(tmp_path / "store", tmp_path, None)
     assert again.lock is not None
-    os.close(again.lock)
+    again.lock.close()
     assert inside(again.path, f"/objects/{model}") == "model" * 1000
     assert len(before) == 4096

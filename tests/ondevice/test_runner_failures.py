@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
-from harness.run.session import runner_file
-from tests.conftest import MODELS, REPOSITORY
+from harness.remote.runner_file import runner_bytes, runner_file
+from tests.conftest import MODELS
 from tests.run.test_loopback import NET
 
 #: What is changed in a good job, by the code that must come of it. "python" entries change the environment.
@@ -86,7 +86,7 @@ def test_the_job_is_right_but_for_that(where: str, tmp_path: Path) -> None:
 
 def test_no_code_is_without_a_proof() -> None:
     """A new code in the runner needs an entry above."""
-    source = (REPOSITORY / "harness/ondevice/runner.py").read_text()
+    source = runner_bytes().decode()
     raised = {
         node.args[0].value
         for node in ast.walk(ast.parse(source))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
-from harness.run.session import runner_file
+from harness.remote.runner_file import runner_file
 from tests.support import model_outputs
 
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import ConnectionLostError, LeaseError
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
 from harness.remote.lease import Lease
 from harness.remote.local import LocalConnection
 from harness.remote.ssh import SshConnection
@@ -98,7 +98,7 @@ def test_a_calendar_that_is_years_off_changes_nothing(sshd: Sshd, years: int) ->
     off.write_text(f'#!/bin/sh\nLD_PRELOAD={library} exec {python} "$@"\n')
     off.chmod(0o755)
     first, second, third = (SshConnection(target(sshd)) for _ in range(3))
-    said = first.run(["python3", "-c", "import time; print(time.time())"], timeout_s=30).stdout
+    said = first.run(Command(["python3", "-c", "import time; print(time.time())"], timeout_s=30)).stdout
     assert abs(float(said) - time.time()) > 9 * 365 * 86400
     with Lease(first) as lease:
         lease.renew(60)

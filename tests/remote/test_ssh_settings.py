@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.core.errors import AuthenticationError, HostKeyError, SshSettingsError, UnreachableError
 from harness.remote import hops, hostkeys, identities, openssh, paramiko_config
 from harness.remote.hostkeys import KnownKeys, check, known_keys
-from harness.remote.openssh import Settings
+from harness.remote.ssh_settings import Settings, file_names, home
 from harness.remote.target import SshTarget
 from tests.support.sshd_fixtures import make_key
 
@@ -55,7 +55,7 @@ def test_a_jump_host_is_read_as_openssh_reads_it(hop: str, parts: tuple[str, str
 def test_names_of_files_may_have_blanks(tmp_path: Path) -> None:
     odd = tmp_path / "known hosts of the lab"
     odd.touch()
-    assert openssh.file_names(f"/none/a {odd} /none/b") == ["/none/a", str(odd), "/none/b"]
+    assert file_names(f"/none/a {odd} /none/b") == ["/none/a", str(odd), "/none/b"]
 
 
 def test_a_wrong_configuration_is_told_in_openssh_s_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,8 +78,8 @@ def test_a_wrong_configuration_is_told_in_openssh_s_words(tmp_path: Path, monkey
     made = openssh.resolve(PI)
     assert (made.hostname, made.port, made.user, made.host_key_name) == ("pi.local.lab", 2222, "bob", "board-7")
     assert made.jumps == ("u@one:44", "two")
-    assert made.known_hosts[:2] == (openssh.home() / "a", openssh.home() / "b")
-    assert made.identities == (openssh.home() / "of-pi.local",)
+    assert made.known_hosts[:2] == (home() / "a", home() / "b")
+    assert made.identities == (home() / "of-pi.local",)
     assert openssh.resolve(SshTarget("x", "pi.local", user="me", port=9)).user == "me"
 
 
@@ -87,22 +87,22 @@ def test_a_known_key_is_accepted_by_every_rule(tmp_path: Path, key: tuple[str, b
     for names in ("pi.local", "*.local", "other,pi.local", "pi.*,!pi.lab"):
         file = tmp_path / "known"
         file.write_text(f"!!! not a line\n@cert-authority *.lab.example {line}\n{names} {line}\n")
-        check(PI, settings(file), known_keys(settings(file)), *key)
+        check(PI, settings(file), known_keys(settings(file)), key)
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(file)], check=False, capture_output=True)
     hashed = tmp_path / "hashed"
     hashed.write_text(f"pi.local {line}\n")
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(hashed)], check=True, capture_output=True)
     assert hashed.read_text().startswith("|1|")
-    check(PI, settings(tmp_path / "none", hashed), known_keys(settings(tmp_path / "none", hashed)), *key)
+    check(PI, settings(tmp_path / "none", hashed), known_keys(settings(tmp_path / "none", hashed)), key)
 
 
 def test_another_port_may_be_known_without_it(tmp_path: Path, key: tuple[str, bytes], line: str) -> None:
     file = tmp_path / "known"
     file.write_text(f"pi.local {line}\n")
     there = settings(file, name="[pi.local]:2222")
-    check(PI, there, known_keys(there), *key)
+    check(PI, there, known_keys(there), key)
     file.write_text(f"[pi.local]:2222 {line}\npi.local {_other(tmp_path)}\n")
-    check(PI, there, known_keys(there), *key)
+    check(PI, there, known_keys(there), key)
 
 
 def _other(tmp_path: Path) -> str:
@@ -113,16 +113,16 @@ def test_a_key_that_must_not_be(tmp_path: Path, key: tuple[str, bytes], line: st
     file = tmp_path / "known"
     file.write_text("")
     with pytest.raises(HostKeyError, match=r"not known .*SHA256:.*connect once by hand.*ssh pi\.local"):
-        check(PI, settings(file), known_keys(settings(file)), *key)
+        check(PI, settings(file), known_keys(settings(file)), key)
     file.write_text(f"\npi.local {_other(tmp_path)}\n")
     with pytest.raises(HostKeyError, match=rf"CHANGED: expected SHA256:.*{file}:2.*ssh-keygen -R 'pi.local' -f {file}"):
-        check(PI, settings(file), known_keys(settings(file)), *key)
+        check(PI, settings(file), known_keys(settings(file)), key)
     file.write_text(f"@revoked * {line}\npi.local {line}\n")
     with pytest.raises(HostKeyError, match="REVOKED"):
-        check(PI, settings(file), known_keys(settings(file)), *key)
+        check(PI, settings(file), known_keys(settings(file)), key)
     file.write_text(f"@cert-authority * {line}\n")
     with pytest.raises(HostKeyError, match="not known"):
-        check(PI, settings(file), known_keys(settings(file)), *key)
+        check(PI, settings(file), known_keys(settings(file)), key)
 
 
 def test_a_list_of_revoked_keys_counts(tmp_path: Path, key: tuple[str, bytes], line: str) -> None:
@@ -130,30 +130,30 @@ def test_a_list_of_revoked_keys_counts(tmp_path: Path, key: tuple[str, bytes], l
     file.write_text(f"pi.local {line}\n")
     revoked.write_text(_other(tmp_path) + "\n")
     there = settings(file, revoked_host_keys=revoked)
-    check(PI, there, known_keys(there), *key)
+    check(PI, there, known_keys(there), key)
     revoked.write_text(line + "\n")
     with pytest.raises(HostKeyError, match="REVOKED"):
-        check(PI, there, known_keys(there), *key)
+        check(PI, there, known_keys(there), key)
     for named in (_other(tmp_path), line):  # OpenSSH's binary form
         (tmp_path / "keys").write_text(named + "\n")
         subprocess.run(["ssh-keygen", "-q", "-k", "-f", str(revoked), str(tmp_path / "keys")], check=True)
         if named != line:
-            check(PI, there, known_keys(there), *key)
+            check(PI, there, known_keys(there), key)
     with pytest.raises(HostKeyError, match="REVOKED"):
-        check(PI, there, known_keys(there), *key)
+        check(PI, there, known_keys(there), key)
     revoked.unlink()
     with pytest.raises(HostKeyError, match="REVOKED"):
-        check(PI, there, known_keys(there), *key)
+        check(PI, there, known_keys(there), key)
 
 
 def test_without_openssh_plain_lines_still_count(tmp_path: Path, key: tuple[str, bytes], line: str) -> None:
     file = tmp_path / "known"
     file.write_text(f"garbage\n@cert-authority *.x ssh-ed25519 AAAA\npi.local ssh-ed25519 %%%\npi.local {line}\n")
-    check(PI, settings(file), paramiko_config.known_keys(settings(file)), *key)
+    check(PI, settings(file), paramiko_config.known_keys(settings(file)), key)
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(file)], check=False, capture_output=True)
     file.write_text(file.read_text() + f"@revoked * {line}\n")
     with pytest.raises(HostKeyError, match="REVOKED"):
-        check(PI, settings(file), paramiko_config.known_keys(settings(file)), *key)
+        check(PI, settings(file), paramiko_config.known_keys(settings(file)), key)
 
 
 def test_without_openssh_what_needs_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +267,6 @@ def test_any_bytes_in_a_key_file_are_borne(data: bytes) -> None:
 
 def test_openssh_s_answer_is_pinned(key: tuple[str, bytes]) -> None:
     accepted = hostkeys.Answer(key[0], hostkeys.fingerprint(key[1]))
-    check(PI, settings(), KnownKeys((), accepted), *key)
+    check(PI, settings(), KnownKeys((), accepted), key)
     with pytest.raises(HostKeyError, match="OpenSSH accepted key SHA256:another"):
-        check(PI, settings(), KnownKeys((), hostkeys.Answer(key[0], "SHA256:another")), *key)
+        check(PI, settings(), KnownKeys((), hostkeys.Answer(key[0], "SHA256:another")), key)

@@ -22,7 +22,7 @@ from harness.core.errors import (
     UnreachableError,
 )
 from harness.core.files import sha256_file
-from harness.remote.base import Completed, Connection
+from harness.remote.base import Command, Completed, Connection
 from harness.remote.local import LocalConnection
 from harness.remote.ssh import SshConnection
 from harness.remote.target import SshTarget
@@ -54,7 +54,7 @@ def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Conne
 def test_runs_programs_with_every_word_quoted(connection: Connection) -> None:
     words = ["a b", "$(id)", "`id`", "it's", '"', "\\", "*", "~", ";", "", "ä\n€"]
     code = "import sys; sys.stdout.write('|'.join(sys.argv[1:])); sys.stderr.write('E'); sys.exit(3)"
-    done = connection.run(["python3", "-c", code, *words], timeout_s=30)
+    done = connection.run(Command(["python3", "-c", code, *words], timeout_s=30))
     assert done == Completed(3, "|".join(words).encode(), b"E")
     with pytest.raises(RemoteCommandError, match="ended with status 3: E"):
         done.check("it")
@@ -63,40 +63,40 @@ def test_runs_programs_with_every_word_quoted(connection: Connection) -> None:
 def test_feeds_stdin_and_environment(connection: Connection, tmp_path: Path) -> None:
     big = tmp_path / "big"
     big.write_bytes(os.urandom(3_000_000))
-    done = connection.run(["sha256sum"], timeout_s=60, stdin=big)
+    done = connection.run(Command(["sha256sum"], timeout_s=60, stdin=big))
     assert done.stdout.split()[0].decode() == sha256_file(big)
-    assert connection.sent_bytes >= 3_000_000
-    done = connection.run(["sh", "-c", 'printf %s "$THING"'], timeout_s=30, env={"THING": "a 'b' $c"})
+    done = connection.run(Command(["sh", "-c", 'printf %s "$THING"'], timeout_s=30, env={"THING": "a 'b' $c"}))
     assert done.stdout == b"a 'b' $c"
 
 
 def test_a_hung_program_is_left_after_its_time(connection: Connection) -> None:
     started = time.monotonic()
     with pytest.raises(RemoteTimeoutError, match="did not end within 1 s"):
-        connection.run(["sleep", "60"], timeout_s=1)
+        connection.run(Command(["sleep", "60"], timeout_s=1))
     assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("end", ["yes", "head -c 50000000 /dev/zero"])
 def test_output_is_bounded(connection: Connection, end: str) -> None:
     with pytest.raises((OutputLimitError, RemoteTimeoutError)):
-        connection.run(["sh", "-c", end], timeout_s=5, stdout_limit=100_000)
+        connection.run(Command(["sh", "-c", end], timeout_s=5, stdout_limit=100_000))
 
 
 def test_stderr_keeps_its_end_only(connection: Connection) -> None:
-    done = connection.run(["sh", "-c", "yes 2>/dev/null | head -c 3000000 >&2; echo last >&2"], timeout_s=60)
+    done = connection.run(Command(["sh", "-c", "yes 2>/dev/null | head -c 3000000 >&2; echo last >&2"], timeout_s=60))
     assert done.stderr.endswith(b"last\n")
     assert len(done.stderr) <= 64 << 10
 
 
 def test_a_held_stdin_ends_with_the_command(connection: Connection) -> None:
     code = "import sys; sys.stdin.readline(); print('read', flush=True)"
-    assert connection.run(["python3", "-c", code], timeout_s=30, stdin=b"x\n", hold_stdin=True).stdout == b"read\n"
+    held = Command(["python3", "-c", code], timeout_s=30, stdin=b"x\n", hold_stdin=True)
+    assert connection.run(held).stdout == b"read\n"
 
 
 def test_a_missing_program_is_told(connection: Connection) -> None:
     try:
-        done = connection.run(["no-such-program-here"], timeout_s=30)
+        done = connection.run(Command(["no-such-program-here"], timeout_s=30))
     except TransportError as error:
         assert "no-such-program-here" in str(error)
     else:
@@ -151,7 +151,7 @@ def test_a_killed_server_is_a_lost_connection(sshd: Sshd) -> None:
     killer = threading.Timer(1, sshd.kill_sessions)
     killer.start()
     with pytest.raises(ConnectionLostError):
-        connection.run(["sleep", "20"], timeout_s=15)
+        connection.run(Command(["sleep", "20"], timeout_s=15))
     killer.join()
     connection.close()
 

@@ -11,8 +11,10 @@ import pytest
 from harness.core import stats
 from harness.records.manifest import CrossCheck, Manifest, Trial
 from harness.report import render
-from harness.report.accuracy import ablation_table, accuracy_table, epochs, figure, for_page, lost
+from harness.report.accuracy import accuracy_table, accuracy_under, epochs, for_page
 from harness.report.gather import ReportData, gather
+from harness.report.paper.ablation import ablation_table
+from harness.report.paper.claims import lost
 from harness.report.seeds import over_seeds
 from tests.support.cell_factory import make_cell, make_manifest, make_run
 
@@ -81,7 +83,7 @@ def test_what_is_missing_is_a_dash_with_the_command_that_makes_it(tmp_path: Path
 
 def test_several_seeds_of_one_fold_count_its_images_once() -> None:
     check = folds(0.9).model_copy(update={"trials": (*folds(0.9).trials, *folds(0.7, seed=1).trials)})
-    found = figure(trained("ghostnet", check), "subject")
+    found = accuracy_under(trained("ghostnet", check), "subject")
     assert found is not None
     assert (found.images, found.right) == (98, 78)
     assert "seeds 0, 1" in found.source
@@ -140,7 +142,7 @@ def test_what_compression_cost_is_the_mean_over_seeds_on_the_same_folds() -> Non
 
 
 def test_a_full_training_counts_before_more_folds_of_a_quick_one() -> None:
-    found = figure(trained("ghostnet", folds(0.5, 0.5, profile="quick"), folds(0.9)), "subject")
+    found = accuracy_under(trained("ghostnet", folds(0.5, 0.5, profile="quick"), folds(0.9)), "subject")
     assert found is not None
     assert found.source.startswith("1 of 10 folds")
 

@@ -15,7 +15,7 @@ from harness.records.cell import Cell, DeviceInfo
 from harness.report import MOST_BOARDS, render
 from harness.report.gather import ReportData, gather
 from harness.report.paper.rivals import against
-from harness.report.summary import agreement, find, winners
+from harness.report.summary import agreement, summarise, winners
 from harness.results import identity
 from harness.results.formats import export
 from tests.support.cell_factory import device, make_cell, make_run
@@ -82,7 +82,9 @@ def test_two_machines_that_share_a_name_are_told_apart(tmp_path: Path, other: di
     assert len(set(data.cells.device)) == len(set(data.cells.board_label)) == 2
     assert {each.rival.model for each in against(data)} == {"ghostnet"}
     assert len(winners(data)) == 2
-    assert len(find(data).claims) == len(find(report_of(tmp_path / "one", [ours], cells_of(one))).claims)
+    assert len(summarise(data).paper.claims) == len(
+        summarise(report_of(tmp_path / "one", [ours], cells_of(one))).paper.claims
+    )
     with_both = [each for each in agreement(data) if len(each.boards) == 2]
     assert len(with_both) == 1
 

@@ -16,7 +16,7 @@ from harness.report import compare_page as comparing
 from harness.report import history
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import Drawing, png, styled, svg
-from harness.report.figures.classes import confusion
+from harness.report.figures.confusion import confusion
 from harness.report.figures.pareto import frontier
 from harness.report.gather import ReportData, gather
 from harness.report.table import brief

@@ -17,7 +17,7 @@ from harness.core.errors import ReportError, UsageError
 from harness.records.cell import Cell, Reason
 from harness.report import render, render_comparison, render_history
 from harness.report.gather import gather
-from harness.report.summary import find
+from harness.report.summary import summarise
 from harness.report.tables import build
 from harness.results.compare import compare
 from tests.support.cell_factory import device, make_cell, make_manifest, make_run
@@ -153,7 +153,7 @@ def test_boards_that_disagree_are_named(tmp_path: Path) -> None:
 
 def rows_of(run: Path, table: str) -> tuple[tuple[object, ...], ...]:
     data = gather([run])
-    return build(data, find(data))[table].rows
+    return build(data, summarise(data))[table].rows
 
 
 def test_the_newest_of_several_results_counts(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_markdown_cells_stay_in_their_column(tmp_path: Path) -> None:
         tmp_path, [make_cell("a|b*c[d](e)", status="FAILED", reasons=(Reason(code="x", text="p | q\n# r"),))]
     )
     data = gather([run])
-    for table in build(data, find(data)).values():
+    for table in build(data, summarise(data)).values():
         lines = [line for line in table.markdown().splitlines() if line.startswith("|")]
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
         assert len(widths) == 1, table.name

@@ -16,7 +16,7 @@ from harness.report.figures.canvas import styled
 from harness.report.gather import ReportData, gather
 from harness.report.paper.rivals import FASTER, SLOWER, UNSURE, against, standing
 from harness.report.paper.roles import COMPRESSED, OURS, PUBLISHED, role
-from harness.report.summary import find
+from harness.report.summary import summarise
 from tests.support.cell_factory import device, make_cell, make_manifest, make_run
 
 PI = device("pi", "raspberry-pi-4", emulated=False)
@@ -103,7 +103,7 @@ def test_too_few_samples_call_nothing_faster(tmp_path: Path) -> None:
 
 
 def test_the_claim_is_about_published_networks_and_pruned_ones_stand_beside(tmp_path: Path) -> None:
-    claim = find(data(tmp_path)).claims[-1]
+    claim = summarise(data(tmp_path)).paper.claims[-1]
     assert claim.verdict == "found"
     assert "beats 2 of 2 rivals (mobilenet-v3-small, ghostnet)" in claim.measured
     assert "pruned" not in claim.measured.replace("resvgg19-pruned", "")
@@ -114,7 +114,7 @@ def test_the_claim_is_about_published_networks_and_pruned_ones_stand_beside(tmp_
 
 def test_pruned_rivals_alone_prove_nothing(tmp_path: Path) -> None:
     few = [c for c in cells() if c.model.name in ("resvgg19-pruned", "ghostnet-pruned")]
-    claim = find(data(tmp_path, few)).claims[-1]
+    claim = summarise(data(tmp_path, few)).paper.claims[-1]
     assert claim.verdict == "no data in these results"
     assert "no rivals measured here" in claim.measured
 
@@ -175,7 +175,8 @@ def test_ours_alone_has_no_dashed_line(tmp_path: Path) -> None:
 
 def test_only_pruned_rivals_still_make_a_figure(tmp_path: Path) -> None:
     with styled():
-        (drawing,) = PLOTS["pareto"](data(tmp_path, [make_cell("ghostnet-pruned", dev=PI)]))
+        elsewhere = make_cell("resvgg19-pruned")  # ours, so that others are rivals
+        drawing, _ = PLOTS["pareto"](data(tmp_path, [make_cell("ghostnet-pruned", dev=PI), elsewhere]))
     assert list(lines(drawing.figure)) == ["rivals pruned by us"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from harness.core.errors import HarnessError
 from harness.records import manifest as manifests
 from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell
-from harness.remote.base import Completed
+from harness.remote.base import Command, Completed
 from harness.results import store
+from harness.run.cell import Measurement
 from harness.run.context import Context
 from harness.run.images import TestSet, prepare
+from harness.run.inventory import inventory
 from harness.run.measure import Prepared, run_cell
-from harness.run.plan import Job, Options, inventory, make
+from harness.run.plan import CellJob, Options, make
 from tests.conftest import MODELS
 from tests.records.test_answer import good
 from tests.support.cell_factory import make_cell
@@ -112,14 +114,13 @@ class Answering:
     data: bytes
     label: str = "b"
     root: str = "/r"
-    sent_bytes: int = 0
 
-    def run(self, argv: Sequence[str], **_: Any) -> Completed:
-        return Completed(0, b"" if "--job" in argv else self.data, b"")
+    def run(self, command: Command) -> Completed:
+        return Completed(0, b"" if "--job" in command.argv else self.data, b"")
 
 
 @functools.cache
-def jobs() -> tuple[list[Job], TestSet]:
+def jobs() -> tuple[list[CellJob], TestSet]:
     """A cell of a board that is timed, and of one whose instructions are counted."""
     boards = config.parse(
         "devices: [{name: a, board: generic, host: h}, {name: b, board: raspberry-pi-4, emulate: true}]"
@@ -138,7 +139,8 @@ def check_verdict(change: dict[str, Any]) -> None:
         board = Answering(changed({**good(), **series, **right}, change))
         context = Context("run", job.device, None)
         try:
-            cell = run_cell(board, job, Prepared("r", "m", "i", "p", "litert"), test, context, limit_s=1)  # type: ignore[arg-type]
+            prepared = Prepared(runner="r", model="m", inputs="i", packages=("p",), runtime="litert")
+            cell = run_cell(board, Measurement(job, test, context), prepared, limit_s=1)  # type: ignore[arg-type]
         except HarnessError as error:
             assert "\x1b" not in str(error)
             continue

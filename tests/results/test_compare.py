@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.core.clock import clock_of
 from harness.core.errors import UsageError
-from harness.records.cell import Cell
+from harness.records.cell import Cell, DeviceInfo
+from harness.report import compare_page
+from harness.report.gather import gather
 from harness.results import store
-from harness.results.compare import Comparison, compare, parse_gate, resolution, to_json
+from harness.results.compare import Comparison, compare, parse_gate, to_json
 from tests.support.cell_factory import LABELS, device, make_cell, make_run, matrix
 
 HERE = device("here", "generic", emulated=False)
@@ -71,7 +74,7 @@ def test_boots_that_differ_by_a_hair_are_the_same(tmp_path: Path) -> None:
     ("instructions", 5_400_000, 0.001), ("instructions", 2_000_000, 0.002), ("wall", 200_000, 0.02),
 ])  # fmt: skip
 def test_one_more_interrupt_is_no_change(clock: Any, median: float, share: float) -> None:
-    assert resolution(clock, median) == pytest.approx(share)
+    assert clock_of(clock == "instructions", clock).resolution(median) == pytest.approx(share)
 
 
 def test_the_median_may_move_from_one_side_of_an_interrupt_to_the_other(tmp_path: Path) -> None:
@@ -80,6 +83,16 @@ def test_the_median_may_move_from_one_side_of_an_interrupt_to_the_other(tmp_path
     a, b = (make_cell(latency_ns=(quiet,) * n + (struck,) * (99 - n)) for n in (52, 47))
     assert pair(tmp_path / "a", [a], [b], gate=0.0).pairs[0].verdict == "same"
     assert pair(tmp_path / "b", [a], [slower(b, 1.003)], gate=0.0).tripped
+
+
+@pytest.mark.parametrize("dev", [HERE, device(), device(clock="wall"), device(emulated=False, clock="instructions")])
+def test_a_comparison_names_a_clock_as_the_report_does(tmp_path: Path, dev: DeviceInfo) -> None:
+    run = make_run(tmp_path, [make_cell(dev=dev)])
+    [clock] = gather([run]).clocks
+    found = compare(run, run)
+    assert found.pairs[0].unit == clock.unit
+    assert to_json(found)["pairs"][0]["unit"] == clock.unit
+    assert f"median_a_{clock.column}" in [name for name, _ in compare_page.table(found).columns]
 
 
 def test_three_percent_more_instructions_are_always_found(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from harness.core.errors import StoreError
 from harness.records.cell import RunInfo
-from harness.results import store
+from harness.results import jsonfile, store
 from tests.support import otherfs
 from tests.support.cell_factory import device, make_cell, make_manifest, make_run
 
@@ -128,7 +128,7 @@ def test_old_schemas_are_migrated_step_by_step(tmp_path: Path, monkeypatch: pyte
         # stands for a later version's step; `schema` stays 1 so that today's model takes it
         return {**{k: v for k, v in old.items() if k != "renamed_later"}, "accuracy": old["renamed_later"]}
 
-    monkeypatch.setattr(store, "SCHEMA", 2)
+    monkeypatch.setattr(jsonfile, "SCHEMA", 2)
     monkeypatch.setitem(store.CELL_MIGRATIONS, 1, to_two)
     assert store.read_cell(path) == make_cell()
 

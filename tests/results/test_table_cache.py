@@ -13,8 +13,7 @@ import pytest
 from harness import results
 from harness.report import render
 from harness.report.evidence import content
-from harness.results import store
-from harness.results import table_cache as kept
+from harness.results import store, table_cache
 from tests.support.cell_factory import device, make_cell, make_run
 
 EVIDENCE = {"before": {"wall_s": "1.5", "ünï": [1, None, 2.5]}, "during": [], "after": {}, "stderr": "x\n\x1b[1m"}
@@ -23,8 +22,8 @@ EVIDENCE = {"before": {"wall_s": "1.5", "ünï": [1, None, 2.5]}, "during": [], 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A few cells, every number that may be missing missing somewhere; few and fresh enough for a test."""
-    monkeypatch.setattr(kept, "FEWEST", 2)
-    monkeypatch.setattr(kept, "SETTLED_NS", -(1 << 60))
+    monkeypatch.setattr(table_cache, "FEWEST", 2)
+    monkeypatch.setattr(table_cache, "SETTLED_NS", -(1 << 60))
     cells = [
         make_cell(evidence=EVIDENCE),
         make_cell("ghostnet", dev=device("here", "generic", emulated=False, cores=None, features=())),
@@ -50,10 +49,10 @@ def same(a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 def test_what_is_kept_is_what_the_cells_say(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = read(run)
-    same(kept.frame_of(run)[0], wanted)
-    assert (run / kept.NAME).is_file()
+    same(table_cache.frame_of(run)[0], wanted)
+    assert (run / table_cache.NAME).is_file()
     monkeypatch.setattr(store, "scan_cells", lambda _: pytest.fail("read the cells again"))
-    same(kept.frame_of(run)[0], wanted)
+    same(table_cache.frame_of(run)[0], wanted)
 
 
 def test_the_report_is_the_same_byte_for_byte(run: Path, tmp_path: Path) -> None:
@@ -63,12 +62,12 @@ def test_the_report_is_the_same_byte_for_byte(run: Path, tmp_path: Path) -> None
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     first = report("first")
-    assert (run / kept.NAME).is_file()
+    assert (run / table_cache.NAME).is_file()
     assert report("second") == first
 
 
 def test_a_changed_cell_is_seen_even_with_its_old_size_and_time(run: Path) -> None:
-    kept.frame_of(run)
+    table_cache.frame_of(run)
     path = store.cell_paths(run)[1]
     before = path.stat()
     old = path.read_bytes()
@@ -77,57 +76,57 @@ def test_a_changed_cell_is_seen_even_with_its_old_size_and_time(run: Path) -> No
     assert new != old
     path.write_bytes(new)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert "2031-01-01T00:00:00Z" in set(kept.frame_of(run)[0].started)
+    assert "2031-01-01T00:00:00Z" in set(table_cache.frame_of(run)[0].started)
 
 
 def test_replaced_added_and_removed_cells_are_seen(run: Path) -> None:
-    kept.frame_of(run)
+    table_cache.frame_of(run)
     store.write_cell(run, make_cell("resvgg19"))
-    assert set(kept.frame_of(run)[0].model) == set(read(run).model)
+    assert set(table_cache.frame_of(run)[0].model) == set(read(run).model)
     store.write_cell(run, make_cell("resvgg19", median_ms=77))
-    same(kept.frame_of(run)[0], read(run))
+    same(table_cache.frame_of(run)[0], read(run))
     store.cell_paths(run)[0].unlink()
-    assert len(kept.frame_of(run)[0]) == 4
+    assert len(table_cache.frame_of(run)[0]) == 4
 
 
 def test_a_copy_is_read_anew(run: Path, tmp_path: Path) -> None:
     """Whoever hands on a folder of results can't hand on another table with them."""
-    kept.frame_of(run)
+    table_cache.frame_of(run)
     copied = tmp_path / "copied"
     shutil.copytree(run, copied)
     path = store.cell_paths(copied)[0]
     path.write_bytes(path.read_bytes().replace(b'"VALID"', b'"FAILED"').replace(b'"reasons": []',
                      b'"reasons": [{"code":"x","text":"made up"}]'))  # fmt: skip
-    assert kept._load(copied / kept.NAME, kept._fingerprint(copied)[0]) is None
-    same(kept.frame_of(copied)[0], read(copied))
+    assert table_cache._load(copied / table_cache.NAME, table_cache._fingerprint(copied)[0]) is None
+    same(table_cache.frame_of(copied)[0], read(copied))
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a zip", b"x" * 1000])
 def test_a_damaged_file_is_made_again(run: Path, damage: bytes) -> None:
-    kept.frame_of(run)
-    whole = (run / kept.NAME).read_bytes()
+    table_cache.frame_of(run)
+    whole = (run / table_cache.NAME).read_bytes()
     for content_ in (damage, whole[: len(whole) // 2]):
-        (run / kept.NAME).write_bytes(content_)
-        same(kept.frame_of(run)[0], read(run))
-    assert (run / kept.NAME).read_bytes() == whole
+        (run / table_cache.NAME).write_bytes(content_)
+        same(table_cache.frame_of(run)[0], read(run))
+    assert (run / table_cache.NAME).read_bytes() == whole
 
 
 def test_nothing_is_kept_of_fresh_few_or_unreadable_cells(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a tick of the file system's clock a file could change again without a trace."""
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "SETTLED_NS", 10_000_000_000)
-        kept.frame_of(run)
-        assert not (run / kept.NAME).exists()
+        patch.setattr(table_cache, "SETTLED_NS", 10_000_000_000)
+        table_cache.frame_of(run)
+        assert not (run / table_cache.NAME).exists()
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "FEWEST", 5)
-        kept.frame_of(run)
-        assert not (run / kept.NAME).exists()
+        patch.setattr(table_cache, "FEWEST", 5)
+        table_cache.frame_of(run)
+        assert not (run / table_cache.NAME).exists()
     (run / "cells" / "broken.json").write_text("{")
-    frame, bad = kept.frame_of(run)
+    frame, bad = table_cache.frame_of(run)
     assert (len(frame), len(bad)) == (4, 1)
-    assert not (run / kept.NAME).exists()
+    assert not (run / table_cache.NAME).exists()
 
 
 def test_a_folder_nobody_may_write_to_is_no_trouble(run: Path) -> None:
-    (run / kept.NAME).mkdir()
-    same(kept.frame_of(run)[0], read(run))
+    (run / table_cache.NAME).mkdir()
+    same(table_cache.frame_of(run)[0], read(run))

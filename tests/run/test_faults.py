@@ -20,9 +20,9 @@ import yaml
 
 from harness.core.errors import StoreError
 from harness.core.files import sha256_file
+from harness.remote import connect
 from harness.results import store
-from harness.run import scheduler as run
-from harness.run import session
+from harness.run import attempt
 from tests.conftest import MODELS
 from tests.support.board_fixtures import Farm, execute, measured, running, work
 from tests.support.emulate_fixtures import environment
@@ -47,7 +47,7 @@ __all__ = ["farm", "short_pauses"]  # fixtures
 def test_sshd_killed_and_back(
     farm: Farm, tmp_path: Path, record_property: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "RECONNECT_S", (0.25,) * 60)  # a busy machine may need seconds to start the server
+    monkeypatch.setattr(connect, "RECONNECT_S", (0.25,) * 60)  # a busy machine may need seconds to start the server
     farm.places["bad"].python(WAIT)
     with running(work(devices(farm), tmp_path / "results", **THREE)) as (told, _):
         until(waiting(farm))
@@ -111,7 +111,7 @@ if command == "have":
     farm.places["bad"].python(agent=damage)
     _, told = execute(devices(farm), tmp_path / "results")
     assert told.how("bad") == ["FAILED transfer"]
-    assert sum("sending again" in message for message in told.messages) == run.RETRIES
+    assert sum("sending again" in message for message in told.messages) == attempt.RETRIES
     note(record_property, "upload corrupted every time", "as above, for every file", "FAILED transfer after 3 attempts")
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.remote import target
-from harness.run import session
+from harness.remote import connect, target
 from tests.support.board_fixtures import Farm, fleet, measured, running, work
 from tests.support.faults_fixtures import THREE, WAIT, Record, go, needs_root, note, until, waiting
 from tests.support.sshd_fixtures import SSHD
@@ -40,7 +39,7 @@ def cable(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     if SSHD is None or shutil.which("ip") is None:
         pytest.skip("no sshd or no ip here")
     monkeypatch.setattr(target, "SILENCE_S", 4)
-    monkeypatch.setattr(session, "RECONNECT_S", (0.5, 1.0, 2.0, 4.0))
+    monkeypatch.setattr(connect, "RECONNECT_S", (0.5, 1.0, 2.0, 4.0))
     # the kernel removes a namespace some time after it was told to, so each test has its own names
     own = f"{os.getpid()}x{next(NUMBER)}"
     name, near = f"harness-{own}", f"hx{own}"[:15]
@@ -122,7 +121,7 @@ def test_a_board_is_powered_off(
 
     if requirements():
         pytest.skip(f"missing: {requirements()}")
-    monkeypatch.setattr(session, "RECONNECT_S", (0.1, 0.2, 0.4))
+    monkeypatch.setattr(connect, "RECONNECT_S", (0.1, 0.2, 0.4))
     boards = fleet({"name": "pi4", "board": "raspberry-pi-4", "emulate": True, "runtimes": ["litert"]})
     with running(work(boards, tmp_path / "results", **THREE)) as (told, _):
         assert told.ended.acquire(timeout=900)  # the first cell; on a fresh machine the image is built before it

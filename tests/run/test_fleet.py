@@ -78,9 +78,9 @@ def run_fleet(
 def test_twelve_boards_of_which_two_die(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if SSHD is None:
         pytest.skip("no sshd here")
-    from harness.run import session
+    from harness.remote import connect
 
-    monkeypatch.setattr(session, "RECONNECT_S", (0.1, 0.2))
+    monkeypatch.setattr(connect, "RECONNECT_S", (0.1, 0.2))
     found, told = run_fleet(tmp_path, boards=12, cells=4, cell_s=0.5, dead=2)
     assert sum(map(len, found.statuses.values())) == 48
     for number, name in enumerate(sorted(found.statuses)):

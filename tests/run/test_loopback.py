@@ -16,8 +16,8 @@ from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection
 from harness.results import store
 from harness.run.outcome import Outcome
-from harness.run.plan import Job, Options, Plan
-from harness.run.scheduler import Run
+from harness.run.plan import CellJob, Options, Plan
+from harness.run.scheduler import Faked, Run
 from tests.conftest import MODELS
 from tests.remote.test_transport import target
 from tests.support.sshd_fixtures import Sshd
@@ -43,10 +43,10 @@ class Recorder:
     def device(self, name: str, message: str) -> None:
         self.messages.append(f"{name}: {message}")
 
-    def cell_started(self, job: Job) -> None:
+    def cell_started(self, job: CellJob) -> None:
         self.on_cell.set()
 
-    def cell_ended(self, job: Job, cell: Cell) -> None:
+    def cell_ended(self, job: CellJob, cell: Cell) -> None:
         self.cells.append(cell)
 
 
@@ -58,8 +58,8 @@ def execute(
     fleet: config.Fleet, results: Path, *, resume: str | None = None, **options: object
 ) -> tuple[Outcome, Recorder]:
     given = {"models": (NET,), "variants": ("int8",), "quick": True, **options}
-    slowdown = given.pop("inject_slowdown", 0.0)
-    work = Run(fleet, Options(**given), models=MODELS, results=results, resume=resume, inject_slowdown=slowdown)  # type: ignore[arg-type]
+    faked = Faked(inject_slowdown=given.pop("inject_slowdown", 0.0))  # type: ignore[arg-type]
+    work = Run(fleet, Options(**given), models=MODELS, results=results, resume=resume, faked=faked)  # type: ignore[arg-type]
     recorder = Recorder()
     return work.execute(recorder), recorder
 

@@ -9,7 +9,8 @@ import pytest
 
 from harness.run import measure
 from harness.run.images import prepare
-from harness.run.plan import Options, inventory, make
+from harness.run.inventory import inventory
+from harness.run.plan import Options, make
 from harness.run.session import open_session
 from tests.conftest import MODELS
 from tests.run.test_loopback import NET, execute, fleet

@@ -13,7 +13,8 @@ from harness.config.devices import parse
 from harness.core.errors import ArtifactError, UsageError
 from harness.records import manifest as manifests
 from harness.records.cell import Reason
-from harness.run.plan import HEAVY_MACS, Options, Plan, Shipped, inventory, make
+from harness.run.inventory import Shipped, inventory
+from harness.run.plan import HEAVY_MACS, Options, Plan, make
 from tests.conftest import MODELS
 
 NET = "mobilenet-v3-small"

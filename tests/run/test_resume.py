@@ -109,9 +109,9 @@ def test_what_is_all_measured_may_be_gone(farm: Farm, tmp_path: Path) -> None:
     outcome, _ = execute(farm.fleet("good", "bad", runtimes=["litert"]), tmp_path / "results")
     going = work(farm.fleet("bad", runtimes=["litert"]), tmp_path / "results", resume=outcome.run)
     assert going.notes == [
-        f"'good' is not listed in {going.fleet.file} any more; its cells of this run are all measured"
+        f"'good' is not listed in {going.schedule.fleet.file} any more; its cells of this run are all measured"
     ]
-    assert set(going.plan.jobs) == {"bad"}
+    assert set(going.schedule.plan.jobs) == {"bad"}
 
 
 def test_another_address_is_said_and_another_board_refused(begun: Path, farm: Farm) -> None:

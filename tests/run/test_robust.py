@@ -15,7 +15,8 @@ from harness.core.errors import ConfigError, StoreError, TransportError, UsageEr
 from harness.records.cell import Cell, Reason
 from harness.remote.ssh import SshConnection
 from harness.results import store
-from harness.run import scheduler as run
+from harness.run import attempt
+from harness.run.cell import Measurement
 from harness.run.measure import run_cell
 from harness.run.plan import groups
 from tests.conftest import MODELS
@@ -53,12 +54,12 @@ def test_a_failure_does_not_replace_a_measurement(farm: Farm, tmp_path: Path) ->
 
 
 def test_a_mistake_of_ours_costs_one_board(farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def mistaken(connection: object, job: object, *words: object, **options: object) -> Cell:
-        if job.device.name == "bad":  # type: ignore[attr-defined]
+    def mistaken(connection: object, measurement: Measurement, *words: object, **options: object) -> Cell:
+        if measurement.job.device.name == "bad":
             raise ZeroDivisionError("one over none")
-        return run_cell(connection, job, *words, **options)  # type: ignore[arg-type]
+        return run_cell(connection, measurement, *words, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run, "run_cell", mistaken)
+    monkeypatch.setattr(attempt, "run_cell", mistaken)
     _, told = execute(devices(farm), tmp_path / "results", **THREE)
     assert told.how("bad") == ["FAILED internal"] * 3
     assert "ZeroDivisionError: one over none" in told.said("bad")
@@ -182,15 +183,15 @@ def disturbed(monkeypatch: pytest.MonkeyPatch, attempts: int) -> list[str]:
     """The first so many attempts of each cell are disturbed. Returns the cells, in the order of attempts."""
     seen: list[str] = []
 
-    def spoilt(connection: object, job: object, *words: object, **options: object) -> Cell:
-        cell = run_cell(connection, job, *words, **options)  # type: ignore[arg-type]
+    def spoilt(connection: object, measurement: Measurement, *words: object, **options: object) -> Cell:
+        cell = run_cell(connection, measurement, *words, **options)  # type: ignore[arg-type]
         seen.append(cell.cell)
         number = seen.count(cell.cell)
         reasons = (Reason(code="background-load", text=f"attempt {number}"),) if number <= attempts else ()
         return cell.model_copy(update={"status": "INVALID" if reasons else "VALID", "reasons": reasons})
 
-    monkeypatch.setattr(run, "run_cell", spoilt)
-    monkeypatch.setattr(run, "PAUSE_S", 0.01)
+    monkeypatch.setattr(attempt, "run_cell", spoilt)
+    monkeypatch.setattr(attempt, "PAUSE_S", 0.01)
     return seen
 
 

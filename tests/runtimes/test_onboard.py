@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
-from harness.run.session import runner_file
+from harness.remote.runner_file import runner_file
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes import wheels

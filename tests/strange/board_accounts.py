@@ -103,7 +103,14 @@ class Board:
         return Account(name, place)
 
     def target(self, account: Account) -> SshTarget:
-        return SshTarget("board", "127.0.0.1", account.name, self.port, self.client_key, self.known_hosts)
+        return SshTarget(
+            label="board",
+            host="127.0.0.1",
+            user=account.name,
+            port=self.port,
+            identity_file=self.client_key,
+            known_hosts=self.known_hosts,
+        )
 
     def device(self, account: Account, name: str = "board", **more: object) -> dict[str, object]:
         """The board as an entry of devices.yaml."""

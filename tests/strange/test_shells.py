@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError, LoginShellError
 from harness.core.files import sha256_bytes
 from harness.doctor.fleet import check_device
 from harness.remote import shell
-from harness.remote.base import Connection
+from harness.remote.base import Command, Connection
 from harness.remote.lease import Lease
 from harness.remote.probe import probe, send, stored
 from harness.remote.ssh import SshConnection
@@ -52,7 +52,7 @@ def works(connection: Connection, folder: Path) -> None:
     """Everything that a run does on a board, but for measuring."""
     words = ["a b", "$(id)", "`id`", "it's", '"', "\\", "\\0101", "*", "~", ";", "!!", "!x", "", "ä\n€", "a" * 9000]
     code = "import sys; sys.stdout.write('|'.join(sys.argv[1:])); sys.stderr.write('E'); sys.exit(3)"
-    done = connection.run(["python3", "-c", code, *words], timeout_s=60, env={"THING": "a 'b' $c"})
+    done = connection.run(Command(["python3", "-c", code, *words], timeout_s=60, env={"THING": "a 'b' $c"}))
     assert (done.returncode, done.stdout, done.stderr) == (3, "|".join(words).encode(), b"E")
     with Lease(connection) as lease:
         assert probe(connection).no_exec is None
@@ -63,9 +63,9 @@ def works(connection: Connection, folder: Path) -> None:
         assert stored(connection, [name]) == {name}
         lease.renew(60)
         code = "import sys; sys.stdin.readline(); print('read', flush=True)"
-        held = connection.run(["python3", "-c", code], timeout_s=60, stdin=b"x\n", hold_stdin=True)
+        held = connection.run(Command(["python3", "-c", code], timeout_s=60, stdin=b"x\n", hold_stdin=True))
         assert held.stdout == b"read\n"
-        assert connection.run(["sh", "-c", "kill -9 $$"], timeout_s=60).returncode == 137
+        assert connection.run(Command(["sh", "-c", "kill -9 $$"], timeout_s=60)).returncode == 137
 
 
 @pytest.mark.parametrize("name", SHELLS)

@@ -22,7 +22,7 @@ from pathlib import Path
 from harness.config import devices as config
 from harness.records.cell import Cell
 from harness.run.outcome import Outcome
-from harness.run.plan import Job, Options, Plan
+from harness.run.plan import CellJob, Options, Plan
 from harness.run.scheduler import Run
 from tests.conftest import MODELS
 from tests.records.test_answer import good
@@ -221,10 +221,10 @@ class Told:
     def device(self, name: str, message: str) -> None:
         self.messages.append(f"{name}: {message}")
 
-    def cell_started(self, job: Job) -> None:
+    def cell_started(self, job: CellJob) -> None:
         self.started.release()
 
-    def cell_ended(self, job: Job, cell: Cell) -> None:
+    def cell_ended(self, job: CellJob, cell: Cell) -> None:
         self.cells.setdefault(cell.device.name, []).append(cell)
         self.ended.release()
 

@@ -79,7 +79,10 @@ def make_cell(
     failed = status == "FAILED"
     fields: dict[str, Any] = {
         "run": run,
-        "cell": cell_id(dev.name, model, variant, fmt, "litert", "cpu", threads, "random-0123abcd"),
+        "cell": cell_id(
+            device=dev.name, model=model, variant=variant, fmt=fmt, runtime="litert", delegate="cpu", threads=threads,
+            split="random-0123abcd",
+        ),
         "status": status,
         "reasons": () if status == "VALID" else (Reason(code="throttled", text="made up: the board throttled"),),
         "device": dev,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.data.ckplus_labels import CSV_LABELS, PUBLISHED_SEQUENCES, TREE_LABELS
+from harness.data.ckplus.naming import CSV_LABELS, PUBLISHED_SEQUENCES, TREE_LABELS
 from harness.data.dataset import CLASSES
 
 Grey = npt.NDArray[np.uint8]
@@ -92,6 +92,11 @@ def write_tree(root: Path) -> Path:
     write_sequence(root, "S001_002", None)
     assert TREE_LABELS[1:] == CLASSES
     return root
+
+
+def write_example(folder: Path) -> Path:
+    """A copy that loads, for the contract of all data sets."""
+    return write_tree(folder / "ckplus")
 
 
 def csv_row(emotion: object, pixels: Grey | str, usage: str | None = "Training") -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import devices as config
-from harness.run import session
+from harness.remote import connect
 from tests.support.board_fixtures import Farm
 from tests.support.sshd_fixtures import SSHD
 
@@ -56,8 +56,8 @@ def farm(tmp_path: Path, cache: Path) -> Iterator[Farm]:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses between attempts, twenty times shorter."""
-    monkeypatch.setattr(session, "CONNECT_S", (0.05, 0.1))
-    monkeypatch.setattr(session, "RECONNECT_S", (0.1, 0.2, 0.4, 0.8, 1.5))
+    monkeypatch.setattr(connect, "CONNECT_S", (0.05, 0.1))
+    monkeypatch.setattr(connect, "RECONNECT_S", (0.1, 0.2, 0.4, 0.8, 1.5))
 
 
 def go(farm: Farm, name: str = "bad") -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.data import sources
+from harness.data import registry
+from harness.data.spec import SYNTHETIC
 from harness.data.splits import split
 
 keras = pytest.importorskip("keras")
@@ -68,7 +69,7 @@ def as_keras(path: Path) -> Any:
 
 @pytest.mark.slow
 def test_the_uncompressed_int8_file_answers_as_keras_does_with_its_weights() -> None:
-    data = sources.load("synthetic")
+    data = registry.load(SYNTHETIC)
     images = data.images[split(data).test]
     ours = runtimes.probabilities(INT8, images)
     theirs = as_keras(INT8).predict(loop.as_input(images), batch_size=33, verbose=0)

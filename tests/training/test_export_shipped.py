@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.core.files import sha256_file
-from harness.data import sources
+from harness.data import registry
+from harness.data.spec import SYNTHETIC
 from harness.data.splits import split
 from harness.records import manifest
 from harness.records.manifest import Artifact
@@ -59,7 +60,7 @@ def test_agreement_with_keras_is_close(name: str, artifact: Artifact) -> None:
 @pytest.mark.parametrize("name", manifest.names(MODELS))
 def test_trained_on_the_split_that_runs_are_measured_on(name: str) -> None:
     record = manifest.load(MODELS, name)
-    data = sources.load(record.split.dataset)
+    data = registry.load(registry.choose(record.split.dataset))
     parts = split(data, record.split.scheme, record.split.seed, record.split.fold, max(record.split.folds, 2))
     assert (data.sha256, parts.sha256) == (record.split.dataset_sha256, record.split.sha256)
     assert (record.macs, record.parameters) == (record.chain[-1].macs, record.chain[-1].parameters)
@@ -71,7 +72,7 @@ def test_accuracy_is_the_recorded_one(name: str, artifact: Artifact) -> None:
     pytest.importorskip("ai_edge_litert" if artifact.format == "tflite" else "onnxruntime")
     from harness.training.export import runtimes
 
-    data = sources.load("synthetic")
+    data = registry.load(SYNTHETIC)
     test = split(data).test
     right = runtimes.accuracy(MODELS / name / artifact.filename, data.images[test], data.labels[test])
     # int8 kernels differ in the last bit between CPUs: one image of 99 may fall the other way
@@ -85,7 +86,7 @@ def test_variants_agree(name: str) -> None:
     pytest.importorskip("onnxruntime")
     from harness.training.export import runtimes
 
-    data = sources.load("synthetic")
+    data = registry.load(SYNTHETIC)
     images = data.images[split(data).test]
     paths = {a.filename: MODELS / name / a.filename for n, a in FILES if n == name}
     given = {file: runtimes.probabilities(path, images) for file, path in paths.items()}

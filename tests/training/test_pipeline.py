@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 
 from harness.cli import app as cli
 from harness.core.errors import MissingExtraError, UsageError
-from harness.data import sources, splits
+from harness.data import splits
+from harness.data.findings import DataFindings
+from harness.data.spec import SYNTHETIC
 from harness.records import manifest
 from harness.records.manifest import Artifact, CrossCheck, Manifest, SplitRecord, TensorSpec, Trial
 from harness.training import pipeline as build
@@ -31,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(models: Path, cache: Path, *names: str, **options: Any) -> list[Manifest]:
-    given: dict[str, Any] = {"data": "synthetic", "split": "random", "profile": "quick", "seed": 0, "folds": 2}
+    given: dict[str, Any] = {"data": SYNTHETIC, "split": "random", "profile": "quick", "seed": 0, "folds": 2}
     return build.build(names, models=models, cache=cache, progress=lambda line: None, **{**given, **options})
 
 
@@ -248,7 +250,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     )
     monkeypatch.setattr(registry, "NETWORKS", extra)
-    monkeypatch.setattr(sources, "load_with_findings", lambda spec: (small_dataset(), None))
+    monkeypatch.setattr(
+        build, "load_with_findings", lambda spec: (small_dataset(), DataFindings(path="small", form=None))
+    )
     monkeypatch.setattr("harness.training.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
     monkeypatch.setattr(distil, "SETS", 1)
 

@@ -14,7 +14,8 @@ pytest.importorskip("ai_edge_litert")
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 from harness.core.errors import ArtifactError  # noqa: E402
-from harness.data import sources  # noqa: E402
+from harness.data import registry  # noqa: E402
+from harness.data.spec import SYNTHETIC  # noqa: E402
 from harness.data.splits import split  # noqa: E402
 from harness.records import manifest  # noqa: E402
 from harness.training.compress.magnitude import weights, zeroed  # noqa: E402
@@ -54,7 +55,7 @@ def test_zeroing_needs_no_tensorflow() -> None:
 
 
 def test_rows_go_into_a_manifest_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, data, lines = "resvgg19-pruned", sources.load("synthetic"), []
+    name, data, lines = "resvgg19-pruned", registry.load(SYNTHETIC), []
     shutil.copytree(MODELS / name, tmp_path / name)
     before = manifest.load(tmp_path, name)
     monkeypatch.setattr(rows, "SHARES", (0.5, 0.9))

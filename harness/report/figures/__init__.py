@@ -1,22 +1,35 @@
-"""All figures by the name ``--plot`` takes."""
+"""All figures. Adding one: a file that ends in ``FIGURE = Figure(...)``, and a line here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
-from harness.report.figures import chain, classes, extras, latency, pareto, size, timeline
 from harness.report.figures.canvas import Drawing
+from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData
 
-PLOTS: dict[str, Callable[[ReportData], list[Drawing]]] = {
-    "pareto": pareto.scatter,
-    "latency": latency.bars,
-    "distribution": latency.distribution,
-    "chain": chain.paths,
-    "size": size.sizes,
-    "memory": extras.memory,
-    "energy": extras.energy,
-    "threads": extras.threads,
-    "confusion": classes.recall,
-    "timeline": timeline.timelines,
-}
+#: Modules of this package, in the order of the page.
+_MODULES = (
+    "pareto",
+    "latency",
+    "distribution",
+    "threads",
+    "chain",
+    "size",
+    "memory",
+    "energy",
+    "confusion",
+    "timeline",
+)
+
+
+def _figure(module: str) -> Figure:
+    figure = import_module(f"{__name__}.{module}").FIGURE
+    assert isinstance(figure, Figure), module
+    return figure
+
+
+FIGURES: tuple[Figure, ...] = tuple(map(_figure, _MODULES))
+#: ``{name that --plot takes: draw}``.
+PLOTS: dict[str, Callable[[ReportData], list[Drawing]]] = {figure.name: figure.draw for figure in FIGURES}

@@ -59,6 +59,12 @@ def new(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def stacked(height: float, panels: int, width: float = WIDTH) -> tuple[Figure, list[Axes]]:
+    """Like :func:`new`, with several pairs of axes, one below the other over one x axis."""
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
+    return figure, list(np.atleast_1d(figure.subplots(panels, 1, sharex=True)))
+
+
 def heading(figure: Figure, text: str) -> None:
     """The figure's title, from its left edge on: however wide row labels are, it has the whole width."""
     figure.suptitle(text, x=0.015, ha="left")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from matplotlib.axes import Axes
+
 from harness.core.safetext import for_figure, slug
 from harness.records.manifest import Manifest, Step
 from harness.report.figures.canvas import INK, MARKERS, PALETTE, Drawing, accuracy_axis, heading, log_axis, new
-from harness.report.figures.measured import measured
+from harness.report.figures.chain_measured import measured
+from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData
-from harness.report.paper.roles import PRUNED
 from harness.report.table import brief
 
 #: Characters of a line below the figure.
@@ -16,15 +18,19 @@ _KINDS = ("trained", "pruned", "tuned", "quantised")
 
 
 def paths(data: ReportData) -> list[Drawing]:
-    """One figure a network whose steps changed what it costs; the others have nothing to show but two dots."""
-    found = []
+    """One figure a network whose steps changed what it costs; the others have nothing to show but two dots.
+
+    The network in focus comes first, then what was measured, then the other networks.
+    """
+    first = data.focus.network if data.focus else ""
+    drawings = []
     used = set(data.cells.model)
-    for name, manifest in sorted(data.manifests.items(), key=lambda item: (item[0] != PRUNED, item[0])):
+    for name, manifest in sorted(data.manifests.items(), key=lambda item: (item[0] != first, item[0])):
         steps = [(step, accuracy(step)) for step in manifest.chain]
         known = [(step, value) for step, value in steps if value is not None]
         if name in used and len({step.macs for step, _ in known}) > 1:  # a path needs two places
-            found.append(_path(manifest, known))
-    return found[:1] + measured(data) + found[1:]
+            drawings.append(_path(manifest, known))
+    return drawings[:1] + measured(data) + drawings[1:]
 
 
 def accuracy(step: Step) -> float | None:
@@ -43,12 +49,7 @@ def _path(manifest: Manifest, steps: list[tuple[Step, float]]) -> Drawing:
             axes.scatter(
                 [macs[i] for i in mine], [values[i] for i in mine], c=colour, marker=marker, s=38, lw=0, label=kind
             )
-    for place, members in _groups(macs, values).items():
-        below = values[members[-1]] < values[min(members[-1] + 1, len(values) - 1)]  # the line goes up from here
-        axes.annotate(
-            ", ".join(str(i + 1) for i in members), place, xytext=(0, -6 if below else 6), textcoords="offset points",
-            ha="center", va="top" if below else "bottom", fontsize=8, fontweight="bold",
-        )  # fmt: skip
+    _numbers(axes, macs, values)
     log_axis(axes, min(macs), max(macs))
     axes.invert_xaxis()
     accuracy_axis(axes, min(values), max(values))
@@ -58,8 +59,23 @@ def _path(manifest: Manifest, steps: list[tuple[Step, float]]) -> Drawing:
     lines = [_line(i, step, value) for i, (step, value) in enumerate(steps, 1)]
     axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=4, handletextpad=0.3)
-    alt = f"Accuracy against multiply-accumulates of {manifest.name} after each step: {'; '.join(lines)}."
-    return Drawing(f"chain-{slug(manifest.name)}", "chain", f"Compression path of {manifest.name}", alt, figure)
+    return Drawing(
+        name=f"chain-{slug(manifest.name)}",
+        plot="chain",
+        title=f"Compression path of {manifest.name}",
+        alt=f"Accuracy against multiply-accumulates of {manifest.name} after each step: {'; '.join(lines)}.",
+        figure=figure,
+    )
+
+
+def _numbers(axes: Axes, macs: list[float], values: list[float]) -> None:
+    """The numbers of the steps beside their dots."""
+    for place, members in _groups(macs, values).items():
+        below = values[members[-1]] < values[min(members[-1] + 1, len(values) - 1)]  # the line goes up from here
+        axes.annotate(
+            ", ".join(str(i + 1) for i in members), place, xytext=(0, -6 if below else 6), textcoords="offset points",
+            ha="center", va="top" if below else "bottom", fontsize=8, fontweight="bold",
+        )  # fmt: skip
 
 
 def _groups(macs: list[float], values: list[float]) -> dict[tuple[float, float], list[int]]:
@@ -81,3 +97,15 @@ def _line(number: int, step: Step, value: float) -> str:
     cost = f": {value:.1%}, {brief(step.macs / 1e6)} M MACs, {brief(step.parameters / 1e3)} k par.{kilobytes}"
     what = f"{number}  {step.kind} {step.detail}".rstrip()
     return f"{for_figure(what, _LONGEST - len(cost))}{cost}"  # what must be cut is words, never a number
+
+
+FIGURE = Figure(
+    name="chain",
+    heading="Compression path",
+    note=(
+        "What each step costs in accuracy, and what one image costs after it: in multiply-accumulates, then as "
+        "measured, on each board that ran both the network and its pruned form."
+    ),
+    draw=paths,
+    scope="boards",
+)

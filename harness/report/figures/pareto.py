@@ -1,13 +1,16 @@
-"""Accuracy against latency on one board, with the frontier no other artifact beats, and a dashed one of the rivals that
-went through our compression."""
+"""Accuracy against latency on one board, with the frontier no other artifact beats, and a dashed one of those that
+stand apart beside a network in focus."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 from matplotlib.axes import Axes
 
+from harness.core.clock import Clock
 from harness.core.safetext import for_figure, slug
 from harness.report.figures.canvas import (
     INK,
@@ -21,9 +24,9 @@ from harness.report.figures.canvas import (
     new,
     place_signs,
 )
+from harness.report.figures.figure import Figure
 from harness.report.figures.rows import per_board
-from harness.report.gather import Clock, ReportData
-from harness.report.paper.roles import COMPRESSED
+from harness.report.gather import ReportData
 from harness.report.table import brief
 
 
@@ -35,27 +38,51 @@ def frontier(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def scatter(data: ReportData) -> list[Drawing]:
-    """One figure a board; artifacts on a frontier are named below, by numbers or, the rivals pruned by us, letters."""
-    return [_board(clock, board, cells) for clock, board, cells in per_board(data)]
+    """One figure a board; artifacts on a frontier are named below, by numbers or, where they stand apart, letters."""
+    return [_board(data, clock, board, cells) for clock, board, cells in per_board(data)]
 
 
-def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
-    compressed = cells[cells.role == COMPRESSED]
-    best, pruned = frontier(cells[cells.role != COMPRESSED]), frontier(compressed)
-    figure, axes = new(3.5 + 0.17 * (len(best) + len(pruned) + bool(len(pruned))))
-    _dots(axes, cells)
+@dataclass(frozen=True)
+class _Frontiers:
+    """A board's artifacts, and which of them no other one beats; those that stand ``apart`` are compared among
+    themselves, and are called ``label``."""
+
+    cells: pd.DataFrame
+    apart: pd.Series[bool]
+    label: str
+
+    @cached_property
+    def best(self) -> pd.DataFrame:
+        return frontier(self.cells[~self.apart])
+
+    @cached_property
+    def best_apart(self) -> pd.DataFrame:
+        return frontier(self.cells[self.apart])
+
+
+def _frontiers(data: ReportData, cells: pd.DataFrame) -> _Frontiers:
+    if data.focus is None:
+        return _Frontiers(cells, pd.Series(data=False, index=cells.index), "")
+    return _Frontiers(cells, cells.role == data.focus.apart, data.focus.apart_label)
+
+
+def _board(data: ReportData, clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
+    found = _frontiers(data, cells)
+    best, apart = found.best, found.best_apart
+    figure, axes = new(3.5 + 0.17 * (len(best) + len(apart) + bool(len(apart))))
+    _dots(axes, found)
     log_axis(axes, float(cells.value.min()), float(cells.value.max()))
     _line(axes, best, "-", "Pareto frontier")
-    _line(axes, pruned, "--", "rivals pruned by us")
+    _line(axes, apart, "--", found.label)
     accuracy_axis(axes, float(cells.accuracy.min()) * 100, float(cells.accuracy.max()) * 100)
     axes.set_ylabel("Accuracy on the test split (%)")
     dots = _spots(cells)
     taken = place_signs(axes, _spots(best), _NUMBERS, dots)
-    place_signs(axes, _spots(pruned), _LETTERS, dots, taken=taken)
+    place_signs(axes, _spots(apart), _LETTERS, dots, taken=taken)
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale")
     heading(figure, board)
-    lines, others = _named(best, _NUMBERS), _named(pruned, _LETTERS)
-    below = [*lines, *(["Rivals pruned by us:"] if others else []), *others]
+    lines, others = _named(best, _NUMBERS), _named(apart, _LETTERS)
+    below = [*lines, *([f"{found.label.capitalize()}:"] if others else []), *others]
     axes.text(-0.1, -0.2, "\n".join(below), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)
     legend_below(figure, axes, 4)
     alt = (
@@ -63,9 +90,14 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
         f"artifacts on {board}. On the Pareto frontier, fastest first: {'; '.join(lines) or 'none'}."
     )
     if others:
-        alt += f" On the dashed frontier of the rivals pruned by us: {'; '.join(others)}."
-    title = f"Accuracy against {clock.quantity.lower()} on {board}"
-    return Drawing(f"pareto-{clock.key}-{slug(board)}", "pareto", title, alt, figure)
+        alt += f" On the dashed frontier of the {found.label}: {'; '.join(others)}."
+    return Drawing(
+        name=f"pareto-{clock.key}-{slug(board)}",
+        plot="pareto",
+        title=f"Accuracy against {clock.quantity.lower()} on {board}",
+        alt=alt,
+        figure=figure,
+    )
 
 
 _NUMBERS = tuple(str(i) for i in range(1, 1000))
@@ -76,11 +108,11 @@ def _spots(cells: pd.DataFrame) -> list[tuple[float, float]]:
     return list(zip(cells.value, cells.accuracy * 100, strict=True))
 
 
-def _dots(axes: Axes, cells: pd.DataFrame) -> None:
-    """Filled for networks as published and ours, hollow for rivals pruned by us."""
-    for kind, mine in cells.groupby("kind"):
+def _dots(axes: Axes, found: _Frontiers) -> None:
+    """Hollow for artifacts that stand apart, filled for all others."""
+    for kind, mine in found.cells.groupby("kind"):
         colour, marker = kind_style(str(kind))
-        hollow = (mine.role == COMPRESSED).to_numpy()
+        hollow = found.apart[mine.index].to_numpy()
         label = for_figure(kind)
         for some, face in ((mine[~hollow], colour), (mine[hollow], "none")):
             if len(some):
@@ -104,3 +136,12 @@ def _named(best: pd.DataFrame, signs: Sequence[str]) -> list[str]:
         f"{sign}  {label}: {brief(value)}, {accuracy:.1%}"
         for sign, label, value, accuracy in zip(signs, best.label, best.value, best.accuracy, strict=False)
     ]
+
+
+FIGURE = Figure(
+    name="pareto",
+    heading="Accuracy against latency",
+    note="Up and to the left is better. Numbered artifacts are beaten by none.",
+    draw=scatter,
+    scope="board",
+)

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from harness.core.clock import Clock
 from harness.core.safetext import for_figure
 from harness.report.figures.canvas import heading, kind_style, new
-from harness.report.gather import Clock, ReportData
+from harness.report.gather import ReportData
 
 ROW = 0.2  # inches a row needs at the font size used
 #: More rows than this can't be read in one figure; the fastest are drawn, the table has all.

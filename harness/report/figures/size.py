@@ -6,6 +6,7 @@ import numpy as np
 
 from harness.core.safetext import for_figure
 from harness.report.figures.canvas import Drawing, heading, kind_style, legend_below, log_axis, new
+from harness.report.figures.figure import Figure
 from harness.report.figures.rows import ROW
 from harness.report.gather import ReportData
 from harness.results import identity
@@ -41,4 +42,7 @@ def sizes(data: ReportData) -> list[Drawing]:
         f"File sizes of {len(cells)} artifacts in MB (networks: {len(models)}). Smallest: {small.model} {small.kind}, "
         f"{small.model_bytes / 1e6:.3g} MB; biggest: {big.model} {big.kind}, {big.model_bytes / 1e6:.3g} MB."
     )
-    return [Drawing("size", "size", "Model size", alt, figure)]
+    return [Drawing(name="size", plot="size", title="Model size", alt=alt, figure=figure)]
+
+
+FIGURE = Figure(name="size", heading="Model size", note="", draw=sizes)

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from harness.boards.state import BoardState
 from harness.core.safetext import slug
-from harness.report.evidence import State, states
-from harness.report.figures.canvas import MUTED, PALETTE, WIDTH, Drawing, heading
+from harness.report.evidence import states
+from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, stacked
+from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData
 
 
 @dataclass(frozen=True)
 class _Point:
-    state: State
+    state: BoardState
     slower_percent: float | None  # median of the pass against the cell's median
 
 
@@ -52,10 +52,9 @@ def _points(cell: object) -> list[_Point]:
 
 def _draw(board: str, clock_key: str, points: list[_Point], series: dict[str, list[float | None]]) -> Drawing:
     panels = {"Pass against its cell's\nmedian (%)": [p.slower_percent for p in points], **series}
-    figure = Figure(figsize=(WIDTH, 0.7 + 1.25 * len(panels)), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
+    figure, all_axes = stacked(0.7 + 1.25 * len(panels), len(panels))
     start = points[0].state.wall_s or 0.0
     times = np.array([(p.state.wall_s or 0.0) - start for p in points])
-    all_axes = np.atleast_1d(figure.subplots(len(panels), 1, sharex=True))
     for axes, (name, values), colour in zip(all_axes, panels.items(), PALETTE, strict=False):
         numbers = pd.Series(values, dtype="float64").to_numpy()
         there = ~np.isnan(numbers)
@@ -69,5 +68,18 @@ def _draw(board: str, clock_key: str, points: list[_Point], series: dict[str, li
         for name, values in series.items()
     )
     return Drawing(
-        f"timeline-{clock_key}-{slug(board)}", "timeline", f"Evidence over time on {board}", alt + ".", figure
+        name=f"timeline-{clock_key}-{slug(board)}",
+        plot="timeline",
+        title=f"Evidence over time on {board}",
+        alt=alt + ".",
+        figure=figure,
     )
+
+
+FIGURE = Figure(
+    name="timeline",
+    heading="Evidence over time",
+    note="Did heat or a lower frequency go with slower passes?",
+    draw=timelines,
+    scope="boards",  # cells that are not VALID are in it too
+)

@@ -6,6 +6,7 @@ IEEE TOCS 2020, doi 10.1109/TOCS50858.2020.9339739. Only its abstract was at han
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,17 +14,21 @@ import pandas as pd
 
 from harness.core import stats
 from harness.records.manifest import Manifest
-from harness.report.accuracy import lost
+from harness.report.accuracy import SCHEMES, accuracy_under
 from harness.report.gather import ReportData
 from harness.report.paper.rivals import FASTER, SLOWER, UNSURE, Versus
 from harness.report.paper.roles import COMPRESSED, FULL, PRUNED, PUBLISHED
+from harness.report.parts import TablePart, focused
 from harness.report.provenance import cross, precise
-from harness.report.table import Table, brief
+from harness.report.seeds import Scheme, over_seeds, share
+from harness.report.table import Table, brief, tabulate
+from harness.results.columns import Column
 
 PAPER = (
     "Xu, Yin, Yang: Facial Expression Recognition Based on Convolutional Neural Networks and Edge Computing, IEEE TOCS "
     "2020, doi 10.1109/TOCS50858.2020.9339739 (its abstract)"
 )
+TITLE = "What the paper claims and what was found"
 #: 98.99 % is 98 of 99 images, and 99 is a tenth of the 981-image form of CK+.
 RIGHT, IMAGES = 98, 99
 
@@ -50,17 +55,21 @@ def claims(data: ReportData, found: list[Versus]) -> list[Claim]:
     return [_network(data), *_accuracy(data), *_size(data), *_speed(found)]
 
 
-def claims_table(found: list[Claim]) -> Table:
+_COLUMNS: tuple[Column[Claim], ...] = (
+    Column("claim", "The paper says", lambda row: row.claim),
+    Column("measured", "Measured", lambda row: row.measured),
+    Column("conditions", "Conditions", lambda row: row.conditions),
+    Column("verdict", "Verdict", lambda row: row.verdict),
+    Column("beside", "Rivals after the same compression", lambda row: row.beside or None),
+)
+
+
+def claims_table(found: Sequence[Claim]) -> Table:
     """The rows as a table."""
-    columns = (
-        ("claim", "The paper says"),
-        ("measured", "Measured"),
-        ("conditions", "Conditions"),
-        ("verdict", "Verdict"),
-        ("beside", "Rivals after the same compression"),
-    )
-    rows = tuple((c.claim, c.measured, c.conditions, c.verdict, c.beside or None) for c in found)
-    return Table("claims", "What the paper claims and what was found", columns, rows, PAPER)
+    return tabulate(_COLUMNS, found, name="claims", title=TITLE, note=PAPER)
+
+
+TABLE = TablePart(lambda _, summary: claims_table(summary.paper.claims), focused)
 
 
 def _network(data: ReportData) -> Claim:
@@ -114,6 +123,28 @@ def _accuracy_of(claim: str, manifest: Manifest, cell: pd.Series[Any]) -> Claim:
     return Claim(claim, measured, conditions, FOUND if interval.high >= RIGHT / IMAGES else NOT_FOUND)
 
 
+def lost(full: Manifest | None, pruned: Manifest) -> str:
+    """What compression cost, split by split, in points; the pruned network's mean over seeds where it has several."""
+    said = []
+    for scheme, title in SCHEMES if full else ():
+        before, after = accuracy_under(full, scheme) if full else None, accuracy_under(pruned, scheme)
+        if before is None or after is None:
+            continue
+        was, now, words = before.interval.value, after.interval.value, f"{after.interval.value:.1%}"
+        if seeds := over_seeds(pruned, scheme):
+            now, words = seeds.mean, f"mean {seeds.said}"
+            was = _on(full, scheme, seeds.folds, seeds.profile) or was
+        said.append(f"{title.lower()} split, {words} against {was:.1%}, {(now - was) * 100:+.1f} points")
+    return "; ".join(said)
+
+
+def _on(manifest: Manifest | None, scheme: Scheme, folds: frozenset[int], profile: str) -> float | None:
+    """A network's accuracy on just these folds; None where some is missing."""
+    checks = [c for c in manifest.cross_checks if (c.scheme, c.profile) == (scheme, profile)] if manifest else []
+    trials = [trial for check in checks for trial in check.trials if trial.fold in folds]
+    return share(trials) if {trial.fold for trial in trials} == folds else None
+
+
 def _size(data: ReportData) -> list[Claim]:
     claim = "Pruning and post-training quantisation make the network much smaller."
     cells = data.cells.drop_duplicates("model_sha256")
@@ -151,14 +182,17 @@ def _speed_on(claim: str, found: list[Versus]) -> Claim:
     where = f"{first.label} ({first.family}), fastest artifact of each network, threads: {first.threads}"
     where = f"{where}, {first.clock.note}"
     beside = f"{PRUNED} {_counted(compressed, 'pruned rivals')}" if compressed else ""
+    row = Claim(
+        claim=claim, measured=measured, conditions=where, verdict=NEEDS_BOARDS, beside=beside, board=first.label
+    )
     if not published:
-        return Claim(claim, measured, where, NO_DATA, beside, first.label)
+        return replace(row, verdict=NO_DATA)
     if first.clock.key != "real":
-        return Claim(claim, measured, where, NEEDS_BOARDS, beside, first.label)
+        return row
     if first.family == "generic":
-        return Claim(claim, measured, f"{where}; this is no edge board", NEEDS_BOARDS, beside, first.label)
+        return replace(row, conditions=f"{where}; this is no edge board")
     beaten = sum(each.verdict == FASTER for each in published)
-    return Claim(claim, measured, where, FOUND if beaten * 2 > len(published) else NOT_FOUND, beside, first.label)
+    return replace(row, verdict=FOUND if beaten * 2 > len(published) else NOT_FOUND)
 
 
 def _counted(found: list[Versus], what: str) -> str:

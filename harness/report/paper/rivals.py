@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
 from harness.core import stats
-from harness.report.gather import Clock, ReportData
+from harness.core.clock import Clock
+from harness.report.gather import ReportData
 from harness.report.paper.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
-from harness.report.table import Table, Value, brief, number
+from harness.report.parts import TablePart, focused
+from harness.report.table import Table, brief, number, tabulate
+from harness.results.columns import Column
+from harness.results.table import IntArray
 
 #: Draws for an interval: a board with twenty rivals takes twenty intervals, and the third digit of none matters.
 _DRAWS = 400
@@ -60,8 +65,28 @@ class Versus:
         return FASTER if self.ratio < 1 else SLOWER
 
 
-_COLUMNS = ["device", "board", "group", "board_label", "emulated", "model", "label", "role", "threads", "value",
-            "accuracy", "model_bytes", "latency_ns", "n", "low", "high"]  # fmt: skip
+class _Fastest(NamedTuple):
+    """The columns of ``data.cells`` that a comparison needs, of a network's fastest cell on a board."""
+
+    device: str
+    board: str
+    group: int
+    board_label: str
+    emulated: bool
+    model: str
+    label: str
+    role: str
+    threads: int
+    value: float
+    accuracy: float
+    model_bytes: int
+    latency_ns: IntArray
+    n: int
+    low: float
+    high: float
+
+
+_COLUMNS = list(_Fastest._fields)
 
 
 def against(data: ReportData) -> list[Versus]:
@@ -76,18 +101,22 @@ def against(data: ReportData) -> list[Versus]:
     return [_versus(clock, ours, rival, *interval(ours, rival)) for clock, ours, rival in pairs]
 
 
-def _pairs(clock: Clock, cells: pd.DataFrame) -> list[tuple[Clock, Any, Any]]:
+def _pairs(clock: Clock, cells: pd.DataFrame) -> list[tuple[Clock, _Fastest, _Fastest]]:
     """(clock, our fastest cell, a rival's fastest cell) of one board."""
     best = cells.sort_values("value", kind="stable").drop_duplicates("model")
     mine = best[best.model == PRUNED]
     if mine.empty:
         return []
-    ours = next(mine.itertuples())
+    [ours] = _rows(mine)
     rivals = best[best.role != OURS].sort_values("role", kind="stable", key=lambda role: role == COMPRESSED)
-    return [(clock, ours, rival) for rival in rivals.itertuples()]
+    return [(clock, ours, rival) for rival in _rows(rivals)]
 
 
-def _drawn(ours: Any, rival: Any) -> tuple[float | None, float | None]:
+def _rows(cells: pd.DataFrame) -> list[_Fastest]:
+    return [_Fastest(*row) for row in zip(*(cells[name].tolist() for name in _COLUMNS), strict=True)]
+
+
+def _drawn(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]:
     """The ratio's 95 % interval; None where there are too few samples: then nothing is called faster."""
     try:
         found = stats.bootstrap_ratio(rival.latency_ns, ours.latency_ns, images=ours.n, resamples=_DRAWS).interval
@@ -96,20 +125,38 @@ def _drawn(ours: Any, rival: Any) -> tuple[float | None, float | None]:
     return found.low, found.high
 
 
-def _of_medians(ours: Any, rival: Any) -> tuple[float | None, float | None]:
+def _of_medians(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]:
     """From the farthest ends of both medians' intervals: wider than the ratio's own, never narrower."""
     return number(ours.low / rival.high), number(ours.high / rival.low)
 
 
-def _versus(clock: Clock, ours: Any, rival: Any, low: float | None, high: float | None) -> Versus:
+def _versus(clock: Clock, ours: _Fastest, rival: _Fastest, low: float | None, high: float | None) -> Versus:
     return Versus(
-        int(ours.group), str(ours.device), str(ours.board_label), str(ours.board), bool(ours.emulated), clock,
-        int(ours.threads), int(ours.n), _side(ours), _side(rival), str(rival.role), ours.value / rival.value, low, high,
-    )  # fmt: skip
+        group=int(ours.group),
+        board=str(ours.device),
+        label=str(ours.board_label),
+        family=str(ours.board),
+        emulated=bool(ours.emulated),
+        clock=clock,
+        threads=int(ours.threads),
+        images=int(ours.n),
+        ours=_side(ours),
+        rival=_side(rival),
+        role=str(rival.role),
+        ratio=ours.value / rival.value,
+        low=low,
+        high=high,
+    )
 
 
-def _side(cell: Any) -> Side:
-    return Side(str(cell.model), str(cell.label), float(cell.value), float(cell.accuracy), int(cell.model_bytes))
+def _side(cell: _Fastest) -> Side:
+    return Side(
+        model=str(cell.model),
+        label=str(cell.label),
+        value=float(cell.value),
+        accuracy=float(cell.accuracy),
+        bytes=int(cell.model_bytes),
+    )
 
 
 def standing(found: list[Versus]) -> str:
@@ -122,57 +169,79 @@ def standing(found: list[Versus]) -> str:
     return f"{PRUNED} is faster than {' and '.join(said)}" if said else ""
 
 
-def rivals_table(data: ReportData, found: list[Versus]) -> Table:
+_TITLE = f"{PRUNED} against every rival"
+
+
+def rivals_table(data: ReportData, found: Sequence[Versus]) -> Table:
     """One row a rival and board; each clock has columns of its own."""
-    columns = [("device", "Board"), ("emulated", "Emulated"), ("rival", "Rival"), ("form", "Form"), ("ours", "Ours")]
-    for clock in data.clocks:
-        columns += [
-            (f"ours_{clock.column}", f"Ours ({clock.unit})"),
-            (f"rival_{clock.column}", f"Rival ({clock.unit})"),
-        ]
-    columns += [
-        ("ratio", "Ours by rival's"), ("ratio_low", "95 % interval, low"), ("ratio_high", "high"),
-        ("verdict", "Ours is"), ("ours_accuracy_percent", "Accuracy, ours (%)"),
-        ("rival_accuracy_percent", "rival (%)"), ("ours_bytes", "Bytes, ours"),
-        ("rival_bytes", "rival"), ("threads", "Threads"),
-    ]  # fmt: skip
-    rows = []
-    for each in found:
-        ours, rival = each.ours, each.rival
-        values: list[Value] = [each.board, each.emulated, rival.label, each.role, ours.label]
-        for clock in data.clocks:
-            values += [ours.value, rival.value] if clock == each.clock else [None, None]
-        rows.append((
-            *values, each.ratio, each.low, each.high, each.verdict, ours.accuracy * 100, rival.accuracy * 100,
-            ours.bytes, rival.bytes, each.threads,
-        ))  # fmt: skip
+    columns: list[Column[Versus]] = [
+        Column("device", "Board", lambda row: row.board),
+        Column("emulated", "Emulated", lambda row: row.emulated),
+        Column("rival", "Rival", lambda row: row.rival.label),
+        Column("form", "Form", lambda row: row.role),
+        Column("ours", "Ours", lambda row: row.ours.label),
+        *(column for clock in data.clocks for column in _medians(clock)),
+        Column("ratio", "Ours by rival's", lambda row: row.ratio),
+        Column("ratio_low", "95 % interval, low", lambda row: row.low),
+        Column("ratio_high", "high", lambda row: row.high),
+        Column("verdict", "Ours is", lambda row: row.verdict),
+        Column("ours_accuracy_percent", "Accuracy, ours (%)", lambda row: row.ours.accuracy * 100),
+        Column("rival_accuracy_percent", "rival (%)", lambda row: row.rival.accuracy * 100),
+        Column("ours_bytes", "Bytes, ours", lambda row: row.ours.bytes),
+        Column("rival_bytes", "rival", lambda row: row.rival.bytes),
+        Column("threads", "Threads", lambda row: row.threads),
+    ]
     note = (
         "The fastest artifact of each network on the board. A ratio below 1 means that ours is faster; where its "
         "interval holds 1, these samples can't tell. A rival pruned by us went through the same compression as ours: "
         "nobody published it, and the paper's claim is about published ones."
     )
-    return Table("rivals", f"{PRUNED} against every rival", tuple(columns), tuple(rows), note)
+    return tabulate(columns, found, name="rivals", title=_TITLE, note=note)
 
 
-def _short(clock: Clock) -> str:
-    return clock.unit.replace("million instructions", "M instr.")
+def _medians(clock: Clock) -> tuple[Column[Versus], Column[Versus]]:
+    """Both medians of the rows of one clock."""
+    return (
+        Column(
+            f"ours_{clock.column}",
+            f"Ours ({clock.unit})",
+            lambda row: row.ours.value if row.clock == clock else None,
+        ),
+        Column(
+            f"rival_{clock.column}",
+            f"Rival ({clock.unit})",
+            lambda row: row.rival.value if row.clock == clock else None,
+        ),
+    )
 
 
-def for_page(found: list[Versus]) -> Table:
+TABLE = TablePart(lambda data, summary: rivals_table(data, summary.paper.rivals), focused)
+
+_PAGE_COLUMNS: tuple[Column[Versus], ...] = (
+    Column("device", "Board", lambda row: row.label),
+    Column("rival", "Rival", lambda row: row.rival.label),
+    Column("form", "Form", lambda row: row.role.removeprefix("rival ")),
+    Column(
+        "medians",
+        "Medians, ours / rival's",
+        lambda row: f"{brief(row.ours.value)} / {brief(row.rival.value)} {row.clock.short_unit}",
+    ),
+    Column("ratio", "Ratio", lambda row: round(row.ratio, 4)),
+    Column(
+        "interval",
+        "95 % interval",
+        lambda row: f"{row.low:.4g} to {row.high:.4g}" if row.low is not None else None,
+    ),
+    Column("verdict", "Ours is", lambda row: row.verdict),
+    Column(
+        "accuracy",
+        "Accuracy (%)",
+        lambda row: f"{row.ours.accuracy * 100:.1f} / {row.rival.accuracy * 100:.1f}",
+    ),
+    Column("kilobytes", "kB", lambda row: f"{brief(row.ours.bytes / 1e3)} / {brief(row.rival.bytes / 1e3)}"),
+)
+
+
+def for_page(found: Sequence[Versus]) -> Table:
     """The same in fewer columns."""
-    columns = (
-        ("device", "Board"), ("rival", "Rival"), ("form", "Form"), ("medians", "Medians, ours / rival's"),
-        ("ratio", "Ratio"), ("interval", "95 % interval"), ("verdict", "Ours is"),
-        ("accuracy", "Accuracy (%)"), ("kilobytes", "kB"),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            each.label, each.rival.label, each.role.removeprefix("rival "),
-            f"{brief(each.ours.value)} / {brief(each.rival.value)} {_short(each.clock)}", round(each.ratio, 4),
-            f"{each.low:.4g} to {each.high:.4g}" if each.low is not None else None, each.verdict,
-            f"{each.ours.accuracy * 100:.1f} / {each.rival.accuracy * 100:.1f}",
-            f"{brief(each.ours.bytes / 1e3)} / {brief(each.rival.bytes / 1e3)}",
-        )
-        for each in found
-    )  # fmt: skip
-    return Table("rivals", f"{PRUNED} against every rival", columns, rows)
+    return tabulate(_PAGE_COLUMNS, found, name="rivals", title=_TITLE)

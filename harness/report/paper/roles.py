@@ -6,11 +6,15 @@ never counted where the paper speaks of popular networks.
 
 from __future__ import annotations
 
-from harness.records.manifest import Manifest
+from pathlib import Path
 
-FULL, PRUNED, PLAIN = "resvgg19", "resvgg19-pruned", "vgg19"
-#: A pruned form is named after its parent; its manifest says so too, by a step of that kind.
-SUFFIX = "-pruned"
+from harness.records.manifest import Manifest
+from harness.report.focus import Focus
+from harness.report.pruned import SUFFIX, is_pruned, parent
+from harness.results.columns import Column
+
+FULL, PLAIN = "resvgg19", "vgg19"
+PRUNED = f"{FULL}{SUFFIX}"
 OURS, PUBLISHED, COMPRESSED = "ours", "rival as published", "rival pruned by us"
 
 
@@ -18,10 +22,20 @@ def role(name: str, manifest: Manifest | None = None) -> str:
     """One of ``OURS``, ``PUBLISHED``, ``COMPRESSED``."""
     if parent(name) in (FULL, PLAIN):
         return OURS
-    cut = manifest is not None and any(step.kind == "pruned" for step in manifest.chain)
-    return COMPRESSED if cut or name.endswith(SUFFIX) else PUBLISHED
+    return COMPRESSED if is_pruned(name, manifest) else PUBLISHED
 
 
-def parent(name: str) -> str:
-    """The network a pruned form was made from; any other name as it is."""
-    return name.removesuffix(SUFFIX)
+FOCUS = Focus(
+    network=PRUNED,
+    family=frozenset({FULL, PRUNED}),
+    role=role,
+    apart=COMPRESSED,
+    apart_label="rivals pruned by us",
+    apart_tag="pruned by us",
+    data_set="CK+",
+    winner_columns=(
+        Column("compressed", "Of these, rivals pruned by us", lambda best: ", ".join(sorted(best.apart)) or None),
+        Column("against_rivals", "Against rivals", lambda best: best.standing or None),
+    ),
+    style=Path(__file__).parent / "templates" / "claims.css",
+)

@@ -2,38 +2,66 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
+
 from harness.core.safetext import clean
 from harness.records.manifest import Manifest, Zeroed
+from harness.report.accuracy import MISSING
 from harness.report.gather import ReportData
-from harness.report.table import Table, brief
+from harness.report.parts import TablePart, focused
+from harness.report.table import Table, brief, tabulate
+from harness.results.columns import Column
 
 TITLE = "Zeroing weights instead of removing channels"
 #: Medians of one file differ by as much from one time to the next on a machine that does other things too.
 STAYS = 0.05
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A file with a share of zeros; ``whole`` is its size after gzip with none, None where nobody knows."""
+
+    network: str
+    zeroed: Zeroed
+    whole: int | None
+
+
+_COLUMNS: tuple[Column[_Row], ...] = (
+    Column("network", "Network", lambda row: row.network),
+    Column("file", "File", lambda row: clean(row.zeroed.filename, 40)),
+    Column("zeros_percent", "Zeros (%)", lambda row: row.zeroed.share * 100),
+    Column("bytes", "Bytes", lambda row: row.zeroed.bytes),
+    Column("gzip_bytes", "Gzip (bytes)", lambda row: row.zeroed.gzip_bytes),
+    Column("gzip_ratio", "Gzip ratio", lambda row: row.zeroed.gzip_bytes / row.whole if row.whole else None),
+    Column("validation_accuracy_percent", "Validation (%)", lambda row: row.zeroed.validation_accuracy * 100),
+    Column("accuracy_percent", "Test (%)", lambda row: row.zeroed.accuracy * 100),
+    Column("latency_ratio", "Latency ratio", lambda row: row.zeroed.latency_ratio),
+)
+
+
 def zeroed_table(data: ReportData) -> Table:
     """One row a file and share of zeros, of every network whose manifest has some."""
-    columns = (
-        ("network", "Network"), ("file", "File"), ("zeros_percent", "Zeros (%)"), ("bytes", "Bytes"),
-        ("gzip_bytes", "Gzip (bytes)"), ("gzip_ratio", "Gzip ratio"),
-        ("validation_accuracy_percent", "Validation (%)"), ("accuracy_percent", "Test (%)"),
-        ("latency_ratio", "Latency ratio"),
-    )  # fmt: skip
-    rows, said = [], []
-    for name, manifest in sorted(data.manifests.items()):
-        whole = _whole(manifest)
-        for row in manifest.zeroed:
-            before = whole.get(row.filename)
-            rows.append((
-                name, clean(row.filename, 40), row.share * 100, row.bytes, row.gzip_bytes,
-                row.gzip_bytes / before if before else None, row.validation_accuracy * 100, row.accuracy * 100,
-                row.latency_ratio,
-            ))  # fmt: skip
-        if manifest.zeroed:
-            most = max(manifest.zeroed, key=lambda row: row.share)
-            said.append((clean(name, 64), most, whole.get(most.filename)))
-    return Table("zeroed", TITLE, columns, tuple(rows), _reading(said) if said else "", "–")
+    rows = {
+        name: [_Row(name, zeroed, _whole(manifest).get(zeroed.filename)) for zeroed in manifest.zeroed]
+        for name, manifest in sorted(data.manifests.items())
+    }
+    most = [max(of_network, key=lambda row: row.zeroed.share) for of_network in rows.values() if of_network]
+    return tabulate(
+        _COLUMNS,
+        itertools.chain.from_iterable(rows.values()),
+        name="zeroed",
+        title=TITLE,
+        note=_reading(most) if most else "",
+        missing=MISSING,
+    )
+
+
+def _applies(data: ReportData) -> bool:
+    return focused(data) or any(manifest.zeroed for manifest in data.manifests.values())
+
+
+TABLE = TablePart(lambda data, _: zeroed_table(data), _applies)
 
 
 def _whole(manifest: Manifest) -> dict[str, int]:
@@ -42,15 +70,16 @@ def _whole(manifest: Manifest) -> dict[str, int]:
     return found | {row.filename: row.gzip_bytes for row in manifest.zeroed if not row.share}
 
 
-def _reading(found: list[tuple[str, Zeroed, int | None]]) -> str:
+def _reading(rows: list[_Row]) -> str:
     """What the row with the most zeros of each network says, in one sentence for all."""
-    said = []
-    for name, most, before in found:
-        size = f"{brief(most.gzip_bytes / before)} times the zipped size, " if before else ""
-        said.append(
-            f"{name} with {most.share:.0%} zeros has {size}{most.latency_ratio:.2f} times the latency and "
-            f"{most.accuracy:.1%} of the test images right"
+    sentences = []
+    for row in rows:
+        zeroed = row.zeroed
+        size = f"{brief(zeroed.gzip_bytes / row.whole)} times the zipped size, " if row.whole else ""
+        sentences.append(
+            f"{clean(row.network, 64)} with {zeroed.share:.0%} zeros has {size}{zeroed.latency_ratio:.2f} times the "
+            f"latency and {zeroed.accuracy:.1%} of the test images right"
         )
-    stays = all(abs(most.latency_ratio - 1) <= STAYS for _, most, _ in found)
+    stays = all(abs(row.zeroed.latency_ratio - 1) <= STAYS for row in rows)
     why = ": zipped size falls, latency stays, since kernels multiply by zeros like by anything else" if stays else ""
-    return f"{'; '.join(said)}{why}."
+    return f"{'; '.join(sentences)}{why}."

@@ -5,25 +5,25 @@ The limits are in :mod:`harness.config.thresholds`; ``docs/measuring.md`` has th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-from harness.boards.jetson import parse_nvpmodel
-from harness.boards.raspberry_pi import parse_throttled
+from harness.boards.registry import disturbances
+from harness.boards.state import BoardState
 from harness.config.thresholds import Thresholds
 from harness.core.safetext import plain
 from harness.records.answer import RunnerResult
 from harness.records.cell import Reason, RuntimeInfo, Status
 from harness.run.context import Context
-from harness.run.plan import Job
-from harness.run.verdict import interference
-from harness.run.verdict import stability as steady
+from harness.run.plan import CellJob
+from harness.run.verdict import interference, stability
+from harness.run.verdict.states import CellStates
 
 #: A trend must be as sure as this before its size is looked at: cells are many, and each is tested.
 TREND_P = 0.001
 
 
 def judge(
-    job: Job, answer: RunnerResult, runtime: RuntimeInfo, context: Context, labels: Sequence[int]
+    job: CellJob, answer: RunnerResult, runtime: RuntimeInfo, context: Context, labels: Sequence[int]
 ) -> tuple[Status, list[Reason]]:
     """The verdict on a finished cell. ``labels``: the right answers, in the order of the predictions.
 
@@ -40,21 +40,25 @@ def judge(
     reasons += _on_purpose(answer)
     # an image without a number for each class has no answer, whatever the place of the highest
     reasons += _not_finite(answer) or _predictions(job, answer, labels, context.device.thresholds)
-    checks: list[Callable[[RunnerResult, Thresholds], list[Reason]]] = [_throttled, _settings_changed]
-    if context.device.effective_clock == "wall":
-        checks += [_stopped, _frequency_dropped, _clock_stepped, _unstable]
-        reasons += _background_load(answer, context.device.thresholds, job.threads)
-    for check in checks:
-        reasons += check(answer, context.device.thresholds)
+    limits, states = context.device.thresholds, CellStates.parse(answer.evidence)
+    on_wall_clock = context.device.effective_clock == "wall"
+    if on_wall_clock:
+        reasons += _background_load(answer, states, limits, job.threads)
+    reasons += [Reason(code=disturbance.code, text=disturbance.text) for disturbance in disturbances(states.in_order)]
+    if on_wall_clock:
+        reasons += _stopped(states, limits)
+        reasons += _frequency_dropped(states, limits)
+        reasons += _clock_stepped(states, limits)
+        reasons += _unstable(answer, limits)
     return ("INVALID" if reasons else "VALID"), reasons
 
 
 def _wrong_cpu(answer: RunnerResult, context: Context) -> list[Reason]:
-    wanted = context.device.family.cpu_part
-    found = [line.split(":", 1)[1].strip() for line in answer.cpuinfo if line.startswith("CPU part")]
-    if wanted is None or wanted in found:
+    expected = context.device.family.cpu_part
+    parts = [line.split(":", 1)[1].strip() for line in answer.cpuinfo if line.startswith("CPU part")]
+    if expected is None or expected in parts:
         return []
-    text = plain(f"a {context.device.board} has CPU part {wanted}, this board shows {found}")[:1000]
+    text = plain(f"a {context.device.board} has CPU part {expected}, this board shows {parts}")[:1000]
     return [Reason(code="wrong-cpu", text=text)]
 
 
@@ -76,7 +80,7 @@ def _not_finite(answer: RunnerResult) -> list[Reason]:
     return [Reason(code="not-finite", text=text)]
 
 
-def _predictions(job: Job, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
+def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
     if not answer.predictions_stable:
         return [Reason(code="unstable-predictions", text="two passes over the same images predicted differently")]
     if limits.predictions is None:
@@ -92,7 +96,7 @@ def _predictions(job: Job, answer: RunnerResult, labels: Sequence[int], limits: 
     return [Reason(code="predictions-differ", text=text)]
 
 
-def least_differing(job: Job, predictions: Sequence[int], labels: Sequence[int]) -> int:
+def least_differing(job: CellJob, predictions: Sequence[int], labels: Sequence[int]) -> int:
     """How many answers must differ from those given when the artifact was built, at least.
 
     Its manifest tells how many of the test images were right then. Of the images run here, a subset perhaps, the number
@@ -105,124 +109,90 @@ def least_differing(job: Job, predictions: Sequence[int], labels: Sequence[int])
     return max(right - most, fewest - right, 0)
 
 
-def _throttled(answer: RunnerResult, _: Thresholds) -> list[Reason]:
-    """Raspberry Pi firmware: what holds before or after, and what has newly happened in between."""
-    key = "vcgencmd get_throttled"
-    texts = [state.get(key, "") for state in (answer.evidence.before, answer.evidence.after)]
-    parsed = [parse_throttled(text) for text in texts]
-    for text, bits in zip(texts, parsed, strict=True):
-        if bits and bits.now:
-            return [Reason(code="throttled", text=f"right now: {', '.join(bits.now)} ('{text}')")]
-    before, after = parsed
-    fresh = [code for code in after.past if code not in before.past] if before and after else []
-    return [Reason(code="throttled", text=f"during the cell: {', '.join(fresh)} ('{texts[1]}')")] if fresh else []
-
-
-def _settings_changed(answer: RunnerResult, _: Thresholds) -> list[Reason]:
-    evidence = answer.evidence
-    states = [evidence.before, evidence.start, *evidence.during, evidence.end, evidence.after]
-    reasons = []
-    for path, before in evidence.before.items():
-        if not path.endswith("/scaling_governor"):
-            continue
-        changed = next((state[path] for state in states if state.get(path, before) != before), None)
-        if changed is not None:
-            text = plain(f"{path}: '{before}' became '{changed}'")[:500]
-            reasons.append(Reason(code="governor-changed", text=text))
-            break
-    modes = [parse_nvpmodel(state.get("nvpmodel -q", "")) for state in (evidence.before, evidence.after)]
-    if modes[0] and modes[1] and modes[0] != modes[1]:
-        text = plain(f"power mode '{modes[0].name}' became '{modes[1].name}'")
-        reasons.append(Reason(code="power-mode-changed", text=text))
-    return reasons
-
-
-def _frequency_dropped(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
+def _frequency_dropped(states: CellStates, limits: Thresholds) -> list[Reason]:
     """Over the timed passes only: before them, a governor may rightly let an idle board sleep."""
-    found = interference.frequency_drop([*answer.evidence.during, answer.evidence.end])
-    if found is None or limits.frequency_drop is None or found[1] >= found[0] * (1 - limits.frequency_drop):
+    fall = interference.frequency_drop(states.passes)
+    if fall is None or limits.frequency_drop is None or fall[1] >= fall[0] * (1 - limits.frequency_drop):
         return []
-    return [Reason(code="frequency-dropped", text=f"from {found[0]:.0f} to {found[1]:.0f} MHz during the passes")]
+    return [Reason(code="frequency-dropped", text=f"from {fall[0]:.0f} to {fall[1]:.0f} MHz during the passes")]
 
 
-def _background_load(answer: RunnerResult, limits: Thresholds, threads: int) -> list[Reason]:
-    found = interference.between(answer.evidence.start, answer.evidence.end, threads)
-    if found is None:
+def _background_load(answer: RunnerResult, states: CellStates, limits: Thresholds, threads: int) -> list[Reason]:
+    load = interference.between(states.start, states.end, threads)
+    if load is None:
         return []
     checks = (
-        (found.waited, limits.waited, "of the time the runner waited for a processor that others used"),
-        (found.stolen, limits.stolen, "of the processor time went to other virtual machines"),
-        (found.others, limits.others, "of the processor time went to other processes"),
-        (found.memory_stall, limits.memory_stall, "of the time some process waited for memory"),
+        (load.waited, limits.waited, "of the time the runner waited for a processor that others used"),
+        (load.stolen, limits.stolen, "of the processor time went to other virtual machines"),
+        (load.others, limits.others, "of the processor time went to other processes"),
+        (load.memory_stall, limits.memory_stall, "of the time some process waited for memory"),
     )
-    said = [
+    exceeded = [
         f"{value:.0%} {what} (limit {limit:.0%})"
         for value, limit, what in checks
         if value is not None and limit is not None and value > limit
     ]
-    if not said:
+    if not exceeded:
         return []
     busy = ", ".join(f"{p.name} {p.cpu_s:.1f} s" for p in answer.evidence.busiest[:3])
-    text = plain("; ".join(said) + (f"; busiest: {busy}" if busy else ""))[:1000]
+    text = plain("; ".join(exceeded) + (f"; busiest: {busy}" if busy else ""))[:1000]
     return [Reason(code="background-load", text=text)]
 
 
 def _unstable(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
     series = answer.latency_ns
-    moved, spread = steady.drift(series), steady.dispersion(series)
-    said = []
-    if limits.drift is not None and abs(moved) > limits.drift and steady.trend_p_value(series) < TREND_P:
-        said.append(f"the median moved by {moved:+.0%} from the first third to the last (limit {limits.drift:.0%})")
+    moved, spread = stability.drift(series), stability.dispersion(series)
+    exceeded = []
+    if limits.drift is not None and abs(moved) > limits.drift and stability.trend_p_value(series) < TREND_P:
+        exceeded.append(f"the median moved by {moved:+.0%} from the first third to the last (limit {limits.drift:.0%})")
     if limits.dispersion is not None and spread > limits.dispersion:
-        said.append(f"the middle half spreads over {spread:.0%} of the median (limit {limits.dispersion:.0%})")
-    return [Reason(code="unstable", text="; ".join(said))] if said else []
+        exceeded.append(f"the middle half spreads over {spread:.0%} of the median (limit {limits.dispersion:.0%})")
+    return [Reason(code="unstable", text="; ".join(exceeded))] if exceeded else []
 
 
-def _clock_stepped(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
-    found = clock_step_s(answer.evidence.before, answer.evidence.after)
-    if found is None or limits.clock_step_s is None or abs(found) <= limits.clock_step_s:
+def _clock_stepped(states: CellStates, limits: Thresholds) -> list[Reason]:
+    step_s = clock_step_s(states.before, states.after)
+    if step_s is None or limits.clock_step_s is None or abs(step_s) <= limits.clock_step_s:
         return []
-    return [Reason(code="clock-stepped", text=f"the wall clock moved by {found:+.1f} s against the monotonic clock")]
+    return [Reason(code="clock-stepped", text=f"the wall clock moved by {step_s:+.1f} s against the monotonic clock")]
 
 
-def _stopped(answer: RunnerResult, limits: Thresholds) -> list[Reason]:
+def _stopped(states: CellStates, limits: Thresholds) -> list[Reason]:
     if limits.stopped_s is None:
         return []
-    found = interference.stops(answer.evidence)
-    said = []
-    if found.suspended_s is not None and found.suspended_s > limits.stopped_s:
-        said.append(f"the machine slept for {found.suspended_s:.1f} s")
-    if found.continued:
-        said.append(f"the runner was stopped and told to go on, {found.continued} times")
-    if found.idle_s is not None and found.idle_s > limits.stopped_s:
-        said.append(
-            f"the runner stood still for {found.idle_s:.1f} s in one inference: it neither worked nor waited for a "
+    stops = interference.stops(states)
+    exceeded = []
+    if stops.suspended_s is not None and stops.suspended_s > limits.stopped_s:
+        exceeded.append(f"the machine slept for {stops.suspended_s:.1f} s")
+    if stops.continued:
+        exceeded.append(f"the runner was stopped and told to go on, {stops.continued} times")
+    if stops.idle_s is not None and stops.idle_s > limits.stopped_s:
+        exceeded.append(
+            f"the runner stood still for {stops.idle_s:.1f} s in one inference: it neither worked nor waited for a "
             f"processor (limit {limits.stopped_s:g} s)"
         )
-    return [Reason(code="stopped", text="; ".join(said))] if said else []
+    return [Reason(code="stopped", text="; ".join(exceeded))] if exceeded else []
 
 
-def clock_step_s(before: Mapping[str, str], after: Mapping[str, str]) -> float | None:
+def clock_step_s(before: BoardState, after: BoardState) -> float | None:
     """How far the wall clock moved against the monotonic one between two states, in seconds; None if not told."""
-    try:
-        wall = float(after["wall_s"]) - float(before["wall_s"])
-        return wall - (int(after["monotonic_ns"]) - int(before["monotonic_ns"])) / 1e9
-    except (KeyError, ValueError):
+    if before.wall_s is None or after.wall_s is None or before.monotonic_ns is None or after.monotonic_ns is None:
         return None
+    return after.wall_s - before.wall_s - (after.monotonic_ns - before.monotonic_ns) / 1e9
 
 
 def found(answer: RunnerResult, threads: int) -> dict[str, float | None]:
     """The figures that the verdict was reached with, for the cell's evidence. Shares 0 to 1, seconds, MHz."""
-    evidence = answer.evidence
-    load = interference.between(evidence.start, evidence.end, threads)
-    frequency = interference.frequency_drop([*evidence.during, evidence.end])
+    states = CellStates.parse(answer.evidence)
+    load = interference.between(states.start, states.end, threads)
+    frequency = interference.frequency_drop(states.passes)
     return {
-        "trend_p": steady.trend_p_value(answer.latency_ns),
-        "drift": steady.drift(answer.latency_ns),
-        "dispersion": steady.dispersion(answer.latency_ns),
+        "trend_p": stability.trend_p_value(answer.latency_ns),
+        "drift": stability.drift(answer.latency_ns),
+        "dispersion": stability.dispersion(answer.latency_ns),
         **(vars(load) if load else {}),
         "frequency_highest_mhz": frequency[0] if frequency else None,
         "frequency_lowest_mhz": frequency[1] if frequency else None,
-        "clock_step_s": clock_step_s(evidence.before, evidence.after),
-        **vars(interference.stops(evidence)),
+        "clock_step_s": clock_step_s(states.before, states.after),
+        **vars(interference.stops(states)),
     }

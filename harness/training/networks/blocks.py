@@ -6,8 +6,10 @@ from typing import Any
 
 from keras import layers
 
+from harness.data.size import IMAGE_SHAPE
+
 #: what every network here takes: raw grey pixels 0..255
-INPUT_SHAPE = (48, 48, 1)
+INPUT_SHAPE = IMAGE_SHAPE
 
 
 def pixels(shape: tuple[int, int, int] = INPUT_SHAPE) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.errors import UsageError
+from harness.data.size import IMAGE_SHAPE
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Network:
     pruned_from: str | None = None
     pruning: Pruning = Pruning(keep=0.25)
 
-    def build(self, classes: int = 7, shape: tuple[int, int, int] = (48, 48, 1)) -> Any:
+    def build(self, classes: int = 7, shape: tuple[int, int, int] = IMAGE_SHAPE) -> Any:
         """An untrained Keras model: float32 pixels 0..255 of ``shape`` in, softmax probabilities out."""
         module = importlib.import_module(f"harness.training.networks.{self.module}")
         model = module.build(classes, shape, **dict(self.options))

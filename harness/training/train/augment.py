@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.data.faces import SIZE
+from harness.data.size import SIDE
 
 _TURN = 0.14  # radians
 _ZOOM = 0.08
@@ -46,11 +46,11 @@ def _warp(
     shift: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float32]:
     """Turn, zoom, mirror and shift with bilinear sampling; what lies outside repeats the border."""
-    centre = (SIZE - 1) / 2
-    v, u = np.meshgrid(np.arange(SIZE) - centre, np.arange(SIZE) - centre, indexing="ij")
+    centre = (SIDE - 1) / 2
+    v, u = np.meshgrid(np.arange(SIDE) - centre, np.arange(SIDE) - centre, indexing="ij")
     x = (cos[:, None, None] * u - sin[:, None, None] * v) * mirror[:, None, None] + shift[0][:, None, None]
     y = sin[:, None, None] * u + cos[:, None, None] * v + shift[1][:, None, None]
-    x, y = np.clip(x + centre, 0, SIZE - 1.001), np.clip(y + centre, 0, SIZE - 1.001)
+    x, y = np.clip(x + centre, 0, SIDE - 1.001), np.clip(y + centre, 0, SIDE - 1.001)
     left, top = x.astype(np.int64), y.astype(np.int64)
     fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
     row = np.arange(len(images))[:, None, None]

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from harness.data import sources, splits
+from harness.data import registry, splits
 from harness.data.dataset import Dataset, Split
 from harness.training.networks.blocks import pixels
 from harness.training.train import loop
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    dataset = sources.load(options.data)
+    dataset = registry.load(registry.choose(options.data))
     print("| split | learner | test accuracy |\n|---|---|---|")
     for scheme in splits.SCHEMES:
         part = splits.split(dataset, scheme)

@@ -8,20 +8,24 @@ import re
 from tests.conftest import REPOSITORY
 
 #: Tests in which a real runner measured on a board, behind an SSH server or in QEMU, while something was wrong.
-PROOFS = ("test_verdict_real.py", "test_verdict_qemu.py")
+PROOFS = ("run/verdict/test_real.py", "run/verdict/test_qemu.py")
 
 
 def given() -> set[str]:
-    """The codes in the verdict's ``Reason(code="...")``; a code that is not written out there is an error."""
+    """The codes in the verdict's ``Reason(code="...")`` and the boards' ``Disturbance(code="...")``; a code that is not
+    written out there is an error, but for a disturbance's that becomes a reason."""
+    files = [REPOSITORY / "harness/run/verdict/judge.py", *(REPOSITORY / "harness/boards").glob("*.py")]
     calls = [
         node
-        for node in ast.walk(ast.parse((REPOSITORY / "harness/run/verdict/judge.py").read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Reason"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Reason", "Disturbance")
     ]
     codes = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "code"]
     assert len(codes) == len(calls)
-    assert all(isinstance(code, ast.Constant) for code in codes)
-    return {str(code.value) for code in codes if isinstance(code, ast.Constant)}
+    written = [code for code in codes if ast.unparse(code) != "disturbance.code"]
+    assert all(isinstance(code, ast.Constant) for code in written)
+    return {str(code.value) for code in written if isinstance(code, ast.Constant)}
 
 
 def asserted(name: str) -> set[str]:

@@ -12,7 +12,8 @@ from harness.records.answer import RunnerResult
 from harness.records.cell import RuntimeInfo
 from harness.records.manifest import Artifact, Manifest, SplitRecord, TensorSpec
 from harness.run.context import Context
-from harness.run.plan import Job, Shipped
+from harness.run.inventory import Shipped
+from harness.run.plan import CellJob
 from harness.run.verdict.judge import judge, least_differing
 from tests.records.test_answer import good
 
@@ -50,7 +51,15 @@ def verdict(
         "after": later | change.pop("after", {}),
     }
     answer = RunnerResult.model_validate(good() | {"evidence": evidence} | change)
-    job = Job("c", chosen, Shipped(MANIFEST, ARTIFACT, Path("x")), "litert", "cpu", 1, None)
+    job = CellJob(
+        cell="c",
+        device=chosen,
+        shipped=Shipped(MANIFEST, ARTIFACT, Path("x")),
+        runtime="litert",
+        delegate="cpu",
+        threads=1,
+        samples=None,
+    )
     runtime = RuntimeInfo(
         name="litert", delegate="cpu", delegate_applied=applied, delegate_verified=applied == "cpu", threads=1
     )
@@ -135,7 +144,15 @@ def test_how_many_answers_must_differ_at_least(right: int, images: int, differin
     """97 of the split's 98 images were right when the artifact was built; a subset may hold the wrong one or not."""
     manifest = MANIFEST.model_copy(update={"split": SPLIT.model_copy(update={"n_test": 98})})
     artifact = ARTIFACT.model_copy(update={"accuracy": 97 / 98})
-    job = Job("c", DEVICES[0], Shipped(manifest, artifact, Path("x")), "litert", "cpu", 1, None)
+    job = CellJob(
+        cell="c",
+        device=DEVICES[0],
+        shipped=Shipped(manifest, artifact, Path("x")),
+        runtime="litert",
+        delegate="cpu",
+        threads=1,
+        samples=None,
+    )
     labels = [0] * images
     assert least_differing(job, [0] * right + [1] * (images - right), labels) == differing
 

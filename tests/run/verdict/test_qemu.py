@@ -17,10 +17,13 @@ import yaml
 
 from harness.config import devices as config
 from harness.records.cell import Cell
+from harness.remote.base import Command
 from harness.run import measure
+from harness.run.cell import Measurement
 from harness.run.context import Context
 from harness.run.images import prepare
-from harness.run.plan import Options, inventory, make
+from harness.run.inventory import inventory
+from harness.run.plan import Options, make
 from harness.run.session import Session, open_session
 from tests.conftest import MODELS
 from tests.run.test_loopback import NET
@@ -71,7 +74,7 @@ class Faked:
             self.put(f"{POLICY}/scaling_{name}", f"{text}\n")
 
     def shell(self, command: str, stdin: bytes = b"") -> None:
-        self.session.connection.run(["sh", "-c", command], timeout_s=120, stdin=stdin).check(command)
+        self.session.connection.run(Command(["sh", "-c", command], timeout_s=120, stdin=stdin)).check(command)
 
     def put(self, name: str, text: str) -> None:
         path = f"{self.root}/{name}"
@@ -85,7 +88,9 @@ class Faked:
         prepared = self.session.prepared(self.job, self.test)
         if site:
             prepared = replace(prepared, packages=(f"{self.root}/site", *prepared.packages))
-        return measure.run_cell(self.session.connection, self.job, prepared, self.test, context, limit_s=300)
+        return measure.run_cell(
+            self.session.connection, Measurement(self.job, self.test, context), prepared, limit_s=300
+        )
 
 
 DEVICE = {

@@ -16,8 +16,9 @@ import yaml
 
 from harness.config import devices as config
 from harness.records.cell import Cell
-from harness.run import scheduler as runs
+from harness.run import attempt
 from harness.run.plan import Options
+from harness.run.scheduler import Faked, Run
 from tests.conftest import MODELS
 from tests.run.test_loopback import NET, Recorder
 from tests.support import board_fakes as fakes
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def _no_second_try(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     """Here what spoils a measurement doesn't pass."""
-    monkeypatch.setattr(runs, "PASSING", set())
+    monkeypatch.setattr(attempt, "PASSING", set())
 
 
 def measured(
@@ -42,7 +43,7 @@ def measured(
     fleet = config.parse(yaml.safe_dump({"devices": [given]}))
     recorder = Recorder()
     options = Options(models=(NET,), variants=("int8",), quick=True)
-    work = runs.Run(fleet, options, models=models, results=results / "results", state_root=state_root)
+    work = Run(fleet, options, models=models, results=results / "results", faked=Faked(state_root=state_root))
     work.execute(recorder)
     (cell,) = recorder.cells
     return cell
@@ -222,7 +223,7 @@ def test_delegate_fallback(allowed: bool, sshd: Sshd, tmp_path: Path) -> None:
 
 def test_a_passing_load_is_measured_again(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock steps once: the first measurement doesn't count, the second does, and the first's reason is kept."""
-    monkeypatch.setattr(runs, "PASSING", {"clock-stepped"})
+    monkeypatch.setattr(attempt, "PASSING", {"clock-stepped"})
     once = tmp_path / "stepped"
     site = (
         "import os, sys, time\nreal = time.time\n"

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import random
-from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.ondevice.runner.timing import steady as runners_steady
 from harness.run.verdict import stability as steady
-
-RUNNER = Path(__file__).parents[3] / "harness/ondevice/runner.py"
-
-
-def runners_steady() -> Callable[[Sequence[int], float], bool]:
-    """The function out of the runner's text: the runner is a program and can't be imported."""
-    wanted = ("middle", "steady")
-    tree = ast.parse(RUNNER.read_text())
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in wanted]
-    space: dict[str, object] = {"math": math, "Sequence": Sequence}
-    exec(compile(ast.Module(functions, []), str(RUNNER), "exec"), space)
-    found = space["steady"]
-    assert callable(found)
-    return found  # type: ignore[return-value]
 
 
 def noise(count: int, seed: int, spread: float = 0.02) -> list[int]:
@@ -66,22 +50,20 @@ def test_dispersion_is_interquartile_range_over_median() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_the_runner_stops_when_the_series_stops_falling(seed: int) -> None:
     """A start that decays from 3x: not steady while it falls; steady soon after."""
-    is_steady = runners_steady()
     values = [int(v * (1 + 2 * math.exp(-i / 40))) for i, v in enumerate(noise(2000, seed))]
-    assert not is_steady(values[:60], 0.02)
-    ends = next(n for n in range(20, 2000, 20) if is_steady(values[:n], 0.02))
+    assert not runners_steady(values[:60], 0.02)
+    ends = next(n for n in range(20, 2000, 20) if runners_steady(values[:n], 0.02))
     tail = np.median(values[ends // 2 : ends]) / np.median(values[1000:])
     assert tail < 1.15
     assert ends < 800
 
 
 def test_the_runner_agrees_with_us() -> None:
-    is_steady = runners_steady()
     rng = random.Random(7)
     for _ in range(200):
         count, slope = rng.randrange(10, 300), rng.choice((0, 0.05, 0.3, -0.3))
         values = [int(v * (1 + slope * i / count)) for i, v in enumerate(noise(count, rng.randrange(10**6)))]
         recent = values[len(values) // 2 :]
         expected = len(recent) >= 20 and steady.trend_p_value(recent) >= 0.2
-        assert is_steady(values, 0.0) == expected
-    assert is_steady([100] * 39 + [101] * 40, 0.02)
+        assert runners_steady(values, 0.0) == expected
+    assert runners_steady([100] * 39 + [101] * 40, 0.02)

@@ -1,0 +1,38 @@
+"""Options that several commands have, and how their words become values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.core.errors import UsageError
+
+Devices = Annotated[Path, typer.Option("--devices", help="The device list.", show_default=True)]
+Only = Annotated[list[str] | None, typer.Option(help="Only these devices.")]
+Results = Annotated[Path, typer.Option("--results", help="Where runs are kept.")]
+Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
+Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of each sequence) or peak.")]
+Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]
+Json = Annotated[bool, typer.Option("--json")]
+
+
+def split(values: list[str] | None) -> tuple[str, ...]:
+    """The words of an option that repeats; each may also be a comma list."""
+    return tuple(part.strip() for value in values or [] for part in value.split(",") if part.strip())
+
+
+def whole(values: list[str] | None, option: str, least: int, most: int) -> tuple[int, ...]:
+    """Whole numbers of an option that repeats or is a comma list.
+
+    Raises:
+        UsageError: one is no whole number, or not within ``least`` and ``most``.
+    """
+    try:
+        numbers = tuple(int(part) for part in split(values))
+    except ValueError as error:
+        raise UsageError(f"--{option}: {error}", fix=f"--{option} 1,2") from error
+    if any(not least <= number <= most for number in numbers):
+        raise UsageError(f"--{option}: from {least} to {most}")
+    return numbers

@@ -1,0 +1,194 @@
+"""``harness run``: networks measured on boards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, split, whole
+from harness.cli.output import check_places, plain_lines, say
+from harness.core.errors import HarnessError, MissingModelError, UsageError
+
+if TYPE_CHECKING:
+    from harness.config.devices import Fleet
+    from harness.core.signals import Signals
+    from harness.run.outcome import Outcome
+    from harness.run.plan import Options
+    from harness.run.scheduler import Run
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Where a run finds and puts what it needs, and how it is to end."""
+
+    devices: Path
+    models: Path
+    results: Path
+    reports: Path
+    resume: str | None
+    as_json: bool
+    accept_invalid: bool
+
+
+def run(  # one parameter an option
+    devices: Devices = Path("devices.yaml"),
+    model: Annotated[list[str] | None, typer.Option(help="Only these networks.")] = None,
+    only: Only = None,
+    threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
+    resume: Annotated[str | None, typer.Option(help="Finish this run.")] = None,
+    results: Results = Path("results"),
+    models: Models = Path("models"),
+    reports: Annotated[Path, typer.Option("--reports", help="Where the report goes.")] = Path("reports"),
+    data: Annotated[str, typer.Option(help="'synthetic', or the CK+ copy the models were built with.")] = "synthetic",
+    frames: Frames = "last3",
+    crop: Crop = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
+    mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
+    profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
+    accept_invalid: Annotated[
+        bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
+) -> None:
+    """Build what is missing, boot emulated boards, deploy, measure, store, report."""
+    from harness.core.signals import Signals
+
+    request = _Request(
+        devices=devices,
+        models=models,
+        results=results,
+        reports=reports,
+        resume=resume,
+        as_json=as_json,
+        accept_invalid=accept_invalid,
+    )
+    with Signals(leave=os._exit) as signals:  # before all that takes time to import
+        from harness.data.registry import choose
+        from harness.run.plan import Options
+
+        options = Options(
+            models=split(model),
+            variants=split(variant),
+            threads=whole(threads, "threads", 1, 256),
+            only=split(only),
+            quick=quick,
+            data=choose(data, frames, crop),
+            mlperf=mlperf,
+            profile_ops=profile_ops,
+        )
+        code = _run(request, options, signals)
+    raise typer.Exit(code)
+
+
+COMMAND = run
+
+
+def _run(request: _Request, options: Options, signals: Signals) -> int:
+    """Plan, measure, report; the exit code. Nothing is touched before ``signals`` are noted; until then, and while the
+    report is made, they end the process at once."""
+    from harness.cli.closing import again_argv, closing
+    from harness.config.devices import load
+
+    fleet = load(request.devices)
+    check_places(results=request.results, reports=request.reports)
+    work = _planned(request, fleet, options)
+    for note in work.notes:
+        say(note)
+    again = again_argv(
+        devices=request.devices, models=request.models, results=request.results, reports=request.reports, run=work.again
+    )
+    signals.last_words = f"interrupted; finished cells are stored. To go on:\n  {shlex.join(again)}\n"
+    signals.noting = True
+    outcome = _execute(work, signals)
+    if outcome is None:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(signals.last_words.rstrip())
+        return 130
+    signals.noting = False
+    if not request.as_json:
+        print(plain_lines(closing(outcome, again)), flush=True)  # before the report: that may fail by itself
+    return _close(request, outcome, again)
+
+
+def _planned(request: _Request, fleet: Fleet, options: Options) -> Run:
+    """Plan; networks asked for and not there are built first where the [train] extra is installed."""
+    from harness.run.scheduler import Run
+
+    try:
+        return Run(fleet, options, models=request.models, results=request.results, resume=request.resume)
+    except MissingModelError as error:
+        _build(request.models, options, error)
+        return Run(fleet, options, models=request.models, results=request.results, resume=request.resume)
+
+
+def _build(models: Path, options: Options, missing: MissingModelError) -> None:
+    """Build the networks that are missing.
+
+    Raises:
+        UsageError: a network was named where a folder is.
+        MissingModelError: ``missing``, where they can't be built.
+    """
+    from harness.cli.build import BuildRequest, build_networks
+    from harness.training.networks.registry import names
+
+    known = set(names())
+    # else they'd be built, for hours, into a folder so called
+    if not models.exists() and known.issuperset(str(models).split(",")):
+        raise UsageError(
+            f"--models {models}: no such folder, but networks are called so",
+            fix=f"harness run --model {models} (--models is where artifacts are)",
+        ) from missing
+    if find_spec("tensorflow") is None or not known.issuperset(missing.names):
+        raise missing
+    say(f"{missing.message}; building")
+    build_networks(missing.names, models, BuildRequest(data=options.data))
+
+
+def _execute(work: Run, signals: Signals) -> Outcome | None:
+    """Measure; None where that was interrupted."""
+    from harness.cli.live import LiveWatcher, PlainWatcher
+
+    watcher = LiveWatcher() if sys.stderr.isatty() else PlainWatcher()
+    try:
+        with watcher:
+            outcome = work.execute(watcher, lambda: signals.noted)
+    except KeyboardInterrupt:
+        return None
+    return None if signals.noted else outcome
+
+
+def _close(request: _Request, outcome: Outcome, again: list[str]) -> int:
+    """Make the report and say what has come of the run; the exit code."""
+    from harness.cli.closing import summary
+
+    report, problem = _reported(outcome, request)
+    if request.as_json:
+        print(json.dumps({**summary(outcome, again), "report": report, "report_error": problem}))
+    elif problem is None:
+        print(f"report: {report}")
+    if problem is not None:
+        say(f"harness: the results are stored, but there is no report: {problem}")
+        return 1
+    return 0 if outcome.all_valid or (request.accept_invalid and not outcome.failed) else 1
+
+
+def _reported(outcome: Outcome, request: _Request) -> tuple[str | None, str | None]:
+    """Make the report of what was measured: (where it is, what went wrong)."""
+    from harness.cli.report import make_report
+
+    try:
+        # by its folder: its name may be another run's under `results`
+        made = make_report([str(outcome.folder.absolute())], request.results, request.reports)
+        return str(made["index"]), None
+    except HarnessError as error:
+        return None, str(error)

@@ -1,0 +1,25 @@
+"""What a network gives: one score for each class, or it is refused."""
+
+from types import ModuleType
+from typing import Optional
+
+from .files import RunnerError
+from .runtimes.base import Model
+
+
+def check_scores(np: ModuleType, model: Model, classes: Optional[int]) -> None:
+    """Refuse an output that isn't one score for each class: its highest place would be no class.
+
+    Raises:
+        RunnerError: ``no-scores``.
+    """
+    result = model.get()
+    shape, dtype = tuple(getattr(result, "shape", ())), getattr(result, "dtype", None)
+    what = "output '%s' is %s %s" % (model.output_name[:200], dtype or type(result).__name__, list(shape))
+    if dtype is None or not (np.issubdtype(dtype, np.floating) or (dtype in (np.int8, np.uint8) and model.quantised())):
+        raise RunnerError("no-scores", what + ", which are no scores")
+    length = int(np.prod(shape)) if shape else 1
+    if length < 2 or max(shape) != length:
+        raise RunnerError("no-scores", what + ", which is no single row of scores")
+    if classes is not None and length != classes:
+        raise RunnerError("no-scores", what + ", and there are %d classes" % classes)

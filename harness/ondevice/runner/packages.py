@@ -1,0 +1,37 @@
+"""Which build of a runtime this is, by the facts its wheel keeps beside it."""
+
+import os
+from types import ModuleType
+from typing import List, Optional
+
+from .files import names_in, read
+
+
+def package_version(module: str) -> Optional[str]:
+    """From the name of the folder that the wheel keeps its facts in; else by importlib, which takes as long to import
+    as the whole interpreter."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__import__(module).__file__ or "")))
+    for entry in names_in(folder):
+        if entry.startswith(module + "-") and entry.endswith(".dist-info"):
+            return entry[len(module) + 1 : -len(".dist-info")]
+    name = module.replace("_", "-")
+    try:
+        from importlib import metadata
+
+        return metadata.version(name)
+    except Exception:
+        try:
+            return str(__import__("pkg_resources").get_distribution(name).version)
+        except Exception:
+            return getattr(__import__(module), "__version__", None)
+
+
+def wheel_tags(module: ModuleType) -> str:
+    """For which Python, C library and machine the runtime was built: the tags of the wheel it came in."""
+    folder, package = os.path.split(os.path.dirname(os.path.abspath(module.__file__ or "")))
+    tags: List[str] = []
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith(".dist-info") and entry.split("-")[0] == package:
+            text = read(os.path.join(folder, entry, "WHEEL")) or ""
+            tags += [line[5:] for line in text.splitlines() if line.startswith("Tag: ")]
+    return " ".join(tags)[:500]

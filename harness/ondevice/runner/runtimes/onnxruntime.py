@@ -1,0 +1,153 @@
+"""ONNX Runtime. Its profiler proves on which provider each node ran."""
+
+import json
+import os
+import shutil
+import tempfile
+from types import ModuleType
+from typing import Any, Dict, List, Optional, Tuple
+
+from ..clock import now_ns
+from ..files import RunnerError
+from ..packages import wheel_tags
+from ..shapes import Array, Json
+from .base import MODELS, Model, as_input
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+}
+
+
+class OnnxModel(Model):
+    def __init__(self, np: ModuleType, job: Json) -> None:
+        self.np = np
+        started = now_ns()
+        import onnxruntime as ort
+
+        self.import_ns = now_ns() - started
+        self.version = ort.__version__
+        self.ort = ort
+        self.provider = self.chosen(job["delegate"])
+        self.path, self.threads = job["model"], job["threads"]
+        options = self.options()
+        self.trace: Optional[str] = None
+        if job["delegate"] != "cpu":
+            # a session lists its GPU even when every node went to the CPU; the profiler's trace of the first inference
+            # tells where each one ran
+            self.trace = tempfile.mkdtemp()
+            options.enable_profiling = True
+            options.profile_file_prefix = os.path.join(self.trace, "first")
+        if job["delegate"] == "tensorrt" and job.get("variant") == "fp16":
+            os.environ["ORT_TENSORRT_FP16_ENABLE"] = "1"  # without it, TensorRT computes in float32
+        started = now_ns()
+        self.session = ort.InferenceSession(self.path, options, providers=[self.provider])
+        self.load_ns = now_ns() - started  # allocating is part of creating the session
+        self.build = wheel_tags(ort) + " " + str(getattr(ort, "get_build_info", str)())
+        self.input = self.session.get_inputs()[0]
+        self.output = self.session.get_outputs()[0]
+        self.output_name = str(self.output.name)
+        self.quantised_output = bool(job.get("quantised_output"))
+        self.binding = self.session.io_binding()
+        self.dtype = np.dtype(DTYPES.get(self.input.type, "float32"))
+        self.binding.bind_output(self.output.name, "cpu")
+        self.invoke = self._invoke
+
+    def chosen(self, delegate: str) -> str:
+        """The provider's name, if this build has it."""
+        provider, there = PROVIDERS.get(delegate), self.ort.get_available_providers()
+        if provider is None:
+            raise RunnerError("delegate-unsupported", "ONNX Runtime has no provider for '%s'" % delegate)
+        if provider not in there:
+            raise RunnerError("delegate-missing", "%s is not in this ONNX Runtime; it has %s" % (provider, there))
+        return provider
+
+    def options(self) -> Any:
+        options = self.ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        return options
+
+    def profile(self, inputs: List[Array]) -> Json:
+        """Each node's time over one pass, by ONNX Runtime's own profiler, in a session of its own."""
+        folder = tempfile.mkdtemp()
+        try:
+            options = self.options()
+            options.enable_profiling = True
+            options.profile_file_prefix = os.path.join(folder, "profile")
+            session = self.ort.InferenceSession(self.path, options, providers=[self.provider])
+            session.run(None, {self.input.name: inputs[0]})  # from cold: not counted below
+            for value in inputs[:20]:
+                session.run(None, {self.input.name: value})
+            with open(session.end_profiling(), encoding="utf-8") as handle:
+                events = json.loads(handle.read(64 << 20))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        runs = min(len(inputs), 20)
+        return {"how": "ONNX Runtime's profiler", "runs": runs, "nodes": node_times(events, runs)}
+
+    def _invoke(self) -> None:
+        self.session.run_with_iobinding(self.binding)
+
+    def prepare(self, image: Array) -> Array:
+        return as_input(self.np, image, self.dtype, 1.0, -128 if self.dtype == self.np.int8 else 0)
+
+    def set(self, value: Array) -> None:
+        self.held = value  # the binding keeps no reference of its own
+        self.binding.bind_cpu_input(self.input.name, value)
+
+    def get(self) -> Array:
+        return self.binding.copy_outputs_to_cpu()[0]
+
+    def quantised(self) -> bool:
+        """ONNX keeps scales inside the graph; the controller has looked there."""
+        return self.quantised_output
+
+    def applied(self) -> Json:
+        """Which provider ran the nodes. The first inference's trace ends the profiling."""
+        listed = self.session.get_providers()
+        names = {provider: name for name, provider in PROVIDERS.items()}
+        how = "session providers %s" % listed
+        if self.trace is None:
+            return {"applied": names.get(listed[0], listed[0]), "how": how}
+        try:
+            with open(self.session.end_profiling(), encoding="utf-8") as handle:
+                nodes = node_times(json.loads(handle.read(64 << 20)), 1)
+        finally:
+            shutil.rmtree(self.trace, ignore_errors=True)
+        left = [node for node in nodes if node["provider"] != self.provider]
+        others = sorted(set(str(names.get(node["provider"], node["provider"])) for node in left))
+        return {
+            "applied": names[self.provider] if len(left) < len(nodes) else (others[0] if others else None),
+            "nodes_total": len(nodes),
+            "nodes_delegated": len(nodes) - len(left),
+            "nodes_left": sorted(node["op"] for node in left)[:64],
+            "how": "%s; each node's from the profiler" % how,
+        }
+
+
+def node_times(events: List[Json], runs: int) -> List[Json]:
+    """The nodes that took most of the last ``runs`` runs, at most 512, from a trace of ONNX Runtime's profiler."""
+    times: Dict[str, List[int]] = {}
+    kinds: Dict[str, Tuple[str, str]] = {}
+    for event in events:
+        name, about = str(event.get("name", "")), event.get("args") or {}
+        if event.get("cat") == "Node" and name.endswith("_kernel_time"):
+            name = name[: -len("_kernel_time")][:200]
+            times.setdefault(name, []).append(int(event["dur"]) * 1000)
+            kinds[name] = (str(about.get("op_name", ""))[:200], str(about.get("provider", ""))[:200])
+    totals = [(-sum(spent[-runs:]), name, len(spent[-runs:])) for name, spent in times.items()]
+    return [
+        {"name": name, "op": kinds[name][0], "provider": kinds[name][1], "calls": calls, "total_ns": -total}
+        for total, name, calls in sorted(totals)[:512]
+    ]
+
+
+MODELS["onnxruntime"] = OnnxModel

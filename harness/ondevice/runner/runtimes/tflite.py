@@ -1,0 +1,115 @@
+"""tflite-runtime, and what its successor LiteRT has in common with it: the same Interpreter under two names."""
+
+from types import ModuleType
+from typing import Any, Dict, List, Set
+
+from ..clock import now_ns
+from ..files import RunnerError
+from ..packages import package_version, wheel_tags
+from ..shapes import Array, Json
+from .base import MODELS, Model, as_input
+
+
+class TfliteModel(Model):
+    #: the package that has the interpreter
+    PACKAGE = "tflite_runtime"
+
+    def __init__(self, np: ModuleType, job: Json) -> None:
+        self.np = np
+        started = now_ns()
+        package = __import__(self.PACKAGE + ".interpreter", fromlist=["Interpreter"])
+        self.import_ns = now_ns() - started
+        self.version = package_version(self.PACKAGE)
+        delegates = self.delegates(package, job["delegate"])
+        started = now_ns()
+        self.interpreter = package.Interpreter(
+            model_path=job["model"], num_threads=job["threads"], experimental_delegates=delegates or None
+        )
+        created = now_ns()
+        self.interpreter.allocate_tensors()
+        ended = now_ns()
+        self.load_ns, self.allocate_ns = ended - started, ended - created
+        self.build = wheel_tags(package)
+        self.input = self.interpreter.get_input_details()[0]
+        self.output = self.interpreter.get_output_details()[0]
+        self.output_name = str(self.output["name"])
+        self.invoke = self.interpreter.invoke
+
+    def delegates(self, package: ModuleType, name: str) -> List[Any]:
+        """The delegate asked for, loaded; XNNPACK, which the interpreter takes by itself, is the CPU's."""
+        if name == "cpu":
+            return []
+        if name != "edgetpu":
+            raise RunnerError("delegate-unsupported", "TFLite has no delegate '%s' here" % name)
+        try:
+            return [package.load_delegate("libedgetpu.so.1")]
+        except (OSError, ValueError) as error:
+            raise RunnerError("delegate-missing", "libedgetpu.so.1 can't be loaded: %s" % error)
+
+    def prepare(self, image: Array) -> Array:
+        scale, zero_point = self.input.get("quantization", (0.0, 0))
+        value = as_input(self.np, image, self.input["dtype"], scale, zero_point)
+        if tuple(value.shape) != tuple(self.input["shape"]):
+            raise RunnerError("bad-model", "takes input %s, not %s" % (tuple(self.input["shape"]), value.shape))
+        return value
+
+    def set(self, value: Array) -> None:
+        self.interpreter.set_tensor(self.input["index"], value)
+
+    def get(self) -> Array:
+        return self.interpreter.get_tensor(self.output["index"])
+
+    def quantised(self) -> bool:
+        """Whether the file says which scores the output's whole numbers stand for."""
+        return bool(self.output.get("quantization", (0.0, 0))[0])
+
+    def applied(self) -> Json:
+        """Which delegate ran how many of the model's nodes, from the interpreter's own node list."""
+        try:
+            nodes = self.interpreter._get_ops_details()
+        except Exception as error:  # a private method: an old or new runtime may lack it
+            return {"applied": None, "how": "no node list: %s" % error}
+        kinds = sorted(set(node["op_name"] for node in nodes if is_delegate(node)))
+        outputs = [int(detail["index"]) for detail in self.interpreter.get_output_details()]
+        executed = executed_nodes(nodes, outputs)
+        plain = [node for node in nodes if not is_delegate(node)]
+        left = [node["op_name"] for node in plain if node["index"] in executed]
+        name = "cpu" if not kinds else ("edgetpu" if any("edgetpu" in kind.lower() for kind in kinds) else "xnnpack")
+        return {
+            "applied": name if len(left) < len(plain) or not kinds else "cpu",
+            "nodes_total": len(plain),
+            "nodes_delegated": len(plain) - len(left),
+            "nodes_left": sorted(left)[:64],
+            "how": "interpreter node list %s" % kinds,
+        }
+
+
+def is_delegate(node: Json) -> bool:
+    return "delegate" in node["op_name"].lower()
+
+
+def executed_nodes(nodes: List[Json], outputs: List[int]) -> Set[int]:
+    """Indices of the nodes that are still executed.
+
+    Nodes that a delegate took over stay in the list, with the delegate's node behind them. The walk back from the
+    outputs, always through the delegate where it makes a tensor, meets exactly the nodes that are executed.
+    """
+    makers: Dict[int, Json] = {}
+    for node in nodes:
+        for tensor in node["outputs"]:
+            if int(tensor) not in makers or is_delegate(node):
+                makers[int(tensor)] = node
+    executed, seen = set(), set()
+    todo = list(outputs)
+    while todo:
+        tensor = todo.pop()
+        maker = makers.get(tensor)
+        if tensor in seen or maker is None:
+            continue
+        seen.add(tensor)
+        executed.add(maker["index"])
+        todo.extend(int(t) for t in maker["inputs"] if int(t) >= 0)
+    return executed
+
+
+MODELS["tflite"] = TfliteModel

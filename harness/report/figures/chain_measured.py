@@ -1,0 +1,137 @@
+"""The compression path against measured latency: from each network to its pruned form, board by board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.core.clock import Clock
+from harness.core.safetext import for_figure, slug
+from harness.report.figures.canvas import (
+    INK,
+    MUTED,
+    Drawing,
+    accuracy_axis,
+    heading,
+    kind_style,
+    log_axis,
+    new,
+    place_signs,
+)
+from harness.report.figures.rows import per_board
+from harness.report.gather import ReportData
+from harness.report.pruned import SUFFIX, parent
+from harness.report.table import brief
+
+#: From what least was taken from to what most was.
+_PRECISION = ("fp32", "fp16", "dynamic", "int8")
+#: More paths than this can't be told apart in one figure; the one in focus and the first by name are drawn.
+MOST_PATHS = 12
+
+
+@dataclass(frozen=True)
+class _Path:
+    """Measured places on the way: the parent's most precise artifact, the pruned network's, and its most quantised."""
+
+    name: str
+    cells: pd.DataFrame
+
+    @property
+    def line(self) -> str:
+        first, last = self.cells.iloc[0], self.cells.iloc[-1]
+        return (
+            f"{for_figure(self.name, 24)} {first.variant} to pruned {last.variant}: {brief(first.value)} to "
+            f"{brief(last.value)} (÷{brief(first.value / last.value)}), {first.accuracy:.1%} to {last.accuracy:.1%}"
+        )
+
+
+@dataclass(frozen=True)
+class _Paths:
+    """The paths of one drawing, of ``total`` that there are; the one called ``first`` is drawn heavier."""
+
+    drawn: tuple[_Path, ...]
+    total: int
+    first: str
+
+
+def measured(data: ReportData) -> list[Drawing]:
+    """One figure a board on which both ends of at least one path are VALID."""
+    first = parent(data.focus.network) if data.focus else ""
+    drawings = []
+    for clock, board, every in per_board(data):
+        cells = every[every.threads == every.threads.min()]
+        found = [path for name in sorted(set(cells.model.map(parent))) if (path := _path(name, cells)) is not None]
+        found.sort(key=lambda path: path.name != first)
+        if found:
+            drawings.append(_draw(clock, board, _Paths(tuple(found[:MOST_PATHS]), len(found), first)))
+    return drawings
+
+
+def _path(name: str, cells: pd.DataFrame) -> _Path | None:
+    before, after = (_by_precision(cells[cells.model == each]) for each in (name, name + SUFFIX))
+    if before.empty or after.empty:
+        return None
+    places = pd.concat([before.head(1), after.head(1), after.tail(1)])
+    return _Path(name, places[~places.index.duplicated()])
+
+
+def _by_precision(cells: pd.DataFrame) -> pd.DataFrame:
+    """The fastest cell of each variant, the most precise one first."""
+    best = cells.sort_values("value", kind="stable").drop_duplicates("variant")
+    order = {variant: rank for rank, variant in enumerate(_PRECISION)}
+    return best.sort_values("variant", kind="stable", key=lambda column: column.map(order).fillna(len(order)))
+
+
+def _draw(clock: Clock, board: str, paths: _Paths) -> Drawing:
+    found = paths.drawn
+    figure, axes = new(3.5 + 0.18 * len(found))
+    for path in reversed(found):  # the first comes last, so it lies on top
+        _one(axes, path, heavy=path.name == paths.first)
+    every = pd.concat([path.cells for path in found])
+    log_axis(axes, float(every.value.min()), float(every.value.max()))
+    axes.invert_xaxis()
+    accuracy_axis(axes, float(every.accuracy.min()) * 100, float(every.accuracy.max()) * 100)
+    starts = [(float(path.cells.value.iloc[0]), float(path.cells.accuracy.iloc[0]) * 100) for path in found]
+    dots = list(zip(every.value, every.accuracy * 100, strict=True))
+    place_signs(axes, starts, [str(number) for number in range(1, len(found) + 1)], dots)
+    axes.set_ylabel("Accuracy on the test split (%)")
+    axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale, falling")
+    cut = f" ({len(found)} of {paths.total} networks)" if len(found) < paths.total else ""
+    heading(figure, f"{board}: compression{cut}")
+    lines = [f"{number}  {path.line}" for number, path in enumerate(found, 1)]
+    axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
+    _legend(figure, sorted(every.kind.unique()))
+    alt = f"Accuracy against median {clock.quantity.lower()} in {clock.unit} on {board}, before and after compression: "
+    return Drawing(
+        name=f"chain-measured-{clock.key}-{slug(board)}",
+        plot="chain",
+        title=f"Compression, measured on {board}",
+        alt=f"{alt}{'; '.join(lines)}.",
+        figure=figure,
+    )
+
+
+def _legend(figure: Figure, kinds: list[str]) -> None:
+    """What colours and circles mean, below the axes."""
+    looks = [(kind, *kind_style(kind)) for kind in kinds]
+    handles = [Line2D([], [], color=c, marker=m, lw=0, ms=5, label=for_figure(k)) for k, c, m in looks]
+    handles.append(Line2D([], [], color=INK, marker="o", mfc="none", lw=0, ms=9, label="before pruning"))
+    figure.legend(handles=handles, loc="outside lower left", ncols=4, handletextpad=0.3, columnspacing=1.2)
+
+
+def _one(axes: Axes, path: _Path, *, heavy: bool) -> None:
+    cells = path.cells
+    axes.plot(
+        cells.value, cells.accuracy * 100, "-", color=INK if heavy else MUTED, lw=1.8 if heavy else 0.9,
+        alpha=1 if heavy else 0.7, zorder=3 if heavy else 1,
+    )  # fmt: skip
+    places = list(zip(cells.kind, cells.value, cells.accuracy * 100, strict=True))
+    for kind, x, y in places:
+        colour, marker = kind_style(str(kind))
+        axes.plot([x], [y], marker, color=colour, ms=6 if heavy else 4.5, mew=0, zorder=4)
+    _, x, y = places[0]
+    axes.plot([x], [y], "o", mfc="none", mec=INK, ms=10 if heavy else 8, zorder=4)

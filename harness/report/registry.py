@@ -1,0 +1,16 @@
+"""What can be in a report's focus. Adding one: a :class:`~harness.report.focus.Focus`, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.report.focus import Focus
+from harness.report.paper.roles import FOCUS
+
+FOCI: tuple[Focus, ...] = (FOCUS,)
+
+
+def focus_on(networks: Iterable[str]) -> Focus | None:
+    """The focus of results with these networks; None where they have none."""
+    names = set(networks)
+    return next((focus for focus in FOCI if focus.family & names), None)

@@ -1,0 +1,156 @@
+"""One cell measured, and measured again where the connection broke or what spoilt it may have passed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from harness.core.errors import (
+    ConnectionLostError,
+    OutputLimitError,
+    RemoteCommandError,
+    RemoteTimeoutError,
+    RunnerError,
+)
+from harness.records.cell import Cell, Reason
+from harness.run.cell import Measurement, failed, reason_of
+from harness.run.context import Context
+from harness.run.halt import Halt
+from harness.run.ledger import Ledger, attempt_record
+from harness.run.measure import run_cell, timeout_s
+from harness.run.outcome import Watcher
+from harness.run.plan import CellJob
+from harness.run.session import Session
+from harness.run.timeouts import Timeouts
+
+#: A broken connection is tried again this often for one cell; what is not transient is not retried.
+RETRIES = 2
+#: What costs one cell and says nothing about the next; anything else ends the device.
+RETURNING = (RunnerError, RemoteCommandError)
+#: What passes by itself: a cell with no other reason than these is measured again, so that another program's moment
+#: doesn't cost a run. Why the earlier measurements didn't count is kept in the cell's evidence.
+PASSING = {"background-load", "unstable", "clock-stepped", "stopped"}
+PAUSE_S = 2.0
+#: A local device's disturbed cells are measured once more at the end of the run, for so long; in seconds.
+LATE_S = 120.0
+#: After so many disturbed cells in a row a local device is taken to be busy: its cells are not tried again at once, and
+#: the late round ends.
+BUSY = 3
+
+
+def passing(reasons: Iterable[Reason]) -> bool:
+    """Whether all that is wrong with a measurement passes by itself."""
+    return {reason.code for reason in reasons} <= PASSING
+
+
+@dataclass(frozen=True)
+class Underway:
+    """What all devices of a run share while it is measured."""
+
+    ledger: Ledger
+    halt: Halt
+    watcher: Watcher
+
+    def keep(self, job: CellJob, cell: Cell) -> None:
+        """Store a cell and tell the watcher; a failure that we caused by stopping is neither stored nor told."""
+        if cell.status == "FAILED" and self.halt.ending:
+            return
+        self.ledger.keep(job, cell)
+        self.watcher.cell_ended(job, cell)
+
+    def measurement(self, job: CellJob, context: Context) -> Measurement:
+        """A measurement of a job that begins now."""
+        return Measurement(job, self.ledger.schedule.tests[job.samples], context)
+
+
+def late_jobs(ledger: Ledger, device: str) -> list[CellJob]:
+    """The jobs of this process that other programs disturbed on a local device.
+
+    They are measured once more at the end: the machine may be quiet then, the emulated boards of this run at least are
+    off.
+    """
+    disturbed = {
+        cell.cell
+        for cell in ledger.cells()
+        if cell.device.name == device and cell.status == "INVALID" and passing(cell.reasons)
+    }
+    return [job for job in ledger.ended(device) if job.cell in disturbed]
+
+
+@dataclass
+class Attempts:
+    """Measures cells of one device in one session.
+
+    Attributes:
+        late_until: the end of the late round in ``time.monotonic()`` seconds; None in the run's main round.
+    """
+
+    underway: Underway
+    session: Session
+    context: Context
+    late_until: float | None = None
+    _timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def measure(self, left: list[CellJob]) -> None:
+        """Measure one after the other, and take what is done off ``left``. The late round also ends when it is plain
+        that other programs go on disturbing."""
+        disturbed = 0
+        while left:
+            if self.underway.halt.ending or self._late_is_over(disturbed):
+                return
+            job = left[0]
+            self.underway.watcher.cell_started(job)
+            cell = self._cell(job, self._tries(disturbed))
+            disturbed = disturbed + 1 if cell.reasons and passing(cell.reasons) else 0
+            self.underway.keep(job, cell)
+            del left[0]
+
+    def _late_is_over(self, disturbed: int) -> bool:
+        return self.late_until is not None and (time.monotonic() > self.late_until or disturbed == BUSY)
+
+    def _tries(self, disturbed: int) -> int:
+        """How often a disturbed cell is measured in this round; a local device's last try is at the end of the run."""
+        if not self.session.device.local:
+            return RETRIES + 1
+        return 1 if self.late_until is not None or disturbed >= BUSY else RETRIES
+
+    def _cell(self, job: CellJob, tries: int) -> Cell:
+        """Measure, and again on a new connection if the old one broke, or after a pause where what spoilt the
+        measurement may have passed; a board that stays away ends the device."""
+        halt, board = self.underway.halt, self.session.board
+        measurement = self.underway.measurement(job, self.context)
+        earlier = self.underway.ledger.attempts_so_far(job)
+        for attempt in range(RETRIES + 1):
+            try:
+                if board.suspect:
+                    board.reconnect()
+                cell = self._once(job)
+                if not cell.reasons or not passing(cell.reasons) or attempt + 1 >= tries:
+                    return cell.model_copy(update={"evidence": {**cell.evidence, "earlier": earlier}})
+                earlier.append(attempt_record(cell))
+                halt.wait(PAUSE_S)
+            except ConnectionLostError as error:
+                if attempt == RETRIES or halt.ending:
+                    raise
+                self.session.say(f"connecting again: {error}")
+                board.suspect = True
+            except (RemoteTimeoutError, OutputLimitError) as error:
+                board.suspect = True  # what hung, or talks, may still be there: the next lease ends it
+                return failed(measurement, [reason_of(error)])
+            except RETURNING as error:
+                return failed(measurement, [reason_of(error)])
+        raise AssertionError("unreachable")
+
+    def _once(self, job: CellJob) -> Cell:
+        """One measurement on the present connection."""
+        measurement = self.underway.measurement(job, self.context)
+        test = measurement.test
+        limit_s = self._timeouts.limit_s(job, test, timeout_s(job, test, mlperf=self.context.mlperf))
+        self.session.lease.renew(limit_s)
+        begun = time.monotonic()
+        prepared = self.session.prepared(job, test)
+        cell = run_cell(self.session.connection, measurement, prepared, limit_s=limit_s)
+        if cell.status != "FAILED":
+            self._timeouts.took(job, test, time.monotonic() - begun)
+        return cell

@@ -1,0 +1,196 @@
+"""The record of one cell, made of the runner's answer and what the controller knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from harness import __version__
+from harness.core.errors import HarnessError, RunnerError
+from harness.core.safetext import plain
+from harness.records.answer import Delegate, RunnerResult
+from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo, Status
+from harness.run.context import Context
+from harness.run.evidence import CellEvidence
+from harness.run.images import TestSet
+from harness.run.inventory import Shipped
+from harness.run.plan import CellJob
+from harness.run.verdict.energy import energy
+from harness.run.verdict.judge import judge
+from harness.runtimes.registry import RUNTIMES
+
+
+def now() -> str:
+    """The controller's time, UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One attempt at a cell: the job, its test images, the device's context, and when it began (ISO 8601, UTC)."""
+
+    job: CellJob
+    test: TestSet
+    context: Context
+    started: str = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What was measured, as in :class:`harness.records.cell.Cell`; a cell without a measurement has none of it."""
+
+    load_ns: int | None = None
+    allocate_ns: int | None = None
+    first_inference_ns: int | None = None
+    warmup_ns: tuple[int, ...] = ()
+    latency_ns: tuple[int, ...] = ()
+    predictions: tuple[int, ...] = ()
+    accuracy: float | None = None
+    peak_rss_bytes: int | None = None
+    energy_j: float | None = None
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    status: Status
+    reasons: list[Reason]
+    evidence: dict[str, object]
+
+
+def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = "") -> Cell:
+    """The record of a cell whose runner came to an end, with its verdict.
+
+    Raises:
+        RunnerError: the answer doesn't fit the job.
+    """
+    job, test, context = measurement.job, measurement.test, measurement.context
+    n = test.info.n
+    if len(answer.predictions) != n or len(answer.latency_ns) % n:
+        raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} images")
+    if answer.model_sha256 != job.shipped.artifact.sha256 or answer.inputs_sha256 != test.file_sha256:
+        raise RunnerError("the runner measured other files than it was sent")
+    right = sum(p == label for p, label in zip(answer.predictions, test.info.labels, strict=True))
+    delegate = _delegate_name(job.runtime, answer.delegate.applied)
+    runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
+    status, reasons = judge(job, answer, runtime, context=context, labels=test.info.labels)
+    used = energy(answer) if context.device.effective_clock == "wall" else None
+    evidence = CellEvidence.of(answer, context, threads=job.threads, energy=used, stderr=stderr)
+    numbers = _Numbers(
+        load_ns=answer.load_ns,
+        allocate_ns=answer.allocate_ns,
+        first_inference_ns=answer.first_inference_ns,
+        warmup_ns=answer.warmup_ns,
+        latency_ns=answer.latency_ns,
+        predictions=answer.predictions,
+        accuracy=right / n,
+        peak_rss_bytes=answer.peak_rss_bytes,
+        energy_j=used.joules if used else None,
+    )
+    verdict = _Verdict(status, reasons, evidence.model_dump(mode="json"))
+    return _cell(measurement, verdict, runtime, numbers)
+
+
+def failed(measurement: Measurement, reasons: list[Reason], *, stderr: str = "") -> Cell:
+    """The record of a cell that gave no measurement."""
+    verdict = _Verdict("FAILED", reasons, {"stderr": stderr} if stderr else {})
+    return _cell(measurement, verdict, _runtime(measurement.job, None, None, None), _Numbers())
+
+
+def reason_of(error: HarnessError) -> Reason:
+    """An error as a cell's reason; its text may quote a board, so it is made plain and cut."""
+    return Reason(code=error.code, text=clip(str(error)))
+
+
+def clip(text: str) -> str:
+    """A board's words made plain, and cut to what a reason may hold."""
+    return plain(text)[:4000]
+
+
+def _delegate_name(runtime: str, applied: str | None) -> str | None:
+    """The delegate that ran, by the name it is asked for."""
+    return None if applied is None else RUNTIMES[runtime].same_as.get(applied, applied)
+
+
+def _runtime(job: CellJob, version: str | None, applied: str | None, detail: Delegate | None) -> RuntimeInfo:
+    return RuntimeInfo(
+        name=job.runtime,
+        version=version,
+        delegate=job.delegate,
+        delegate_applied=detail.applied if detail else None,
+        delegate_verified=applied is not None and applied == job.delegate,
+        nodes_delegated=detail.nodes_delegated if detail else None,
+        nodes_total=detail.nodes_total if detail else None,
+        threads=job.threads,
+    )
+
+
+def _cell(measurement: Measurement, verdict: _Verdict, runtime: RuntimeInfo, numbers: _Numbers) -> Cell:
+    return Cell(
+        run=measurement.context.run,
+        cell=measurement.job.cell,
+        status=verdict.status,
+        reasons=tuple(verdict.reasons),
+        device=device_info(measurement.context),
+        model=_model_info(measurement.job.shipped),
+        split=measurement.test.info,
+        runtime=runtime,
+        started=measurement.started,
+        ended=now(),
+        harness=__version__,
+        evidence=verdict.evidence,
+        load_ns=numbers.load_ns,
+        allocate_ns=numbers.allocate_ns,
+        first_inference_ns=numbers.first_inference_ns,
+        warmup_ns=numbers.warmup_ns,
+        latency_ns=numbers.latency_ns,
+        predictions=numbers.predictions,
+        accuracy=numbers.accuracy,
+        peak_rss_bytes=numbers.peak_rss_bytes,
+        energy_j=numbers.energy_j,
+    )
+
+
+def _model_info(shipped: Shipped) -> ModelInfo:
+    return ModelInfo(
+        name=shipped.manifest.name,
+        variant=shipped.artifact.variant,
+        format=shipped.artifact.format,
+        sha256=shipped.artifact.sha256,
+        parameters=shipped.manifest.parameters,
+        macs=shipped.manifest.macs,
+        bytes=shipped.artifact.bytes,
+        reference_accuracy=shipped.artifact.accuracy,
+    )
+
+
+def device_info(context: Context) -> DeviceInfo:
+    """The board as devices.yaml names it and as its probe describes it."""
+    device, probe = context.device, context.probe
+    listed = DeviceInfo(
+        name=device.name,
+        board=device.board,
+        emulated=device.emulate,
+        local=device.local,
+        clock=device.effective_clock,
+        tags=device.tags,
+    )
+    if probe is None:
+        return listed
+    return DeviceInfo(
+        name=listed.name,
+        board=listed.board,
+        emulated=listed.emulated,
+        local=listed.local,
+        clock=listed.clock,
+        tags=listed.tags,
+        cpu=probe.cpu.model or device.family.cpu,
+        cpu_part=probe.cpu.part,
+        cores=probe.cpu.cores,
+        features=probe.cpu.features,
+        memory_bytes=probe.memory_bytes,
+        machine=probe.machine,
+        os=probe.os,
+        kernel=probe.kernel,
+        libc=probe.libc,
+        python=probe.python,
+    )

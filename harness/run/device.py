@@ -1,0 +1,105 @@
+"""One device's turn: reached, provided with what it needs, its cells measured; and what an error costs."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from harness.config.devices import Device
+from harness.core.errors import BoardError, ConnectionLostError, HarnessError, TransferError
+from harness.core.safetext import plain
+from harness.records.cell import Reason
+from harness.run import resume
+from harness.run.attempt import RETRIES, Attempts, Underway
+from harness.run.cell import failed, reason_of
+from harness.run.context import Context
+from harness.run.plan import CellJob, for_runtime
+from harness.run.session import Session, open_session
+
+
+@dataclass
+class DeviceTurn:
+    """A device's turn to be measured.
+
+    Attributes:
+        left: the cells that are not done yet.
+        context: what they share; the probe is added once the board has answered.
+        late_until: the end of the late round in ``time.monotonic()`` seconds. None means the main round, in which the
+            cells are named for the board's runtimes first.
+    """
+
+    underway: Underway
+    device: Device
+    left: list[CellJob]
+    context: Context
+    late_until: float | None = None
+
+    def take(self) -> None:
+        """Measure what is left. A board's fault, or a mistake of ours, costs the cells of this device alone.
+
+        Raises:
+            StoreError: results can't be kept any more, so there is no use in measuring on.
+        """
+        if not self.left or self.underway.halt.stopped:
+            return
+        say = partial(self.underway.watcher.device, self.device.name)
+        try:
+            say("starting")
+            with open_session(
+                self.device, say, self.underway.halt.wait, jobs=list(self.left), opened=self.underway.halt.note
+            ) as session:
+                if not self.underway.halt.stopped:
+                    self._measure(session)
+        except BoardError as error:
+            if not self.underway.halt.ending:
+                say(str(error))
+                self._fail(reason_of(error))
+        except HarnessError:
+            raise
+        except Exception as error:  # a mistake of ours
+            text = f"a mistake in the harness: {type(error).__name__}: {error}"
+            say(text)
+            self._fail(Reason(code="internal", text=plain(text)[:4000]), traceback.format_exc())
+        finally:
+            say("done")
+
+    def _measure(self, session: Session) -> None:
+        self.context = replace(self.context, probe=session.probe)
+        self._same_board(session)
+        if self.late_until is None:
+            self.left = self._named_for(session, *session.resolve(self.left))
+        self._deploy(session)
+        sent = sum(session.sent.values())
+        self.underway.ledger.sent(self.device.name, sent)
+        session.say(f"ready, {sent} artifact bytes sent")
+        Attempts(self.underway, session, self.context, self.late_until).measure(self.left)
+
+    def _same_board(self, session: Session) -> None:
+        measured = self.underway.ledger.board(self.device.name)
+        if measured is not None and (note := resume.same_board(measured, session.probe, self.device.name)):
+            session.say(note)
+
+    def _named_for(self, session: Session, jobs: Sequence[CellJob], dropped: Sequence[Reason]) -> list[CellJob]:
+        """The jobs under the names of the runtimes that really run, without those that are finished."""
+        renamed = [(job, for_runtime(job, session.runtime_for(job))) for job in jobs]
+        self.underway.ledger.rename_jobs(renamed, self.device.name, dropped)
+        return [job for _, job in renamed if not self.underway.ledger.finished(job)]
+
+    def _deploy(self, session: Session) -> None:
+        """Content hashes say what has arrived: after a broken connection or a damaged file, only the rest is sent."""
+        for attempt in range(RETRIES + 1):
+            try:
+                return session.deploy(self.left, self.underway.ledger.schedule.tests)
+            except (ConnectionLostError, TransferError) as error:
+                if attempt == RETRIES or self.underway.halt.ending:
+                    raise
+                session.say(f"sending again: {error}")
+                session.board.reconnect()
+        raise AssertionError("unreachable")
+
+    def _fail(self, reason: Reason, trace: str = "") -> None:
+        for job in self.left:
+            cell = failed(self.underway.measurement(job, self.context), [reason], stderr=trace[-4000:])
+            self.underway.keep(job, cell)

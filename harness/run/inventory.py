@@ -1,0 +1,100 @@
+"""The artifacts that are here to be measured, each proved to be the file its manifest names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.errors import ArtifactError, MissingModelError, UsageError
+from harness.core.files import sha256_file
+from harness.records import manifest as manifests
+from harness.records.cell import Reason
+from harness.records.manifest import Artifact, Manifest
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """An artifact that is really here, with its manifest."""
+
+    manifest: Manifest
+    artifact: Artifact
+    path: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.manifest.name}/{self.artifact.filename}"
+
+
+def inventory(
+    models: Path, names: Sequence[str], variants: Sequence[str], left_out: list[Reason] | None = None
+) -> list[Shipped]:
+    """The artifacts that are here and are what their manifests say.
+
+    Args:
+        names: networks asked for by name; all when empty. A damaged one is an error only where it was asked for or
+            nothing else is left.
+        variants: variants asked for; all when empty.
+        left_out: gets a reason for everything that is damaged and nobody asked for.
+
+    Raises:
+        MissingModelError: a model or variant asked for is not here; the fix is the command that builds it.
+        ArtifactError: a manifest can't be read, or a file is not the one its manifest names.
+    """
+    known = manifests.names(models)
+    if unknown := tuple(name for name in names if name not in known):
+        there = f"there: {', '.join(known) or 'none'}"
+        raise MissingModelError(f"model '{unknown[0]}' is not in {models}/ ({there})", names=unknown)
+    if not known:
+        raise MissingModelError(f"no model in {models}/", names=())
+    shipped: list[Shipped] = []
+    errors: list[ArtifactError] = []
+    for name in names or known:
+        here, damaged = _here(models, name, variants)
+        if names and damaged:
+            raise damaged[0]
+        if names and not here:
+            raise MissingModelError(f"model '{name}' is here in no variant asked for", names=(name,))
+        shipped += here
+        errors += damaged
+    if not shipped:
+        raise errors[0] if errors else UsageError(f"no artifact in {models}/ fits", fix="harness build")
+    _same_split(shipped)
+    if left_out is not None:
+        left_out += [Reason(code=error.code, text=str(error)[:4000]) for error in errors]
+    return shipped
+
+
+def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shipped], list[ArtifactError]]:
+    """A network's artifacts that are here, and the errors of the damaged ones."""
+    try:
+        record = manifests.load(models, name)
+    except ArtifactError as error:
+        return [], [error]
+    here, damaged = [], []
+    for artifact in record.artifacts:
+        path = models / name / artifact.filename
+        if not path.is_file() or (variants and artifact.variant not in variants):
+            continue
+        try:
+            same = sha256_file(path) == artifact.sha256
+        except OSError as error:
+            damaged.append(ArtifactError(f"{path}: can't be read: {error.strerror}", fix=f"harness build {name}"))
+            continue
+        if same:
+            here.append(Shipped(record, artifact, path))
+        else:
+            text = f"{path}: is not the file its manifest names (SHA-256 differs)"
+            damaged.append(ArtifactError(text, fix=f"harness build {name}"))
+    return here, damaged
+
+
+def _same_split(artifacts: Sequence[Shipped]) -> None:
+    """Networks are compared on the same test images or not at all."""
+    first = artifacts[0].manifest
+    for shipped in artifacts:
+        if shipped.manifest.split.sha256 != first.split.sha256:
+            raise UsageError(
+                f"'{shipped.manifest.name}' and '{first.name}' were built with different splits",
+                fix=f"harness build {shipped.manifest.name}, or choose with --model",
+            )

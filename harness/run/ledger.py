@@ -1,0 +1,192 @@
+"""What a run has planned and what it has finished, in memory and in its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import __version__
+from harness.core.errors import StoreError, UsageError
+from harness.core.files import write_atomic
+from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
+from harness.results import store
+from harness.run import resume
+from harness.run.cell import now
+from harness.run.outcome import Bad, Outcome
+from harness.run.plan import CellJob, plain_options
+from harness.run.schedule import Schedule
+from harness.run.session import measured
+
+
+class Ledger:
+    """Keeps the books of one run; its methods may be called from several threads.
+
+    Args:
+        results: the folder of runs.
+        earlier: the run that is gone on with; None for a new one.
+
+    Raises:
+        UsageError: the earlier run measured another artifact than is here now.
+    """
+
+    def __init__(self, schedule: Schedule, results: Path, earlier: resume.EarlierRun | None = None) -> None:
+        self.schedule = schedule
+        self._results = results
+        self._lock = threading.Lock()
+        self._valid: set[str] = set()
+        self._measured: set[str] = set()
+        #: what has been measured, or has failed, in this process, by device
+        self._ended: dict[str, list[CellJob]] = {}
+        self._sent_bytes: dict[str, int] = {}
+        self._boards: dict[str, DeviceInfo] = dict(earlier.boards) if earlier else {}
+        self._copied = earlier is not None and any(cell.run != earlier.info.run for cell in earlier.cells)
+        if earlier is None:
+            self.info = _new_info(schedule)
+            self.folder = results / self.info.run
+        else:
+            self.info, self.folder = earlier.info, earlier.folder
+            self._take_over(earlier)
+
+    def _take_over(self, earlier: resume.EarlierRun) -> None:
+        planned = {job.cell: job for jobs in self.schedule.plan.jobs.values() for job in jobs}
+        for cell in earlier.cells:
+            job = planned.get(cell.cell)
+            if job and cell.status != "FAILED" and not measured(job, cell.sha256):
+                raise UsageError(
+                    f"run {earlier.info.run} measured another {job.shipped.label} than is here now",
+                    fix="start a new run",
+                )
+            if cell.status != "FAILED":
+                self._measured.add(cell.cell)
+            if cell.status == "VALID":
+                self._valid.add(cell.cell)
+
+    @property
+    def again(self) -> str:
+        """What to write behind ``--resume`` to go on with this run."""
+        return resume.address(self._results, self.folder)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """The run's folder, made where it is new, for this process alone.
+
+        Raises:
+            StoreError: results can't be written, or another process works on this run.
+        """
+        if not self.folder.exists():
+            store.create_run(self._results, self.info)
+        with store.claimed(self.folder):
+            for name, manifest in self.schedule.manifests.items():
+                text = manifest.model_dump_json(indent=1) + "\n"
+                write_atomic(self.folder / "manifests" / f"{name}.json", text)
+            self._rename()
+            yield
+
+    def _rename(self) -> None:
+        """A run whose folder was copied is one of its own: what is in it says so, before more is measured into it."""
+        if self._copied:
+            store.write_run(self.folder, self.info)
+            for cell in self.cells():
+                store.write_cell(self.folder, cell.model_copy(update={"run": self.info.run}))
+
+    def cells(self) -> Iterator[Cell]:
+        """The stored cells, one at a time."""
+        return store.readable_cells(self.folder)
+
+    def due(self, device: str) -> list[CellJob]:
+        """The jobs of a device that are not finished."""
+        return [job for job in self.schedule.plan.jobs[device] if job.cell not in self._valid]
+
+    def ended(self, device: str) -> list[CellJob]:
+        """The jobs of a device that have ended in this process, well or not."""
+        return list(self._ended.get(device, []))
+
+    def board(self, device: str) -> DeviceInfo | None:
+        """The board that the earlier run's cells of a device are of; None where there are none."""
+        return self._boards.get(device)
+
+    def sent(self, device: str, count: int) -> None:
+        """Note that ``count`` bytes of artifacts had to be sent to a device."""
+        with self._lock:
+            self._sent_bytes[device] = self._sent_bytes.get(device, 0) + count
+
+    def keep(self, job: CellJob, cell: Cell) -> None:
+        """Store a cell. A failure never replaces what was measured earlier in this run."""
+        with self._lock:
+            replaces = cell.status != "FAILED" or cell.cell not in self._measured
+            if cell.status != "FAILED":
+                self._measured.add(cell.cell)
+            if job not in (ended := self._ended.setdefault(job.device.name, [])):
+                ended.append(job)
+        if replaces:
+            store.write_cell(self.folder, cell)
+
+    def attempts_so_far(self, job: CellJob) -> list[dict[str, object]]:
+        """Why a cell's measurements so far in this process didn't count."""
+        if job not in self._ended.get(job.device.name, []):
+            return []
+        try:
+            cell = store.read_cell(self.folder / "cells" / f"{job.cell}.json")
+        except StoreError:
+            return []
+        earlier = cell.evidence.get("earlier")
+        return [*(earlier if isinstance(earlier, list) else []), attempt_record(cell)]
+
+    def rename_jobs(self, renamed: Sequence[tuple[CellJob, CellJob]], device: str, dropped: Sequence[Reason]) -> None:
+        """Once the board is known, let ``run.json`` name the cells by the runtimes that really run, and what is left
+        out.
+
+        Args:
+            renamed: the device's jobs as they were planned and as they are now; a job that isn't there is left out.
+            dropped: why jobs are left out.
+        """
+        names = {old.cell: new.cell for old, new in renamed}
+        mine = {job.cell for job in self.schedule.plan.jobs[device]}
+        with self._lock:
+            planned = [
+                names.get(cell, cell)
+                for cell in self.info.planned
+                if cell not in mine or cell in names or cell in self._valid
+            ]
+            known = {reason.text for reason in self.info.skipped}
+            skipped = [*self.info.skipped, *(reason for reason in dropped if reason.text not in known)]
+            self.info = self.info.model_copy(update={"planned": tuple(planned), "skipped": tuple(skipped)})
+            store.write_run(self.folder, self.info)
+            for old, new in names.items():
+                if old != new:
+                    (self.folder / "cells" / f"{old}.json").unlink(missing_ok=True)
+
+    def finished(self, job: CellJob) -> bool:
+        """Whether the job's cell was VALID before this process began."""
+        return job.cell in self._valid
+
+    def outcome(self) -> Outcome:
+        """How the run ended."""
+        outcome = Outcome(self.info.run, self.folder, sent_bytes=dict(self._sent_bytes), skipped=self.info.skipped)
+        for cell in self.cells():
+            outcome.cells[cell.cell] = cell.status
+            if cell.status != "VALID":
+                outcome.bad.append(Bad.of(cell))
+        return outcome
+
+
+def attempt_record(cell: Cell) -> dict[str, object]:
+    """What is kept of a measurement that is made again: when it was, and why it didn't count."""
+    return cell.model_dump(include={"started", "ended", "reasons"}, mode="json")
+
+
+def _new_info(schedule: Schedule) -> RunInfo:
+    return RunInfo(
+        run=datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2),
+        started=now(),
+        harness=__version__,
+        devices=tuple(device.name for device in schedule.fleet.devices),
+        planned=schedule.plan.cells,
+        skipped=tuple(schedule.plan.skipped),
+        options=plain_options(schedule.options),
+        config={device.name: device.model_dump(mode="json") for device in schedule.fleet.devices},
+    )

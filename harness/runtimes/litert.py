@@ -1,0 +1,15 @@
+"""LiteRT, which TensorFlow Lite is called today."""
+
+from __future__ import annotations
+
+from harness.runtimes.edgetpu_compiler import EDGETPU
+from harness.runtimes.record import CPU, Runtime
+
+RUNTIME = Runtime(
+    name="litert",
+    title="LiteRT",
+    module="ai_edge_litert.interpreter",
+    formats=("tflite",),
+    delegates=(CPU, EDGETPU),
+    same_as={"xnnpack": "cpu"},  # its way to use the CPU well, and no fallback
+)

@@ -1,0 +1,59 @@
+"""All runtimes: a file each, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from importlib import import_module
+
+from harness.runtimes.record import Compiler, Delegate, Runtime
+
+#: Files of this folder, the preferred runtime of each format first.
+_FILES = (
+    "litert",
+    "tflite",
+    "onnxruntime",
+)
+
+
+def _registered(files: Collection[str]) -> dict[str, Runtime]:
+    runtimes: dict[str, Runtime] = {}
+    for file in files:
+        runtime = import_module(f"harness.runtimes.{file}").RUNTIME
+        if not isinstance(runtime, Runtime) or runtime.name != file:
+            raise TypeError(f"harness/runtimes/{file}.py: RUNTIME must be a Runtime of that name")
+        runtimes[file] = runtime
+    return runtimes
+
+
+RUNTIMES: dict[str, Runtime] = _registered(_FILES)
+DELEGATES: dict[str, Delegate] = {
+    delegate.name: delegate for runtime in RUNTIMES.values() for delegate in runtime.delegates
+}
+
+
+def reading(fmt: str) -> tuple[str, ...]:
+    """Names of the runtimes that read a format, those first that stand in for no other."""
+    able = [runtime for runtime in RUNTIMES.values() if fmt in runtime.formats]
+    return tuple(runtime.name for runtime in sorted(able, key=lambda runtime: runtime.stands_in_for is not None))
+
+
+def possible(delegate: str, fmt: str) -> bool:
+    """Whether a runtime that reads the format can use the delegate."""
+    return any(delegate == known.name for name in reading(fmt) for known in RUNTIMES[name].delegates)
+
+
+def stand_ins(name: str) -> tuple[str, ...]:
+    """Names of the runtimes that may be taken in this one's place."""
+    return tuple(runtime.name for runtime in RUNTIMES.values() if runtime.stands_in_for == name)
+
+
+def fitting(name: str, published: Collection[str]) -> str:
+    """The runtime that is taken for the one asked for: itself, or what stands in where it is not published."""
+    if name in published:
+        return name
+    return next((other for other in stand_ins(name) if other in published), name)
+
+
+def compiler(delegate: str) -> Compiler | None:
+    """What compiles networks for a delegate; None if they need no compiling."""
+    return DELEGATES[delegate].compiler

@@ -1,0 +1,89 @@
+"""The shipped runner, run here by hand: its job, and the Pythons and packages it may be run with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.core.errors import ProvisionError
+from harness.core.files import sha256_file
+from harness.records.order import Order, Passes, Sources, WarmUp
+from harness.remote.runner_file import runner_file
+from harness.runtimes import wheels
+from tests.conftest import MODELS
+from tests.run.test_loopback import OLD_PYTHONS
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python on this machine, and folders with a runtime for it."""
+
+    python: Path
+    packages: tuple[str, ...]
+
+
+@cache
+def interpreter(runtime: str, unpacked: Path) -> Interpreter | None:
+    """The newest Python here that the runtime is published for, with its wheels unpacked; None if there is none."""
+    base = Path(str(getattr(sys, "_base_executable", sys.executable)))
+    pythons = {"{}.{}".format(*sys.version_info[:2]): base, "3.7": OLD_PYTHONS["3.7"], "3.6": OLD_PYTHONS["3.6"]}
+    for version, python in pythons.items():
+        try:
+            bundle = wheels.choose(runtime, wheels.Platform(version, os.uname().machine, (2, 28)))
+        except ProvisionError:
+            continue
+        if python is None:
+            continue
+        for path in wheels.fetch(bundle):
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(unpacked / path.name)
+        return Interpreter(python, tuple(str(unpacked / wheel.file) for wheel in bundle.wheels))
+    return None
+
+
+def small_model(formats: tuple[str, ...]) -> Path | None:
+    """A shipped network in one of the formats."""
+    files = (path for fmt in formats for path in sorted(MODELS.glob(f"mobilenet-v3-small/int8.{fmt}")))
+    return next(files, None)
+
+
+def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...]) -> Order:
+    """One pass over two black images."""
+    images = folder / "images.npy"
+    np.save(images, np.zeros((2, 48, 48, 1), np.uint8))
+    return Order(
+        cell="c",
+        model=str(model),
+        model_sha256=sha256_file(model),
+        inputs=str(images),
+        inputs_sha256=sha256_file(images),
+        variant="int8",
+        runtime=runtime,
+        packages=packages,
+        delegate="cpu",
+        threads=1,
+        classes=7,
+        quantised_output=True,
+        warmup=WarmUp(min_runs=1, min_ns=0, max_runs=1),
+        passes=Passes(min_runs=1, min_ns=0, max_ns=1),
+        sources=Sources(),
+    )
+
+
+def answer(folder: Path, python: Path, given: Order, **change: Any) -> dict[str, Any]:
+    """What the runner says."""
+    (folder / "job.json").write_text(replace(given, **change).to_json(), encoding="utf-8")
+    files = ["--job", str(folder / "job.json"), "--result", str(folder / "result.json")]
+    subprocess.run([str(python), "-s", str(runner_file()), *files], check=False, timeout=300, capture_output=True)
+    found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
