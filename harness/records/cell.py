@@ -9,9 +9,18 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from harness.core.clock import ClockName
+from harness.records.base import Count, Record, Text
+from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 
 #: Version of the cell file. Older ones are migrated when read, newer ones refused.
 SCHEMA = 1
@@ -20,19 +29,10 @@ SCHEMA = 1
 MAX_SAMPLES = 1_000_000
 
 Status = Literal["VALID", "INVALID", "FAILED"]
-Text = Annotated[str, StringConstraints(max_length=4096)]
 #: At most an hour for one inference: anything above is a broken clock, not a measurement.
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
-#: A number of things. Tables hold it as a 64-bit float, and every whole number up to here is exact there.
-Count = Annotated[int, Field(ge=0, le=1 << 53)]
 #: The place of a class in the list of classes.
 ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
-
-
-class Record(BaseModel):
-    """Base of everything stored: frozen, nothing unknown, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Reason(Record):
@@ -109,8 +109,16 @@ class RuntimeInfo(Record):
     threads: Count
 
 
+#: Fields that are left out of a file where they are null.
+_LATER = ("estimate", "operators")
+
+
 class Cell(Record):
-    """One measured (or failed) cell. Raw samples in order; null where a FAILED cell never got that far."""
+    """One measured (or failed) cell. Raw samples in order; null where a FAILED cell never got that far.
+
+    ``estimate`` and ``operators`` are estimated cycles, or why there are none. They are left out of the file where
+    nobody asked for them.
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: Text
@@ -131,11 +139,20 @@ class Cell(Record):
     peak_rss_bytes: Count | None = None
     energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
     evidence: dict[str, Any] = Field(default_factory=dict)
+    estimate: Estimate | NoEstimate | None = None
+    operators: OperatorCosts | NoEstimate | None = None
     started: Text
     ended: Text
     harness: Text
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_asked_for(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields that came later are written where they have something to say, so that other files stay readable
+        for an older harness."""
+        fields: dict[str, Any] = serialised(self)
+        return {key: value for key, value in fields.items() if value is not None or key not in _LATER}
 
     @model_validator(mode="after")
     def _complete(self) -> Cell:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness.records.cell import Count, Record, Text
+from harness.records.base import Count, Record, Text
 
 #: No estimate has more regions.
 MAX_REGIONS = 100

@@ -58,6 +58,19 @@ class Passes:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What to mark for an emulator's plugin, after everything that is measured.
+
+    Attributes:
+        regions: inferences, each a region of its own; as many of each prefix.
+        prefixes: (patches, tail) of the prefixes of the network, see :mod:`harness.estimate.prefixes`.
+    """
+
+    regions: int
+    prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
 class Order:
     """One cell to measure.
 
@@ -71,6 +84,7 @@ class Order:
         quantised_output: whether the artifact tells which scores its output's whole numbers stand for.
         state_root: (tests only) a folder that stands in for the board's /proc and /sys.
         profile: whether to time each node afterwards.
+        marks: None on a board that nothing looks at.
     """
 
     cell: str
@@ -90,6 +104,7 @@ class Order:
     sources: Sources
     state_root: str = ""
     profile: bool = False
+    marks: Marks | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""
