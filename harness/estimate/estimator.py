@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +19,8 @@ from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
 from harness.records.estimate import Estimate, EstimatedRegion
 
-#: Inferences that an estimate is the median of. Of sixteen, one caught something else that ran on the board.
-REGIONS = 3
+#: Inferences that are looked at. Timers and other programs on the board come into some of them.
+REGIONS = 5
 
 
 @dataclass(eq=False)
@@ -66,17 +67,17 @@ class Estimator:
                 self._next = max(self._next, int(number) + 1)
             path.unlink(missing_ok=True)
 
-    def median(self, count: int = REGIONS) -> Estimate:
-        """The estimate of one inference: the median of the next ``count`` regions by cycles.
+    def inference(self, count: int = REGIONS) -> Estimate:
+        """The estimate of one inference: the quietest of the next ``count`` regions.
 
         Raises:
             EstimateError: as :meth:`next_regions`.
         """
         regions = self.next_regions(count)
-        middle = sorted(regions, key=lambda region: region.cycles)[len(regions) // 2]
+        chosen = quietest(regions)
         return Estimate(
-            cycles=round(middle.cycles),
-            instructions=middle.instructions,
+            cycles=round(chosen.cycles),
+            instructions=chosen.instructions,
             core=self.core.name,
             clock_hz=self.core.clock_hz,
             regions=tuple(
@@ -101,6 +102,11 @@ class Estimator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def quietest(regions: Sequence[RegionEstimate]) -> RegionEstimate:
+    """The region with the fewest instructions: what else runs on a board only adds to them."""
+    return min(regions, key=lambda region: region.instructions)
 
 
 def estimator(board: str) -> Estimator:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from harness.core.errors import EstimateError
+from harness.estimate.estimator import quietest
 from harness.estimate.model import RegionEstimate
 from harness.estimate.prefixes import Operator
 from harness.records.estimate import Estimate, OperatorCost, OperatorCosts
 
 
-def median_of_each(regions: Sequence[RegionEstimate], count: int) -> list[RegionEstimate]:
-    """The median by cycles of each ``count`` regions in a row."""
-    groups = [regions[start : start + count] for start in range(0, len(regions), count)]
-    return [sorted(group, key=lambda region: region.cycles)[len(group) // 2] for group in groups]
+def quietest_of_each(regions: Sequence[RegionEstimate], count: int) -> list[RegionEstimate]:
+    """The quietest of each ``count`` regions in a row."""
+    return [quietest(regions[start : start + count]) for start in range(0, len(regions), count)]
 
 
 def operator_costs(operators: Sequence[Operator], prefixes: Sequence[RegionEstimate], whole: Estimate) -> OperatorCosts:

@@ -147,6 +147,21 @@ class Cell(Record):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
+    @property
+    def estimated_cycles(self) -> int | None:
+        """Estimated cycles of one inference on one thread; None where there is no estimate."""
+        return self.estimate.cycles if isinstance(self.estimate, Estimate) else None
+
+    @property
+    def estimate_clock_hz(self) -> int | None:
+        """Nominal clock of the estimate's core."""
+        return self.estimate.clock_hz if isinstance(self.estimate, Estimate) else None
+
+    @property
+    def operators_json(self) -> str | None:
+        """The costs of operators as JSON text; None where there are none."""
+        return self.operators.model_dump_json() if isinstance(self.operators, OperatorCosts) else None
+
     @model_serializer(mode="wrap")
     def _without_what_was_not_asked_for(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The fields that came later are written where they have something to say, so that other files stay readable

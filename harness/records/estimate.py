@@ -30,7 +30,7 @@ class Estimate(Record):
     """Estimated cycles of one inference on one thread.
 
     Attributes:
-        cycles: the median of ``regions``.
+        cycles: of the region with the fewest instructions: what else runs on the board only adds to them.
         instructions: counted in that region.
         core: Arm's name of the core.
         clock_hz: the core's nominal clock.

@@ -1,6 +1,6 @@
-"""A run for other tools: CSV, Parquet, and JSON that ``pytest-benchmark compare`` opens.
+"""A run for other tools: CSV, Parquet, JSON that ``pytest-benchmark compare`` opens, and a trace of operators.
 
-Only the last needs explaining: its numbers are seconds, and it prints them as such. Cells on the instruction clock are
+Only pytest-benchmark's needs explaining: its numbers are seconds, and it prints them as such. Cells on the instruction clock are
 exported with one instruction as one nanosecond, in a group of their own whose name says so.
 """
 
@@ -22,11 +22,12 @@ from harness.core.errors import UsageError
 from harness.core.safetext import clean, csv_field
 from harness.records.cell import Cell, RunInfo
 from harness.results import identity, store, table
+from harness.results.trace import chrome_trace
 
-FORMATS = ("csv", "parquet", "pytest-benchmark")
+FORMATS = ("csv", "parquet", "pytest-benchmark", "chrome-trace")
 #: Columns that hold lists or objects. Parquet has them as they are; CSV leaves the first out and joins the others by
 #: ``|``.
-_LEFT_OUT = (*table.ARRAYS, "labels", "evidence")
+_LEFT_OUT = (*table.ARRAYS, "labels", "evidence", "operators")
 _LISTS = tuple(name for name in table.TUPLES if name not in _LEFT_OUT)
 
 
@@ -41,7 +42,12 @@ def export(run: Path, fmt: str) -> bytes:
         UsageError: another format.
         StoreError: the run or one of its cells can't be read.
     """
-    makers = {"csv": _csv, "parquet": _parquet, "pytest-benchmark": _pytest_benchmark}
+    makers = {
+        "csv": _csv,
+        "parquet": _parquet,
+        "pytest-benchmark": _pytest_benchmark,
+        "chrome-trace": _chrome_trace,
+    }
     if fmt not in makers:
         raise UsageError(f"no format '{fmt}'", fix=f"one of: {', '.join(FORMATS)}")
     info = store.read_run(run)
@@ -100,6 +106,11 @@ def _pytest_benchmark(info: RunInfo, cells: list[Cell]) -> bytes:
         "version": "5.0.0",
     }
     return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def _chrome_trace(_: RunInfo, cells: list[Cell]) -> bytes:
+    """Operators' estimated cycles, for Chrome and Perfetto."""
+    return chrome_trace(cells)
 
 
 def _board(cell: Cell) -> tuple[str, identity.Facts]:

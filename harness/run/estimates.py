@@ -11,7 +11,7 @@ from harness.core.errors import ArtifactError, EstimateError
 from harness.core.safetext import plain
 from harness.estimate.estimator import REGIONS, Estimator, estimator
 from harness.estimate.prefixes import Operator, operators
-from harness.estimate.profile import median_of_each, operator_costs
+from harness.estimate.profile import operator_costs, quietest_of_each
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 from harness.records.order import Marks
@@ -71,7 +71,7 @@ class Marking:
     def added(self, cell: Cell) -> Cell:
         """The cell with its estimate and the costs of its operators, or why it has none."""
         try:
-            whole = self.estimates.median()
+            whole = self.estimates.inference()
         except EstimateError as error:
             return cell.model_copy(update={"estimate": NoEstimate(reason=_clip(error))})
         found = {"estimate": whole, "operators": self._costs(whole) if self.operators else None}
@@ -80,7 +80,7 @@ class Marking:
     def _costs(self, whole: Estimate) -> OperatorCosts | NoEstimate:
         try:
             regions = self.estimates.next_regions(REGIONS * (len(self.operators) + 1))
-            return operator_costs(self.operators, median_of_each(regions, REGIONS), whole)
+            return operator_costs(self.operators, quietest_of_each(regions, REGIONS), whole)
         except EstimateError as error:
             return NoEstimate(reason=_clip(error))
 

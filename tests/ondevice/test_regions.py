@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.estimate import prefixes
-from harness.ondevice import regions
+from harness.ondevice.runner import regions
 from tests.conftest import MODELS
 from tests.support.arm_program import ARM, DISARM, END, START, hint
 
