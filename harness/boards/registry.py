@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from harness.boards import generic
 from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, joined
 from harness.boards.power import PowerSensor
 from harness.boards.state import BoardState
 from harness.core.check import Check
+from harness.core.named import by_name
 
 __all__ = ["FAMILIES", "GROUPS", "BoardFamily"]
 
@@ -22,8 +22,6 @@ _MODULES = (
     "generic",
 )
 
-Named = TypeVar("Named")
-
 
 def _group(module: str) -> BoardGroup:
     group = importlib.import_module(f"harness.boards.{module}").GROUP
@@ -31,19 +29,10 @@ def _group(module: str) -> BoardGroup:
     return group
 
 
-def _by_name(pairs: Iterable[tuple[str, Named]]) -> dict[str, Named]:
-    """The pairs as a dict; no name may stand for two things."""
-    by_name: dict[str, Named] = {}
-    for name, thing in pairs:
-        assert name not in by_name, f"two boards use the name '{name}'"
-        by_name[name] = thing
-    return by_name
-
-
 GROUPS: tuple[BoardGroup, ...] = tuple(_group(module) for module in _MODULES)
-FAMILIES: dict[str, BoardFamily] = _by_name((family.name, family) for group in GROUPS for family in group.families)
+FAMILIES: dict[str, BoardFamily] = by_name((family.name, family) for group in GROUPS for family in group.families)
 #: The doctor's questions that depend on the board: section and shell command.
-SECTIONS: dict[str, str] = _by_name(item for group in GROUPS for item in group.sections.items())
+SECTIONS: dict[str, str] = by_name(item for group in GROUPS for item in group.sections.items())
 
 #: What to read on any board. What every Linux has comes first.
 READINGS = joined([group.readings for group in sorted(GROUPS, key=lambda group: group is not generic.GROUP)])

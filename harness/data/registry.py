@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, get_args
 
 from harness.core.errors import DataError, UsageError
+from harness.core.named import by_name
 from harness.core.paths import expanded
 from harness.data.spec import Crop, DataSpec, Frames
 
@@ -56,13 +57,13 @@ class _Module(Protocol):
 #: What a path alone is taken for.
 BY_PATH = "ckplus"
 
-SOURCES: dict[str, DataSource] = {
-    source.name: source
+SOURCES: dict[str, DataSource] = by_name(
+    (source.name, source)
     for source in (
         DataSource("synthetic", "drawn faces", "synthetic.generator", needs_path=False),
         DataSource("ckplus", "CK+", "ckplus.copy", choices=("frames", "crop")),
     )
-}
+)
 
 
 def choose(data: str, frames: str = "last3", crop: str = "auto") -> DataSpec:

@@ -20,14 +20,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TypedDict
 
 from harness.core.errors import HarnessError, StoreError
-from harness.core.locks import Lock, locked
-from harness.emulate.imagestore import Store, open_store, take_board_lock
+from harness.core.locks import Lock
+from harness.emulate.imagestore import Store, open_store
+from harness.emulate.live import own_folder
 
 _PR_SET_PDEATHSIG = 1
 #: The serial log never grows beyond this; then its newer half is kept.
@@ -87,7 +87,7 @@ def main() -> int:
     folder: Path | None = None
     try:
         try:
-            folder, lock = _own_folder(live)
+            folder, lock = own_folder(live)
         except (OSError, StoreError) as error:
             fix = "free space, or set HARNESS_CACHE to a folder of your own"
             why = error.message if isinstance(error, StoreError) else error.strerror or error
@@ -114,30 +114,6 @@ def _first_line() -> bytes:
     while not line.endswith(b"\n") and (byte := os.read(0, 1)):
         line += byte
     return line
-
-
-def _own_folder(live: Path) -> tuple[Path, Lock]:
-    """A new folder for one board and the lock on it; leftovers of killed guards are removed first."""
-    live.mkdir(parents=True, exist_ok=True)
-    with locked(live / ".lock"):  # nobody sweeps while a folder is there and not yet locked
-        for left in live.glob("board-*"):
-            _sweep(left)
-        folder = Path(tempfile.mkdtemp(prefix="board-", dir=live))
-        try:
-            return folder, take_board_lock(folder)
-        except StoreError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-
-def _sweep(folder: Path) -> None:
-    """Remove a board's folder unless a live guard or QEMU holds its lock."""
-    with contextlib.suppress(StoreError):  # LockTakenError among them
-        lock = take_board_lock(folder)
-        try:
-            shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            lock.close()
 
 
 def _say(**event: object) -> None:
