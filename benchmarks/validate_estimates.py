@@ -7,17 +7,53 @@ how far ratios are off, and rank correlation. Writes a page. Needs the [train] e
 
 from __future__ import annotations
 
+import argparse
 import itertools
+import shutil
 import statistics
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 
+import yaml
 from scipy.stats import spearmanr
 
+from benchmarks.common import BOARD
+from benchmarks.networks_224 import network
 from benchmarks.published import TABLES, Published
+from harness.config import devices
+from harness.core.files import sha256_file, write_atomic
+from harness.core.paths import cache_dir
+from harness.estimate.costs import Costs
 from harness.estimate.judge import LEAST_RATIO
+from harness.estimate.model import estimate
+from harness.estimate.plugin import ensure_plugin
+from harness.estimate.regions import instructions, read_region
+from harness.estimate.toolchain import find_llvm
+from harness.remote.base import Command, Connection
+from harness.remote.connect import Reaching, connecting
+from harness.remote.probe import probe, send, stored
+from harness.runtimes import wheels
 
 Key = tuple[str, str]
+
+#: What runs on the board: one inference to warm up, then one region. Sent behind the text of regions.py.
+DRIVER = """
+import sys
+sys.path[:0] = sys.argv[3:]
+import numpy as np
+from ai_edge_litert import interpreter as litert
+kinds = litert.OpResolverType
+kind = kinds.AUTO if sys.argv[2] == "xnnpack" else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+interpreter = litert.Interpreter(model_path=sys.argv[1], num_threads=1, experimental_op_resolver_type=kind)
+interpreter.allocate_tensors()
+tensor = interpreter.get_input_details()[0]
+interpreter.set_tensor(tensor["index"], np.ones(tensor["shape"], tensor["dtype"]))
+mark(Markers(), interpreter.invoke, 1)
+"""
 
 
 @dataclass(frozen=True)
@@ -142,3 +178,65 @@ def page(found: Mapping[str, Mapping[Key, Figures]], versions: str) -> str:
         parts += [*rows(table, found[table.title]), "", *judged(table, found[table.title]), ""]
         parts += [absolute(table, found[table.title]), ""]
     return "\n".join(parts)
+
+
+def measure(table: Published, say: Callable[[str], None]) -> dict[Key, Figures]:
+    """Boot the table's board and look at each of its networks there."""
+    plugin, llvm = ensure_plugin(), find_llvm(table.core.llvm)
+    costs = Costs(llvm, table.core.model)
+    folder = Path(tempfile.mkdtemp(prefix="validation-"))
+    device = devices.parse(yaml.safe_dump({"devices": [{**BOARD, "board": table.board}]})).devices[0]
+    found: dict[Key, Figures] = {}
+    try:
+        with connecting(device, Reaching(say, plugin=plugin.option(table.core, folder))) as connect:
+            connection = connect()
+            packages = deploy(connection)
+            for number, key in enumerate(table.milliseconds):
+                run_one(connection, network(*key, cache_dir() / "validation"), packages, xnnpack=table.xnnpack)
+                blocks = read_region(folder / f"region-{number}")
+                one = estimate(blocks, table.core, costs)
+                shared = estimate(blocks, table.core, costs, threads=table.threads)
+                found[key] = Figures(instructions(blocks), one.cycles, shared.cycles)
+                say(f"{key[0]} {key[1]}: {one.cycles / 1e6:.1f} M cycles")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def deploy(connection: Connection) -> tuple[str, ...]:
+    """Put LiteRT on the board; the folders it is imported from."""
+    bundle = wheels.choose("litert", probe(connection).platform)
+    names = {f"wheel:{wheel.sha256}": path for wheel, path in zip(bundle.wheels, wheels.fetch(bundle), strict=True)}
+    present = stored(connection, list(names))
+    for name, path in names.items():
+        if name not in present:
+            send(connection, name, path)
+    return tuple(f"{connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
+
+
+def run_one(connection: Connection, model: Path, packages: Sequence[str], *, xnnpack: bool) -> None:
+    """Run one network with marks around one inference."""
+    digest = sha256_file(model)
+    send(connection, f"object:{digest}", model)
+    regions = resources.files("harness.ondevice").joinpath("runner", "regions.py").read_text(encoding="utf-8")
+    program = regions + DRIVER
+    path, kernels = f"{connection.root}/objects/{digest}", "xnnpack" if xnnpack else "builtin"
+    argv = ["python3", "-s", "-", path, kernels, *packages]
+    connection.run(Command(argv, timeout_s=3600, stdin=program.encode())).check(model.name)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--page", type=Path, default=Path("docs/estimates-validation.md"))
+    parser.add_argument("--table", help="only tables whose title has this")
+    options = parser.parse_args()
+    tables = [table for table in TABLES if not options.table or options.table in table.title]
+    found = {table.title: measure(table, lambda text: print(text, file=sys.stderr, flush=True)) for table in tables}
+    versions = f"QEMU {ensure_plugin().qemu}, LLVM {find_llvm(16).version}."
+    write_atomic(options.page, page(found, versions))
+    print(options.page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

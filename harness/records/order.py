@@ -62,11 +62,13 @@ class Marks:
     """What to mark for an emulator's plugin, after everything that is measured.
 
     Attributes:
-        regions: inferences, each a region of its own; as many of each prefix.
+        regions: inferences, each a region of its own.
+        prefix_regions: the same for each prefix, and for a call without a network before them.
         prefixes: (patches, tail) of the prefixes of the network, see :mod:`harness.estimate.prefixes`.
     """
 
     regions: int
+    prefix_regions: int = 0
     prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...] = ()
 
 

@@ -1,7 +1,7 @@
 """A run for other tools: CSV, Parquet, JSON that ``pytest-benchmark compare`` opens, and a trace of operators.
 
-Only pytest-benchmark's needs explaining: its numbers are seconds, and it prints them as such. Cells on the instruction clock are
-exported with one instruction as one nanosecond, in a group of their own whose name says so.
+Only pytest-benchmark's needs explaining: its numbers are seconds, and it prints them as such. Cells on the instruction
+clock are exported with one instruction as one nanosecond, in a group of their own whose name says so.
 """
 
 from __future__ import annotations

@@ -20,6 +20,9 @@ from harness.run.plan import CellJob
 #: How long marking may take on top of a cell, in seconds: for each prefix of its network.
 PREFIX_S = 30.0
 
+#: Inferences of each prefix of a network that are looked at.
+PREFIX_REGIONS = 3
+
 #: A board's estimates; why there are none; or None where nobody asked for any.
 Estimates = Estimator | NoEstimate | None
 
@@ -57,7 +60,8 @@ class Marking:
     @property
     def marks(self) -> Marks:
         """For the runner's order."""
-        return Marks(REGIONS, tuple((operator.prefix.patches, operator.prefix.tail) for operator in self.operators))
+        prefixes = tuple((operator.prefix.patches, operator.prefix.tail) for operator in self.operators)
+        return Marks(regions=REGIONS, prefix_regions=PREFIX_REGIONS, prefixes=prefixes)
 
     @property
     def extra_s(self) -> float:
@@ -79,8 +83,8 @@ class Marking:
 
     def _costs(self, whole: Estimate) -> OperatorCosts | NoEstimate:
         try:
-            regions = self.estimates.next_regions(REGIONS * (len(self.operators) + 1))
-            return operator_costs(self.operators, quietest_of_each(regions, REGIONS), whole)
+            regions = self.estimates.next_regions(PREFIX_REGIONS * (len(self.operators) + 1))
+            return operator_costs(self.operators, quietest_of_each(regions, PREFIX_REGIONS), whole)
         except EstimateError as error:
             return NoEstimate(reason=_clip(error))
 

@@ -31,9 +31,9 @@ def operators(data: ReportData) -> list[Drawing]:
             title = f"{cell.label} on {board}"
             dearest = max(costs.operators, key=lambda operator: operator.cycles)
             alt = (
-                f"Bars: {QUANTITY.lower()}, of the {len(costs.operators)} operators of {title}. {dearest.kind} takes most, "
-                f"{brief(dearest.cycles / 1e3)} of {brief(costs.cycles / 1e3)} thousand; what the operators leave over is "
-                f"{brief(costs.remainder_cycles / 1e3)} thousand."
+                f"Bars: {QUANTITY.lower()}, of the {len(costs.operators)} operators of {title}. {dearest.kind} takes "
+                f"most, {brief(dearest.cycles / 1e3)} of {brief(costs.cycles / 1e3)} thousand; what the operators "
+                f"leave over is {brief(costs.remainder_cycles / 1e3)} thousand."
             )
             drawings.append(
                 Drawing(
@@ -92,8 +92,8 @@ FIGURE = Figure(
     name=_PLOT,
     heading="Cycles by operator",
     note=(
-        "Estimates: what each operator adds to those before it. One that the runtime fuses with another may cost nothing "
-        "or less. The remainder is what is left of the whole network's estimate."
+        "Estimates: what each operator adds to those before it. One that the runtime fuses with another may cost "
+        "nothing or less. The remainder is what is left of the whole network's estimate."
     ),
     draw=operators,
     scope="board",
