@@ -127,7 +127,7 @@ def estimator(board: str) -> Estimator:
         folder = Path(tempfile.mkdtemp(prefix="regions-", dir=home))
     except OSError as error:
         raise EstimateError(f"{home} can't be used: {error.strerror}", fix="set HARNESS_CACHE to a folder") from error
-    return Estimator(core, plugin, folder, Costs(llvm, core.model), llvm.version)
+    return Estimator(core=core, plugin=plugin, folder=folder, _costs=Costs(llvm, core.model), _llvm=llvm.version)
 
 
 def check(board: str) -> None:
