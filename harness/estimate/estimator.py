@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from harness.records.estimate import Estimate, EstimatedRegion
 
 #: Inferences that are looked at. Timers and other programs on the board come into some of them.
 REGIONS = 5
+#: A folder of regions in which nothing has happened for so many seconds belongs to no controller any more.
+_LEFT_S = 86_400.0
 
 
 @dataclass(eq=False)
@@ -124,10 +128,19 @@ def estimator(board: str) -> Estimator:
     home = cache_dir() / "estimate"
     try:
         home.mkdir(parents=True, exist_ok=True)
+        _sweep(home)
         folder = Path(tempfile.mkdtemp(prefix="regions-", dir=home))
     except OSError as error:
         raise EstimateError(f"{home} can't be used: {error.strerror}", fix="set HARNESS_CACHE to a folder") from error
     return Estimator(core=core, plugin=plugin, folder=folder, _costs=Costs(llvm, core.model), _llvm=llvm.version)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what controllers that were killed have left."""
+    for folder in home.glob("regions-*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < time.time() - _LEFT_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def check(board: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import EstimateError
 from harness.estimate.cores import CORES
-from harness.estimate.estimator import Estimator, check, estimator
+from harness.estimate.estimator import Estimator, _sweep, check, estimator
 from harness.estimate.judge import in_words, judgement
 from harness.estimate.plugin import Plugin
 from harness.records.estimate import Estimate
@@ -68,6 +70,14 @@ def test_the_folder_of_regions_goes_with_the_board(board: Estimator) -> None:
     with board:
         mark(board, 0, 1)
     assert not board.folder.exists()
+
+
+def test_folders_that_killed_controllers_left_are_removed(tmp_path: Path) -> None:
+    for name, age_s in (("regions-old", 90_000), ("regions-new", 60), ("plugin-api1.so", 90_000)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    _sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"regions-new", "plugin-api1.so"}
 
 
 def test_a_board_without_a_known_core_has_no_estimate() -> None:

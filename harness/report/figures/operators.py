@@ -63,9 +63,9 @@ def _rows(costs: OperatorCosts) -> list[tuple[str, str, int]]:
 
 
 def _label(index: int, operator: OperatorCost) -> str:
-    """Its place and what it makes: of a fused name's parts, the last folder of the first one."""
-    first = operator.name.partition(";")[0].split("/")
-    name = first[-2] if len(first) > 1 else first[0]
+    """Its place, and the layer that it makes: the second part of ``network/layer/step;network/layer/step...``."""
+    parts = operator.name.partition(";")[0].split("/")
+    name = parts[min(1, len(parts) - 1)]
     return for_figure(f"{index} {clean(name, 28)}")
 
 
