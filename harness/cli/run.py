@@ -142,8 +142,9 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
         UsageError: a network was named where a folder is.
         MissingModelError: ``missing``, where they can't be built.
     """
-    from harness.cli.build import BuildRequest, build_networks
+    from harness.cli.build import build_networks
     from harness.training.networks.registry import names
+    from harness.training.options import BuildOptions
 
     known = set(names())
     # else they'd be built, for hours, into a folder so called
@@ -155,7 +156,7 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
     if find_spec("tensorflow") is None or not known.issuperset(missing.names):
         raise missing
     say(f"{missing.message}; building")
-    build_networks(missing.names, models, BuildRequest(data=options.data))
+    build_networks(BuildOptions(names=tuple(missing.names), data=options.data, folds=1, models=models))
 
 
 def _execute(work: Run, signals: Signals) -> Outcome | None:

@@ -142,12 +142,14 @@ def parse(text: str, *, file: str = "devices.yaml") -> Fleet:
     try:
         document = _Document.model_validate(_with_defaults(checked))
     except ValidationError as error:
-        raise explain(error, checked, lines, file, {"devices": Device, "defaults": Defaults}) from error
+        raise explain(error, checked, lines, file=file, models={"devices": Device, "defaults": Defaults}) from error
     _refuse_duplicates(document, lines, file)
     base = Path(file).parent
     return Fleet(
         file=file,
-        devices=tuple(_resolve_paths(d, base, lines, file, i) for i, d in enumerate(document.devices)),
+        devices=tuple(
+            _resolve_paths(device=d, base=base, lines=lines, file=file, index=i) for i, d in enumerate(document.devices)
+        ),
     )
 
 

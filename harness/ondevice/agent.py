@@ -370,7 +370,7 @@ def main(argv: List[str]) -> int:
         elif command == "receive":
             answer = receive(root, argv[3], int(argv[4]))
         elif command == "check":
-            answer = check(root, argv[3], argv[4], int(argv[5]), argv[6:])
+            answer = check(root, argv[3], argv[4], size=int(argv[5]), names=argv[6:])
         else:
             raise ValueError("unknown command %r" % command)
     except FAULTS as error:

@@ -172,6 +172,12 @@ class Manifest(_Record):
     libraries: dict[str, str]
     created: str
 
+    @property
+    def pruned_from(self) -> str | None:
+        """The network that this one was pruned from, as its name says; None where nothing was pruned."""
+        parent, mark, _ = self.name.partition("-pruned")
+        return parent if mark and any(step.kind == "pruned" for step in self.chain) else None
+
     def artifact(self, variant: str, fmt: str) -> Artifact | None:
         """The artifact of that variant and format, or None when the network has none."""
         return next((a for a in self.artifacts if (a.variant, a.format) == (variant, fmt)), None)

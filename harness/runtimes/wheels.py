@@ -72,13 +72,13 @@ def table() -> tuple[Bundle, ...]:
     rows = json.loads(resources.files("harness.runtimes").joinpath("wheels.json").read_text(encoding="utf-8"))["rows"]
     return tuple(
         Bundle(
-            row["runtime"],
-            row["version"],
-            row["python"],
-            row["machine"],
-            _version(row["glibc"]),
-            tuple(Wheel(w["file"], w["sha256"], w["bytes"]) for w in row["wheels"]),
-            tuple(row["system"]),
+            runtime=row["runtime"],
+            version=row["version"],
+            python=row["python"],
+            machine=row["machine"],
+            glibc=_version(row["glibc"]),
+            wheels=tuple(Wheel(w["file"], w["sha256"], w["bytes"]) for w in row["wheels"]),
+            system=tuple(row["system"]),
         )
         for row in rows
     )

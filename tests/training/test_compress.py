@@ -14,12 +14,16 @@ pytest.importorskip("tensorflow")
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 from harness.core.errors import BuildError, UsageError  # noqa: E402
-from harness.training.compress import distil, importance, pipeline, plan, surgery  # noqa: E402
-from harness.training.compress import drop_layer as depth  # noqa: E402
-from harness.training.compress.budget import AS_REGISTERED, check_method  # noqa: E402
+from harness.training.compress import cutting, distil, drop_layer, importance, pipeline, plan, surgery  # noqa: E402
+from harness.training.compress.budget import AS_REGISTERED  # noqa: E402
 from harness.training.compress.graph import Channels, trace  # noqa: E402
 from harness.training.networks import registry, resvgg19  # noqa: E402
 from harness.training.networks.macs import count_macs  # noqa: E402
+from harness.training.train.epochs import TrainingSet  # noqa: E402
+
+
+def no_sample() -> Any:
+    raise AssertionError("this importance looks at weights alone")
 
 
 def tiny() -> Any:
@@ -86,16 +90,16 @@ def test_registered_sizes_are_reached_in_the_registered_rounds(name: str) -> Non
     network = registry.get(name)
     model = stirred(registry.get(network.pruned_from or "").build())
     for gone_whole in network.pruning.without:
-        model = depth.without(model, gone_whole)
+        model = drop_layer.without(model, gone_whole)
     whole = count_macs(model)
     budget = AS_REGISTERED.budget(network.pruning, whole)
     assert budget.macs == (5_000_000 if name == "resvgg19-pruned" else whole / 4)
     for part in pipeline.rounds(whole, budget, "full"):
         channels = trace(model)
-        scores = importance.batch_norm_scale(model, channels)
+        scores = importance.batch_norm_scale(model, channels, no_sample)
         costs = plan.CostModel(model, channels, lanes=budget.lanes)
         gone = plan.choose(
-            costs, scores, part.macs, multiple=budget.multiple, least=budget.multiple, largest_cut=pipeline.LARGEST_CUT
+            costs, scores, part.macs, multiple=budget.multiple, least=budget.multiple, largest_cut=cutting.LARGEST_CUT
         )
         model = surgery.remove(model, channels, gone)
         left = [sum(group not in gone for group in members) for members in costs.families]
@@ -160,7 +164,7 @@ def test_widths_stay_multiples() -> None:
     assert widths == {4}
 
 
-@pytest.mark.parametrize("method", ["bn", "l1", "taylor"])
+@pytest.mark.parametrize("method", importance.IMPORTANCES)
 def test_importance_finds_the_dead_channel(method: str) -> None:
     model = tiny()
     conv, norm = model.get_layer("block1_1_conv"), model.get_layer("block1_1_bn")
@@ -172,11 +176,9 @@ def test_importance_finds_the_dead_channel(method: str) -> None:
         values[3] = 0
         variable.assign(values)
     channels = trace(model)
-    if method == "taylor":
-        x = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype(np.float32)
-        scores = importance.taylor(model, channels, x, np.eye(7, dtype=np.float32)[np.arange(16) % 7])
-    else:
-        scores = (importance.l1 if method == "l1" else importance.batch_norm_scale)(model, channels)
+    x = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype(np.float32)
+    targets = np.eye(7, dtype=np.float32)[np.arange(16) % 7]
+    scores = importance.IMPORTANCES[method].score(model, channels, lambda: (x, targets))
     family = channels.roots(channels.uses["block1_1_conv"].given)
     assert min(family, key=lambda g: scores[g]) == family[3]
     assert scores[family[3]] == pytest.approx(0, abs=1e-12)
@@ -184,7 +186,7 @@ def test_importance_finds_the_dead_channel(method: str) -> None:
 
 def test_unknown_importance_is_refused() -> None:
     with pytest.raises(UsageError, match="taylor"):
-        check_method("magic")
+        importance.get("magic")
 
 
 def test_lessons_are_asked_once(tmp_path: Path) -> None:
@@ -194,9 +196,9 @@ def test_lessons_are_asked_once(tmp_path: Path) -> None:
     data = small_dataset()
     parts = split(data)
     teacher = tiny()
-    first = distil.lessons(teacher, data, parts, 0, tmp_path, sets=2)(5)
+    first = distil.lessons(teacher, TrainingSet(data, parts, 0), tmp_path, sets=2)(5)
     teacher.set_weights([w * 0 for w in teacher.get_weights()])
-    again = distil.lessons(teacher, data, parts, 0, tmp_path, sets=2)(5)
+    again = distil.lessons(teacher, TrainingSet(data, parts, 0), tmp_path, sets=2)(5)
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     np.testing.assert_allclose(first[1].sum(axis=1), 1, atol=1e-5)
@@ -241,7 +243,7 @@ def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
     data = small_dataset()
     parts = split(data)
     teacher = tiny()
-    told = distil.live(teacher, data, parts, 0)
+    told = distil.live(teacher, TrainingSet(data, parts, 0))
     images, targets = told(5)
     np.testing.assert_array_equal(told(5)[0], images)
     assert not np.array_equal(told(6)[0], images)
@@ -273,9 +275,10 @@ def test_the_teacher_answers_itself_where_it_is_small_enough(tmp_path: Path, mon
         monkeypatch.setattr(distil, "LIVE_MACS", live)
         asked.clear()
         budget = Budget(macs=whole / 4, epochs=(1, 1))
-        return pipeline.prune(
-            model, data, parts, profile="full", seed=0, folder=folder, progress=lambda text: None, budget=budget
-        )[0]
+        job = pipeline.PruningJob(
+            dataset=data, split=parts, profile="full", seed=0, folder=folder, progress=lambda text: None, budget=budget
+        )
+        return pipeline.prune(model, job)[0]
 
     prune(whole, tmp_path / "a")
     assert asked == [whole, whole]

@@ -32,9 +32,17 @@ PARAMETERS = {"bytes": lambda model: float(model.count_params())}
 def prune(model: Any, budget: Budget, folder: Path, lines: list[str] | None = None, **more: Any) -> Any:
     data = small_dataset()
     told = [] if lines is None else lines
-    return pipeline.prune(
-        model, data, split(data), profile="full", seed=0, folder=folder, progress=told.append, budget=budget, **more
+    job = pipeline.PruningJob(
+        dataset=data,
+        split=split(data),
+        profile="full",
+        seed=0,
+        folder=folder,
+        progress=told.append,
+        budget=budget,
+        **more,
     )
+    return pipeline.prune(model, job)
 
 
 def test_a_whole_convolution_goes_first_and_the_last_tuning_can_be_done_again(tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_a_round_that_loses_too_much_is_not_taken(tmp_path: Path, monkeypatch: p
         return replace(found, validation_accuracy=next(reached))
 
     monkeypatch.setattr(loop, "train", falling)
-    monkeypatch.setattr(pipeline, "_right", lambda model, dataset, index: 1.0)
+    monkeypatch.setattr(pipeline, "_accuracy", lambda model, dataset, index: 1.0)
     lines: list[str] = []
     budget = Budget(macs=0.25 * count_macs(teacher), epochs=(1, 1), max_accuracy_drop=0.1)
     kept, steps = prune(teacher, budget, tmp_path, lines)

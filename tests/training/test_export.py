@@ -41,11 +41,13 @@ def exported(model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     artifacts, confusion = package.export_all(
         model,
         folder,
-        representative=data.images[:50],
-        validation=data.images[50:60],
-        images=data.images[60:],
-        labels=data.labels[60:],
-        classes=7,
+        package.ExportImages(
+            calibration=data.images[:50],
+            validation=data.images[50:60],
+            test=data.images[60:],
+            labels=data.labels[60:],
+            classes=7,
+        ),
         progress=lambda line: None,
     )
     return folder, artifacts, confusion

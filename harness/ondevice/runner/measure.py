@@ -75,7 +75,7 @@ def measure(job: Json) -> Json:
     gc.collect()
     gc.disable()
     warmup, warmup_ended, idle = warmed_up(model, inputs, job["warmup"])
-    answer = passes(np, model, inputs, job["passes"], board)
+    answer = passes(np, model, inputs, plan=job["passes"], board=board)
     answer["evidence"]["start"].update(idle)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))

@@ -128,7 +128,9 @@ def passes(np: ModuleType, model: Model, inputs: List[Array], plan: Json, board:
         (len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"] and len(latency) <= most
     ):
         digest = outputs if first is None else None
-        times, predictions, wrong = one_pass(np, model, inputs, plan.get("inject_slowdown", 0.0), stops, digest)
+        times, predictions, wrong = one_pass(
+            np, model, inputs, slow=plan.get("inject_slowdown", 0.0), stops=stops, digest=digest
+        )
         latency += times
         total += sum(times)
         not_finite += wrong

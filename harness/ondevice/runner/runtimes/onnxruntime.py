@@ -97,7 +97,7 @@ class OnnxModel(Model):
         self.session.run_with_iobinding(self.binding)
 
     def prepare(self, image: Array) -> Array:
-        return as_input(self.np, image, self.dtype, 1.0, -128 if self.dtype == self.np.int8 else 0)
+        return as_input(self.np, image, self.dtype, scale=1.0, zero_point=-128 if self.dtype == self.np.int8 else 0)
 
     def set(self, value: Array) -> None:
         self.held = value  # the binding keeps no reference of its own

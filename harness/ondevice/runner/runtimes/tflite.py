@@ -49,7 +49,7 @@ class TfliteModel(Model):
 
     def prepare(self, image: Array) -> Array:
         scale, zero_point = self.input.get("quantization", (0.0, 0))
-        value = as_input(self.np, image, self.input["dtype"], scale, zero_point)
+        value = as_input(self.np, image, self.input["dtype"], scale=scale, zero_point=zero_point)
         if tuple(value.shape) != tuple(self.input["shape"]):
             raise RunnerError("bad-model", "takes input %s, not %s" % (tuple(self.input["shape"]), value.shape))
         return value
