@@ -36,7 +36,11 @@ def marked(model: Model, value: Array, job: Json) -> None:
             with open(job["model"], "rb") as handle:
                 content = handle.read()
             mark_prefixes(
-                markers, lambda prefix: model.loaded(prefix, value), content, marks["prefixes"], marks["prefix_regions"]
+                markers,
+                lambda prefix: model.loaded(prefix, value),
+                content,
+                prefixes=marks["prefixes"],
+                regions=marks["prefix_regions"],
             )
     except Exception as error:
         sys.stderr.write("not marked: %s: %s\n" % (type(error).__name__, error))
