@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from matplotlib.axes import Axes
 
+from benchmarks.made.cells import device, make_cell, make_manifest, make_run
 from harness.report.figures import FIGURES, PLOTS
 from harness.report.figures.canvas import styled
 from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData, gather
-from tests.support.cell_factory import device, make_cell, make_manifest, make_run
 from tests.support.estimate_factory import make_estimate, make_operators
 
 #: An axis says what it counts: a unit in brackets, a share, or plainly what its ticks are.

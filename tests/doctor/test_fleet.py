@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.sshd import free_port
 from harness import emulate
 from harness.config import devices as config
 from harness.core.errors import EstimateError
 from harness.doctor import fleet as checkup
 from harness.doctor.fleet import FleetFindings, check_device, check_fleet, render
 from harness.estimate import estimator
-from tests.support.sshd_fixtures import Sshd, free_port
+from tests.support.sshd_fixtures import Sshd
 
 
 def test_a_mixed_fleet(sshd: Sshd, cache: Path) -> None:

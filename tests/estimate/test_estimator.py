@@ -14,7 +14,7 @@ from harness.estimate.estimator import Estimator, _sweep, check, estimator
 from harness.estimate.judge import in_words, judgement
 from harness.estimate.plugin import Plugin
 from harness.records.estimate import Estimate
-from tests.estimate.test_model import FOUR_OR_TWO, Known
+from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
 RETURN = "d65f03c0"
 

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from harness.core.errors import EstimateError
 from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES
-from harness.estimate.costs import Code, Cost
+from harness.estimate.costs import Code
 from harness.estimate.model import estimate, loops_on_itself
 from harness.estimate.regions import Block
+from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
 PI4, CORAL = CORES["raspberry-pi-4"], CORES["coral-dev"]
 NOP, RETURN = 0xD503201F, 0xD65F03C0
 STRAIGHT = (NOP, RETURN)
 LOOP = (NOP, 0x54FFFFE1)  # b.ne to the nop
-
-
-class Known:
-    """Costs without LLVM."""
-
-    def __init__(self, cost: Cost | None) -> None:
-        self.cost = cost
-        self.asked: list[Code] = []
-
-    def of(self, codes: Sequence[Code]) -> list[Cost | None]:
-        self.asked += codes
-        return [self.cost for _ in codes]
-
-
-FOUR_OR_TWO = Cost(latency=4.0, throughput=2.0)
 
 
 def test_straight_code_costs_its_throughput_and_a_loop_its_latency() -> None:

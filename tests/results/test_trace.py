@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_run
 from harness.core.errors import UsageError
 from harness.results import formats
 from harness.results.trace import chrome_trace
-from tests.support.cell_factory import device, make_cell, make_run
 from tests.support.estimate_factory import make_estimate, make_operators
 
 

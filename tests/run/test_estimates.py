@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.cells import make_cell, make_run
 from harness.config.devices import Device, parse
 from harness.core.errors import EstimateError
 from harness.estimate.cores import CORES
@@ -21,8 +22,7 @@ from harness.run.estimates import Marking, estimated, estimating, marking
 from harness.run.inventory import inventory
 from harness.run.plan import CellJob, Options, make
 from tests.conftest import MODELS
-from tests.estimate.test_model import FOUR_OR_TWO, Known
-from tests.support.cell_factory import make_cell, make_run
+from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
 EMULATED = {"name": "pi4", "board": "raspberry-pi-4", "emulate": True}
 

@@ -13,7 +13,7 @@ from harness.estimate.estimator import check
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, OperatorCosts
 from harness.results import formats
-from tests.run.test_loopback import execute
+from tests.support.loopback import execute
 
 pytestmark = pytest.mark.qemu
 BOARD = "devices:\n  - {name: pi4, board: raspberry-pi-4, emulate: true, runtimes: [litert]}\n"

@@ -17,28 +17,15 @@ from harness.core.errors import BuildError, UsageError  # noqa: E402
 from harness.training.compress import cutting, distil, drop_layer, importance, pipeline, plan, surgery  # noqa: E402
 from harness.training.compress.budget import AS_REGISTERED  # noqa: E402
 from harness.training.compress.graph import Channels, trace  # noqa: E402
-from harness.training.networks import registry, resvgg19  # noqa: E402
+from harness.training.networks import registry  # noqa: E402
 from harness.training.networks.macs import count_macs  # noqa: E402
 from harness.training.train.epochs import TrainingSet  # noqa: E402
+from tests.support.datasets import small_dataset  # noqa: E402
+from tests.support.networks import stirred, tiny  # noqa: E402
 
 
 def no_sample() -> Any:
     raise AssertionError("this importance looks at weights alone")
-
-
-def tiny() -> Any:
-    keras.utils.set_random_seed(0)
-    model = resvgg19.build(widths=((8, 8), (12, 12), (16, 16)), name="tiny")
-    return stirred(model)
-
-
-def stirred(model: Any) -> Any:
-    """Batch statistics of a fresh model are all 0 and 1, which would hide a wrong slice."""
-    rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if type(layer).__name__ == "BatchNormalization":
-            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
-    return model
 
 
 def silenced(model: Any, channels: Channels, gone: set[int]) -> Any:
@@ -191,7 +178,6 @@ def test_unknown_importance_is_refused() -> None:
 
 def test_lessons_are_asked_once(tmp_path: Path) -> None:
     from harness.data.splits import split
-    from tests.data.test_splits import small_dataset
 
     data = small_dataset()
     parts = split(data)
@@ -238,7 +224,6 @@ def test_kernels_cost_whole_bunches_and_their_fetches() -> None:
 
 def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
     from harness.data.splits import split
-    from tests.data.test_splits import small_dataset
 
     data = small_dataset()
     parts = split(data)
@@ -257,11 +242,10 @@ def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
     assert (rest[np.arange(len(rest)), data.labels[parts.train]] > 0.499).all()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_teacher_answers_itself_where_it_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.data.splits import split
     from harness.training.compress.budget import Budget
-    from tests.data.test_splits import small_dataset
 
     data = small_dataset()
     parts = split(data)

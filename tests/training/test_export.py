@@ -24,8 +24,8 @@ from harness.records.manifest import TensorSpec  # noqa: E402
 from harness.training.compress.budget import Budget  # noqa: E402
 from harness.training.export import bias, measures, onnx, package, runtimes, timing  # noqa: E402
 from harness.training.networks import resvgg19  # noqa: E402
-from tests.data.test_splits import small_dataset  # noqa: E402
-from tests.training.test_compress import stirred  # noqa: E402
+from tests.support.datasets import small_dataset  # noqa: E402
+from tests.support.networks import stirred  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from harness.training.job import TrainingJob
 from harness.training.networks import registry
 from harness.training.options import BuildOptions
 from harness.training.train.recipe import Recipe
-from tests.data.test_splits import small_dataset
+from tests.support.datasets import small_dataset
 from tools import models_gitignore
 
 ROOT = Path(__file__).parents[2]
@@ -314,7 +314,7 @@ def test_the_whole_pipeline(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.train
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_repeats_share_the_split_and_the_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.training.export import zeroed
@@ -343,7 +343,7 @@ def test_repeats_share_the_split_and_the_teacher(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.train
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_a_target_in_bytes_is_met_by_the_file(tmp_path: Path) -> None:
     whole, first = run(tmp_path / "models", tmp_path / "cache", "tiny", "tiny-pruned")

@@ -15,7 +15,7 @@ import pytest
 from harness.core.errors import BuildError, UsageError
 from harness.training.train.augment import augment
 from harness.training.train.recipe import LARGE_MACS, Recipe, recipe_for
-from tests.data.test_splits import small_dataset
+from tests.support.datasets import small_dataset
 
 
 def test_augmented_images_vary_and_stay_pixels() -> None:
@@ -90,7 +90,7 @@ def test_class_weights_have_mean_one() -> None:
 
 @train_mark
 @pytest.mark.slow
-@pytest.mark.parametrize("stored_after", [0, 2])
+@pytest.mark.parametrize("stored_after", [0, pytest.param(2, marks=pytest.mark.soak)])
 def test_resumed_training_ends_the_same(stored_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the kill came just after a state was stored, or two epochs later."""
     monkeypatch.setattr(checkpoint, "CHECKPOINT_S", 0)
