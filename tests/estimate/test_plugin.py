@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from harness.core.errors import EstimateError
 from harness.estimate import plugin
 from harness.estimate.cores import CORES
-from harness.estimate.plugin import ensure_plugin
+from harness.estimate.plugin import ensure_plugin, need_programs
 from harness.estimate.regions import instructions, read_region
 from tests.support.arm_program import ARM, DISARM, END, NEXT, START, loop, read_lines, run
 
@@ -18,6 +19,14 @@ PI5 = CORES["raspberry-pi-5"]  # 64 KiB, 512 KiB, 2 MiB
 NOP = 0xD503201F
 
 pytestmark = pytest.mark.qemu
+
+
+@pytest.fixture(autouse=True)
+def _programs() -> None:
+    try:
+        need_programs()
+    except EstimateError as error:
+        pytest.skip(str(error))
 
 
 def region_of(body: list[int]) -> list[int]:
@@ -77,8 +86,6 @@ def test_the_plugin_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_a_missing_compiler_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     (tmp_path / "bin").mkdir()
-    import shutil
-
     qemu = shutil.which("qemu-system-aarch64")
     assert qemu is not None
     (tmp_path / "bin" / "qemu-system-aarch64").symlink_to(qemu)
