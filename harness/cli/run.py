@@ -55,6 +55,9 @@ def run(  # one parameter an option
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate/--no-estimate", help="Estimate cycles on emulated boards, too.")
+    ] = False,
     accept_invalid: Annotated[
         bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
     ] = False,
@@ -85,6 +88,7 @@ def run(  # one parameter an option
             data=choose(data, frames, crop),
             mlperf=mlperf,
             profile_ops=profile_ops,
+            estimate=estimate,
         )
         code = _run(request, options, signals)
     raise typer.Exit(code)

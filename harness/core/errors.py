@@ -27,6 +27,7 @@ enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns
     │   │   ├── RemoteCommandError     a command ended badly
     │   │   ├── OutputLimitError       a board sent more than it may
     │   │   └── TransferError          a file did not arrive as it was sent
+    │   ├── EstimateError          cycles can't be estimated: a compiler, llvm-mca or QEMU's plugins are missing or fail
     │   ├── LeaseError             another controller holds the board
     │   ├── ProvisionError         no runtime fits this board, or it can't be fetched or unpacked
     │   │   └── PlaceError             the harness's folder there can't be used: read-only, full, noexec, no home...
@@ -157,6 +158,10 @@ class OutputLimitError(TransportError):
 
 class TransferError(TransportError):
     code = "transfer"
+
+
+class EstimateError(BoardError):
+    code = "estimate"
 
 
 class LeaseError(BoardError):

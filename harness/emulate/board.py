@@ -104,6 +104,7 @@ class Booting:
         timeout_s: seconds from starting QEMU to a working login; building the image is not counted.
         contents: what the board's storage holds from the start where it is new; see :mod:`harness.emulate.seed`.
         state: a file to be removed when the board ends.
+        plugin: the value of QEMU's ``-plugin``, see :mod:`harness.estimate`.
         progress: called with one line of plain text per step.
         ended: asked now and then; when it is true, nobody waits for the board any more.
     """
@@ -112,6 +113,7 @@ class Booting:
     timeout_s: float = 120.0
     contents: Mapping[str, Path] = field(default_factory=dict)
     state: Path | None = None
+    plugin: str | None = None
     progress: Progress = _silent
     ended: Callable[[], bool] = lambda: False
 
@@ -154,7 +156,7 @@ def boot(name: str, family: BoardFamily, booting: Booting = Booting()) -> Board:
 def _order(family: BoardFamily, booting: Booting, image: Image, *, storage: Path, filled: Path | None) -> Order:
     """What the guard is told."""
     return Order(
-        argv=machine.command(family, booting.clock, image),
+        argv=machine.command(family, booting.clock, image, plugin=booting.plugin),
         live=str(cache_dir() / "live"),
         store=str(storage),
         seed=str(filled) if filled else None,

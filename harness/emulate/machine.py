@@ -50,8 +50,8 @@ def emulated(name: str) -> BoardFamily:
     return family
 
 
-def command(family: BoardFamily, clock: ClockName, image: Image) -> list[str]:
-    """The QEMU command line, with ``PORT`` and ``STORE`` still to be filled in.
+def command(family: BoardFamily, clock: ClockName, image: Image, *, plugin: str | None = None) -> list[str]:
+    """The QEMU command line, with ``PORT`` and ``STORE`` still to be filled in; ``plugin`` is the value of ``-plugin``.
 
     Disks and network are virtio-mmio devices: no PCI bus has to be probed, and no option ROM is asked for.
     The root disk is opened with ``snapshot=on``: what the board writes goes to a file that QEMU creates and unlinks at
@@ -74,4 +74,5 @@ def command(family: BoardFamily, clock: ClockName, image: Image) -> list[str]:
     # status=off: the link counts as up at once; its state would be looked at a second later
     argv += ["-device", "virtio-net-device,netdev=net,status=off"]
     argv += ["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-device,rng=rng"]
+    argv += ["-plugin", plugin] if plugin else []
     return argv

@@ -9,9 +9,18 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from harness.core.clock import ClockName
+from harness.records.base import Count, Record, Text
+from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 
 #: Version of the cell file. Older files are migrated when read, newer files are refused.
 SCHEMA = 1
@@ -20,19 +29,10 @@ SCHEMA = 1
 MAX_SAMPLES = 1_000_000
 
 Status = Literal["VALID", "INVALID", "FAILED"]
-Text = Annotated[str, StringConstraints(max_length=4096)]
 #: At most an hour for one inference. A larger value comes from a broken clock.
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
-#: A count. Tables hold it as a 64-bit float, which is exact for whole numbers up to this bound.
-Count = Annotated[int, Field(ge=0, le=1 << 53)]
 #: An index into the list of classes.
 ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
-
-
-class Record(BaseModel):
-    """Base of all stored records: frozen, without unknown keys, NaN or infinities."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Reason(Record):
@@ -109,8 +109,16 @@ class RuntimeInfo(Record):
     threads: Count
 
 
+#: Fields that are left out of a file where they are null.
+_LATER = ("estimate", "operators")
+
+
 class Cell(Record):
-    """One measured or failed cell. Raw samples are in order; a value that a FAILED cell never reached is null."""
+    """One measured or failed cell. Raw samples are in order; a value that a FAILED cell never reached is null.
+
+    ``estimate`` and ``operators`` are estimated cycles, or why there are none. They are left out of the file where
+    nobody asked for them.
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: Text
@@ -131,11 +139,35 @@ class Cell(Record):
     peak_rss_bytes: Count | None = None
     energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
     evidence: dict[str, Any] = Field(default_factory=dict)
+    estimate: Estimate | NoEstimate | None = None
+    operators: OperatorCosts | NoEstimate | None = None
     started: Text
     ended: Text
     harness: Text
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    @property
+    def estimated_cycles(self) -> int | None:
+        """Estimated cycles of one inference on one thread; None where there is no estimate."""
+        return self.estimate.cycles if isinstance(self.estimate, Estimate) else None
+
+    @property
+    def estimate_clock_hz(self) -> int | None:
+        """Nominal clock of the estimate's core."""
+        return self.estimate.clock_hz if isinstance(self.estimate, Estimate) else None
+
+    @property
+    def operators_json(self) -> str | None:
+        """The costs of operators as JSON text; None where there are none."""
+        return self.operators.model_dump_json() if isinstance(self.operators, OperatorCosts) else None
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_asked_for(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields that came later are written where they have something to say, so that other files stay readable
+        for an older harness."""
+        fields: dict[str, Any] = serialised(self)
+        return {key: value for key, value in fields.items() if value is not None or key not in _LATER}
 
     @model_validator(mode="after")
     def _complete(self) -> Cell:

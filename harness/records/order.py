@@ -63,6 +63,21 @@ class Passes:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What to mark for an emulator's plugin, after everything that is measured.
+
+    Attributes:
+        regions: inferences, each a region of its own.
+        prefix_regions: the same for each prefix, and for a call without a network before them.
+        prefixes: (patches, tail) of the prefixes of the network, see :mod:`harness.estimate.prefixes`.
+    """
+
+    regions: int
+    prefix_regions: int = 0
+    prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
 class Order:
     """One cell to measure.
 
@@ -76,6 +91,7 @@ class Order:
         quantised_output: whether the artifact has scale and zero point of an integer output.
         state_root: (for tests) a folder that replaces the board's /proc and /sys.
         profile: whether to time each node afterwards.
+        marks: None on a board that nothing looks at.
     """
 
     cell: str
@@ -95,6 +111,7 @@ class Order:
     sources: Sources
     state_root: str = ""
     profile: bool = False
+    marks: Marks | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""

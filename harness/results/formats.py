@@ -1,4 +1,4 @@
-"""Exports a run for other tools: CSV, Parquet, and JSON that ``pytest-benchmark compare`` opens.
+"""Exports a run for other tools: CSV, Parquet, JSON that ``pytest-benchmark compare`` opens, and a trace of operators.
 
 ``pytest-benchmark`` takes all numbers as seconds. So the export writes one instruction of the instruction clock as one
 nanosecond, and puts such cells into a separate group whose name says so.
@@ -21,10 +21,11 @@ from harness.core.errors import UsageError
 from harness.core.safetext import clean, csv_field
 from harness.records.cell import Cell, RunInfo
 from harness.results import identity, store, table
+from harness.results.trace import chrome_trace
 
-FORMATS = ("csv", "parquet", "pytest-benchmark")
+FORMATS = ("csv", "parquet", "pytest-benchmark", "chrome-trace")
 #: Columns that hold lists or objects. Parquet keeps them; CSV omits _LEFT_OUT and joins the lists of _LISTS by ``|``.
-_LEFT_OUT = (*table.ARRAYS, "labels", "evidence")
+_LEFT_OUT = (*table.ARRAYS, "labels", "evidence", "operators")
 _LISTS = tuple(name for name in table.TUPLES if name not in _LEFT_OUT)
 
 
@@ -39,7 +40,12 @@ def export(run: Path, fmt: str) -> bytes:
         UsageError: the format is unknown.
         StoreError: the run or one of its cells can't be read.
     """
-    makers = {"csv": _csv, "parquet": _parquet, "pytest-benchmark": _pytest_benchmark}
+    makers = {
+        "csv": _csv,
+        "parquet": _parquet,
+        "pytest-benchmark": _pytest_benchmark,
+        "chrome-trace": _chrome_trace,
+    }
     if fmt not in makers:
         raise UsageError(f"no format '{fmt}'", fix=f"one of: {', '.join(FORMATS)}")
     info = store.read_run(run)
@@ -98,6 +104,11 @@ def _pytest_benchmark(info: RunInfo, cells: list[Cell]) -> bytes:
         "version": "5.0.0",
     }
     return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def _chrome_trace(_: RunInfo, cells: list[Cell]) -> bytes:
+    """Operators' estimated cycles, for Chrome and Perfetto."""
+    return chrome_trace(cells)
 
 
 def _board(cell: Cell) -> tuple[str, identity.Facts]:

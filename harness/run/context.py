@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from harness.config.devices import Device
 from harness.remote.probe import Probe
+from harness.run.estimates import Estimates
 
 
 @dataclass(frozen=True)
 class Context:
     """``probe`` is None while (or because) the board could not be asked what it is.
+
+    ``estimate`` says whether estimates are wanted, ``estimates`` is what makes them while the board is up.
 
     ``inject_slowdown`` and ``state_root`` are for tests: such cells are INVALID by name.
     """
@@ -22,3 +25,5 @@ class Context:
     state_root: str = ""
     mlperf: bool = False
     profile_ops: bool = False
+    estimate: bool = False
+    estimates: Estimates = None

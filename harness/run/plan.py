@@ -38,6 +38,7 @@ class Options:
     seed: int = 0
     mlperf: bool = False
     profile_ops: bool = False
+    estimate: bool = False
 
 
 @dataclass(frozen=True)

@@ -166,5 +166,6 @@ class Run:
             state_root=self._faked.state_root,
             mlperf=options.mlperf,
             profile_ops=options.profile_ops,
+            estimate=options.estimate or options.profile_ops,
         )
         return DeviceTurn(underway, device, jobs, context, late_until=late_until)

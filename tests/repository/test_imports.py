@@ -19,7 +19,7 @@ BENCHMARKS = sorted((REPOSITORY / "benchmarks").rglob("*.py"))
 FLOORS = (
     ("core",),
     ("records", "boards", "runtimes", "data"),
-    ("config", "emulate", "results", "training"),
+    ("config", "emulate", "estimate", "results", "training"),
     ("remote", "report"),
     ("run", "doctor"),
     ("cli",),

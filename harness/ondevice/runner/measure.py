@@ -2,6 +2,7 @@
 
 import gc
 import resource
+import sys
 from types import ModuleType
 from typing import List
 
@@ -9,6 +10,7 @@ from .clock import now_ns
 from .files import RunnerError, sha256_of
 from .outputs import check_scores
 from .process import busiest, processes
+from .regions import Markers, mark, mark_prefixes
 from .runtimes.base import Model, model_class
 from .shapes import Array, Json
 from .state import Board
@@ -21,6 +23,27 @@ def profile(model: Model, inputs: List[Array]) -> Json:
         return dict(model.profile(inputs))
     except Exception as error:
         return {"how": ("no profile: %s" % error)[:1000], "runs": 0, "nodes": []}
+
+
+def marked(model: Model, value: Array, job: Json) -> None:
+    """Let the emulator's plugin look at inferences. Never costs the cell: the controller sees what was not marked."""
+    marks = job["marks"]
+    try:
+        markers = Markers()
+        model.set(value)
+        mark(markers, model.invoke, marks["regions"])
+        if marks["prefixes"]:
+            with open(job["model"], "rb") as handle:
+                content = handle.read()
+            mark_prefixes(
+                markers,
+                lambda prefix: model.loaded(prefix, value),
+                content,
+                prefixes=marks["prefixes"],
+                regions=marks["prefix_regions"],
+            )
+    except Exception as error:
+        sys.stderr.write("not marked: %s: %s\n" % (type(error).__name__, error))
 
 
 def load_images(np: ModuleType, job: Json) -> Array:
@@ -74,6 +97,8 @@ def measure(job: Json) -> Json:
     answer.update(about(model, job))
     if job.get("profile"):
         answer["profile"] = profile(model, inputs)
+    if job.get("marks"):
+        marked(model, inputs[0], job)
     return answer
 
 

@@ -50,6 +50,10 @@ class Model(object):
         inference."""
         raise NotImplementedError
 
+    def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:  # noqa: ARG002
+        """An inference, on one thread, of another file that takes the same input; ``value`` is already in it."""
+        raise RunnerError("prefix-unsupported", "this runtime loads no prefixes")
+
     def profile(self, inputs: List[Array]) -> Json:  # noqa: ARG002
         """What took how long inside the runtime: see :class:`harness.records.answer.Profile`."""
         return {"how": "this runtime's Python interface has no profiler", "runs": 0, "nodes": []}

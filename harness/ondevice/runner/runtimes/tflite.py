@@ -1,7 +1,7 @@
 """tflite-runtime, and what its successor LiteRT has in common with it: the same Interpreter under two names."""
 
 from types import ModuleType
-from typing import Any, Dict, List, Set
+from typing import Any, Callable, Dict, List, Set
 
 from ..clock import now_ns
 from ..files import RunnerError
@@ -20,6 +20,7 @@ class TfliteModel(Model):
         package = __import__(self.PACKAGE + ".interpreter", fromlist=["Interpreter"])
         self.import_ns = now_ns() - started
         self.version = package_version(self.PACKAGE)
+        self.interpreter_class = package.Interpreter
         delegates = self.delegates(package, job["delegate"])
         started = now_ns()
         self.interpreter = package.Interpreter(
@@ -58,6 +59,13 @@ class TfliteModel(Model):
 
     def get(self) -> Array:
         return self.interpreter.get_tensor(self.output["index"])
+
+    def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:
+        interpreter = self.interpreter_class(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
+        invoke: Callable[[], Any] = interpreter.invoke
+        return invoke
 
     def quantised(self) -> bool:
         """Whether the file says which scores the output's whole numbers stand for."""
