@@ -71,6 +71,7 @@ class Order:
         quantised_output: whether the artifact tells which scores its output's whole numbers stand for.
         state_root: (tests only) a folder that stands in for the board's /proc and /sys.
         profile: whether to time each node afterwards.
+        canary: whether to time two fixed loops on both sides, which tell how fast the machine is.
     """
 
     cell: str
@@ -90,6 +91,7 @@ class Order:
     sources: Sources
     state_root: str = ""
     profile: bool = False
+    canary: bool = False
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from harness.core.errors import StoreError
-from harness.records.cell import SCHEMA
 
 _Model = TypeVar("_Model", bound=BaseModel)
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -69,18 +68,18 @@ def parse(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def migrated(path: Path, data: bytes, migrations: Mapping[int, Migration]) -> dict[str, Any]:
-    """A file's JSON object, brought step by step to today's schema.
+    """A file's JSON object, brought step by step to today's schema: the one that the last of ``migrations`` leads to.
 
     Raises:
         StoreError: not JSON, without a schema number, or of a newer schema.
     """
-    content = parse(path, data)
+    content, newest = parse(path, data), max(migrations, default=0) + 1
     version = content.get("schema")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise StoreError(f"{path}: no schema number, so not one of our files")
-    if version > SCHEMA:
-        raise StoreError(f"{path}: schema {version} is newer than {SCHEMA}", fix="use a newer harness")
-    for step in range(version, SCHEMA):
+    if version > newest:
+        raise StoreError(f"{path}: schema {version} is newer than {newest}", fix="use a newer harness")
+    for step in range(version, newest):
         content = migrations[step](content)
     return content
 
