@@ -49,6 +49,7 @@ class _Common(_Settings):
     delegates: Annotated[tuple[DelegateName, ...], BeforeValidator(several(text))] = ("cpu",)
     threads: Annotated[tuple[int, ...], BeforeValidator(several(whole_from(1, 256)))] = (1,)
     samples: Annotated[Literal["all"] | int, BeforeValidator(sample_count)] = "all"
+    rounds: Annotated[int | None, optional(whole_from(1, 100))] = None
     clock: Annotated[ClockName | None, optional(text)] = None
     allow_fallback: Annotated[bool, BeforeValidator(yes_or_no)] = False
     thresholds: Thresholds = DEFAULT_THRESHOLDS
@@ -65,7 +66,8 @@ class Device(_Common):
 
     ``dir`` is the folder for the harness's files there; an emulated board has a disk for them, and takes no other.
     ``clock`` counts guest instructions on an emulated board unless ``wall`` is asked for; ``samples`` is how many
-    images of the test split are run; ``runtimes`` None means all that fit the board.
+    images of the test split are run; ``rounds`` is how many processes measure each cell, None means that the clock
+    decides; ``runtimes`` None means all that fit the board.
     """
 
     name: Annotated[str, BeforeValidator(device_name)]

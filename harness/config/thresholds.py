@@ -30,6 +30,8 @@ class Thresholds(BaseModel):
         others: share of the machine's processor time that other processes used.
         memory_stall: share of the timed passes in which some process waited for memory (PSI).
         frequency_drop: how far the fastest core's frequency may fall below the highest seen during the passes.
+        machine: how much longer the canary may take in one round of a cell than in another, as a share. A process that
+            shares a core with another one takes 1.6 times as long for the loop that computes.
         clock_step_s: how far the wall clock may move against the monotonic clock during a cell, in seconds.
         stopped_s: how long the runner may stand still at once, in seconds: stopped, frozen, or asleep with its machine.
         predictions: share of images that may be answered otherwise than by the artifact when it was built. int8 kernels
@@ -47,6 +49,7 @@ class Thresholds(BaseModel):
     others: Share | None = 0.8
     memory_stall: Share | None = 0.1
     frequency_drop: Share | None = 0.15
+    machine: Positive | None = 1.0
     clock_step_s: Positive | None = 2.0
     stopped_s: Positive | None = 0.1
     predictions: Share | None = 0.03

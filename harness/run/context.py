@@ -12,7 +12,9 @@ from harness.remote.probe import Probe
 class Context:
     """``probe`` is None while (or because) the board could not be asked what it is.
 
-    ``inject_slowdown`` and ``state_root`` are for tests: such cells are INVALID by name.
+    ``inject_slowdown`` and ``state_root`` are for tests: such cells are INVALID by name. ``rounds`` is how many
+    processes measure a cell. With ``precision`` more rounds follow, until the half width of the cell's interval is that
+    share of its value, or ``budget_s`` seconds are over.
     """
 
     run: str
@@ -22,3 +24,6 @@ class Context:
     state_root: str = ""
     mlperf: bool = False
     profile_ops: bool = False
+    rounds: int = 1
+    precision: float | None = None
+    budget_s: float = 600.0
