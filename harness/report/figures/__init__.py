@@ -14,6 +14,7 @@ _MODULES = (
     "pareto",
     "latency",
     "distribution",
+    "rounds",
     "threads",
     "chain",
     "size",
