@@ -213,7 +213,7 @@ def _marked(device: str, emulated: bool, words: str) -> Markup:
 def _disagreeing(data: ReportData) -> list[str]:
     """Cells whose rounds disagree: the interval of the median reaches further than what is called the same."""
     valid = data.valid
-    several = valid[[len(sizes) > 1 for sizes in valid.rounds]]
+    several = valid[(valid.rounds.map(len) > 1).astype(bool)]
     reach = several.high / several.value - 1
     wide = several.assign(reach=reach)[reach > SAME].sort_values("reach", ascending=False, kind="stable")
     return [

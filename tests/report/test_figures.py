@@ -21,7 +21,7 @@ from harness.report.figures.pareto import frontier
 from harness.report.gather import ReportData, gather
 from harness.report.table import brief
 from harness.results.compare import compare
-from tests.support.cell_factory import device, make_cell, make_manifest, make_run, matrix
+from tests.support.cell_factory import device, in_rounds, make_cell, make_manifest, make_run, matrix
 
 SLACK = 1.5  # pixels
 
@@ -40,7 +40,7 @@ def everything(folder: Path, networks: int, boards: int) -> list[Cell]:
                     bytes_=cell.model.bytes,
                 )
             )  # fmt: skip
-    return cells
+    return [in_rounds(cell, apart=0.02) if cell.device.clock == "wall" else cell for cell in cells]
 
 
 def data(folder: Path, networks: int, boards: int) -> ReportData:

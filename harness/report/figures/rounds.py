@@ -21,7 +21,7 @@ def points(data: ReportData) -> list[Drawing]:
     """Each round's median against its cell's, one figure a board that has cells of several rounds."""
     drawings = []
     for clock, board, cells in per_board(data):
-        several = cells[[len(sizes) > 1 for sizes in cells.rounds]]
+        several = cells[(cells.rounds.map(len) > 1).astype(bool)]
         if clock.tick == 0 and len(several):
             width = (several.high / several.value).sort_values(ascending=False, kind="stable")
             drawings.append(_board(clock, board, *shown(several.loc[width.index])))
