@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.boards.registry import FAMILIES
-from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RunInfo, RuntimeInfo, SplitInfo, cell_id
+from harness.records.cell import (
+    Canary,
+    Cell,
+    DeviceInfo,
+    ModelInfo,
+    Reason,
+    Round,
+    RunInfo,
+    RuntimeInfo,
+    SplitInfo,
+    cell_id,
+)
 from harness.records.manifest import (
     Agreement,
     Artifact,
@@ -201,3 +213,27 @@ def make_manifest(name: str = "resvgg19-pruned", *, cross: bool = True) -> Manif
                      for s, g, a in ((0.0, 650_000, 0.95), (0.5, 410_000, 0.95), (0.9, 130_000, 0.7))),
         libraries={"tensorflow": "2.21.0"}, created="2026-11-22T20:00:00Z",
     )  # fmt: skip
+
+
+def in_rounds(cell: Cell, count: int = 5, *, apart: float = 0.0, canary: Sequence[float] = (), seed: int = 0) -> Cell:
+    """The cell as ``count`` rounds of one pass each would have it.
+
+    Args:
+        apart: the standard deviation of the rounds' speeds, as a share.
+        canary: how long both loops took in each round, in milliseconds; none is stored when empty.
+    """
+    rng = random.Random(seed)
+    per_round = cell.latency_ns[: cell.split.n]
+    latency, rounds = [], []
+    for number in range(count):
+        factor = 1 + apart * rng.gauss(0, 1)
+        latency += [max(1, round(ns * factor)) for ns in per_round]
+        took = round(canary[number] * 1e6) if canary else 0
+        loops = Canary(compute=took, memory=took) if canary else None
+        rounds.append(
+            Round(started=cell.started, ended=cell.ended, samples=len(per_round), warmups=len(cell.warmup_ns),
+                  load_ns=cell.load_ns, first_inference_ns=cell.first_inference_ns,
+                  peak_rss_bytes=cell.peak_rss_bytes, before=loops, after=loops)
+        )  # fmt: skip
+    changes = {"latency_ns": tuple(latency), "warmup_ns": cell.warmup_ns * count, "rounds": tuple(rounds)}
+    return cell.model_copy(update=changes)

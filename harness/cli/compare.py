@@ -53,6 +53,7 @@ def comparison_lines(outcome: Comparison) -> list[str]:
         interval = f"{pair.ratio.value:.4f} [{pair.ratio.low:.4f}, {pair.ratio.high:.4f}]"
         lines.append(
             f"{pair.verdict:8} {pair.cell}: {pair.median_a:.4g} -> {pair.median_b:.4g} {pair.unit}, ratio {interval}"
+            + (f" ({pair.doubt})" if pair.doubt else "")
         )
     lines += [f"damaged  {file}" for file in outcome.unreadable]
     lines += [f"lost     {cell}: VALID only in {outcome.a}" for cell in outcome.lost]
@@ -61,8 +62,10 @@ def comparison_lines(outcome: Comparison) -> list[str]:
     lines += [f"note: {note}" for note in outcome.notes]
     lines += [f"GATE {reason}" for reason in outcome.reasons]
     if outcome.gate is not None and not outcome.tripped:
-        watched = sum(not pair.refused for pair in outcome.pairs)
-        lines.append(f"gate of {outcome.gate:.1%}: not tripped, {watched} cells watched")
+        watched = sum(pair.verdict not in ("refused", "can't tell") for pair in outcome.pairs)
+        doubtful = outcome.counts()["can't tell"]
+        unsure = f", {doubtful} of which nobody can tell" if doubtful else ""
+        lines.append(f"gate of {outcome.gate:.1%}: not tripped, {watched} cells watched{unsure}")
     return [plain(line) for line in lines]
 
 

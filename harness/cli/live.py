@@ -33,12 +33,40 @@ def figure(cell: Cell) -> str:
     return f"median {middle:.3f} {unit}{accuracy}" + (f" ({why[:200]})" if why else "")
 
 
+class Progress:
+    """How far a run is, in rounds; with several of them all cells of a device end in the last one. Not thread-safe."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._rounds = plan.rounds
+        self.total = sum(len(jobs) * self._of(name) for name, jobs in plan.jobs.items())
+        self._begun: dict[tuple[str, str], int] = {}
+        self._running: dict[str, str] = {}
+
+    def started(self, job: CellJob) -> None:
+        self._running[job.device.name] = job.cell
+        key = (job.device.name, job.cell)
+        self._begun[key] = min(self._begun.get(key, 0) + 1, self._of(job.device.name))
+
+    def ended(self, job: CellJob) -> None:
+        self._running.pop(job.device.name, None)
+        self._begun[job.device.name, job.cell] = self._of(job.device.name)
+
+    @property
+    def done(self) -> int:
+        """Rounds that have ended; those of one that is measured again at the end count once."""
+        return sum(self._begun.values()) - len(self._running)
+
+    def _of(self, device: str) -> int:
+        return self._rounds.get(device, 1)
+
+
 class PlainWatcher:
     """One line per event on stderr. Safe to call from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._total = 0
+        self._progress = Progress(Plan())
         self._ended: set[str] = set()
         self._started = time.monotonic()
 
@@ -50,6 +78,7 @@ class PlainWatcher:
 
     def planned(self, plan: Plan) -> None:
         self._total = len(plan.cells)
+        self._progress = Progress(plan)
         self._say(f"{self._total} cells on {len(plan.jobs)} devices")
         for reason in plan.skipped:
             self._say(f"left out: {reason.text}")
@@ -58,13 +87,15 @@ class PlainWatcher:
         self._say(f"{name}: {message}")
 
     def cell_started(self, job: CellJob) -> None:
-        pass
+        with self._lock:
+            self._progress.started(job)
 
     def cell_ended(self, job: CellJob, cell: Cell) -> None:
         with self._lock:
             self._ended.add(job.cell)  # one that is measured again at the end counts once
             ended = len(self._ended)
-        left = eta_s(time.monotonic() - self._started, ended, self._total)
+            self._progress.ended(job)
+            left = eta_s(time.monotonic() - self._started, self._progress.done, self._progress.total)
         label = f"{job.device.name} {job.shipped.label} {job.runtime} t{job.threads}"
         self._say(f"[{ended}/{self._total}, {left:.0f} s left] {cell.status} {label}: {figure(cell)}")
 
@@ -87,6 +118,7 @@ class LiveWatcher:
 
         self._lock = threading.Lock()
         self._plan = Plan()
+        self._progress = Progress(self._plan)
         self._messages: dict[str, str] = {}
         self._running: dict[str, str] = {}
         #: {(device, model): {cell: status}}; a cell that is measured again counts once
@@ -106,7 +138,7 @@ class LiveWatcher:
         from rich.text import Text
 
         with self._lock:
-            self._plan = plan
+            self._plan, self._progress = plan, Progress(plan)
         for reason in plan.skipped:
             if reason.code != "left-out":  # what is damaged, not what is left out on purpose
                 self._live.console.print(Text(f"left out: {plain(reason.text)}"))
@@ -117,11 +149,13 @@ class LiveWatcher:
 
     def cell_started(self, job: CellJob) -> None:
         with self._lock:
+            self._progress.started(job)
             self._running[job.device.name] = job.shipped.manifest.name
             self._messages[job.device.name] = f"measuring {job.shipped.label} on {job.runtime}"
 
     def cell_ended(self, job: CellJob, cell: Cell) -> None:
         with self._lock:
+            self._progress.ended(job)
             self._running.pop(job.device.name, None)
             key = (job.device.name, job.shipped.manifest.name)
             self._ended.setdefault(key, {})[job.cell] = cell.status
@@ -139,8 +173,8 @@ class LiveWatcher:
             table = Table("model", *self._plan.jobs, box=None, pad_edge=False)
             for model in sorted({model for _, model in planned}):
                 table.add_row(model, *(self._entry(name, model, planned[name, model]) for name in self._plan.jobs))
-            left = eta_s(time.monotonic() - self._started, ended, sum(planned.values()))
-            foot = f"{ended} of {sum(planned.values())} cells" + (f", about {left:.0f} s left" if ended else "")
+            left = eta_s(time.monotonic() - self._started, self._progress.done, self._progress.total)
+            foot = f"{ended} of {sum(planned.values())} cells" + (f", about {left:.0f} s left" if left else "")
             notes = [Text(f"{name}: {message}", style="dim") for name, message in self._messages.items()]
             return Group(table, *notes, Text(foot))
 

@@ -36,3 +36,19 @@ def whole(values: list[str] | None, option: str, least: int, most: int) -> tuple
     if any(not least <= number <= most for number in numbers):
         raise UsageError(f"--{option}: from {least} to {most}")
     return numbers
+
+
+def share(text: str, option: str) -> float:
+    """``2%`` or ``0.02`` as 0.02.
+
+    Raises:
+        UsageError: not a share above 0 and below 100 %.
+    """
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise UsageError(f"--{option} '{text}' is not a share above 0 and below 100 %", fix=f"--{option} 2%")
+    return value

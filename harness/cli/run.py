@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, split, whole
+from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, share, split, whole
 from harness.cli.output import check_places, plain_lines, say
 from harness.core.errors import HarnessError, MissingModelError, UsageError
 
@@ -53,6 +53,13 @@ def run(  # one parameter an option
     frames: Frames = "last3",
     crop: Crop = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Processes a cell, spread over the run; 5 on the wall clock.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="More rounds until each interval is that narrow: 2% is 2 % up and down.")
+    ] = None,
+    budget: Annotated[float, typer.Option(min=0, help="Minutes a device has for --precision.")] = 10.0,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
     estimate: Annotated[
@@ -89,6 +96,9 @@ def run(  # one parameter an option
             mlperf=mlperf,
             profile_ops=profile_ops,
             estimate=estimate,
+            rounds=rounds,
+            precision=share(precision, "precision") if precision is not None else None,
+            budget_s=budget * 60,
         )
         code = _run(request, options, signals)
     raise typer.Exit(code)

@@ -48,6 +48,7 @@ class _Common(_Settings):
     delegates: Annotated[tuple[DelegateName, ...], BeforeValidator(several(text))] = ("cpu",)
     threads: Annotated[tuple[int, ...], BeforeValidator(several(whole_from(1, 256)))] = (1,)
     samples: Annotated[Literal["all"] | int, BeforeValidator(sample_count)] = "all"
+    rounds: Annotated[int | None, optional(whole_from(1, 100))] = None
     clock: Annotated[ClockName | None, optional(text)] = None
     allow_fallback: Annotated[bool, BeforeValidator(yes_or_no)] = False
     thresholds: Thresholds = DEFAULT_THRESHOLDS
@@ -64,7 +65,8 @@ class Device(_Common):
 
     ``dir`` is the folder for the harness's files on the board; an emulated board ignores it and uses its own disk.
     ``clock`` defaults to guest instructions on an emulated board and to ``wall`` on a real one. ``samples`` is the
-    number of test images to run. ``runtimes`` None means all that fit the board.
+    number of test images to run. ``rounds`` is the number of processes that measure each cell; None means that the
+    clock decides. ``runtimes`` None means all that fit the board.
     """
 
     name: Annotated[str, BeforeValidator(device_name)]

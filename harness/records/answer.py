@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from harness.core import untrusted
 from harness.core.errors import RunnerError
 from harness.core.safetext import plain
-from harness.records.cell import MAX_SAMPLES, Nanoseconds
+from harness.records.cell import MAX_SAMPLES, Canary, Nanoseconds
 
 #: A larger result file is refused. This is enough for 1e6 samples of about 10 digits, and the evidence.
 RESULT_LIMIT = 32 << 20
@@ -104,6 +104,15 @@ class Profile(BaseModel):
     nodes: Annotated[tuple[NodeTime, ...], Field(max_length=512)]
 
 
+class Canaries(BaseModel):
+    """The canary before the model was loaded, and after the last timed inference."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before: Canary
+    after: Canary
+
+
 class RunnerResult(_Answer):
     """A finished measurement. ``_ns`` values are the board's clock; predictions are class indices in image order.
 
@@ -140,6 +149,7 @@ class RunnerResult(_Answer):
     state_root: _Short
     evidence: Evidence
     profile: Profile | None = None
+    canary: Canaries | None = None
 
 
 def parse_answer(data: bytes, cell: str) -> RunnerResult | RunnerFailure:

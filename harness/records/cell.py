@@ -23,10 +23,18 @@ from harness.records.base import Count, Record, Text
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 
 #: Version of the cell file. Older files are migrated when read, newer files are refused.
-SCHEMA = 1
+SCHEMA = 2
+#: Version of run.json.
+RUN_SCHEMA = 1
 
 #: The most raw samples (64-bit ns each) in a cell. This bounds the controller's memory.
 MAX_SAMPLES = 1_000_000
+
+#: The most rounds a cell may have; ``--precision`` may ask for many.
+MAX_ROUNDS = 1000
+
+#: States of the board that the runner keeps of one round: one after each pass, so many at most.
+MOST_STATES = 255
 
 Status = Literal["VALID", "INVALID", "FAILED"]
 #: At most an hour for one inference. A larger value comes from a broken clock.
@@ -109,6 +117,42 @@ class RuntimeInfo(Record):
     threads: Count
 
 
+class Canary(Record):
+    """How long two fixed loops of the runner's own took, in the board's nanoseconds: one that computes and one that
+    goes through memory. They tell how fast the machine itself was."""
+
+    compute: Annotated[Nanoseconds, Field(ge=1)]
+    memory: Annotated[Nanoseconds, Field(ge=1)]
+
+
+class Round(Record):
+    """One process of a cell: its own start, warm-up and samples.
+
+    Attributes:
+        started, ended: the controller's time, ISO 8601.
+        reasons: why this round is not to be believed; empty when it is.
+        samples: how many of the cell's ``latency_ns`` are this round's; rounds follow each other there.
+        warmups: the same of ``warmup_ns``.
+        before, after: the canary on both sides of the round; None where there was none.
+        energy_j: of this round's timed inferences.
+        evidence: what this round's verdict was reached with, and the busiest other processes.
+    """
+
+    started: Text
+    ended: Text
+    reasons: tuple[Reason, ...] = ()
+    samples: Annotated[int, Field(ge=1, le=MAX_SAMPLES)]
+    warmups: Annotated[int, Field(ge=0, le=MAX_SAMPLES)]
+    load_ns: Nanoseconds | None = None
+    allocate_ns: Nanoseconds | None = None
+    first_inference_ns: Nanoseconds | None = None
+    peak_rss_bytes: Count | None = None
+    energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
+    before: Canary | None = None
+    after: Canary | None = None
+    evidence: dict[str, Any] = Field(default_factory=dict)
+
+
 #: Fields that are left out of a file where they are null.
 _LATER = ("estimate", "operators")
 
@@ -116,11 +160,15 @@ _LATER = ("estimate", "operators")
 class Cell(Record):
     """One measured or failed cell. Raw samples are in order; a value that a FAILED cell never reached is null.
 
+    ``rounds`` says which samples belong to one process. ``load_ns``, ``allocate_ns`` and ``first_inference_ns`` are the
+    medians of the rounds' values, ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1 was one
+    round and lists none; see :attr:`round_sizes`.
+
     ``estimate`` and ``operators`` are estimated cycles, or why there are none. They are left out of the file where
     nobody asked for them.
     """
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[2] = Field(default=2, alias="schema")
     run: Text
     cell: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
     status: Status
@@ -138,6 +186,7 @@ class Cell(Record):
     accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
     peak_rss_bytes: Count | None = None
     energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
+    rounds: Annotated[tuple[Round, ...], Field(max_length=MAX_ROUNDS)] = ()
     evidence: dict[str, Any] = Field(default_factory=dict)
     estimate: Estimate | NoEstimate | None = None
     operators: OperatorCosts | NoEstimate | None = None
@@ -169,11 +218,20 @@ class Cell(Record):
         fields: dict[str, Any] = serialised(self)
         return {key: value for key, value in fields.items() if value is not None or key not in _LATER}
 
+    @property
+    def round_sizes(self) -> tuple[int, ...]:
+        """How many of the samples each round has, in order; empty without samples."""
+        if self.rounds:
+            return tuple(each.samples for each in self.rounds)
+        return (len(self.latency_ns),) if self.latency_ns else ()
+
     @model_validator(mode="after")
     def _complete(self) -> Cell:
         """A VALID cell has every number; a cell that is not VALID says why."""
         if self.status != "VALID" and not self.reasons:
             raise ValueError(f"{self.status} without a reason")
+        if self.rounds and sum(self.round_sizes) != len(self.latency_ns):
+            raise ValueError("rounds that have another number of samples in all than the cell")
         if self.status == "VALID":
             if not self.latency_ns or self.accuracy is None or not self.runtime.delegate_verified:
                 raise ValueError("VALID without latencies, accuracy or a verified delegate")

@@ -92,6 +92,7 @@ class Order:
         state_root: (for tests) a folder that replaces the board's /proc and /sys.
         profile: whether to time each node afterwards.
         marks: None on a board that nothing looks at.
+        canary: whether to time two fixed loops on both sides, which tell how fast the machine is.
     """
 
     cell: str
@@ -112,6 +113,7 @@ class Order:
     state_root: str = ""
     profile: bool = False
     marks: Marks | None = None
+    canary: bool = False
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -18,7 +18,12 @@ from harness.results.columns import Column
 from harness.results.compare import Comparison
 from harness.results.pairs import Pair
 
-_LOOKS = {"slower": (PALETTE[1], ">"), "faster": (PALETTE[0], "<"), "same": (PALETTE[7], "o")}
+_LOOKS = {
+    "slower": (PALETTE[1], ">"),
+    "faster": (PALETTE[0], "<"),
+    "same": (PALETTE[7], "o"),
+    "can't tell": (MUTED, "D"),
+}
 
 
 def table(found: Comparison) -> Table:
@@ -47,6 +52,7 @@ def table(found: Comparison) -> Table:
             "p of accuracy, Holm-adjusted",
             lambda pair: pair.accuracy.p_adjusted if pair.accuracy else None,
         ),
+        Column("doubt", "Can't tell because", lambda pair: pair.doubt or None),
         Column("gate", "Gate", lambda pair: "; ".join(pair.gates) or None),
         Column("refused", "Refused because", lambda pair: "; ".join(pair.refused) or None),
     ]

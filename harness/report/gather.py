@@ -228,8 +228,9 @@ def _each(make: Callable[..., str], *columns: Iterable[Any]) -> list[Any]:
 def _summaries(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     """(median, low, high, p90) / 1e6 of each cell; NaN unless it is VALID, and for what so few samples can't give.
 
-    All four are order statistics, so their ranks depend on the number of samples alone: they are asked for once for
-    each number, of the series 0, 1, 2..., in which a value is its own rank.
+    Where a cell has several rounds on the wall clock, the first three come from these.
+    All four of the others are order statistics, so their ranks depend on the number of samples alone: they are asked
+    for once for each number, of the series 0, 1, 2..., in which a value is its own rank.
     """
     found = np.full((len(frame), 4), np.nan)
     valid = np.flatnonzero(frame.status == "VALID")
@@ -243,4 +244,7 @@ def _summaries(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
             found[valid[chosen], 3] = ordered[:, int(stats.early_stopping(ranks))] / 1e6
         except stats.TooFewSamplesError:
             continue  # a p90 needs more samples than an interval
+    series, sizes, clocks = (frame[name].iloc[valid].tolist() for name in ("latency_ns", "rounds", "clock"))
+    for place, estimate in table.by_rounds(series, sizes, clocks):
+        found[valid[place], :3] = estimate.value / 1e6, estimate.low / 1e6, estimate.high / 1e6
     return found

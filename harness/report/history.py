@@ -18,6 +18,7 @@ from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
 from harness.report.table import Table, tabulate
 from harness.results import identity, store
+from harness.results.change import middle
 from harness.results.columns import Column
 from harness.results.pairs import measured
 
@@ -106,7 +107,7 @@ def gather(runs: Sequence[Path]) -> History:
 
 def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) -> Line:
     first = cells[0][1]
-    points = tuple(Point(run, stats.median(cell.latency_ns) / 1e6, cell.accuracy or 0.0) for run, cell in cells)
+    points = tuple(Point(run, middle(cell) / 1e6, cell.accuracy or 0.0) for run, cell in cells)
     unit = clock_of(first.device.emulated, first.device.clock).unit
     label = f"{first.model.name} {first.model.variant}.{first.model.format} {first.runtime.threads}T"
     return Line(
@@ -139,7 +140,7 @@ def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) 
             points[at][i] = replace(points[at][i], broken="; ".join(step.refused))
             continue
         pair = replace(step, p_adjusted=next(adjusted))
-        if pair.verdict != "same":
+        if pair.verdict in ("slower", "faster"):
             points[at][i] = replace(points[at][i], change=step.ratio.value)
     return tuple(replace(line, points=tuple(p)) for line, p in zip(lines, points, strict=True))
 

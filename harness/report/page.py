@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -29,6 +30,7 @@ from harness.report.registry import focus_on
 from harness.report.summary import Summary
 from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic
+from harness.results.change import SAME
 from harness.results.compare import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -143,6 +145,7 @@ def index(
         "pages": pages,
         "left_out": left_out,
         "summary": summary,
+        "disagreeing": _disagreeing(data),
         "trust": _trust(data),
         "overlap": _overlap(data),
         "synthetic": synthetic(data.cells),
@@ -169,6 +172,7 @@ def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawin
         accuracy=changed,
         refused=refused,
         refusals=[f"{p.cell}: {'; '.join(p.refused)}" for p in refused],
+        doubts=[f"{p.cell}: {p.doubt}" for p in found.pairs if p.doubt],
         tripped=[
             *(_marked(p.device, p.emulated, f"{p.model} {p.variant}: {'; '.join(p.gates)}") for p in gated),
             *found.gates,
@@ -206,6 +210,18 @@ def _marked(device: str, emulated: bool, words: str) -> Markup:
     return Markup("{}{}, {}").format(clean(device, 80), tag, clean(words, 2_000))
 
 
+def _disagreeing(data: ReportData) -> list[str]:
+    """Cells whose rounds disagree: the interval of the median reaches further than what is called the same."""
+    valid = data.valid
+    several = valid[(valid.rounds.map(len) > 1).astype(bool)]
+    reach = several.high / several.value - 1
+    wide = several.assign(reach=reach)[reach > SAME].sort_values("reach", ascending=False, kind="stable")
+    return [
+        f"{board}, {label}: ± {share * 100:.0f} %"
+        for board, label, share in zip(wide.board_label, wide.label, wide.reach, strict=True)
+    ]
+
+
 def _trust(data: ReportData) -> list[str]:
     """Sentences on samples, delegates and state of the boards."""
     valid = data.valid
@@ -214,6 +230,7 @@ def _trust(data: ReportData) -> list[str]:
     fewest, most = int(valid.samples.min()), int(valid.samples.max())
     passes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     lines = [f"Each number is the median of {passes} timed inferences; predictions come from the same ones."]
+    lines += _on_rounds(valid)
     if valid.delegate_verified.all():
         lines.append(
             "Every board proved which delegate ran (delegates: " + ", ".join(sorted(set(valid.delegate))) + ")."
@@ -223,6 +240,15 @@ def _trust(data: ReportData) -> list[str]:
         half = ((wall.high - wall.low) / 2 / wall.value).max()
         lines.append(f"On the wall clock the 95 % interval of a median is at widest ± {half:.1%}.".replace("%.", " %."))
     return lines
+
+
+def _on_rounds(valid: pd.DataFrame) -> list[str]:
+    """How many processes measured a cell on the wall clock, and what its interval knows."""
+    counts = sorted({len(sizes) for sizes in valid[valid.clock == "wall"].rounds})
+    if not counts or counts == [1]:
+        return []
+    several = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return [f"On the wall clock each cell was measured by {several} processes; its interval is that of their medians."]
 
 
 def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:

@@ -15,6 +15,7 @@ from harness.core import stats
 from harness.core.errors import UsageError
 from harness.records.cell import Cell, RunInfo
 from harness.results import store
+from harness.results.change import SAME
 from harness.results.pairs import Pair, measured
 
 #: The properties that may be allowed to differ (``allow=``).
@@ -57,7 +58,7 @@ class Comparison:
     def counts(self) -> dict[str, int]:
         """The number of pairs that are faster, slower, same and refused."""
         verdicts = [pair.verdict for pair in self.pairs]
-        return {name: verdicts.count(name) for name in ("faster", "slower", "same", "refused")}
+        return {name: verdicts.count(name) for name in ("faster", "slower", "same", "can't tell", "refused")}
 
 
 def to_json(comparison: Comparison) -> dict[str, object]:
@@ -72,9 +73,16 @@ def to_json(comparison: Comparison) -> dict[str, object]:
 
 
 def _pair_json(pair: Pair) -> dict[str, object]:
-    """A pair as plain values; the unit takes the place of the clock."""
-    fields = {("unit" if name == "clock" else name): value for name, value in asdict(pair).items()}
-    return {**fields, "unit": pair.unit, "verdict": pair.verdict}
+    """A pair with its unit where the record has the clock, and what the change rests on beside the rest."""
+    fields = {("unit" if name == "clock" else name): value for name, value in asdict(pair).items() if name != "change"}
+    change = pair.change
+    rest = {
+        "by_rounds": change.by_rounds if change else None,
+        "machine": change.machine if change else None,
+        "spread": change.spread if change else None,
+        "doubt": pair.doubt,
+    }
+    return {**fields, **rest, "unit": pair.unit, "verdict": pair.verdict}
 
 
 def parse_gate(text: str) -> float:
@@ -112,7 +120,7 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
     (read_a, bad_a), (read_b, bad_b) = store.scan_cells(a), store.scan_cells(b)
     cells_a, cells_b = ({cell.cell: cell for cell in read} for read in (read_a, read_b))
     couples, lost, new = _match(cells_a, cells_b)
-    pairs = _adjusted([measured(x, y, allow) for x, y in couples])
+    pairs = [replace(pair, limit=_limit(pair, gate)) for pair in _adjusted([measured(x, y, allow) for x, y in couples])]
     gates: list[str] = []
     if gate is not None:
         pairs = [replace(pair, gates=_gates(pair, x, y, gate)) for pair, (x, y) in zip(pairs, couples, strict=True)]
@@ -132,6 +140,11 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
         notes=_notes(baseline, read_a, bad_a, couples),
         gates=tuple(gates),
     )
+
+
+def _limit(pair: Pair, gate: float | None) -> float:
+    """The change that must be told from none: the gate, but nothing below the clock's resolution."""
+    return max(gate or SAME, pair.resolution)
 
 
 def _baseline_gates(run: str, cells: Sequence[Cell], damaged: Sequence[store.BadFile]) -> list[str]:

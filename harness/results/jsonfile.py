@@ -16,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from harness.core.errors import StoreError
-from harness.records.cell import SCHEMA
 
 _Model = TypeVar("_Model", bound=BaseModel)
 JsonObject = dict[str, object]
@@ -70,18 +69,18 @@ def parse(path: Path, data: bytes) -> JsonObject:
 
 
 def migrated(path: Path, data: bytes, migrations: Mapping[int, Migration]) -> JsonObject:
-    """A file's JSON object, migrated step by step to the present schema.
+    """A file's JSON object, migrated step by step to the present schema: the one that the last migration leads to.
 
     Raises:
         StoreError: the data is not JSON, has no schema number, or has a newer schema.
     """
-    content = parse(path, data)
+    content, newest = parse(path, data), max(migrations, default=0) + 1
     version = content.get("schema")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise StoreError(f"{path}: no schema number, so not one of our files")
-    if version > SCHEMA:
-        raise StoreError(f"{path}: schema {version} is newer than {SCHEMA}", fix="use a newer harness")
-    for step in range(version, SCHEMA):
+    if version > newest:
+        raise StoreError(f"{path}: schema {version} is newer than {newest}", fix="use a newer harness")
+    for step in range(version, newest):
         content = migrations[step](content)
     return content
 

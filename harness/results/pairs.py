@@ -10,10 +10,9 @@ import numpy as np
 from harness.core import stats
 from harness.core.clock import Clock, clock_of
 from harness.records.cell import Cell
+from harness.results import change as changes
 from harness.results import identity
-
-#: Significance level, after the correction for the number of cells.
-ALPHA = 0.05
+from harness.results.change import ALPHA, SAME, Change
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,9 @@ class Pair:
         median_a, median_b: medians of the latency, in ``unit``.
         ratio: ratio of the medians b/a with its 95 % interval; above 1 is slower.
         p_adjusted: Holm-corrected p-value of the ratio being 1.
-        verdict: ``faster``, ``slower``, ``same`` or ``refused``.
+        change: what the ratio rests on; None where it was not looked at.
+        limit: the change that must be told from none, as a share.
+        verdict: ``faster``, ``slower``, ``same``, ``can't tell`` or ``refused``.
         resolution: smallest change of the median that counts, as a share.
         gates: reasons that trip the gate; empty if there are none.
     """
@@ -62,6 +63,8 @@ class Pair:
     p_adjusted: float = 1.0
     accuracy: Accuracy | None = None
     resolution: float = 0.0
+    change: Change | None = None
+    limit: float = SAME
     gates: tuple[str, ...] = ()
 
     @property
@@ -69,9 +72,20 @@ class Pair:
         return self.clock.unit
 
     @property
+    def doubt(self) -> str:
+        """Why nobody can tell whether something changed, in words; empty where one can."""
+        if self.refused or self.change is None or self.ratio is None:
+            return ""
+        if not self.change.by_rounds and abs(self.ratio.value - 1) < self.resolution:
+            return ""  # a single round shows no change
+        return changes.doubt(self.change, adjusted=self.p_adjusted, limit=self.limit)
+
+    @property
     def verdict(self) -> str:
         if self.refused or self.ratio is None:
             return "refused"
+        if self.doubt:
+            return "can't tell"
         change = self.ratio.value - 1
         if self.p_adjusted >= ALPHA or abs(change) < self.resolution:
             return "same"
@@ -93,26 +107,27 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
     )
     if reasons := differences(a, b, allow):
         return replace(pair, refused=tuple(reasons))
-    medians = stats.median(a.latency_ns), stats.median(b.latency_ns)
-    if min(medians) <= 0:
+    if min(stats.median(a.latency_ns), stats.median(b.latency_ns)) <= 0:
         return replace(pair, refused=("a median of 0: its clock did not move",))
+    medians = changes.middle(a), changes.middle(b)
     least = pair.clock.resolution(min(medians))
     if not interval and abs(medians[1] / medians[0] - 1) < least:
         ratio = medians[1] / medians[0]
         return replace(pair, ratio=stats.Interval(ratio, ratio, ratio), resolution=least)
     try:
-        ratio_test = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
+        found = changes.change(a, b)
     except stats.TooFewSamplesError as error:
         return replace(pair, refused=(str(error),))
     return replace(
         pair,
         median_a=medians[0] / 1e6,
         median_b=medians[1] / 1e6,
-        ratio=ratio_test.interval,
-        paired=ratio_test.paired,
-        p_value=ratio_test.p_value,
+        ratio=found.ratio,
+        paired=found.paired,
+        p_value=found.p_value,
         accuracy=_accuracy(a, b),
         resolution=least,
+        change=found,
     )
 
 

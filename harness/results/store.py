@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,8 +31,14 @@ LATEST = "latest"
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
+
+def _with_rounds(content: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 says which samples are of one process. All of an older cell are; without ``rounds`` that is meant."""
+    return {**content, "schema": 2}
+
+
 #: ``{n: f}``: ``f`` turns the JSON object of a cell of schema ``n`` into one of schema ``n + 1``.
-CELL_MIGRATIONS: dict[int, jsonfile.Migration] = {}
+CELL_MIGRATIONS: dict[int, jsonfile.Migration] = {1: _with_rounds}
 #: As CELL_MIGRATIONS, for run.json.
 RUN_MIGRATIONS: dict[int, jsonfile.Migration] = {}
 

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.core import rounds
 from harness.core.clock import FRAME_COLUMNS, clock_of
 from harness.core.errors import StoreError
+from harness.core.stats import Interval
 from harness.records.cell import Cell
 from harness.results import store
 from harness.results.columns import FrameColumn
@@ -86,6 +88,7 @@ COLUMNS = (
     FrameColumn("harness", "harness"),
     FrameColumn("warmup_ns", "warmup_ns", "array"),
     FrameColumn("latency_ns", "latency_ns", "array"),
+    FrameColumn("rounds", "round_sizes", "array"),
     FrameColumn("predictions", "predictions", "array"),
 )
 ARRAYS = tuple(column.name for column in COLUMNS if column.kind == "array")
@@ -125,6 +128,8 @@ def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
         for emulated, clock in zip(columns["emulated"], columns["clock"], strict=True)
     ]
     medians = _medians(columns["latency_ns"])
+    for place, estimate in by_rounds(columns["latency_ns"], columns["rounds"], columns["clock"]):
+        medians[place] = estimate.value / 1e6
     for name, frame_column in zip(_MEDIANS, FRAME_COLUMNS, strict=True):
         columns[name] = [m if clock == frame_column else np.nan for m, clock in zip(medians, clocks, strict=True)]
     frame = pd.DataFrame(
@@ -153,6 +158,15 @@ def sorted_samples(series: Sequence[IntArray]) -> Iterator[tuple[IntArray, IntAr
     for size in np.unique(sizes[sizes > 0]):
         positions = np.flatnonzero(sizes == size)
         yield positions, np.sort(np.stack([series[position] for position in positions.tolist()]), axis=1)
+
+
+def by_rounds(
+    series: Sequence[IntArray], sizes: Sequence[IntArray], clocks: Iterable[str]
+) -> Iterator[tuple[int, Interval]]:
+    """(place, value with its interval) of the cells that have several rounds on the wall clock, in nanoseconds."""
+    for place, (samples, of_rounds, clock) in enumerate(zip(series, sizes, clocks, strict=True)):
+        if len(of_rounds) > 1 and clock == "wall":
+            yield place, rounds.estimate(rounds.medians(samples, of_rounds.tolist()))
 
 
 def _medians(series: Sequence[IntArray]) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.core.errors import (
     ConnectionLostError,
@@ -18,10 +18,11 @@ from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import Marking, estimated, marking
 from harness.run.halt import Halt
-from harness.run.ledger import Ledger, attempt_record
+from harness.run.ledger import Ledger
 from harness.run.measure import run_cell, timeout_s
 from harness.run.outcome import Watcher
 from harness.run.plan import CellJob
+from harness.run.rounds import attempt_record, with_earlier
 from harness.run.session import Session
 from harness.run.timeouts import Timeouts
 
@@ -30,14 +31,11 @@ RETRIES = 2
 #: What costs one cell and says nothing about the next; anything else ends the device.
 RETURNING = (RunnerError, RemoteCommandError)
 #: What passes by itself: a cell with no other reason than these is measured again, so that another program's moment
-#: doesn't cost a run. Why the earlier measurements didn't count is kept in the cell's evidence.
+#: doesn't cost a run. Why the earlier measurements didn't count is kept in the round's evidence.
 PASSING = {"background-load", "unstable", "clock-stepped", "stopped"}
 PAUSE_S = 2.0
 #: A local device's disturbed cells are measured once more at the end of the run, for so long; in seconds.
 LATE_S = 120.0
-#: After so many disturbed cells in a row a local device is taken to be busy: its cells are not tried again at once, and
-#: the late round ends.
-BUSY = 3
 
 
 def passing(reasons: Iterable[Reason]) -> bool:
@@ -81,54 +79,37 @@ def late_jobs(ledger: Ledger, device: str) -> list[CellJob]:
 
 @dataclass
 class Attempts:
-    """Measures cells of one device in one session.
-
-    Attributes:
-        late_until: the end of the late round in ``time.monotonic()`` seconds; None in the run's main round.
-    """
+    """Measures rounds of cells of one device in one session."""
 
     underway: Underway
     session: Session
     context: Context
-    late_until: float | None = None
     _timeouts: Timeouts = field(default_factory=Timeouts)
 
-    def measure(self, left: list[CellJob]) -> None:
-        """Measure one after the other, and take what is done off ``left``. The late round also ends when it is plain
-        that other programs go on disturbing."""
-        disturbed = 0
-        while left:
-            if self.underway.halt.ending or self._late_is_over(disturbed):
-                return
-            job = left[0]
-            self.underway.watcher.cell_started(job)
-            cell = self._cell(job, self._tries(disturbed))
-            disturbed = disturbed + 1 if cell.reasons and passing(cell.reasons) else 0
-            self.underway.keep(job, cell)
-            del left[0]
+    @property
+    def most_tries(self) -> int:
+        """How often a disturbed round is measured at once, at most."""
+        return RETRIES + 1
 
-    def _late_is_over(self, disturbed: int) -> bool:
-        return self.late_until is not None and (time.monotonic() > self.late_until or disturbed == BUSY)
+    def round(self, job: CellJob, tries: int, *, first: bool) -> Cell:
+        """One round: measured, and again on a new connection if the old one broke, or after a pause where what spoilt
+        the measurement may have passed; a board that stays away ends the device.
 
-    def _tries(self, disturbed: int) -> int:
-        """How often a disturbed cell is measured in this round; a local device's last try is at the end of the run."""
-        if not self.session.device.local:
-            return RETRIES + 1
-        return 1 if self.late_until is not None or disturbed >= BUSY else RETRIES
-
-    def _cell(self, job: CellJob, tries: int) -> Cell:
-        """Measure, and again on a new connection if the old one broke, or after a pause where what spoilt the
-        measurement may have passed; a board that stays away ends the device."""
+        Args:
+            tries: how often a disturbed round is measured.
+            first: of the cell's rounds, the one in which each operator may be timed, too.
+        """
         halt, board = self.underway.halt, self.session.board
-        measurement = self.underway.measurement(job, self.context)
-        earlier = self.underway.ledger.attempts_so_far(job)
+        context = self.context if first else replace(self.context, profile_ops=False)
+        earlier: list[dict[str, object]] = []
+        measurement = self.underway.measurement(job, context)
         for attempt in range(RETRIES + 1):
             try:
                 if board.suspect:
                     board.reconnect()
-                cell = self._once(job)
+                cell = self._once(job, context)
                 if not cell.reasons or not passing(cell.reasons) or attempt + 1 >= tries:
-                    return cell.model_copy(update={"evidence": {**cell.evidence, "earlier": earlier}})
+                    return with_earlier(cell, earlier)
                 earlier.append(attempt_record(cell))
                 halt.wait(PAUSE_S)
             except ConnectionLostError as error:
@@ -143,9 +124,9 @@ class Attempts:
                 return failed(measurement, [reason_of(error)])
         raise AssertionError("unreachable")
 
-    def _once(self, job: CellJob) -> Cell:
+    def _once(self, job: CellJob, context: Context) -> Cell:
         """One measurement on the present connection."""
-        measurement = self.underway.measurement(job, self.context)
+        measurement = self.underway.measurement(job, context)
         test = measurement.test
         estimate = marking(self.context.estimates, job, profile=self.context.profile_ops)
         limit_s = self._timeouts.limit_s(job, test, timeout_s(job, test, mlperf=self.context.mlperf))

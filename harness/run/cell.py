@@ -15,6 +15,7 @@ from harness.run.evidence import CellEvidence
 from harness.run.images import TestSet
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
+from harness.run.rounds import one_round
 from harness.run.verdict.energy import energy
 from harness.run.verdict.judge import judge
 from harness.runtimes.registry import RUNTIMES
@@ -87,7 +88,9 @@ def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = ""
         energy_j=used.joules if used else None,
     )
     verdict = _Verdict(status, reasons, evidence.model_dump(mode="json"))
-    return _cell(measurement, verdict, runtime, numbers)
+    canary = answer.canary
+    cell = _cell(measurement, verdict, runtime, numbers)
+    return one_round(cell, canary.before if canary else None, canary.after if canary else None)
 
 
 def failed(measurement: Measurement, reasons: list[Reason], *, stderr: str = "") -> Cell:

@@ -13,7 +13,9 @@ from harness.run.estimates import Estimates
 class Context:
     """``probe`` is None while (or because) the board could not be asked what it is.
 
-    ``estimate`` says whether estimates are wanted, ``estimates`` is what makes them while the board is up.
+    ``estimate`` says whether estimates are wanted, ``estimates`` is what makes them while the board is up. ``rounds``
+    is the number of processes that measure a cell. With ``precision`` more rounds follow, until the half width of the
+    cell's interval is that share of its value, or ``budget_s`` seconds are over.
 
     ``inject_slowdown`` and ``state_root`` are for tests: such cells are INVALID by name.
     """
@@ -27,3 +29,6 @@ class Context:
     profile_ops: bool = False
     estimate: bool = False
     estimates: Estimates = None
+    rounds: int = 1
+    precision: float | None = None
+    budget_s: float = 600.0

@@ -19,6 +19,8 @@ from harness.run.cell import failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import estimating
 from harness.run.plan import CellJob, for_runtime
+from harness.run.round_robin import RoundRobin
+from harness.run.rounds import joined
 from harness.run.session import Session, open_session
 
 
@@ -29,7 +31,7 @@ class DeviceTurn:
     Attributes:
         left: the cells that are not done yet.
         context: what they share; the probe is added once the board has answered.
-        late_until: the end of the late round in ``time.monotonic()`` seconds. None means the main round, in which the
+        late_until: the end of the late turn in ``time.monotonic()`` seconds. None means the main turn, in which the
             cells are named for the board's runtimes first.
     """
 
@@ -88,7 +90,9 @@ class DeviceTurn:
         sent = sum(session.sent.values())
         self.underway.ledger.sent(self.device.name, sent)
         session.say(f"ready, {sent} artifact bytes sent")
-        Attempts(self.underway, session, self.context, self.late_until).measure(self.left)
+        attempts = Attempts(self.underway, session, self.context)
+        seed = f"{self.underway.ledger.schedule.options.seed}:{self.device.name}"
+        RoundRobin(self.underway, attempts, seed, late_until=self.late_until).measure(self.left)
 
     def _same_board(self, session: Session) -> None:
         measured = self.underway.ledger.board(self.device.name)
@@ -116,4 +120,5 @@ class DeviceTurn:
     def _fail(self, reason: Reason, trace: str = "") -> None:
         for job in self.left:
             cell = failed(self.underway.measurement(job, self.context), [reason], stderr=trace[-4000:])
-            self.underway.keep(job, cell)
+            measured = self.underway.ledger.partly(job)
+            self.underway.keep(job, joined([measured, cell], self.context.rounds) if measured else cell)

@@ -41,6 +41,8 @@ class Ledger:
         self._measured: set[str] = set()
         #: what has been measured, or has failed, in this process, by device
         self._ended: dict[str, list[CellJob]] = {}
+        #: cells of which this process has measured some of the rounds
+        self._partly: dict[str, Cell] = {}
         self._sent_bytes: dict[str, int] = {}
         self._boards: dict[str, DeviceInfo] = dict(earlier.boards) if earlier else {}
         self._copied = earlier is not None and any(cell.run != earlier.info.run for cell in earlier.cells)
@@ -120,21 +122,29 @@ class Ledger:
             replaces = cell.status != "FAILED" or cell.cell not in self._measured
             if cell.status != "FAILED":
                 self._measured.add(cell.cell)
+            self._partly.pop(cell.cell, None)
             if job not in (ended := self._ended.setdefault(job.device.name, [])):
                 ended.append(job)
         if replaces:
             store.write_cell(self.folder, cell)
 
-    def attempts_so_far(self, job: CellJob) -> list[dict[str, object]]:
-        """Why a cell's measurements so far in this process didn't count."""
-        if job not in self._ended.get(job.device.name, []):
-            return []
+    def keep_partly(self, cell: Cell) -> None:
+        """Store a cell that has more rounds to come."""
+        with self._lock:
+            self._measured.add(cell.cell)
+            self._partly[cell.cell] = cell
+        store.write_cell(self.folder, cell)
+
+    def partly(self, job: CellJob) -> Cell | None:
+        """What this process has measured of a cell that has not ended."""
+        return self._partly.get(job.cell)
+
+    def stored(self, job: CellJob) -> Cell | None:
+        """A cell as it is stored; None where it is not, or can't be read."""
         try:
-            cell = store.read_cell(self.folder / "cells" / f"{job.cell}.json")
+            return store.read_cell(self.folder / "cells" / f"{job.cell}.json")
         except StoreError:
-            return []
-        earlier = cell.evidence.get("earlier")
-        return [*(earlier if isinstance(earlier, list) else []), attempt_record(cell)]
+            return None
 
     def rename_jobs(self, renamed: Sequence[tuple[CellJob, CellJob]], device: str, dropped: Sequence[Reason]) -> None:
         """Once the board is known, let ``run.json`` name the cells by the runtimes that really run, and what is left
@@ -172,11 +182,6 @@ class Ledger:
             if cell.status != "VALID":
                 outcome.bad.append(Bad.of(cell))
         return outcome
-
-
-def attempt_record(cell: Cell) -> dict[str, object]:
-    """What is kept of a measurement that is made again: when it was, and why it didn't count."""
-    return cell.model_dump(include={"started", "ended", "reasons"}, mode="json")
 
 
 def _new_info(schedule: Schedule) -> RunInfo:

@@ -125,16 +125,17 @@ def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context, *, 
         state_root=context.state_root,
         profile=context.profile_ops,
         marks=marks,
+        canary=context.device.effective_clock == "wall",
     )
 
 
 def _timing(context: Context) -> tuple[WarmUp, Passes]:
     """How long to warm up and to time.
 
-
     Wall clock: as LiteRT's benchmark_model does (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in whole
     passes over the images, and no end of the warm-up before the series is steady (bounded by 2 s more or less, so that
-    a noisy machine can't hold a run up). Instruction clock: it has no noise, so one pass after three runs.
+    a noisy machine can't hold a run up). Each of several rounds does its share of that. Instruction clock: it has no
+    noise, so one pass after three runs.
     """
     slowdown = context.inject_slowdown
     if context.device.effective_clock != "wall":
@@ -142,11 +143,24 @@ def _timing(context: Context) -> tuple[WarmUp, Passes]:
             WarmUp(min_runs=3, min_ns=0, max_runs=3),
             Passes(min_runs=1, min_ns=0, max_ns=10**15, inject_slowdown=slowdown),
         )
-    tolerance = context.device.thresholds.warmup_tolerance
+    rounds, tolerance = context.rounds, context.device.thresholds.warmup_tolerance
     warmup = WarmUp(
-        min_runs=5, min_ns=500_000_000, max_runs=5000, max_ns=2_500_000_000, tolerance=tolerance, watch=True
+        min_runs=5,
+        min_ns=500_000_000 // rounds,
+        max_runs=5000,
+        max_ns=2_500_000_000 // rounds,
+        tolerance=tolerance,
+        watch=True,
     )
-    runs, nanoseconds, most = (50, 1_000_000_000, 150_000_000_000)
+    # the p90 of a cell of several rounds is MLPerf's, which needs so many samples
+    runs, nanoseconds, most = (50 if rounds == 1 else MLPERF_RUNS, 1_000_000_000, 150_000_000_000)
     if context.mlperf:
         runs, nanoseconds, most = (MLPERF_RUNS, MLPERF_S * 10**9, 10**15)
-    return warmup, Passes(min_runs=runs, min_ns=nanoseconds, max_ns=most, watch=True, inject_slowdown=slowdown)
+    passes = Passes(
+        min_runs=-(-runs // rounds),
+        min_ns=nanoseconds // rounds,
+        max_ns=most // rounds,
+        watch=True,
+        inject_slowdown=slowdown,
+    )
+    return warmup, passes

@@ -11,7 +11,10 @@ from harness.run.plan import CellJob, Plan
 
 
 class Watcher(Protocol):
-    """Who is told what happens. The methods are called from several threads."""
+    """Who is told what happens. The methods are called from several threads.
+
+    A cell starts in each of its rounds. It ends once, and once more at the end of the run where it was disturbed.
+    """
 
     def planned(self, plan: Plan) -> None: ...
     def device(self, name: str, message: str) -> None: ...

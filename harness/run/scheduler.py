@@ -18,7 +18,7 @@ from harness.run.device import DeviceTurn
 from harness.run.halt import Halt
 from harness.run.ledger import Ledger
 from harness.run.outcome import Outcome, Watcher
-from harness.run.plan import CellJob, Options, groups
+from harness.run.plan import CellJob, Options, groups, rounds_of
 from harness.run.schedule import new_schedule, resumed_schedule
 
 #: How often the main thread looks out for an interruption, in seconds.
@@ -167,5 +167,8 @@ class Run:
             mlperf=options.mlperf,
             profile_ops=options.profile_ops,
             estimate=options.estimate or options.profile_ops,
+            rounds=rounds_of(device, options),
+            precision=options.precision,
+            budget_s=options.budget_s,
         )
         return DeviceTurn(underway, device, jobs, context, late_until=late_until)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.made.cells import device, make_cell
-from harness.cli.live import LiveWatcher, PlainWatcher, eta_s, figure
+from harness.cli.live import LiveWatcher, PlainWatcher, Progress, eta_s, figure
 from harness.config.devices import parse
 from harness.records.cell import Reason
 from harness.run.inventory import Shipped
@@ -35,6 +35,20 @@ def test_time_left() -> None:
     assert eta_s(10, 0, 5) == 0
     assert eta_s(10, 2, 5) == 15
     assert eta_s(10, 5, 3) == 0
+
+
+def test_progress_counts_rounds() -> None:
+    progress = Progress(Plan({"pi": [job(1), job(2)], "other": []}, rounds={"pi": 3, "other": 5}))
+    assert (progress.done, progress.total) == (0, 6)
+    for number, done in ((1, 0), (2, 1), (2, 2), (1, 3), (2, 4)):
+        progress.started(job(number))
+        assert progress.done == done
+    progress.ended(job(2))
+    progress.started(job(1))
+    progress.ended(job(1))
+    assert progress.done == 6
+    progress.ended(job(1))  # measured again at the end
+    assert progress.done == 6
 
 
 def test_units_follow_the_clock() -> None:

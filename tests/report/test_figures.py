@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from benchmarks.made.cells import device, make_cell, make_manifest, make_run, matrix
+from benchmarks.made.cells import device, in_rounds, make_cell, make_manifest, make_run, matrix
 from harness.records.cell import Cell
 from harness.report import compare_page as comparing
 from harness.report import history
@@ -40,7 +40,7 @@ def everything(folder: Path, networks: int, boards: int) -> list[Cell]:
                     bytes_=cell.model.bytes,
                 )
             )  # fmt: skip
-    return cells
+    return [in_rounds(cell, apart=0.02) if cell.device.clock == "wall" else cell for cell in cells]
 
 
 def data(folder: Path, networks: int, boards: int) -> ReportData:
@@ -227,3 +227,16 @@ def test_thousands_are_no_exponents() -> None:
 def test_answers_out_of_range_have_a_column_of_their_own() -> None:
     matrix = confusion(np.array([0, 0, 1]), np.array([0, -1, 99]), 2)
     assert matrix.tolist() == [[1, 0, 1], [0, 0, 1]]
+
+
+def test_the_canary_and_the_passes_of_several_rounds_are_in_the_timeline(tmp_path: Path) -> None:
+    state = {"wall_s": "1000000000.0"}
+    looks = [{"wall_s": str(1e9 + i), "compute": 1_000_000 + 200_000 * i, "memory": 500_000} for i in range(4)]
+    evidence = {"before": state, "during": [state] * 2, "after": state, "canary": [*looks, "odd", {"wall_s": None}]}
+    here = device("here", "generic", emulated=False)
+    cell = in_rounds(make_cell(dev=here, evidence=evidence), 2)
+    with styled():
+        (drawing,) = PLOTS["timeline"](gather([make_run(tmp_path, [cell])]))
+    panels = [axes.get_ylabel() for axes in drawing.figure.axes]
+    assert panels[1:] == ["Canary that computes,\nover its fastest (%)", "Canary through memory,\nover its fastest (%)"]
+    assert max(drawing.figure.axes[1].lines[0].get_ydata()) == pytest.approx(60)

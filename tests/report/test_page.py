@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.made.cells import device, make_cell, make_manifest, make_run
+from benchmarks.made.cells import device, in_rounds, make_cell, make_manifest, make_run
 from harness.core.errors import ReportError, UsageError
 from harness.records.cell import Cell, Reason
 from harness.report import render, render_comparison, render_history
@@ -142,6 +142,21 @@ def test_missing_and_damaged_cells_are_listed(tmp_path: Path) -> None:
         ("UNREADABLE", "broken.json"),
         ("MISSING", "never-ran"),
     }
+
+
+def test_cells_whose_rounds_disagree_are_named_before_anything_else(tmp_path: Path) -> None:
+    here = device("here", "generic", emulated=False)
+    cells = [
+        in_rounds(make_cell("ghostnet", dev=here), apart=0.15),
+        in_rounds(make_cell("mnasnet", dev=here), apart=0.001),
+    ]
+    paths = render([make_run(tmp_path, cells)], tmp_path / "out", formats=["svg"])
+    assert paths.index is not None
+    text = paths.index.read_text()
+    assert text.index("The rounds of 1 cell disagree") < text.index('class="cards"')
+    assert re.search(r"<li>here, ghostnet int8: ± \d+ %</li>", text)
+    assert "each cell was measured by 5 processes" in text
+    assert (tmp_path / "out" / "figures" / "rounds-real-here.svg").is_file()
 
 
 def test_a_run_without_a_valid_cell_still_has_a_report(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.made.cells import LABELS, device, make_cell, make_run, matrix
+from benchmarks.made.cells import LABELS, device, in_rounds, make_cell, make_run, matrix
+from harness.cli.compare import comparison_lines
 from harness.core.clock import clock_of
 from harness.core.errors import UsageError
 from harness.records.cell import Cell, DeviceInfo
@@ -35,13 +36,13 @@ def pair(tmp_path: Path, a: list[Cell], b: list[Cell], **options: Any) -> Compar
 def test_a_run_is_the_same_as_itself(tmp_path: Path) -> None:
     cells = matrix(3, 3)
     found = pair(tmp_path, cells, cells, gate=0.0)
-    assert found.counts() == {"faster": 0, "slower": 0, "same": 18, "refused": 0}
+    assert found.counts() == {"faster": 0, "slower": 0, "same": 18, "can't tell": 0, "refused": 0}
     assert not found.tripped
     assert (found.lost, found.new, found.synthetic) == ((), (), True)
 
 
 def test_a_slowdown_above_the_gate_trips_it(tmp_path: Path) -> None:
-    cells = [make_cell("ghostnet"), make_cell("ghostnet", dev=HERE)]
+    cells = [make_cell("ghostnet"), in_rounds(make_cell("ghostnet", dev=HERE), apart=0.002)]
     found = pair(tmp_path, cells, [slower(c, 1.06) for c in cells], gate=0.05)
     assert [p.verdict for p in found.pairs] == ["slower", "slower"]
     assert all("slower by 6.0%" in p.gates[0] for p in found.pairs)
@@ -57,10 +58,32 @@ def test_a_significant_slowdown_below_the_gate_does_not(tmp_path: Path) -> None:
 
 
 def test_a_slowdown_lost_in_noise_does_not(tmp_path: Path) -> None:
-    a = make_cell(dev=HERE, noise=0.6, seed=1)
-    b = slower(make_cell(dev=HERE, noise=0.6, seed=2), 1.05)
+    a = in_rounds(make_cell(dev=HERE, noise=0.6, seed=1), apart=0.05, seed=1)
+    b = slower(in_rounds(make_cell(dev=HERE, noise=0.6, seed=1), apart=0.05, seed=2), 1.02)
     found = pair(tmp_path, [a], [b], gate=0.01)
-    assert found.pairs[0].verdict == "same"
+    assert found.pairs[0].verdict == "can't tell"
+    assert found.pairs[0].doubt.startswith("the rounds disagree too much to tell 2%; about ")
+    assert not found.tripped
+
+
+def test_one_round_on_the_wall_clock_shows_no_change_and_tells_none(tmp_path: Path) -> None:
+    cell = make_cell(dev=HERE)
+    near, far = (
+        pair(tmp_path / name, [cell], [slower(cell, factor)], gate=0.05) for name, factor in (("x", 1.01), ("y", 2.0))
+    )
+    assert near.pairs[0].verdict == "same"
+    assert far.pairs[0].verdict == "can't tell"
+    assert not far.tripped
+    assert to_json(far)["pairs"][0]["doubt"] == "one round can't tell; measure with --rounds 5"
+    assert comparison_lines(far)[-1] == "gate of 5.0%: not tripped, 0 cells watched, 1 of which nobody can tell"
+
+
+def test_a_slower_machine_is_not_taken_for_a_slower_build(tmp_path: Path) -> None:
+    cell = make_cell(dev=HERE)
+    a, b = (in_rounds(cell, apart=0.01, seed=seed, canary=[took] * 5) for seed, took in ((1, 1.0), (2, 1.4)))
+    found = pair(tmp_path, [a], [slower(b, 1.4)], gate=0.05)
+    assert found.pairs[0].verdict == "can't tell"
+    assert found.pairs[0].doubt == "the machine itself was 40% slower, by its canary"
     assert not found.tripped
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from benchmarks.made.cells import device, make_cell, make_manifest, make_run
 from harness.core.errors import StoreError
 from harness.records.cell import RunInfo
-from harness.results import jsonfile, store
+from harness.results import store
 from tests.support import otherfs
 
 
@@ -37,7 +37,7 @@ def test_a_cell_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 def test_the_file_has_one_key_a_line_and_starts_with_its_schema(tmp_path: Path) -> None:
     run = make_run(tmp_path, [make_cell()])
     text = store.cell_paths(run)[0].read_text()
-    assert text.startswith('{\n "schema": 1,\n')
+    assert text.startswith('{\n "schema": 2,\n')
     assert json.loads(text)["latency_ns"] == list(make_cell().latency_ns)
     assert len(text.splitlines()) == len(json.loads(text)) + 2
 
@@ -59,7 +59,7 @@ def test_any_text_and_numbers_survive(tmp_path: Path, text: str, samples: list[i
         (b"[1]", "not a JSON object"),
         (b"{}", "no schema number"),
         (b'{"schema": true}', "no schema number"),
-        (b'{"schema": 2}', "newer"),
+        (b'{"schema": 3}', "newer"),
         (b'{"schema": 1}', "run: Field required"),
         (b'{"schema": 1, "energy_j": NaN}', "not whole JSON"),
         (b"[" * 100_000, "not whole JSON"),
@@ -125,12 +125,21 @@ def test_old_schemas_are_migrated_step_by_step(tmp_path: Path, monkeypatch: pyte
     path.write_text(json.dumps(raw))
 
     def to_two(old: dict[str, object]) -> dict[str, object]:
-        # stands for a later version's step; `schema` stays 1 so that today's model takes it
-        return {**{k: v for k, v in old.items() if k != "renamed_later"}, "accuracy": old["renamed_later"]}
+        kept = {key: value for key, value in old.items() if key != "renamed_later"}
+        return {**kept, "schema": 2, "accuracy": old["renamed_later"]}
 
-    monkeypatch.setattr(jsonfile, "SCHEMA", 2)
     monkeypatch.setitem(store.CELL_MIGRATIONS, 1, to_two)
     assert store.read_cell(path) == make_cell()
+
+
+def test_a_cell_of_before_there_were_rounds_is_one_round(tmp_path: Path) -> None:
+    run = make_run(tmp_path, [make_cell(passes=2)])
+    path = store.cell_paths(run)[0]
+    raw = json.loads(path.read_text()) | {"schema": 1}
+    del raw["rounds"]
+    path.write_text(json.dumps(raw))
+    assert store.read_cell(path) == make_cell(passes=2)
+    assert store.read_cell(path).round_sizes == (198,)
 
 
 @pytest.mark.parametrize("name", ["", "latest", "../x", "a/b", ".hidden", "-x", "a" * 200])

@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 from typing import List
 
+from .canary import canary
 from .clock import now_ns
 from .files import RunnerError, sha256_of
 from .outputs import check_scores
@@ -71,6 +72,7 @@ def measure(job: Json) -> Json:
     images = load_images(np, job)
     board, others = Board(job.get("state_root") or "", job.get("sources") or {}), processes()
     before = board.full_state()
+    canaries = {"before": canary(np)} if job.get("canary") else None
     model = model_class(job["runtime"])(np, job)
     inputs = [model.prepare(image) for image in images]
     first_ns = timed(model, inputs[0])
@@ -82,9 +84,12 @@ def measure(job: Json) -> Json:
     answer = passes(np, model, inputs, plan=job["passes"], board=board)
     answer["evidence"]["start"].update(idle)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if canaries:
+        canaries["after"] = canary(np)
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
         status="ok",
+        canary=canaries,
         first_inference_ns=first_ns,
         warmup_ns=warmup,
         warmup_ended=warmup_ended,

@@ -16,6 +16,7 @@ _MODULES = (
     "cycles",
     "operators",
     "distribution",
+    "rounds",
     "threads",
     "chain",
     "size",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from harness.boards.state import BoardState
+from harness.boards.state import BoardState, number
 from harness.core.safetext import slug
-from harness.report.evidence import states
+from harness.records.cell import MOST_STATES
+from harness.report.evidence import content, states
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, stacked
 from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData
@@ -17,12 +19,22 @@ from harness.report.gather import ReportData
 
 @dataclass(frozen=True)
 class _Point:
+    """The board at one moment.
+
+    Attributes:
+        slower_percent: the median of the pass that has ended, against its cell's.
+        compute_ns, memory_ns: what the two loops of the canary took.
+    """
+
     state: BoardState
-    slower_percent: float | None  # median of the pass against the cell's median
+    slower_percent: float | None = None
+    compute_ns: float | None = None
+    memory_ns: float | None = None
 
 
 def timelines(data: ReportData) -> list[Drawing]:
-    """One figure a board that reports a temperature or a frequency; INVALID cells are in it too, as evidence."""
+    """One figure a board that reports a temperature or a frequency, or whose runner timed a canary; INVALID cells are
+    in it too, as evidence."""
     drawings = []
     measured = data.cells[data.cells.samples > 0]
     for _, cells in measured.groupby("group", sort=False):
@@ -33,6 +45,8 @@ def timelines(data: ReportData) -> list[Drawing]:
         series = {
             "Temperature (°C)": [p.state.temperature_c for p in points],
             "CPU frequency (MHz)": [p.state.frequency_mhz for p in points],
+            "Canary that computes,\nover its fastest (%)": _over_fastest([p.compute_ns for p in points]),
+            "Canary through memory,\nover its fastest (%)": _over_fastest([p.memory_ns for p in points]),
         }
         known = {name: values for name, values in series.items() if any(v is not None for v in values)}
         if known and len(points) > 1:
@@ -43,11 +57,37 @@ def timelines(data: ReportData) -> list[Drawing]:
 def _points(cell: object) -> list[_Point]:
     evidence, samples, n = (getattr(cell, name) for name in ("evidence", "latency_ns", "n"))
     overall = float(np.median(samples))
-    found = [_Point(s, None) for s in states(evidence, "before")]
-    for i, state in enumerate(states(evidence, "during")):
-        part = samples[i * n : (i + 1) * n]
+    found = [_Point(s) for s in states(evidence, "before")]
+    for start, state in zip(_passes(getattr(cell, "rounds", ()), n), states(evidence, "during"), strict=False):
+        part = samples[start : start + n]
         found.append(_Point(state, (float(np.median(part)) / overall - 1) * 100 if len(part) and overall else None))
-    return found + [_Point(s, None) for s in states(evidence, "after")]
+    return [*found, *_canaries(evidence), *(_Point(s) for s in states(evidence, "after"))]
+
+
+def _passes(sizes: Iterable[int], n: int) -> Iterator[int]:
+    """Where the passes begin after which the board's state was noted: not more than so many in each round."""
+    start = 0
+    for size in sizes:
+        yield from range(start, start + min(size // n, MOST_STATES) * n, n)
+        start += size
+
+
+def _canaries(evidence: object) -> Iterator[_Point]:
+    looks = content(evidence).get("canary")
+    for look in looks if isinstance(looks, list | tuple) else ():
+        if isinstance(look, Mapping):
+            compute, memory = (number(str(look.get(loop))) for loop in ("compute", "memory"))
+            yield _Point(
+                BoardState(wall_s=number(str(look.get("wall_s")))),
+                compute_ns=compute or None,
+                memory_ns=memory or None,
+            )
+
+
+def _over_fastest(times: Sequence[float | None]) -> list[float | None]:
+    """Times as percent above the shortest of them."""
+    fastest = min((time for time in times if time is not None), default=1.0)
+    return [None if time is None else (time / fastest - 1) * 100 for time in times]
 
 
 def _draw(board: str, clock_key: str, points: list[_Point], series: dict[str, list[float | None]]) -> Drawing:
@@ -79,7 +119,7 @@ def _draw(board: str, clock_key: str, points: list[_Point], series: dict[str, li
 FIGURE = Figure(
     name="timeline",
     heading="Evidence over time",
-    note="Did heat or a lower frequency go with slower passes?",
+    note="Did heat, a lower frequency or a slower machine go with slower passes?",
     draw=timelines,
     scope="boards",  # cells that are not VALID are in it too
 )

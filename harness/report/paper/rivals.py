@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from harness.core import stats
+from harness.core import rounds, stats
 from harness.core.clock import Clock
 from harness.report.gather import ReportData
 from harness.report.paper.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
@@ -81,6 +81,8 @@ class _Fastest(NamedTuple):
     accuracy: float
     model_bytes: int
     latency_ns: IntArray
+    rounds: IntArray
+    clock: str
     n: int
     low: float
     high: float
@@ -119,7 +121,11 @@ def _rows(cells: pd.DataFrame) -> list[_Fastest]:
 def _drawn(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]:
     """The ratio's 95 % interval; None where there are too few samples: then nothing is called faster."""
     try:
-        found = stats.bootstrap_ratio(rival.latency_ns, ours.latency_ns, images=ours.n, resamples=_DRAWS).interval
+        if min(len(rival.rounds), len(ours.rounds)) > 1 and ours.clock == "wall":
+            sides = [rounds.medians(cell.latency_ns, cell.rounds.tolist()) for cell in (rival, ours)]
+            found = rounds.ratio(sides[0], sides[1]).interval
+        else:
+            found = stats.bootstrap_ratio(rival.latency_ns, ours.latency_ns, images=ours.n, resamples=_DRAWS).interval
     except stats.TooFewSamplesError:
         return None, None
     return found.low, found.high

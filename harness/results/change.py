@@ -1,0 +1,160 @@
+"""How much slower one cell is than another, by rounds; and where that is the machine's doing, or can't be told.
+
+On the instruction clock one round is enough, since there is no noise between rounds. On the wall clock a change is told
+from the rounds' medians (:mod:`harness.core.rounds`), and only where the canary, which is the same program in both
+runs, did not change as much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core import rounds, stats
+from harness.records.cell import Canary, Cell
+
+ALPHA = 0.05
+#: A machine whose canary moved by less is taken to be the same.
+MACHINE = 0.02
+#: Without a gate, a change above this share must be excluded before two cells are called the same on the wall clock.
+SAME = 0.05
+#: What one canary holds.
+LOOPS = ("compute", "memory")
+
+
+@dataclass(frozen=True)
+class Change:
+    """The ratio b/a of two cells' medians.
+
+    Attributes:
+        ratio: with its 95 % interval; above 1 is slower.
+        p_value: of the ratio being 1.
+        paired: whether the samples were paired, image by image.
+        exact: whether there is no noise between rounds: counted instructions.
+        by_rounds: whether the interval knows the spread between rounds.
+        p_machine: of the change being no more than the canary's; 0 where the canary did not move with it.
+        machine: the canary's ratio b/a where it moved by more than :data:`MACHINE` in the same direction; else None.
+        spread: the standard deviation between rounds, as a share; None where no side has two.
+    """
+
+    ratio: stats.Interval
+    p_value: float
+    paired: bool
+    exact: bool
+    by_rounds: bool
+    p_machine: float = 0.0
+    machine: float | None = None
+    spread: float | None = None
+
+
+def change(a: Cell, b: Cell) -> Change:
+    """How much slower ``b`` is than ``a``, both VALID and on the same clock.
+
+    Raises:
+        TooFewSamplesError: fewer than 20 samples in one of them.
+    """
+    exact = a.device.clock == "instructions"
+    medians = round_medians(a), round_medians(b)
+    if exact or min(map(len, medians)) < 2:
+        found = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
+        return Change(
+            ratio=found.interval,
+            p_value=found.p_value,
+            paired=found.paired,
+            exact=exact,
+            by_rounds=False,
+            spread=None if exact else rounds.spread(*medians),
+        )
+    by_rounds = rounds.ratio(*medians)
+    machine = _machine(a, b, slower=by_rounds.interval.value > 1)
+    return Change(
+        ratio=by_rounds.interval,
+        p_value=by_rounds.p_value,
+        paired=False,
+        exact=False,
+        by_rounds=True,
+        p_machine=machine.p_value if machine else 0.0,
+        machine=machine.change if machine else None,
+        spread=rounds.spread(*medians),
+    )
+
+
+def middle(cell: Cell) -> float:
+    """What is shown as a cell's median, in nanoseconds or instructions: by rounds where there are several."""
+    if len(cell.round_sizes) > 1 and cell.device.clock == "wall":
+        return rounds.estimate(round_medians(cell)).value
+    return stats.median(cell.latency_ns)
+
+
+def round_medians(cell: Cell) -> NDArray[np.float64]:
+    """The median of each round, in nanoseconds or instructions, shape (rounds,)."""
+    return rounds.medians(cell.latency_ns, cell.round_sizes)
+
+
+def canaries(cell: Cell, loop: str) -> NDArray[np.float64]:
+    """How long a loop of the canary took in each round, in nanoseconds: the geometric mean of before and after.
+
+    Empty where a round has none.
+    """
+    both = [[_loop(canary, loop) for canary in (each.before, each.after)] for each in cell.rounds]
+    known = np.array([[before, after] for before, after in both if before and after], dtype=np.float64)
+    return np.exp(np.log(known).mean(axis=1)) if len(known) == len(both) and len(both) else np.empty(0)
+
+
+def _loop(canary: Canary | None, loop: str) -> int:
+    if canary is None:
+        return 0
+    return canary.compute if loop == "compute" else canary.memory
+
+
+def _machine(a: Cell, b: Cell, *, slower: bool) -> rounds.Machine | None:
+    """How the machine changed in the direction that the cell did, by the loop that explains most of it."""
+    found = [
+        machine
+        for loop in LOOPS
+        if (machine := rounds.machine((round_medians(a), canaries(a, loop)), (round_medians(b), canaries(b, loop))))
+    ]
+    alike = [machine for machine in found if (machine.change > 1 + MACHINE if slower else machine.change < 1 - MACHINE)]
+    return max(alike, key=lambda machine: machine.p_value, default=None)
+
+
+def doubt(found: Change, *, adjusted: float, limit: float) -> str:
+    """Why nobody can tell whether something changed, in words; empty where one can.
+
+    Args:
+        adjusted: the p-value, corrected for the number of cells.
+        limit: the change that must be told from none, as a share: the gate, or :data:`SAME`.
+    """
+    if found.exact:
+        return ""
+    if found.spread is None or not found.by_rounds:
+        return f"one round can't tell; {_would_tell(found, limit)}"
+    if found.machine is not None and adjusted < ALPHA <= found.p_machine:
+        direction = "slower" if found.machine > 1 else "faster"
+        return f"the machine itself was {abs(found.machine - 1):.0%} {direction}, by its canary"
+    if adjusted >= ALPHA and max(found.ratio.high - 1, 1 - found.ratio.low) > limit:
+        return f"the rounds disagree too much to tell {limit:.0%}; {_would_tell(found, limit)}"
+    return ""
+
+
+def _would_tell(found: Change, limit: float) -> str:
+    """The number of rounds that would tell, from the spread between those that there are."""
+    if found.spread is None:
+        return "measure with --rounds 5"
+    count = rounds.rounds_to_tell(limit, found.spread)
+    return f"about {count} rounds would tell {limit:.0%}" if count else "make the machine quieter"
+
+
+def interval(cell: Cell, level: float = 0.95) -> stats.Interval:
+    """The median of a cell with its interval, in nanoseconds or instructions.
+
+    By rounds where there are several. With one round it is the interval of the median of that very process.
+
+    Raises:
+        TooFewSamplesError: too few samples in a single round.
+    """
+    if len(cell.round_sizes) > 1 and cell.device.clock == "wall":
+        return rounds.estimate(round_medians(cell), level)
+    return stats.median_interval(cell.latency_ns, level)
