@@ -1,14 +1,16 @@
 """Time of a distillation's epoch: ``python -m benchmarks.epoch [--epochs 5] [--rounds 2]``.
 
-Apart, the teacher answers all images first and the student is fitted to its answers; together, both stand in one compiled
-step and the next epoch's images are made meanwhile, as ``harness build`` does it. The two take turns, a few epochs each;
-the first epoch of a turn, which compiles, doesn't count. Wall time is the median; processor time is that of this process
-and tells more where other programs run. ``KERAS_BACKEND`` (tensorflow, jax or torch) is what Keras runs on.
+Apart, the teacher answers all images first and the student is fitted to its answers. Together, both stand in one
+compiled step and the next epoch's images are made meanwhile, as ``harness build`` does it. The two take turns, a few
+epochs each; the first epoch of a turn, which compiles, doesn't count. Wall time is the median; processor time is that
+of this process and tells more where other programs run. ``KERAS_BACKEND`` (tensorflow, jax or torch) chooses what
+Keras runs on.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import tempfile
@@ -82,7 +84,7 @@ def turn(together: bool, epochs: int) -> tuple[Times, float]:
             loss = loop.train(student, training).history[-1]["train_loss"]
         else:
             readings, loss = apart(training, student, lessons)
-    return [(b[0] - a[0], b[1] - a[1]) for a, b in zip(readings, readings[1:], strict=False)], loss
+    return [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(readings)], loss
 
 
 def main() -> int:
