@@ -83,21 +83,37 @@ def _read_lessons(path: Path, shape: tuple[int, int]) -> tuple[Images, Probabili
     return images, answers
 
 
-def live(teacher: Model, training_set: TrainingSet) -> Epoch:
-    """New variations of the training images in each epoch, each mixed with another, and the teacher's answers."""
-    labels = training_set.targets
+class Live:
+    """New variations of the training images in each epoch, each mixed with another, and the teacher's answers.
 
-    def epoch(number: int) -> tuple[Pixels, Probabilities]:
-        rng = np.random.default_rng([training_set.seed, number, 8])
-        images = augment(training_set.images, rng)
+    Attributes:
+        teacher: what answers; it may do so within the student's training step.
+        trust: share of the target that is its answer.
+    """
+
+    def __init__(self, teacher: Model, training_set: TrainingSet) -> None:
+        self.teacher, self.trust = teacher, TRUST
+        self._training_set = training_set
+
+    def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
+        """Images float32 (N, 48, 48, 1) and targets float32 (N, classes) of an epoch."""
+        images, truth = self.unanswered(number)
+        return images, _targets(_answers(self.teacher, images), truth)
+
+    def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
+        """The same images, and mixtures of true labels float32 (N, classes)."""
+        rng = np.random.default_rng([self._training_set.seed, number, 8])
+        images, labels = augment(self._training_set.images, rng), self._training_set.targets
         share = rng.beta(MIXTURE, MIXTURE, len(images)).astype(np.float32)
         share = np.maximum(share, 1 - share)  # the larger part is the image whose class weighs this one
         other = rng.permutation(len(images))
         images = share[:, None, None, None] * images + (1 - share[:, None, None, None]) * images[other]
-        truth = share[:, None] * labels + (1 - share[:, None]) * labels[other]
-        return images, _targets(_answers(teacher, images), truth)
+        return images, share[:, None] * labels + (1 - share[:, None]) * labels[other]
 
-    return epoch
+
+def live(teacher: Model, training_set: TrainingSet) -> Live:
+    """Lessons by a teacher that is asked anew in each epoch."""
+    return Live(teacher, training_set)
 
 
 def _answers(teacher: Model, images: Pixels) -> Probabilities:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.core.errors import UsageError
-from harness.training.arrays import Layer, Model, Pixels, Probabilities, Tensor
+from harness.training.arrays import Layer, Model, Pixels, Probabilities
 from harness.training.compress.graph import Channels
 from harness.training.layers import normalisations, rule_of
 
@@ -54,26 +54,15 @@ def taylor(model: Model, channels: Channels, sample: Sample) -> Scores:
     The model needs batch normalisation after the convolutions: a convolution's own weights would give zero, since what
     follows undoes their scale.
     """
-    import keras
-    import tensorflow as tf
+    from harness.training.train.steps import gradients
 
     images, targets = sample()
     layers = _scaling(model)
-    variables = [v.value for layer in layers for v in (layer.gamma, layer.beta)]
     sums = [np.zeros(layer.gamma.shape, dtype=np.float64) for layer in layers]
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def gradients(x: Pixels, y: Probabilities) -> Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(variables)
-            loss = tf.reduce_mean(keras.losses.categorical_crossentropy(y, model(x, training=False)))
-        return tape.gradient(loss, variables)
-
-    for start in range(0, len(images) - BATCH + 1, BATCH):
-        found = gradients(images[start : start + BATCH], targets[start : start + BATCH])
-        for k, layer in enumerate(layers):
-            gate = np.asarray(layer.gamma) * found[2 * k].numpy() + np.asarray(layer.beta) * found[2 * k + 1].numpy()
-            sums[k] += gate.astype(np.float64) ** 2
+    for by_layer in gradients(model, layers, images, targets, batch=BATCH):
+        for layer, total, (gamma, beta) in zip(layers, sums, by_layer, strict=True):
+            gate = np.asarray(layer.gamma) * gamma + np.asarray(layer.beta) * beta
+            total += gate.astype(np.float64) ** 2
     by_name = {layer.name: total for layer, total in zip(layers, sums, strict=True)}
     return _collect(channels, layers, lambda layer: by_name[layer.name])
 

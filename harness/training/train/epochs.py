@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from harness.data.dataset import Dataset, Split
-from harness.training.arrays import Images, Index, Pixels, Probabilities
+from harness.training.arrays import Images, Index, Model, Pixels, Probabilities
 from harness.training.train.augment import augment
 
 #: images and targets of an epoch, by its number
 Epoch = Callable[[int], tuple[Pixels, Probabilities]]
+
+
+@runtime_checkable
+class InStep(Protocol):
+    """Lessons whose teacher can answer within the student's training step, which spares it a pass of its own."""
+
+    teacher: Model
+    trust: float
+
+    def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
+        """Images and targets of an epoch, the teacher's answers among them."""
+
+    def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
+        """Images and true labels of an epoch."""
 
 
 def one_hot(labels: Index, classes: int) -> Probabilities:
@@ -42,6 +58,17 @@ class TrainingSet:
     def targets(self) -> Probabilities:
         """True labels, float32 (N, classes)."""
         return one_hot(self.dataset.labels[self.split.train], len(self.dataset.classes))
+
+
+def ahead(epoch: Epoch, numbers: range) -> Iterator[tuple[int, Pixels, Probabilities]]:
+    """Number, images and targets of epochs in order; each is made while the one before is learnt."""
+    with ThreadPoolExecutor(1) as worker:
+        upcoming = worker.submit(epoch, numbers[0]) if numbers else None
+        for number in numbers:
+            assert upcoming is not None
+            images, targets = upcoming.result()
+            upcoming = worker.submit(epoch, number + 1) if number + 1 in numbers else None
+            yield number, images, targets
 
 
 def augmented(training_set: TrainingSet) -> Epoch:

@@ -15,8 +15,9 @@ from harness.data.dataset import Dataset, Split
 from harness.training.arrays import Index, Model, Pixels
 from harness.training.networks.macs import count_macs
 from harness.training.train.checkpoint import Checkpoint
-from harness.training.train.epochs import Epoch, TrainingSet, as_input, augmented
-from harness.training.train.recipe import LARGE_MACS, Recipe
+from harness.training.train.epochs import Epoch, InStep, TrainingSet, ahead, as_input, augmented
+from harness.training.train.recipe import Recipe
+from harness.training.train.steps import TaughtStudent, jit_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +42,10 @@ class Training:
     seed: int
     folder: Path
     progress: Callable[[str], None]
-    epochs: Epoch | None = None
+    epochs: Epoch | InStep | None = None
     best_by_loss: bool = False
 
-    def source(self) -> Epoch:
+    def source(self) -> Epoch | InStep:
         """Images and targets of each epoch."""
         return self.epochs or augmented(TrainingSet(self.dataset, self.split, self.seed))
 
@@ -89,18 +90,18 @@ def train(model: Model, training: Training) -> Outcome:
         BuildError: the state can't be written.
     """
     recipe, split, dataset = training.recipe, training.split, training.dataset
-    _compile(model, recipe, -(-len(split.train) // recipe.batch))
+    source, weights = training.source(), training.image_weights()
+    learner, material = _learner(model, source)
+    _compile(learner, model, recipe, -(-len(split.train) // recipe.batch))
     state = Checkpoint(training.folder, model, training.key(model), best_by_loss=training.best_by_loss)
     state.load(training.progress)
-    source, weights = training.source(), training.image_weights()
     validation, truth = as_input(dataset.images[split.validation]), dataset.labels[split.validation]
-    for number in range(state.next_epoch, recipe.epochs):
+    for number, images, targets in ahead(material, range(state.next_epoch, recipe.epochs)):
         if number - state.best_epoch > recipe.patience:
             break
-        images, targets = source(number)
         _reseed(model, training.seed, number)
         order = np.random.default_rng([training.seed, number, 2]).permutation(len(images))
-        fitted = model.fit(
+        fitted = learner.fit(
             images[order],
             targets[order],
             sample_weight=weights[order],
@@ -132,7 +133,23 @@ def score(model: Model, images: Pixels, truth: Index) -> tuple[float, float]:
     return float((p.argmax(1) == truth).mean()), float(-np.log(np.maximum(likely, 1e-12)).mean())
 
 
-def _compile(model: Model, recipe: Recipe, steps: int) -> None:
+def _learner(model: Model, source: Epoch | InStep) -> tuple[Model, Epoch]:
+    """What is fitted so that the model learns, and what it is fitted to."""
+    if isinstance(source, InStep):
+        return TaughtStudent(model, source.teacher, source.trust), source.unanswered
+    return model, source
+
+
+def _compile(learner: Model, model: Model, recipe: Recipe, steps: int) -> None:
+    optimizer, jit = optimizer_for(recipe, steps), jit_for(count_macs(model))
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.smoothing)
+    model.compile(optimizer, loss, jit_compile=jit)
+    if isinstance(learner, TaughtStudent):
+        learner.compile(optimizer, learner.taught(loss), jit_compile=jit)
+
+
+def optimizer_for(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """A recipe's optimizer, for epochs of so many steps."""
     total = max(1, steps * recipe.epochs)
     rate = keras.optimizers.schedules.CosineDecay(
         recipe.rate * 0.02,
@@ -142,9 +159,7 @@ def _compile(model: Model, recipe: Recipe, steps: int) -> None:
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.decay, global_clipnorm=5.0)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    # measured on 2 cores: XLA makes resvgg19 a third faster, and MobileNets (depthwise) four times slower
-    jit = count_macs(model) > LARGE_MACS
-    model.compile(optimizer, keras.losses.CategoricalCrossentropy(label_smoothing=recipe.smoothing), jit_compile=jit)
+    return optimizer
 
 
 def _reseed(model: Model, seed: int, epoch: int) -> None:
