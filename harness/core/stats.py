@@ -255,14 +255,13 @@ def bootstrap_ratio(
     if paired and images and images >= 20:
         by_image = [np.median(series.reshape(-1, images), axis=0) for series in (first, second)]
         draws.append(_paired_log_ratios(by_image[0], by_image[1], resamples, rng))
-    tails = [(1 - level) / 2 * 100, (1 + level) / 2 * 100]
-    ends = [np.percentile(d, tails) for d in draws]
+    ends = [np.percentile(d, [(1 - level) / 2 * 100, (1 + level) / 2 * 100]) for d in draws]
     ratio = float(np.median(second) / np.median(first))
     # the interval comes from the draws; even if all draws agree it must contain the ratio itself
     low = min(ratio, *(float(np.exp(e[0])) for e in ends))
     high = max(ratio, *(float(np.exp(e[1])) for e in ends))
-    error = max(float(np.std(d, ddof=1)) for d in draws)
-    return Ratio(Interval(ratio, low, high, level), _p_value(float(np.log(ratio)), error), paired)
+    p_value = _p_value(float(np.log(ratio)), error=max(float(np.std(d, ddof=1)) for d in draws))
+    return Ratio(Interval(ratio, low, high, level), p_value, paired)
 
 
 def _p_value(effect: float, error: float) -> float:

@@ -59,6 +59,12 @@ def load_images(np: ModuleType, job: Json) -> Array:
     return images
 
 
+def stop_collecting() -> None:
+    """Keep Python's garbage collector from running within timed inferences."""
+    gc.collect()
+    gc.disable()
+
+
 def measure(job: Json) -> Json:
     """The answer to a job: see :class:`harness.records.answer.RunnerResult`.
 
@@ -78,8 +84,7 @@ def measure(job: Json) -> Json:
     first_ns = timed(model, inputs[0])
     check_scores(np, model, job.get("classes"))
     delegate = model.applied()
-    gc.collect()
-    gc.disable()
+    stop_collecting()
     warmup, warmup_ended, idle = warmed_up(model, inputs, job["warmup"])
     answer = passes(np, model, inputs, plan=job["passes"], board=board)
     answer["evidence"]["start"].update(idle)
