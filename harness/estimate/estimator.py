@@ -42,7 +42,6 @@ class Estimator:
     folder: Path
     _costs: Costs
     _llvm: str
-    _next: int = 0
 
     @property
     def option(self) -> str:
@@ -55,8 +54,9 @@ class Estimator:
         Raises:
             EstimateError: they are not there or damaged, or LLVM can't be asked.
         """
-        paths = [self.folder / f"region-{self._next + number}" for number in range(count)]
-        self._next += count
+        paths = self._marked()[:count]
+        if len(paths) < count:
+            raise EstimateError(f"QEMU's plugin left {len(paths)} regions of {count}: the runner did not mark them")
         try:
             return [estimate(read_region(path), self.core, self._costs) for path in paths]
         finally:
@@ -64,12 +64,14 @@ class Estimator:
                 path.unlink(missing_ok=True)
 
     def skip(self) -> None:
-        """Forget regions that nobody asked for: those of an attempt that went wrong."""
-        for path in self.folder.glob("region-*"):
-            number = path.name.removeprefix("region-")
-            if number.isdecimal():
-                self._next = max(self._next, int(number) + 1)
+        """Remove regions that nobody asked for: those of an attempt that went wrong."""
+        for path in self._marked():
             path.unlink(missing_ok=True)
+
+    def _marked(self) -> list[Path]:
+        """The regions that are there, in the order in which they were marked."""
+        found = {path.name.removeprefix("region-"): path for path in self.folder.glob("region-*")}
+        return [found[number] for number in sorted(filter(str.isdecimal, found), key=int)]
 
     def inference(self, count: int = REGIONS) -> Estimate:
         """The estimate of one inference: the quietest of the next ``count`` regions.

@@ -54,7 +54,7 @@ def test_regions_are_taken_in_the_order_of_their_numbers_and_removed(board: Esti
 
 def test_a_region_that_is_missing_is_said(board: Estimator) -> None:
     mark(board, 0, 1)
-    with pytest.raises(EstimateError, match="region-1"):
+    with pytest.raises(EstimateError, match="left 1 regions of 5"):
         board.inference()
 
 
@@ -64,6 +64,16 @@ def test_regions_of_an_attempt_that_went_wrong_are_passed_over(board: Estimator)
     board.skip()
     mark(board, 2, 3)
     assert board.next_regions(1)[0].instructions == 3
+
+
+def test_too_few_regions_do_not_confuse_the_next_attempt(board: Estimator) -> None:
+    mark(board, 0, 1)
+    with pytest.raises(EstimateError):
+        board.next_regions(3)
+    board.skip()
+    for number in (1, 2, 10):
+        mark(board, number, 100 + number)
+    assert [region.instructions for region in board.next_regions(3)] == [101, 102, 110]
 
 
 def test_the_folder_of_regions_goes_with_the_board(board: Estimator) -> None:

@@ -101,7 +101,7 @@ def test_a_cell_gets_its_estimate_or_the_reason(board: Estimator) -> None:
     assert (found.cycles, found.instructions) == (2000, 1000)
     gone = estimated(cell, Marking(board)).estimate
     assert isinstance(gone, NoEstimate)
-    assert "left no region" in gone.reason
+    assert "left 0 regions of 5" in gone.reason
 
 
 def test_what_an_attempt_left_is_not_the_next_ones(board: Estimator) -> None:
