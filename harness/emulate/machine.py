@@ -54,8 +54,8 @@ def command(family: BoardFamily, clock: ClockName, image: Image) -> list[str]:
     """The QEMU command line, with the placeholders ``PORT`` and ``STORE``.
 
     Disks and network are virtio-mmio devices, so the kernel probes no PCI bus and QEMU needs no option ROM. The root
-    disk has ``snapshot=on``: QEMU writes changes to a file that it unlinks at once, so nothing remains however QEMU ends.
-    ``restrict=on`` limits the board's network to its forwarded SSH port.
+    disk has ``snapshot=on``: QEMU writes changes to a file that it unlinks at once, so nothing remains however QEMU
+    ends. ``restrict=on`` limits the board's network to its forwarded SSH port.
     """
     emulated(family.name)
     argv = ["qemu-system-aarch64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
