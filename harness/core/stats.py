@@ -234,8 +234,7 @@ def bootstrap_ratio(
     The first resamples blocks of neighbouring samples of each series (circular block bootstrap, Politis & Romano 1992),
     so slow drift within a run counts as noise. The second resamples images, the same ones in both series
     (``scipy.stats.bootstrap``, paired); it needs whole passes over the same ``images`` in both. The p-value is that of
-    log(b/a) = 0 under a normal distribution with the larger of the two standard errors (Efron & Tibshirani 1993,
-    chapters 12 and 13).
+    log(b/a) = 0 under a normal law with the larger of the two standard errors (Efron & Tibshirani 1993, ch. 12, 13).
 
     Args:
         a, b: positive samples in the order measured, in the same unit.

@@ -1,4 +1,4 @@
-"""One cell: load the model, warm up, time the passes, and tell what the board was like meanwhile."""
+"""Measures one cell: loads the model, warms up, times the passes, and records the board's state."""
 
 import gc
 import resource
@@ -19,7 +19,7 @@ from .timing import passes, timed, warmed_up
 
 
 def profile(model: Model, inputs: List[Array]) -> Json:
-    """What took how long inside the runtime: an extra pass after everything that is measured. Never costs the cell."""
+    """The time of each node, from an extra pass after the measurement. An error here never fails the cell."""
     try:
         return dict(model.profile(inputs))
     except Exception as error:
@@ -48,7 +48,7 @@ def marked(model: Model, value: Array, job: Json) -> None:
 
 
 def load_images(np: ModuleType, job: Json) -> Array:
-    """The images, uint8 (n, 48, 48, 1), once the files that were sent are known to be whole."""
+    """The images, uint8 (n, 48, 48, 1), after a check of the hashes of model and images."""
     for key in ("model", "inputs"):
         digest = sha256_of(job[key])
         if digest != job[key + "_sha256"]:
@@ -69,7 +69,7 @@ def measure(job: Json) -> Json:
     """The answer to a job: see :class:`harness.records.answer.RunnerResult`.
 
     Raises:
-        RunnerError, ImportError, MemoryError: there is no measurement.
+        RunnerError, ImportError, MemoryError: the cell can't be measured.
     """
     started = now_ns()
     import numpy as np
@@ -113,7 +113,7 @@ def measure(job: Json) -> Json:
 
 
 def about(model: Model, job: Json) -> Json:
-    """What was measured: the loaded model, and the job as it was understood."""
+    """The facts about the loaded model, and the values of the job that the answer repeats."""
     return {
         "load_ns": model.load_ns,
         "allocate_ns": model.allocate_ns,
