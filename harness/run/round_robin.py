@@ -97,6 +97,8 @@ class RoundRobin:
         part = self.attempts.round(job, self._tries(), first=not progress.parts)
         self._disturbed = self._disturbed + 1 if part.reasons and passing(part.reasons) else 0
         planned = self.attempts.context.rounds
+        if not part.latency_ns and self.underway.halt.ending:
+            return  # stopping made it fail
         if not part.latency_ns:
             self.underway.keep(job, joined([*progress.parts, part], planned))
             left.remove(job)

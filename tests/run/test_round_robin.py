@@ -160,6 +160,13 @@ def test_a_round_that_fails_is_the_cells_last() -> None:
     assert [reason.code for reason in board.ended["one"].reasons] == ["runner", "rounds-missing"]
 
 
+def test_a_round_that_fails_because_the_run_ends_is_not_told() -> None:
+    board = Board(3, lambda name, number: make_cell(name, dev=HERE, cell=name, status="FAILED"))
+    board.halted = lambda: bool(board.taken)
+    assert board.run("one") == ["one"]
+    assert (board.partly, board.ended) == ([], {})
+
+
 def test_precision_goes_on_until_the_interval_is_narrow() -> None:
     board = Board(3, lambda name, number: measured(name, number, median_ms=10 + (number % 2) * 0.5), precision=0.02)
     assert board.run("one") == []

@@ -8,13 +8,14 @@ import re
 from tests.conftest import REPOSITORY
 
 #: Tests in which a real runner measured on a board, behind an SSH server or in QEMU, while something was wrong.
-PROOFS = ("run/verdict/test_real.py", "run/verdict/test_qemu.py")
+PROOFS = ("run/verdict/test_real.py", "run/verdict/test_qemu.py", "run/verdict/test_rounds.py")
 
 
 def given() -> set[str]:
     """The codes in the verdict's ``Reason(code="...")`` and the boards' ``Disturbance(code="...")``; a code that is not
     written out there is an error, but for a disturbance's that becomes a reason."""
-    files = [REPOSITORY / "harness/run/verdict/judge.py", *(REPOSITORY / "harness/boards").glob("*.py")]
+    judging = (REPOSITORY / "harness/run" / name for name in ("verdict/judge.py", "rounds.py"))
+    files = [*judging, *(REPOSITORY / "harness/boards").glob("*.py")]
     calls = [
         node
         for file in files
