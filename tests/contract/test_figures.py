@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from matplotlib.axes import Axes
 
-from benchmarks.made.cells import device, make_cell, make_manifest, make_run
+from benchmarks.made.cells import device, in_rounds, make_cell, make_manifest, make_run
 from harness.report.figures import FIGURES, PLOTS
 from harness.report.figures.canvas import styled
 from harness.report.figures.figure import Figure
@@ -23,7 +23,7 @@ each_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figu
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
-    """Made-up cells with something of everything: threads, heat, energy, a pruned form, both boards, estimates."""
+    """Made-up cells with something of everything: threads, heat, energy, pruned forms, boards, estimates, rounds."""
     networks = ("mobilenet-v2", "mobilenet-v2-pruned", "squeezenet")
     boards = (device(), device("here", "generic", emulated=False))
     cells = []
@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
                     if board.emulated and threads == 1:
                         found = {"estimate": make_estimate(1_000_000 * (number + 1)), "operators": make_operators()}
                         cell = cell.model_copy(update=found)
-                    cells.append(cell)
+                    cells.append(cell if board.emulated else in_rounds(cell, apart=0.01))
     run = make_run(tmp_path_factory.mktemp("figures"), cells)
     return gather([run], {name: make_manifest(name) for name in networks})
 

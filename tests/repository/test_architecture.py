@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.repository.test_imports import FLOORS
+from tests.support.floors import FLOORS
 from tools import house
 
 PAGE = (REPOSITORY / "docs/architecture.md").read_text()

@@ -9,22 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.floors import FLOORS
+
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "harness"
 TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
 BENCHMARKS = sorted((REPOSITORY / "benchmarks").rglob("*.py"))
 
-#: The house, from the ground up. A room is a folder of the package; it may use what is on lower floors and nothing
-#: beside it.
-FLOORS = (
-    ("core",),
-    ("records", "boards", "runtimes", "data"),
-    ("config", "emulate", "estimate", "results", "training"),
-    ("remote", "report"),
-    ("run", "doctor"),
-    ("cli",),
-    ("__main__",),
-)
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 TRAINING = "training"
 MODULES = sorted(PACKAGE.rglob("*.py"))
