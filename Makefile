@@ -12,7 +12,7 @@ demo: $(VENV)/run.stamp
 	$(BIN)/harness run --devices devices.yaml --accept-invalid
 
 test: $(VENV)/dev.stamp
-	./tools/system-packages emulator sshd shells browser
+	./tools/system-packages emulator estimate sshd shells browser
 	$(MAKE) lint
 	$(BIN)/python -m pytest -m "not soak and not alone" -n 2 --dist loadfile $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m "not soak and alone" $(PYTEST_ARGS)

@@ -31,8 +31,8 @@ def one(boards: int, cells: int, seconds: float, dead: int, qemu: bool) -> dict[
 
 
 def measure(boards: int, cells: int, seconds: float, dead: int, qemu: bool) -> None:
+    from benchmarks.made.fleet_run import run_fleet
     from harness.core.paths import cache_dir
-    from tests.run.test_fleet import run_fleet
 
     with tempfile.TemporaryDirectory() as folder:
         own, shared = Path(folder) / "cache", cache_dir()

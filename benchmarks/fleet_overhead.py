@@ -30,8 +30,9 @@ import yaml
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.support.board_fixtures import PYTHON, Farm, good  # noqa: E402 - the checkout is on the path only now
-from tests.support.emulate_fixtures import environment  # noqa: E402
+from benchmarks.made.answers import good  # noqa: E402 - the checkout is on the path only now
+from benchmarks.made.checkout import environment  # noqa: E402
+from benchmarks.made.farm import PYTHON, Farm  # noqa: E402
 
 #: What the plain tools start on a board; the harness's stand-in for the runner does the same.
 WORK = """#!{python} -S

@@ -3,7 +3,7 @@
     python -m benchmarks.gallery FOLDER [--networks 1,3,30] [--boards 1,3,12] [--plot pareto,latency]
 
 Makes one folder for each combination, e.g. FOLDER/30x12, with every figure as PNG, and a page with --page. The cells
-are made up (tests/support/cell_factory.py).
+are made up (benchmarks/made/cells.py).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from benchmarks.made.cells import make_cell, make_manifest, make_run, matrix
 from harness.records.cell import Cell
 from harness.records.manifest import Manifest
 from harness.report import PLOTS, render
-from tests.support.cell_factory import make_cell, make_manifest, make_run, matrix
 
 #: With few networks too, every figure has something to show: a path of compression, and a rival pruned by us.
 VARIANTS = ("fp32", "int8", "fp16", "dynamic")

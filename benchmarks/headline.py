@@ -63,7 +63,12 @@ def bests(cells: pd.DataFrame) -> dict[str, dict[str, Best]]:
         samples = np.concatenate(list(rows.sort_values("started").latency_ns))
         first = rows.iloc[0]
         this = Best(
-            str(model), str(variant), samples, float(rows.accuracy.mean()), int(first.model_bytes), int(first.n)
+            board=str(model),
+            emulated=str(variant),
+            pick=samples,
+            value=float(rows.accuracy.mean()),
+            clock=int(first.model_bytes),
+            accuracy=int(first.n),
         )
         known = found.setdefault(str(device), {})
         if str(model) not in known or this.median < known[str(model)].median:

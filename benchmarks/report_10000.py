@@ -21,8 +21,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.made.cells import device, make_cell, make_run
 from harness.results.formats import export
-from tests.support.cell_factory import device, make_cell, make_run
 
 BARE = """
 import sys, pandas as pd

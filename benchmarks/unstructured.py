@@ -1,9 +1,9 @@
 """What zeroing single weights gives: ``python -m benchmarks.unstructured [--models models] [--model resvgg19]``.
 
-The comparison with pruning by channels (``harness/compress/magnitude.py``). Prints size as stored and zipped, accuracy
-on the validation and the test images with LiteRT, and the latency of one thread here over that of the file with nothing
-zeroed, measured by turns. With ``--record`` the rows of the int8 file go into the network's manifest instead, for the
-report; nothing is trained. Needs the [train] extra.
+The comparison with pruning by channels (``harness/training/compress/magnitude.py``). Prints size as stored and zipped,
+accuracy on the validation and the test images with LiteRT, and the latency of one thread here over that of the file
+with nothing zeroed, measured by turns. With ``--record`` the rows of the int8 file go into the network's manifest
+instead, for the report; nothing is trained. Needs the [train] extra.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> int:
     dataset = registry.load(SYNTHETIC)
     parts = split(dataset)
     if options.record:
-        zeroed.record(options.models, options.model, dataset, parts, print)
+        zeroed.record(models=options.models, name=options.model, dataset=dataset, split=parts, progress=print)
         return 0
     head = ("variant", "zeroed", "MB", "MB zipped", "validation", "test", "latency ratio")
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.checkout import MODELS, REPOSITORY
+from benchmarks.made.sshd import SSHD
 from harness.core.paths import cache_dir
-from tests.support.sshd_fixtures import SSHD, Sshd
+from tests.support.sshd_fixtures import Sshd
 
-REPOSITORY = Path(__file__).parents[1]
-MODELS = REPOSITORY / "models"
+__all__ = ["MODELS", "REPOSITORY"]
 
 
 @pytest.fixture

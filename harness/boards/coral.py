@@ -1,6 +1,6 @@
-"""Coral Edge TPU: the compiler's log (which operators stay on the CPU), and whether a board has the device at all.
+"""Coral Edge TPU: the compiler's log, which tells which operators stay on the CPU, and the check for the device.
 
-Format: coral.ai, "Edge TPU Compiler". The log has no machine-readable form; versions 2 to 16 differ in a few lines.
+Format: coral.ai, "Edge TPU Compiler". The log has no machine-readable form. Versions 2 to 16 differ in a few lines.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OPERATOR = re.compile(r"^([A-Z][A-Z0-9_]{0,60}) +(\d{1,7}) +(\S.{0,199}?) *$", 
 
 @dataclass(frozen=True)
 class Operator:
-    """A row of the log's table: ``count`` operators of one kind with one fate; ``status`` in the compiler's words."""
+    """A row of the log's table: ``count`` operators of one kind, with the compiler's ``status`` text for them."""
 
     name: str
     count: int
@@ -31,22 +31,23 @@ class Operator:
 
     @property
     def mapped(self) -> bool:
-        """True where they run on the Edge TPU."""
+        """Whether these operators run on the Edge TPU."""
         return self.status == _MAPPED
 
 
 @dataclass(frozen=True)
 class CompilerLog:
-    """What ``edgetpu_compiler`` did to one model.
+    """The result of ``edgetpu_compiler`` for one model.
 
     Attributes:
-        version: of the compiler; None if not shown.
-        compiled: False where the compiler gave up.
-        subgraphs: parts that run on the Edge TPU; more than 1 means data goes to and fro. None if not shown.
-        total: operators in the model; None if not shown.
-        on_tpu, on_cpu: operators by where they run, from the table, else from the summary lines.
-        on_chip_bytes, off_chip_bytes: parameters kept in the Edge TPU's memory, and sent again for every inference.
-        operators: the table, in its order; empty without the option ``-s`` and without the log file.
+        version: the compiler's version; None if not shown.
+        compiled: whether the compiler succeeded.
+        subgraphs: number of parts that run on the Edge TPU. With more than 1, each inference transfers data between
+            Edge TPU and CPU several times. None if not shown.
+        total: number of operators in the model; None if not shown.
+        on_tpu, on_cpu: number of operators by where they run, from the table, else from the summary lines.
+        on_chip_bytes, off_chip_bytes: parameters kept in the Edge TPU's memory, and parameters sent for each inference.
+        operators: the rows of the table in order; empty without the option ``-s`` and without the log file.
     """
 
     version: str | None
@@ -61,12 +62,12 @@ class CompilerLog:
 
     @property
     def complete(self) -> bool:
-        """True where the operators that are told add up to the model's, so that none is left unseen."""
+        """Whether the listed operators add up to those of the model."""
         return self.total is None or self.on_tpu + self.on_cpu == self.total
 
 
 def parse_compiler_log(text: str) -> CompilerLog | None:
-    """What the compiler printed (with ``-s``), or its ``*_edgetpu.log``; None where it is neither."""
+    """Parse the compiler's output (with ``-s``) or its ``*_edgetpu.log``; None if the text is neither."""
     version = re.search(r"Edge TPU Compiler version (\S{1,40})", text)
     rows = tuple(Operator(name, int(count), status) for name, count, status in _OPERATOR.findall(text))
     tpu, cpu = _number(r"Number of operations that will run on Edge TPU: *", text), _number(
@@ -79,7 +80,7 @@ def parse_compiler_log(text: str) -> CompilerLog | None:
         tpu = sum(row.count for row in rows if row.mapped)
         cpu = sum(row.count for row in rows if not row.mapped)
     elif tpu is None and total is not None and "not all operations are supported" not in text:
-        tpu = total  # the compiler gives no summary lines where everything is mapped
+        tpu = total  # the compiler prints no summary lines if all operators are mapped
     failed = re.search(r"Compilation failed|Invalid model|Internal compiler error|Model not quantized", text)
     return CompilerLog(
         version=version[1] if version else None,
@@ -105,7 +106,10 @@ def _size(before: str, text: str) -> int | None:
 
 
 def check_compiler_log(text: str) -> list[Check]:
-    """Operators left on the CPU are named with the compiler's reason; none mapped, or a failure, is an error."""
+    """Check which operators run on the Edge TPU. No operator there, or a failed compilation, is an error.
+
+    Operators left on the CPU are a warning that names them with the compiler's reason.
+    """
     log = parse_compiler_log(text)
     if log is None or not log.compiled:
         shown = clean(next((line for line in text.splitlines() if line.strip()), "nothing"))
@@ -140,10 +144,10 @@ def _left(log: CompilerLog) -> list[Check]:
 
 
 def check_device(usb: str, edgetpu: str) -> list[Check]:
-    """Is there an Edge TPU, on PCIe (``/dev/apex_0``) or USB, and the library to use it?
+    """Check for an Edge TPU on PCIe (``/dev/apex_0``) or USB, and for the library that uses it.
 
     Args:
-        usb: lines of ``vendor:product megabits``.
+        usb: lines ``vendor:product speed``, the speed in Mbit/s.
         edgetpu: names of ``/dev/apex_*`` and of libedgetpu libraries.
     """
     speeds = dict(line.split(maxsplit=1) for line in usb.splitlines() if len(line.split()) == 2)
@@ -163,7 +167,7 @@ def check_device(usb: str, edgetpu: str) -> list[Check]:
 
 
 def check_compiler(here: bool) -> list[Check]:
-    """Is ``edgetpu_compiler`` on this machine, the controller? What isn't compiled runs on the board's CPU."""
+    """Check for ``edgetpu_compiler`` on the controller. A model that is not compiled runs on the board's CPU."""
     if here:
         return [Check("edgetpu-compiler", "ok", "edgetpu_compiler is installed on this machine")]
     fix = "install edgetpu-compiler from Coral's packages here (x86-64 Linux only), or leave the delegate out"
@@ -183,7 +187,7 @@ _FAMILIES = (
 
 
 def _checks(answers: ProbeAnswers) -> list[Check]:
-    """The Edge TPU of a Dev Board, and the Accelerator of any board that is to use one."""
+    """Check the Edge TPU of a Dev Board, or of any board whose delegates name it."""
     if answers.family not in _FAMILIES and "edgetpu" not in answers.delegates:
         return []
     return check_device(answers.sections["usb"], answers.sections["edgetpu"])

@@ -1,4 +1,4 @@
-"""What the harness knows about a kind of board: the records that each file of this room fills in."""
+"""The records that describe a kind of board. Each file of a board group fills them in."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from harness.core.check import Check
 
 @dataclass(frozen=True)
 class BoardFamily:
-    """One kind of board a device in devices.yaml can be.
+    """One kind of board that a device in devices.yaml can be.
 
     Attributes:
         name: the value of ``board:``.
-        title: for people.
-        cpu: the core's marketing name, e.g. ``Cortex-A72``; None when it can be anything.
-        cpu_part: the "CPU part" an ARM kernel shows in /proc/cpuinfo (Arm MIDR_EL1.PartNum), e.g. ``0xd08``.
-        qemu_cpu: what ``qemu-system-aarch64 -cpu`` calls it; None when it can't be emulated here.
+        title: the name for people.
+        cpu: the core's marketing name, e.g. ``Cortex-A72``; None if the family has no fixed CPU.
+        cpu_part: the "CPU part" that an ARM kernel shows in /proc/cpuinfo (Arm MIDR_EL1.PartNum), e.g. ``0xd08``.
+        qemu_cpu: the CPU's name for ``qemu-system-aarch64 -cpu``; None if the board can't be emulated.
         memory_mib: memory of an emulated board, in MiB.
-        delegates: what the real board may offer, best first; ``cpu`` is always there.
+        delegates: delegates that the real board may offer, best first; ``cpu`` is always among them.
     """
 
     name: str
@@ -35,12 +35,12 @@ class BoardFamily:
 
 @dataclass(frozen=True)
 class ProbeAnswers:
-    """What a board answered to the doctor's probe.
+    """A board's answers to the doctor's probe.
 
     Attributes:
-        family: what devices.yaml says the board is.
-        sections: the answers by name of section, ``""`` where the board has none.
-        delegates: what devices.yaml asks for.
+        family: the family that devices.yaml names.
+        sections: the answers by name of section; ``""`` for no answer.
+        delegates: the delegates that devices.yaml names.
     """
 
     family: BoardFamily
@@ -50,7 +50,7 @@ class ProbeAnswers:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Why a measurement does not count, by what the board itself said; ``code`` is listed in docs/measuring.md."""
+    """A reason from the board itself why a measurement does not count. docs/measuring.md lists the codes."""
 
     code: str
     text: str
@@ -58,17 +58,17 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Readings:
-    """What tells the state of a board. A runner reads what is there, and sends it as it is.
+    """The files and commands that give a board's state. The runner reads those that exist and sends them unparsed.
 
     Attributes:
         files: small text files.
         entries: a folder, the beginning of its entries' names, and the files to read in each of these.
-        commands: programs and their arguments, run before and after a cell. One that a board lacks costs it nothing.
-        repeated: those of ``commands`` that are run after each pass, too, where they answered before.
-        sensor_folders: a folder, and a pattern for each level of folders below it, whose matches hold sensors.
-        sensor_files: patterns of the files to read there.
-        sensor_channels: pattern of the files of a voltage and a current, whose second group is the channel's number;
-            they are read where a channel has both. It is one for all boards; ``""`` where the group knows none.
+        commands: programs and their arguments, run before and after a cell. A program that a board lacks is skipped.
+        repeated: those of ``commands`` that also run after each pass if they answered before the cell.
+        sensor_folders: a folder, and one pattern for each level of folders below it; the matches hold sensors.
+        sensor_files: patterns of the files to read in sensor folders.
+        sensor_channels: pattern of voltage and current files; its second group is the channel's number. A channel's
+            files are read if it has both. All boards share one pattern; ``""`` in a group that adds none.
     """
 
     files: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Readings:
 
 
 def joined(parts: Sequence[Readings]) -> Readings:
-    """Everything that the parts read, in their order."""
+    """One record with all files and commands of the parts, in their order."""
     return Readings(
         files=tuple(file for part in parts for file in part.files),
         entries=tuple(entry for part in parts for entry in part.entries),
@@ -107,18 +107,19 @@ def _undisturbed(_: Sequence[BoardState]) -> list[Disturbance]:
 
 @dataclass(frozen=True)
 class BoardGroup:
-    """Families that tell about themselves in the same way. Everything but ``families`` may be left out.
+    """Families that report their state in the same way. Everything but ``families`` is optional.
 
     Attributes:
-        families: the rows.
-        readings: what to read there for a cell's evidence. It is asked of every board.
-        sections: the doctor's questions: a section's name and the shell command that answers it; asked of every board.
-        checks: the doctor's findings. It is called for every board that is real, and says nothing of what it doesn't
-            know.
+        families: the families of the group.
+        readings: files and commands for a cell's evidence. The runner tries them on every board.
+        sections: the doctor's questions: a section's name and the shell command that answers it. The doctor asks every
+            board.
+        checks: the doctor's checks of a real board. They are called for every family, so a group's checks return
+            nothing for a board that they don't know.
         temperatures: degrees Celsius by sensor, from the sections.
-        disturbances: why a cell does not count, from its states in order of time, the first of before and the last of
-            after it. It is called for every board.
-        power_sensors: kinds of sensors that other boards don't have.
+        disturbances: reasons why a cell does not count. They are called for every board with the cell's states in
+            order of time; the first is from before the cell, the last from after it.
+        power_sensors: kinds of power sensors that the group adds.
         whole_board_rails: labels of the rails that feed the whole board.
     """
 

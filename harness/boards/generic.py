@@ -1,4 +1,4 @@
-"""What every Linux board has: the files of its kernel. A board of no other family is of this one."""
+"""A generic Linux board: the files that every kernel has. It is the family of any board without its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.core.safetext import plain
 
 
 def governor_changed(states: Sequence[BoardState]) -> list[Disturbance]:
-    """Another frequency governor in any state than in the first; the first core cluster that has one is named."""
+    """Report a frequency governor that differs from the first state's. The text names the first such core cluster."""
     for path, before in states[0].governors.items():
         changed = next((s.governors[path] for s in states if s.governors.get(path, before) != before), None)
         if changed is not None:
@@ -46,7 +46,7 @@ GROUP = BoardGroup(
         ),
         sensor_folders=(
             ("/sys/class/hwmon", ("",)),
-            # packages; what is below them is part of them
+            # whole packages only: their subzones are part of them
             ("/sys/class/powercap", (r"intel-rapl:\d+$",)),
         ),
         sensor_files=("name", "label", r"(power|energy)\d+_(input|average|label)", "energy_uj"),

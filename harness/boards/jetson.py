@@ -20,7 +20,7 @@ _QUERY_POWER_MODE = ("nvpmodel", "-q")
 
 @dataclass(frozen=True)
 class PowerMode:
-    """``nvpmodel -q``: name (``MAXN``, ``5W``) and number (0, 1); None where the number isn't shown."""
+    """The answer of ``nvpmodel -q``: name (``MAXN``, ``5W``) and number (0, 1); None if no number is shown."""
 
     name: str
     number: int | None
@@ -40,7 +40,7 @@ class CpuClock:
 
 @dataclass(frozen=True)
 class Clocks:
-    """``jetson_clocks --show``: cores, and the GPU's (minimum, maximum, current) in Hz, None if not shown."""
+    """The answer of ``jetson_clocks --show``. ``gpu`` is (minimum, maximum, current) in Hz, None if not shown."""
 
     cores: tuple[CpuClock, ...]
     gpu: tuple[int, int, int] | None
@@ -48,7 +48,7 @@ class Clocks:
 
     @property
     def locked(self) -> bool:
-        """True where every core that is on, and the GPU, runs at a fixed frequency (``jetson_clocks`` was run)."""
+        """Whether all online cores and the GPU have a fixed frequency, because ``jetson_clocks`` was run."""
         fixed = all(core.minimum == core.maximum for core in self.cores if core.online)
         return bool(self.cores) and fixed and (self.gpu is None or self.gpu[0] == self.gpu[1])
 
@@ -58,11 +58,11 @@ class TegraStats:
     """One line of tegrastats.
 
     Attributes:
-        ram_mb: used and total, in MB.
-        cores: per core (load in percent, MHz); None for a core that is off.
-        gpu_percent: load of the GPU; None if not shown.
-        temperatures: by sensor, in degrees Celsius.
-        power_mw: by rail, (now, average) in milliwatts. ``POM_5V_IN`` is the whole board on a Nano.
+        ram_mb: used and total memory, in MB.
+        cores: (load in percent, MHz) of each core; None for a core that is off.
+        gpu_percent: load of the GPU in percent; None if not shown.
+        temperatures: degrees Celsius by sensor.
+        power_mw: (now, average) by rail, in milliwatts. ``POM_5V_IN`` is the whole board on a Nano.
     """
 
     ram_mb: tuple[int, int]
@@ -79,7 +79,7 @@ _GPU = re.compile(r"GPU MinFreq=(\d{1,12}) +MaxFreq=(\d{1,12}) +CurrentFreq=(\d{
 
 
 def parse_nvpmodel(text: str) -> PowerMode | None:
-    """``nvpmodel -q``'s answer, with or without its warnings; None where no power mode is in it."""
+    """Parse the answer of ``nvpmodel -q``, with or without its warnings; None if it shows no power mode."""
     match = re.search(r"NV Power Mode: *(\S{1,40})(?:[ \t]*\r?\n(\d{1,3})[ \t]*\r?$)?", text, re.MULTILINE)
     if match is None:
         return None
@@ -87,7 +87,7 @@ def parse_nvpmodel(text: str) -> PowerMode | None:
 
 
 def parse_jetson_clocks(text: str) -> Clocks | None:
-    """``jetson_clocks --show``'s answer; None where no core is in it (not root, not a Jetson)."""
+    """Parse the answer of ``jetson_clocks --show``; None if it shows no core (not root, not a Jetson)."""
     cores = tuple(
         CpuClock(
             core=int(core),
@@ -109,9 +109,9 @@ def parse_jetson_clocks(text: str) -> Clocks | None:
 
 
 def parse_tegrastats(text: str) -> TegraStats | None:
-    """The first tegrastats line of JetPack 4 or 5 in ``text``; None where there is none.
+    """Parse the first tegrastats line of JetPack 4 or 5 in ``text``; None if there is none.
 
-    ``PMIC`` is left out of the temperatures: boards show a constant there (50 or 100 degrees, whatever the load).
+    ``PMIC`` is no temperature here: boards show a constant there, 50 or 100 degrees under any load.
     """
     line = next((line for line in text.splitlines() if "RAM " in line and "CPU [" in line), "")
     ram = re.search(r"\bRAM (\d{1,7})/(\d{1,7})MB", line)
@@ -139,7 +139,7 @@ def parse_tegrastats(text: str) -> TegraStats | None:
 
 
 def check_power_mode(text: str) -> list[Check]:
-    """A mode other than the fastest is a warning: it caps frequencies and may switch cores off."""
+    """Warn of a power mode other than the fastest: it caps frequencies and may switch cores off."""
     mode = parse_nvpmodel(text)
     if mode is None:
         answer = f": it says {clean(text)!r}" if text else ""
@@ -153,7 +153,7 @@ def check_power_mode(text: str) -> list[Check]:
 
 
 def check_clocks(text: str) -> list[Check]:
-    """Unlocked clocks are a warning: timings then depend on how fast the governor reacts."""
+    """Warn of unlocked clocks: latencies then depend on how fast the governor reacts."""
     clocks = parse_jetson_clocks(text)
     if clocks is None:
         fix = "allow `sudo -n jetson_clocks --show`"
@@ -173,10 +173,13 @@ _PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionPro
 
 
 def check_providers(text: str, delegates: Sequence[str]) -> list[Check]:
-    """Does the board's own Python have an ONNX Runtime with what the GPU delegates need? No wheel of ours has.
+    """Check that the board's own ONNX Runtime has the execution providers of the GPU delegates.
+
+    The board itself must have it, because no wheel on PyPI has them for a Jetson.
 
     Args:
-        text: the probe's ``1.11.0 TensorrtExecutionProvider CUDAExecutionProvider CPUExecutionProvider``.
+        text: the probe's answer, e.g. ``1.11.0 TensorrtExecutionProvider CUDAExecutionProvider CPUExecutionProvider``.
+        delegates: the delegates that devices.yaml names.
     """
     needed = [name for name in delegates if name in _PROVIDERS]
     if not needed:
@@ -193,7 +196,7 @@ def check_providers(text: str, delegates: Sequence[str]) -> list[Check]:
 
 
 def power_mode_changed(states: Sequence[BoardState]) -> list[Disturbance]:
-    """Another power mode after the cell than before."""
+    """Report a power mode that differs between before and after the cell."""
     before, after = (parse_nvpmodel(s.texts.get(" ".join(_QUERY_POWER_MODE), "")) for s in (states[0], states[-1]))
     if before is None or after is None or before == after:
         return []
@@ -201,7 +204,7 @@ def power_mode_changed(states: Sequence[BoardState]) -> list[Disturbance]:
 
 
 def ina3221_rails(state: BoardState) -> dict[str, float]:
-    """Watts by rail from JetPack 4's own driver: ``rail_name_0`` and ``in_power0_input`` in milliwatts."""
+    """Watts by rail from JetPack 4's own driver: its files ``rail_name_0`` and ``in_power0_input`` (milliwatts)."""
     rails = {}
     for path, text in state.texts.items():
         match = re.match(r"(.*/)in_power(\d+)_input$", path)
@@ -224,7 +227,7 @@ _FAMILIES = (
 
 
 def _checks(answers: ProbeAnswers) -> list[Check]:
-    """Power mode and clocks of a Jetson; of any board, whether the GPU can be used that devices.yaml asks for."""
+    """Check power mode and clocks of a Jetson, and on any board the GPU that devices.yaml asks for."""
     checks = []
     if answers.family in _FAMILIES:
         checks += check_power_mode(answers.sections["nvpmodel"])
@@ -249,7 +252,7 @@ GROUP = BoardGroup(
         "jetson_clocks": "sudo -n jetson_clocks --show",
         "tegrastats": "timeout 2 tegrastats --interval 100 | head -n 1",
         "onnxruntime": (
-            # a GPU build may have been installed for the user alone
+            # a GPU build may be installed for this user only
             '[ "$HARNESS_GPU" = none ] || PYTHONNOUSERSITE= timeout 10 python3 -c'
             " 'import onnxruntime as o;print(o.__version__,*o.get_available_providers())'"
         ),

@@ -1,7 +1,7 @@
-"""Power and energy from what sensors say, whatever board they are on.
+"""Power and energy from sensors, on any board.
 
-A counter tells energy that has been used, in microjoules. A power sensor tells watts now, by rail. Rails are never
-added up here, since one rail feeds the other.
+A counter gives the energy used so far, in microjoules. A power sensor gives the present watts of each rail. Rails are
+never added up here, because one rail may feed another.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class PowerSensor:
     """A kind of power sensor.
 
     Attributes:
-        method: its name in a cell's evidence.
-        rails: watts by rail in one state; empty where the board has no such sensor.
-        whole_board: False where part of the board is in none of its rails, so that other sensors come first.
+        method: the sensor's name in a cell's evidence.
+        rails: watts by rail in one state; empty if the board has no such sensor.
+        whole_board: False if the rails miss part of the board, so that other sensors are preferred.
     """
 
     method: str
@@ -32,12 +32,12 @@ class PowerSensor:
 
 
 def counters_uj(state: BoardState) -> dict[str, int | None]:
-    """Energy counters (RAPL, hwmon) in microjoules by path, in the order of paths; None for one that can't be read."""
+    """Energy counters (RAPL, hwmon) in microjoules by path, sorted by path; None for an unreadable one."""
     return {path: whole(text) for path, text in sorted(state.texts.items()) if _COUNTER.search(path)}
 
 
 def hwmon_rails(state: BoardState) -> dict[str, float]:
-    """hwmon: ``power1_input`` in microwatts, or ``in1_input`` (mV) times ``curr1_input`` (mA) of one channel."""
+    """Watts by rail from hwmon: ``power1_input`` (uW), or ``in1_input`` (mV) times ``curr1_input`` (mA)."""
     rails: dict[str, float] = {}
     for path, text in state.texts.items():
         value = whole(text)

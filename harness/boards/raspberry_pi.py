@@ -1,4 +1,4 @@
-"""Raspberry Pi: what the firmware says of voltage, clock, heat, and a Pi 5's power."""
+"""Raspberry Pi: the firmware's reports of voltage, clocks and temperature, and the power of a Pi 5."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _READ_PMIC = ("vcgencmd", "pmic_read_adc")
 _POWER = "use the official power supply (5.1 V 3 A for a Pi 4, 5 V 5 A for a Pi 5) and a short cable"
 _COOL = "let it cool down and fit a heat sink or a fan"
 
-#: Bits of ``vcgencmd get_throttled``: now, and since boot 16 bits higher. Source: Raspberry Pi documentation,
-#: "vcgencmd", get_throttled; the same on a Pi 5 (raspberrypi/documentation#3257).
+#: Bits of ``vcgencmd get_throttled`` for the present state. The bits 16 places higher tell the same since boot. Source:
+#: Raspberry Pi documentation, "vcgencmd", get_throttled; the same on a Pi 5 (raspberrypi/documentation#3257).
 _BITS: dict[int, tuple[str, str, str]] = {
     0: ("under-voltage", "under-voltage", _POWER),
     1: ("frequency-capped", "the ARM frequency is capped", "see the other messages: voltage or heat caps it"),
@@ -32,7 +32,7 @@ _KNOWN = sum(1 << bit | 1 << (bit + _PAST) for bit in _BITS)
 
 @dataclass(frozen=True)
 class Throttled:
-    """``throttled=0x50005`` taken apart. ``now`` and ``past`` (since boot) hold codes such as ``under-voltage``."""
+    """The parsed ``throttled=0x50005``. ``now`` and ``past`` (since boot) hold codes such as ``under-voltage``."""
 
     value: int
     now: tuple[str, ...]
@@ -40,12 +40,12 @@ class Throttled:
 
     @property
     def unknown_bits(self) -> int:
-        """Bits that the firmware documentation doesn't name."""
+        """The bits that the firmware documentation does not name."""
         return self.value & ~_KNOWN
 
 
 def parse_throttled(text: str) -> Throttled | None:
-    """``vcgencmd get_throttled``'s line; None where it is something else (no vcgencmd, no permission)."""
+    """Parse the line of ``vcgencmd get_throttled``; None for another text (no vcgencmd, no permission)."""
     match = re.fullmatch(r"throttled=(0x[0-9a-fA-F]{1,8}|0)", text.strip())
     if match is None:
         return None
@@ -56,19 +56,19 @@ def parse_throttled(text: str) -> Throttled | None:
 
 
 def parse_measure_temp(text: str) -> float | None:
-    """``temp=62.3'C`` in degrees Celsius; None for anything else."""
+    """Parse ``temp=62.3'C`` into degrees Celsius; None for another text."""
     match = re.fullmatch(r"temp=(-?\d{1,3}(?:\.\d+)?)'C", text.strip())
     return float(match[1]) if match else None
 
 
 def parse_measure_clock(text: str) -> int | None:
-    """``frequency(45)=1400000000`` in Hz; None for anything else."""
+    """Parse ``frequency(45)=1400000000`` into Hz; None for another text."""
     match = re.fullmatch(r"frequency\(\d{1,3}\)=(\d{1,12})", text.strip())
     return int(match[1]) if match else None
 
 
 def check_throttled(text: str) -> list[Check]:
-    """What holds now is an error, as every timing would be wrong; what held since boot is a warning."""
+    """Check the throttling bits. A present one is an error, because it distorts latencies; a past one is a warning."""
     if not text:
         return [
             Check(
@@ -102,12 +102,12 @@ def check_throttled(text: str) -> list[Check]:
 
 
 def throttle_word(state: BoardState) -> str:
-    """What the firmware said of throttling, as it said it; empty where there is no such firmware."""
+    """The firmware's raw answer about throttling; empty if the board has no such firmware."""
     return state.texts.get(" ".join(_GET_THROTTLED), "")
 
 
 def throttled(states: Sequence[BoardState]) -> list[Disturbance]:
-    """What holds before or after the cell, and what has newly happened in between."""
+    """Report throttling before, after or during the cell."""
     texts = [throttle_word(state) for state in (states[0], states[-1])]
     before, after = (parse_throttled(text) for text in texts)
     for text, bits in zip(texts, (before, after), strict=True):
@@ -118,10 +118,10 @@ def throttled(states: Sequence[BoardState]) -> list[Disturbance]:
 
 
 def pmic_rails(state: BoardState) -> dict[str, float]:
-    """``vcgencmd pmic_read_adc`` of a Pi 5: lines ``VDD_CORE_A current(7)=1.2A`` and ``VDD_CORE_V volt(15)=0.8V``.
+    """Watts of a Pi 5, by ``vcgencmd pmic_read_adc``: ``VDD_CORE_A current(7)=1.2A``, ``VDD_CORE_V volt(15)=0.8V``.
 
     Returns:
-        Watts of all rails that have both, as one sum. The board's losses and its USB ports are not in it.
+        One sum over all rails that have both values. It excludes conversion losses and the USB ports.
     """
     text = state.texts.get(" ".join(_READ_PMIC), "")
     values = {

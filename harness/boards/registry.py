@@ -1,4 +1,4 @@
-"""The groups of boards there are, one line each, and what all of them together are asked."""
+"""The registered board groups, one line each, and the questions that go to all of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.core.named import by_name
 
 __all__ = ["FAMILIES", "GROUPS", "BoardFamily"]
 
-#: Modules of this room, each with a ``GROUP``. Lists of families for people have this order.
+#: Modules of this folder, each with a ``GROUP``. Messages list the families in this order.
 _MODULES = (
     "raspberry_pi",
     "jetson",
@@ -31,10 +31,10 @@ def _group(module: str) -> BoardGroup:
 
 GROUPS: tuple[BoardGroup, ...] = tuple(_group(module) for module in _MODULES)
 FAMILIES: dict[str, BoardFamily] = by_name((family.name, family) for group in GROUPS for family in group.families)
-#: The doctor's questions that depend on the board: section and shell command.
+#: The doctor's questions of all groups: section and shell command.
 SECTIONS: dict[str, str] = by_name(item for group in GROUPS for item in group.sections.items())
 
-#: What to read on any board. What every Linux has comes first.
+#: Files and commands to read on every board. The generic ones come first.
 READINGS = joined([group.readings for group in sorted(GROUPS, key=lambda group: group is not generic.GROUP)])
 
 #: Kinds of power sensors, best first.
@@ -45,7 +45,7 @@ _WHOLE_BOARD_RAILS = frozenset(rail for group in GROUPS for rail in group.whole_
 
 
 def checks(answers: ProbeAnswers) -> list[Check]:
-    """What the doctor finds on a real board beyond what every Linux tells."""
+    """The doctor's board-specific checks of a real board."""
     return [check for group in GROUPS for check in group.checks(answers)]
 
 
@@ -55,12 +55,12 @@ def temperatures(sections: Mapping[str, str]) -> dict[str, float]:
 
 
 def disturbances(states: Sequence[BoardState]) -> list[Disturbance]:
-    """Why a cell does not count, by its states in order of time; there is at least one."""
+    """The reasons why a cell does not count, from its states in order of time (at least one)."""
     return [disturbance for group in GROUPS for disturbance in group.disturbances(states)]
 
 
 def watts(sensor: PowerSensor, state: BoardState) -> float | None:
-    """Power of the widest rail in one state: the whole board's where it is told, else the largest; None for none."""
+    """Watts of one state: of the rail that feeds the whole board, else of the largest rail; None without rails."""
     rails = sensor.rails(state)
     whole = [value for label, value in rails.items() if label in _WHOLE_BOARD_RAILS]
     return max(whole or rails.values(), default=None)

@@ -1,8 +1,7 @@
-"""What a board said of its own state at one moment, understood.
+"""A board's state at one moment, parsed.
 
-A runner sends ``{path in /proc or /sys, or a command: its text}``, and that raw text is what a cell stores. Everything
-that reads it reads it here. A board is not trusted, and neither is a file somebody sends: whatever is missing or odd is
-None.
+A runner sends ``{path in /proc or /sys, or command: its text}``, and a cell stores that raw text. This module is the
+only one that parses it. Boards and files from elsewhere are not trusted: a missing or malformed value becomes None.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ _STALLED = re.compile(r"^some .*\btotal=(\d{1,18})", re.MULTILINE)
 
 @dataclass(frozen=True)
 class RunnerUse:
-    """What the runner itself has used since it began.
+    """The resources that the runner has used since it began.
 
     Attributes:
         cpu_ns: processor time of all its threads.
-        waited_ns: how long its threads stood ready to run while others had the processor.
-        involuntary_switches: how often it was made to give its processor away.
-        continued: how often it had been stopped and was told to go on.
-        idle_longest_ns, idle_usual_ns: time within one inference in which it neither worked nor waited for a processor:
+        waited_ns: time in which its threads were ready to run but had no processor.
+        involuntary_switches: number of involuntary context switches.
+        continued: number of times that it was continued after a stop (SIGCONT).
+        idle_longest_ns, idle_usual_ns: time within one inference in which it neither ran nor waited for a processor:
             the longest, and the median.
     """
 
@@ -41,20 +40,20 @@ class RunnerUse:
 
 @dataclass(frozen=True)
 class BoardState:
-    """A board at one moment.
+    """The state of a board at one moment.
 
     Attributes:
-        texts: what it said, by path or command; board families read their own commands there.
-        wall_s: its own wall clock, in seconds since 1970.
-        monotonic_ns: its clock that stands still while the machine sleeps; ``boottime_ns`` goes on meanwhile.
-        temperature_c: its hottest thermal zone, in degrees Celsius.
-        frequency_mhz: what its fastest core cluster runs at; ``limit_mhz`` what that one may reach.
+        texts: the raw texts by path or command. Board families parse their own commands from it.
+        wall_s: the board's wall clock, in seconds since 1970.
+        monotonic_ns: a clock that stops while the machine sleeps; ``boottime_ns`` does not stop.
+        temperature_c: temperature of the hottest thermal zone, in degrees Celsius.
+        frequency_mhz: frequency of the fastest core cluster; ``limit_mhz`` is the highest that a cluster may reach.
         governors: frequency governors by path.
-        load: load average over a minute.
-        clock_source: what the kernel takes the time from.
-        memory_stall_us: how long some task has waited for memory since boot (Linux, Documentation/accounting/psi).
-        ticks: processor time of the whole machine since boot, of each of :data:`TICK_FIELDS`, in 1/100 s.
-        runner: what the runner has used.
+        load: load average over one minute.
+        clock_source: the kernel's clock source.
+        memory_stall_us: time since boot in which some task waited for memory (Linux, Documentation/accounting/psi).
+        ticks: processor time of the whole machine since boot, for each of :data:`TICK_FIELDS`, in 1/100 s.
+        runner: the resources that the runner has used.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +72,7 @@ class BoardState:
 
     @classmethod
     def parse(cls, raw: object) -> BoardState:
-        """Understand one raw state. What is no mapping is a state in which the board said nothing."""
+        """Parse one raw state. A value that is no mapping gives an empty state."""
         if not isinstance(raw, Mapping):
             return cls()
         texts = {str(key): str(value) for key, value in raw.items() if value is not None}
@@ -103,12 +102,12 @@ class BoardState:
 
     @property
     def governor(self) -> str | None:
-        """The first core cluster's governor."""
+        """The first core cluster's governor; None if there is none."""
         return self.governors[min(self.governors)] if self.governors else None
 
 
 def number(text: str) -> float | None:
-    """A finite number in ASCII digits; None for anything else."""
+    """A finite number in ASCII digits; None for another text."""
     try:
         value = float(text) if text.isascii() else math.nan
     except ValueError:
@@ -117,14 +116,14 @@ def number(text: str) -> float | None:
 
 
 def whole(text: str) -> int | None:
-    """A whole number of at most 19 digits, not negative; None for anything else."""
+    """A non-negative whole number of at most 19 digits; None for another text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _fastest(texts: Mapping[str, str], ending: str) -> float | None:
-    """The highest frequency of all core clusters, in MHz: the runner keeps the fastest core busy."""
-    read = (whole(text) for path, text in texts.items() if path.endswith(ending) and len(text) < 10)
-    return max((khz / 1e3 for khz in read if khz is not None), default=None)
+    """The highest frequency of all core clusters, in MHz, because the runner keeps the fastest core busy."""
+    frequencies_khz = (whole(text) for path, text in texts.items() if path.endswith(ending) and len(text) < 10)
+    return max((khz / 1e3 for khz in frequencies_khz if khz is not None), default=None)
 
 
 def _stalled(text: str) -> int | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,21 +12,7 @@ from harness.cli.output import check_places, say
 from harness.core.paths import cache_dir
 
 if TYPE_CHECKING:
-    from harness.data.spec import DataSpec
-
-
-@dataclass(frozen=True)
-class BuildRequest:
-    """How networks are built; ``targets`` are fields of :class:`harness.training.compress.budget.Targets`."""
-
-    data: DataSpec
-    split: str = "random"
-    profile: str = "full"
-    seed: int = 0
-    folds: int = 1
-    only_folds: tuple[int, ...] = ()
-    repeats: int = 1
-    targets: Mapping[str, object] = field(default_factory=dict)
+    from harness.training.options import BuildOptions
 
 
 def build(  # one parameter an option
@@ -56,45 +40,45 @@ def build(  # one parameter an option
 ) -> None:
     """Train, compress and export networks. Needs the [train] extra."""
     from harness.data.registry import choose
+    from harness.training.compress.budget import Targets
+    from harness.training.options import BuildOptions
 
-    request = BuildRequest(
-        data=choose(data, frames, crop),
-        split=split,
-        profile=profile,
-        seed=seed,
-        folds=folds,
-        only_folds=whole(fold, "fold", 0, 999),
-        repeats=repeats,
-        targets={
-            "macs": target_macs,
-            "bytes": target_bytes,
-            "latency_ratio": target_latency_ratio,
-            "reference": reference,
-            "max_accuracy_drop": max_accuracy_drop,
-            "method": importance,
-        },
+    targets = Targets(
+        macs=target_macs,
+        bytes=target_bytes,
+        latency_ratio=target_latency_ratio,
+        reference=reference,
+        max_accuracy_drop=max_accuracy_drop,
+        method=importance,
     )
-    build_networks(names or [], models, request)
+    build_networks(
+        BuildOptions(
+            names=tuple(names or ()),
+            data=choose(data, frames, crop),
+            split=split,
+            profile=profile,
+            seed=seed,
+            folds=folds,
+            only_folds=whole(fold, "fold", 0, 999),
+            repeats=repeats,
+            targets=targets,
+            models=models,
+        )
+    )
 
 
-def build_networks(names: Sequence[str], models: Path, request: BuildRequest) -> None:
-    """Build networks into the folder ``models``, all where none is named, and print what was made.
+def build_networks(options: BuildOptions) -> None:
+    """Build networks and print what was made.
 
     Raises:
         MissingExtraError: the [train] extra is not installed.
         UsageError, DataError, BuildError: they can't be built.
     """
     from harness.training import pipeline
-    from harness.training.compress.budget import Targets
 
     pipeline.ensure_extra()
-    check_places(models=models)
-    made = pipeline.build(
-        names, data=request.data, split=request.split, profile=request.profile, seed=request.seed, folds=request.folds,
-        models=models, cache=cache_dir() / "build", progress=say, only_folds=request.only_folds,
-        repeats=request.repeats, targets=Targets(**request.targets),  # type: ignore[arg-type]
-    )  # fmt: skip
-    for manifest in made:
+    check_places(models=options.models)
+    for manifest in pipeline.build(options, cache=cache_dir() / "build", progress=say):
         for artifact in manifest.artifacts:
             print(f"{manifest.name}/{artifact.filename}: accuracy {artifact.accuracy:.2%}, {artifact.bytes} bytes")
 

@@ -62,6 +62,9 @@ def run(  # one parameter an option
     budget: Annotated[float, typer.Option(min=0, help="Minutes a device has for --precision.")] = 10.0,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate/--no-estimate", help="Estimate cycles on emulated boards, too.")
+    ] = False,
     accept_invalid: Annotated[
         bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
     ] = False,
@@ -92,6 +95,7 @@ def run(  # one parameter an option
             data=choose(data, frames, crop),
             mlperf=mlperf,
             profile_ops=profile_ops,
+            estimate=estimate,
             rounds=rounds,
             precision=share(precision, "precision") if precision is not None else None,
             budget_s=budget * 60,
@@ -148,8 +152,9 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
         UsageError: a network was named where a folder is.
         MissingModelError: ``missing``, where they can't be built.
     """
-    from harness.cli.build import BuildRequest, build_networks
+    from harness.cli.build import build_networks
     from harness.training.networks.registry import names
+    from harness.training.options import BuildOptions
 
     known = set(names())
     # else they'd be built, for hours, into a folder so called
@@ -161,7 +166,7 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
     if find_spec("tensorflow") is None or not known.issuperset(missing.names):
         raise missing
     say(f"{missing.message}; building")
-    build_networks(missing.names, models, BuildRequest(data=options.data))
+    build_networks(BuildOptions(names=tuple(missing.names), data=options.data, folds=1, models=models))
 
 
 def _execute(work: Run, signals: Signals) -> Outcome | None:

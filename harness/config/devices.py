@@ -1,6 +1,6 @@
-"""devices.yaml: which boards there are, how to reach them, and what to run on them.
+"""devices.yaml: the boards, how to reach them, and what to run on them.
 
-Every error names the file, the line, the thing and, for a misspelt word, the nearest right one.
+Each error names the file, the line and the key, and suggests the nearest valid word for a misspelt one.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from harness.boards.registry import FAMILIES, BoardFamily
-from harness.config import sshnames
+from harness.config import sshnames, yamlfile
 from harness.config.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
 from harness.config.deviceslist import check_shape, explain, nearest, one_of
 from harness.config.scalars import text, yes_or_no
 from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.config.thresholds import Thresholds
 from harness.config.yamlfile import MAX_BYTES, Location, line_of
-from harness.config.yamlfile import load as load_yaml
 from harness.core.clock import ClockName
 from harness.core.errors import ConfigError, UsageError
 from harness.core.files import read_text
@@ -37,7 +36,7 @@ class _Settings(BaseModel):
 
 
 class _Common(_Settings):
-    """Keys that may stand under ``defaults`` and under a device."""
+    """Keys that are valid under ``defaults`` and under a device."""
 
     user: Annotated[str | None, optional(sshnames.user)] = None
     port: Annotated[int | None, optional(whole_from(1, 65535))] = None
@@ -58,16 +57,16 @@ class _Common(_Settings):
 
 
 class Defaults(_Common):
-    """``defaults:``, used where a device says nothing itself."""
+    """``defaults:``, the values of keys that a device leaves out."""
 
 
 class Device(_Common):
     """One device. Exactly one of ``host``, ``emulate`` and ``local`` says where it is.
 
-    ``dir`` is the folder for the harness's files there; an emulated board has a disk for them, and takes no other.
-    ``clock`` counts guest instructions on an emulated board unless ``wall`` is asked for; ``samples`` is how many
-    images of the test split are run; ``rounds`` is how many processes measure each cell, None means that the clock
-    decides; ``runtimes`` None means all that fit the board.
+    ``dir`` is the folder for the harness's files on the board; an emulated board ignores it and uses its own disk.
+    ``clock`` defaults to guest instructions on an emulated board and to ``wall`` on a real one. ``samples`` is the
+    number of test images to run. ``rounds`` is the number of processes that measure each cell; None means that the
+    clock decides. ``runtimes`` None means all that fit the board.
     """
 
     name: Annotated[str, BeforeValidator(device_name)]
@@ -89,9 +88,9 @@ class Device(_Common):
     def _one_place(self) -> Device:
         ways = [key for key in ("host", "emulate", "local") if getattr(self, key)]
         if len(ways) != 1:
-            found = " and ".join(f"'{way}'" for way in ways) if ways else "none of them"
+            present = " and ".join(f"'{way}'" for way in ways) if ways else "none of them"
             raise ValueError(
-                f"device '{self.name}' needs exactly one of 'host', 'emulate: true' and 'local: true', has {found}"
+                f"device '{self.name}' needs exactly one of 'host', 'emulate: true' and 'local: true', has {present}"
             )
         if self.board not in FAMILIES:
             raise ValueError(f"unknown board '{self.board}'{nearest(self.board, FAMILIES)}")
@@ -104,13 +103,13 @@ class Device(_Common):
 
 
 class Fleet(_Settings):
-    """A whole devices.yaml, defaults filled in."""
+    """A whole devices.yaml with its defaults filled in."""
 
     file: str
     devices: tuple[Device, ...]
 
     def only(self, names: list[str]) -> Fleet:
-        """The fleet reduced to the devices named.
+        """The fleet reduced to the named devices; all of them if ``names`` is empty.
 
         Raises:
             ConfigError: a name isn't in the file.
@@ -131,25 +130,27 @@ def load(path: Path) -> Fleet:
     """Read and check a device list.
 
     Raises:
-        ConfigError: anything is wrong with it; nothing has been touched yet.
+        ConfigError: the file can't be read or a value in it is wrong.
     """
     return parse(read_text(path, MAX_BYTES), file=str(path))
 
 
 def parse(text: str, *, file: str = "devices.yaml") -> Fleet:
     """Check the text of a device list; see :func:`load`."""
-    value, lines = load_yaml(text, file)
+    value, lines = yamlfile.load(text, file)
     checked = check_shape(value, lines, file)
     _refuse_secrets(checked, lines, file)
     try:
         document = _Document.model_validate(_with_defaults(checked))
     except ValidationError as error:
-        raise explain(error, checked, lines, file, {"devices": Device, "defaults": Defaults}) from error
+        raise explain(error, checked, lines, file=file, models={"devices": Device, "defaults": Defaults}) from error
     _refuse_duplicates(document, lines, file)
     base = Path(file).parent
     return Fleet(
         file=file,
-        devices=tuple(_resolve_paths(d, base, lines, file, i) for i, d in enumerate(document.devices)),
+        devices=tuple(
+            _resolve_paths(device=d, base=base, lines=lines, file=file, index=i) for i, d in enumerate(document.devices)
+        ),
     )
 
 
@@ -162,7 +163,7 @@ def _with_defaults(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merged(defaults: dict[str, Any], device: dict[str, Any]) -> dict[str, Any]:
-    """A device's keys over the defaults; of ``thresholds`` each one by itself."""
+    """A device's keys over the defaults. ``thresholds`` are merged one by one."""
     merged = {**defaults, **device}
     both = (defaults.get("thresholds"), device.get("thresholds"))
     if all(isinstance(limits, dict) for limits in both):
@@ -171,7 +172,7 @@ def _merged(defaults: dict[str, Any], device: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolve_paths(device: Device, base: Path, lines: Mapping[Location, int], file: str, index: int) -> Device:
-    """``~`` is the user's home; a relative path is beside devices.yaml, not wherever one happens to stand."""
+    """Resolve ``~`` to the user's home, and relative paths against the folder of devices.yaml."""
     update = {}
     for key in ("identity_file", "known_hosts"):
         given: Path | None = getattr(device, key)

@@ -1,4 +1,4 @@
-"""What is wrong with a device list as a whole, and pydantic's complaints about it in a person's words."""
+"""Errors of a device list: its overall shape, and pydantic's error messages in plain words."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TOP = ("defaults", "devices")
 
 
 def check_shape(value: object, lines: Mapping[Location, int], file: str) -> dict[str, Any]:
-    """The document, if it has a list of devices with keys; ``defaults:`` with nothing behind it counts as not there.
+    """The document, if it has a list of devices with keys. An empty ``defaults:`` counts as absent.
 
     Raises:
-        ConfigError: it has another shape.
+        ConfigError: the document has another shape.
     """
     example = f"devices:, and below it a line such as {_EXAMPLE}"
     if value is None:
@@ -46,8 +46,8 @@ def check_shape(value: object, lines: Mapping[Location, int], file: str) -> dict
         )
     for index, device in enumerate(devices):
         if not isinstance(device, dict):
-            found = "has nothing behind its '-'" if device is None else f"is '{_flat(device)}'"
-            text = f"device number {index + 1} {found}; a device has keys"
+            content = "has nothing behind its '-'" if device is None else f"is '{_flat(device)}'"
+            text = f"device number {index + 1} {content}; a device has keys"
             raise ConfigError(text, file=file, line=line_of(lines, ("devices", index)), fix=_EXAMPLE)
     if defaults is None:
         return {"devices": devices}
@@ -64,7 +64,7 @@ def explain(
     file: str,
     models: Mapping[str, type[BaseModel]],
 ) -> ConfigError:
-    """Turn pydantic's first complaint into one line a person can act on."""
+    """Turn pydantic's first error into one line that a person can act on."""
     first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
     at: Location = tuple(
         part for part in first["loc"] if not str(part).startswith(("literal[", "constrained-", "function-", "nullable"))
@@ -85,10 +85,10 @@ def explain(
     cause = first.get("ctx", {}).get("error")
     if first["type"] == "value_error" and not isinstance(cause, NotMeantError):
         return ConfigError(str(cause), file=file, line=line)
-    said = cause.text if isinstance(cause, NotMeantError) else _limit(first)
+    problem = cause.text if isinstance(cause, NotMeantError) else _limit(first)
     fix = cause.fix if isinstance(cause, NotMeantError) else None
     written = key if given is None else f"{key}: {_flat(given)}"
-    return ConfigError(f"'{written}'{where}: {said}", file=file, line=line, fix=fix)
+    return ConfigError(f"'{written}'{where}: {problem}", file=file, line=line, fix=fix)
 
 
 def _flat(given: object) -> str:
@@ -101,16 +101,16 @@ def _flat(given: object) -> str:
 
 
 def _limit(error: Mapping[str, Any]) -> str:
-    """Which bound of a field's type was passed, where no function of ours refused it."""
+    """The bound of a field's type that was exceeded, for values that pydantic itself refused."""
     if str(error["type"]).startswith("model"):
         return "has nothing behind it" if error["input"] is None else "needs keys of its own"
     words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    found = [f"must be {word} {error['ctx'][name]:g}" for name, word in words.items() if name in error.get("ctx", {})]
-    return found[0] if found else "can't be that"
+    bounds = [f"must be {word} {error['ctx'][name]:g}" for name, word in words.items() if name in error.get("ctx", {})]
+    return bounds[0] if bounds else "can't be that"
 
 
 def _literal(model: type[BaseModel], key: str) -> Any:
-    """The Literal inside a field's type, whatever is around it."""
+    """The Literal inside a field's type, at any depth."""
     todo = [model.model_fields[key].annotation]
     while todo:
         kind = todo.pop()
@@ -122,7 +122,7 @@ def _literal(model: type[BaseModel], key: str) -> Any:
 
 
 def _written_at(at: Location, lines: Mapping[Location, int]) -> Location:
-    """Where a device's value was written: under ``defaults`` if it took it from there."""
+    """The location where a device's value was written: under ``defaults`` if it was taken from there."""
     if at[:1] == ("devices",) and at not in lines and at[:3] not in lines and ("defaults", *at[2:3]) in lines:
         return ("defaults", *at[2:])
     return at
@@ -136,7 +136,7 @@ def _where(at: Location, value: Mapping[str, Any]) -> str:
 
 
 def one_of(key: str, names: Collection[str]) -> AfterValidator:
-    """Only registered names may stand behind a key."""
+    """A validator that accepts registered names only."""
 
     def known(name: str) -> str:
         if name not in names:
@@ -147,6 +147,6 @@ def one_of(key: str, names: Collection[str]) -> AfterValidator:
 
 
 def nearest(word: str, words: Collection[str]) -> str:
-    """Half a sentence with the word that was probably meant, or with all there are."""
+    """The end of a message: the word that was probably meant, or all valid words."""
     close = difflib.get_close_matches(word[:100], list(words), n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; one of: {', '.join(sorted(words))}"

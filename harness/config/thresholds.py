@@ -1,7 +1,7 @@
-"""Where a measurement stops being believed: every limit of the verdict, in one table.
+"""The limits of the verdict, in one table: a measurement beyond one of them is not VALID.
 
-``docs/measuring.md`` explains each. devices.yaml overrides them per device (``thresholds: {waited: 0.3}``); the ones
-that were used are recorded in each cell's evidence. None (``null``) switches a check off.
+``docs/measuring.md`` explains each limit. devices.yaml overrides them per device (``thresholds: {waited: 0.3}``). Each
+cell's evidence records the limits that were used. None (``null``) switches a check off.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ Positive = Annotated[float, BeforeValidator(number), Field(gt=0, le=1e6, allow_i
 
 
 class Thresholds(BaseModel):
-    """Shares are from 0 to 1. All but ``predictions`` judge measurements on the wall clock alone.
+    """The limits. Shares are from 0 to 1. All but ``predictions`` apply to measurements on the wall clock only.
 
     Attributes:
-        warmup_tolerance: two medians that differ by less than this share are taken as equal when looking for the end
-            of the warm-up.
-        drift: how far the median may move between the first and the last third of the timed series, as a share; it
-            must also be a trend by Cox and Stuart's test (p < 0.001).
+        warmup_tolerance: the warm-up is over when two medians differ by less than this share.
+        drift: change of the median from the first to the last third of the timed series, as a share. The change must
+            also be a trend by Cox and Stuart's test (p < 0.001).
         dispersion: interquartile range of the timed series as a share of its median.
-        waited: share of the timed passes in which a thread of the runner stood ready while others had the processor.
+        waited: share of the timed passes in which a thread of the runner was ready but had no processor.
         stolen: share of the machine's processor time that its hypervisor gave to others (steal in /proc/stat).
         others: share of the machine's processor time that other processes used.
         memory_stall: share of the timed passes in which some process waited for memory (PSI).
-        frequency_drop: how far the fastest core's frequency may fall below the highest seen during the passes.
-        machine: how much longer the canary may take in one round of a cell than in another, as a share. A process that
-            shares a core with another one takes 1.6 times as long for the loop that computes.
-        clock_step_s: how far the wall clock may move against the monotonic clock during a cell, in seconds.
-        stopped_s: how long the runner may stand still at once, in seconds: stopped, frozen, or asleep with its machine.
-        predictions: share of images that may be answered otherwise than by the artifact when it was built. int8 kernels
-            round differently from CPU to CPU: MobileNetV3-Small under ONNX Runtime answers two of 99 otherwise on ARM
-            than on x86.
+        frequency_drop: fall of the fastest core's frequency below the highest seen during the passes, as a share.
+        machine: difference of the canary's time between two rounds of a cell, as a share. A process that shares a core
+            with another process takes 1.6 times as long for the loop that computes.
+        clock_step_s: shift of the wall clock against the monotonic clock during a cell, in seconds.
+        stopped_s: longest single halt of the runner, in seconds: stopped, frozen, or asleep with its machine.
+        predictions: share of images whose prediction differs from that of the artifact when it was built. int8 kernels
+            round differently from CPU to CPU: MobileNetV3-Small under ONNX Runtime predicts two of 99 images
+            differently on ARM than on x86.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

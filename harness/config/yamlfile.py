@@ -1,8 +1,8 @@
-"""YAML with line numbers, in the part of it that a device list needs.
+"""YAML with line numbers, limited to what a device list needs.
 
-Every scalar stays the text that was written. YAML 1.1 reads ``02222`` as 1170, ``22:22`` as 1342, ``no`` as false and
-``2024-01-01`` as a date, where YAML 1.2 does not: what a text means is decided by the key it belongs to
-(:mod:`harness.config.scalars`), not by how it looks.
+Every scalar stays the text that was written, and its key decides what the text means (:mod:`harness.config.scalars`).
+The reason: YAML 1.1 reads ``02222`` as 1170, ``22:22`` as 1342, ``no`` as false and ``2024-01-01`` as a date, and YAML
+1.2 does not.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ MAX_BYTES = 1 << 20
 #: A device list needs five levels.
 MAX_DEPTH = 32
 
-#: How a plain scalar says that there is nothing.
+#: Plain scalars that stand for null.
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
-#: Words of PyYAML's messages, and what to do about it.
+#: Parts of PyYAML's messages, each with advice for the user.
 _HINTS = (
     (r"'\t'", "a tab is there; YAML is indented with spaces"),
     (
@@ -47,16 +47,16 @@ _HINTS = (
     ("expected <block end>", "keys of one device begin in the same column, and each device with '-'"),
 )
 
-#: the one common value that is no YAML at all
+#: A common value that is not valid YAML: ``[::1]:22``.
 _ADDRESS_AND_PORT = re.compile(r"\bhost: *\[([0-9A-Fa-f:.]+(?:%\w+)?)\]:([0-9]+)")
 
 
-def load(text: str, file: str) -> tuple[Any, dict[Location, int]]:
-    """Parse YAML; returns lists, dictionaries, texts and None, and the 1-based line of every location.
+def load(text: str, file: str) -> tuple[object, dict[Location, int]]:
+    """Parse YAML into lists, dictionaries, texts and None; also return the 1-based line of every location.
 
     Raises:
-        ConfigError: bad syntax, a duplicate key, an alias (they can be used to blow a file up), a tag, a second
-            document, a key that isn't text.
+        ConfigError: bad syntax, a duplicate key, an alias (aliases can expand to gigabytes), a tag, a second document,
+            or a key that is not text.
     """
     if len(text) > MAX_BYTES:
         raise ConfigError(f"is over {MAX_BYTES >> 20} MiB", file=file, fix="this is no device list")
@@ -99,12 +99,12 @@ def _explained(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes; refuses what a device list has no use for where it first meets it."""
+    """Composes nodes, and refuses aliases and tags, which a device list does not need."""
 
     file = ""
 
     def check_value(self) -> bool:
-        """``{host: ::1}``: as in YAML 1.2, a value may begin with a colon that no space follows."""
+        """Accept ``{host: ::1}``: as in YAML 1.2, a value may begin with a colon that no space follows."""
         return not (self.flow_level and self.peek(1) == ":") and bool(super().check_value())
 
     def check_plain(self) -> bool:
@@ -131,12 +131,12 @@ class _Loader(yaml.SafeLoader):
 
 @dataclass
 class _Reader:
-    """Turns nodes into plain values, and notes the line of each."""
+    """Turns nodes into plain values, and records the line of each."""
 
     file: str
     lines: dict[Location, int] = field(default_factory=dict)
 
-    def value(self, node: yaml.Node, at: Location) -> Any:
+    def value(self, node: yaml.Node, at: Location) -> object:
         self.lines.setdefault(at, node.start_mark.line + 1)
         if len(at) > MAX_DEPTH:
             raise ConfigError(
@@ -149,23 +149,23 @@ class _Reader:
         text = str(node.value)
         return None if getattr(node, "style", None) is None and text in _NOTHING else text
 
-    def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, object]:
+        values: dict[str, object] = {}
         for key, child in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigError("a key must be plain text", file=self.file, line=line)
             name = str(key.value)
-            if name in found:
+            if name in values:
                 first = self.lines[(*at, name)]
                 raise ConfigError(f"key '{name}' is here twice (first in line {first})", file=self.file, line=line)
             self.lines[(*at, name)] = line
-            found[name] = self.value(child, (*at, name))
-        return found
+            values[name] = self.value(child, (*at, name))
+        return values
 
 
 def line_of(lines: Mapping[Location, int], at: Location) -> int | None:
-    """The line of a location, or of the nearest thing around it."""
+    """The line of a location, or of the nearest location that contains it."""
     for end in range(len(at), -1, -1):
         if at[:end] in lines:
             return lines[at[:end]]

@@ -1,4 +1,4 @@
-"""The answer of one check, and the limits of all of them in one place."""
+"""The result of one check, and the limits that all checks share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "ok")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
         code: stable short name for scripts, e.g. ``under-voltage``.
         severity: ``error``: a run would fail or give wrong numbers. ``warning``: numbers would not be as good as they
-            could be. ``note``: worth knowing. ``ok``: looked at and fine.
+            could be. ``note``: worth knowing. ``ok``: checked, and nothing is wrong.
         text: what was found, one line.
         fix: what to do, one line; empty where nothing needs doing.
     """
@@ -29,15 +29,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Limits:
-    """Where fine ends.
+    """The limits beyond which a check no longer answers ``ok``.
 
     Attributes:
-        warm_c, hot_c: of an idle board, in degrees Celsius. A Raspberry Pi slows down at 80 (raspberrypi.com,
-            "Frequency management and thermal control"); a board that idles at 70 will get there within a run.
+        warm_c, hot_c: temperature of an idle board, in degrees Celsius. A Raspberry Pi slows down at 80
+            (raspberrypi.com, "Frequency management and thermal control"). A board that idles at 70 gets there within a
+            run.
         disk_mib: free space a run needs for runtime, models and images, in MiB.
         memory_mib: free memory the largest network needs, in MiB.
         load_per_core: load average per core above which something else is running.
-        clock_s: offset above which a board's time stamps mislead, in seconds. Durations don't depend on it.
+        clock_s: offset of a board's wall clock above which its time stamps mislead, in seconds. Latencies don't depend
+            on it.
     """
 
     warm_c: float = 70.0

@@ -1,7 +1,7 @@
 """What the numbers of a board mean: units, names and resolution of each clock, in one place.
 
-A board's clock gives whole nanoseconds, or, where an emulator counts, whole instructions. A value in ``unit`` is one
-million of either, so every clock shares the factor 1e6 and none shares an axis with another.
+A real board's clock counts nanoseconds; an emulator may count instructions instead. One ``unit`` is one million of
+either, so all clocks share the factor 1e6. Values of two clocks are never drawn on one axis.
 """
 
 from __future__ import annotations
@@ -9,31 +9,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: What a stored cell says of its clock.
+#: The names of clocks in a stored cell.
 ClockName = Literal["wall", "instructions"]
 
-#: The kernel's timer interrupts whatever runs on an emulated board every 4 million instructions, for 3,250 instructions
-#: as a rule. Where about half of all inferences take one more of these than the others, chance decides which half the
-#: median is in; with 1.9 million instructions an inference that is 0.17 %.
+#: The cost of one timer interrupt on an emulated board, in instructions, rounded up. The kernel's timer interrupts
+#: every 4 million instructions and usually takes 3,250. If about half of all inferences contain one interrupt more than
+#: the other half, the median falls into either half by chance. With 1.9 million instructions an inference, one
+#: interrupt is 0.17 %.
 TICK = 4000
 
 
 @dataclass(frozen=True)
 class Clock:
-    """One kind of clock on one kind of board; boards may share an axis only where this is the same.
+    """One kind of clock on one kind of board. Two boards may share an axis only if their clocks are equal.
 
     Attributes:
-        key: stands in file names.
-        unit: stands on axes and in headings; one unit is 1e6 of what is stored.
-        column: ends the names of columns in tables of a report.
-        frame_column: ends the names of columns in :func:`harness.results.load`, which tells emulated boards apart by a
-            column of their own.
+        key: the clock's name in file names.
+        unit: the unit on axes and in headings; one unit is 1e6 of what is stored.
+        column: suffix of column names in a report's tables.
+        frame_column: suffix of column names in :func:`harness.results.load`. That table has a separate column for
+            emulated boards, so this suffix need not tell them apart.
         quantity: what is measured, as a heading.
         note: what kind of number that is, in half a sentence.
-        share: smaller changes of a median are called "same", whatever their significance: by so much do boots of one
-            artifact differ on the instruction clock, and its runs on the wall clock of a quiet machine.
-        tick: the same in nanoseconds or instructions.
-        stored_note: what a stored nanosecond is, where it is none.
+        share: a smaller change of a median is called "same" even if it is significant. One artifact differs by this
+            share between boots on the instruction clock, and between runs on the wall clock of a quiet machine.
+        tick: the same limit as an absolute value, in nanoseconds or instructions.
+        stored_note: what a stored ``_ns`` value means if it does not count nanoseconds.
     """
 
     key: str
@@ -53,7 +54,7 @@ class Clock:
 
     @property
     def short_unit(self) -> str:
-        """The unit where there is little room."""
+        """The unit, shortened for narrow columns."""
         return self.progress_unit.replace("instructions", "instr.")
 
     def resolution(self, median: float) -> float:
@@ -114,7 +115,7 @@ _CLOCKS: dict[tuple[bool, str], Clock] = {
 
 #: Every clock, in the order of a report.
 CLOCKS = tuple(_CLOCKS.values())
-#: The endings of columns in :func:`harness.results.load`, in the order of the table.
+#: The suffixes of columns in :func:`harness.results.load`, in the order of the table.
 FRAME_COLUMNS = tuple(dict.fromkeys(clock.frame_column for clock in CLOCKS))
 
 
@@ -123,9 +124,9 @@ def clock_of(emulated: bool, name: str) -> Clock:
 
     Args:
         emulated: whether the board ran in QEMU.
-        name: what the cell says of its clock, a :data:`ClockName`.
+        name: the clock that the cell names, a :data:`ClockName`.
 
     Raises:
-        KeyError: no clock is called so.
+        KeyError: no clock has that name.
     """
     return _CLOCKS[(emulated, name)]

@@ -1,12 +1,12 @@
 """The one exception tree of the project.
 
 Foreign errors (paramiko, OSError, pydantic, TensorFlow...) are mapped to one of these at the edge where they
-enter; nothing else is caught by class further in. Only :mod:`harness.cli.app` turns them into exit codes.
+enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns them into exit codes.
 
 ::
 
     HarnessError
-    ├── UsageError                 exit 2, said before anything is touched
+    ├── UsageError                 exit 2, raised before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
     │   ├── MissingExtraError      an optional dependency ([train]) is not installed
     │   └── MissingModelError      a network or variant asked for is not built
@@ -27,6 +27,7 @@ enter; nothing else is caught by class further in. Only :mod:`harness.cli.app` t
     │   │   ├── RemoteCommandError     a command ended badly
     │   │   ├── OutputLimitError       a board sent more than it may
     │   │   └── TransferError          a file did not arrive as it was sent
+    │   ├── EstimateError          cycles can't be estimated: a compiler, llvm-mca or QEMU's plugins are missing or fail
     │   ├── LeaseError             another controller holds the board
     │   ├── ProvisionError         no runtime fits this board, or it can't be fetched or unpacked
     │   │   └── PlaceError             the harness's folder there can't be used: read-only, full, noexec, no home...
@@ -157,6 +158,10 @@ class OutputLimitError(TransportError):
 
 class TransferError(TransportError):
     code = "transfer"
+
+
+class EstimateError(BoardError):
+    code = "estimate"
 
 
 class LeaseError(BoardError):

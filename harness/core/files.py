@@ -1,7 +1,7 @@
-"""Files: atomic writes, reading what a user names, and content hashes. Nothing finished is ever lost or half there.
+"""Files: atomic writes, reading files that a user names, and content hashes.
 
-File systems differ, and what one of them can't do is no fault of the user's: CIFS, vboxsf and many FUSE file systems
-can't sync a folder; the rename has happened all the same.
+A write is complete or has not happened. File systems differ, and a missing feature is not the user's fault: CIFS,
+vboxsf and many FUSE file systems can't sync a folder. The rename has succeeded there nevertheless, so this is no error.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 from harness.core.errors import ConfigError, StoreError, UsageError
 
 _CHUNK = 1 << 20
-#: Some programs take a while before they print a device list.
+#: How long to wait for a pipe's first bytes: some programs take a while before they print a device list.
 _PIPE_WAIT_S = 30
-#: What a file system answers that has no such operation.
+#: Errors of a file system that lacks an operation.
 UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
-#: The same for the sync of a folder; some don't even open one.
+#: The same for the sync of a folder. Some file systems don't even open a folder.
 _NO_FOLDER_SYNC = UNSUPPORTED | {errno.EBADF, errno.EISDIR, errno.EACCES, errno.EPERM}
 _OWN_DESCRIPTOR = re.compile(r"/dev/fd/(\d+)|/proc/(?:self|thread-self)/fd/(\d+)")
 
@@ -33,14 +33,14 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666, durable
     """Write ``content`` to ``path`` so that a reader sees the old file or the whole new one, even after a crash.
 
     Args:
-        mode: of a new file; the umask (or the folder's default ACL) takes rights away as usual.
-        durable: false leaves out the wait for the disk, for what can always be made again.
+        mode: permissions of a new file, before the umask or the folder's default ACL.
+        durable: False skips the wait for the disk. It suits files that can be made again.
 
     Raises:
-        StoreError: the disk is full, the folder can't be written...; the old file is untouched.
+        StoreError: the file can't be written, e.g. because the disk is full. The old file is untouched.
     """
     data = _bytes(content)
-    # a long name with something added would be too long for the file system
+    # a suffix on a long name could exceed the file system's limit
     fresh = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,50 +65,50 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666, durable
 
 
 def write_output(path: Path, content: bytes | str, *, durable: bool = True) -> None:
-    """Write a file that a user asked for by its path; like :func:`write_atomic`, but only a plain file is replaced.
+    """Write a file that a user asked for by its path. Like :func:`write_atomic`, but it replaces only regular files.
 
-    A pipe, a device, ``/dev/stdout`` or another open file is written to. A symbolic link stays, and what it points to
-    is written. A file that is there keeps its mode.
+    It writes into a pipe, a device, ``/dev/stdout`` or another open file. It follows a symbolic link and keeps it. An
+    existing file keeps its mode.
 
     Raises:
-        StoreError: it can't be written; says why.
+        StoreError: the file can't be written; the message says why.
     """
     data = _bytes(content)
     try:
-        goal = _end_of_links(path)
-        state = None if isinstance(goal, int) else _stat(goal)
-        if isinstance(goal, Path) and (state is None or stat.S_ISREG(state.st_mode)) and not _kernels(goal):
-            write_atomic(goal, data, durable=durable)
+        target = _resolved(path)
+        state = None if isinstance(target, int) else _stat(target)
+        if isinstance(target, Path) and (state is None or stat.S_ISREG(state.st_mode)) and not _in_proc(target):
+            write_atomic(target, data, durable=durable)
             if state is not None:
                 with contextlib.suppress(OSError):
-                    goal.chmod(stat.S_IMODE(state.st_mode))
+                    target.chmod(stat.S_IMODE(state.st_mode))
             return
         if state is not None and stat.S_ISDIR(state.st_mode):
             raise StoreError(f"{path}: is a folder", fix="name a file in it")
-        _write_through(goal, data)
+        _write_through(target, data)
     except OSError as error:
         raise StoreError(f"{path}: can't be written: {error.strerror or error}") from error
 
 
 def _bytes(content: bytes | str) -> bytes:
-    # a text may hold a file's name that is no UTF-8; finished work must not be lost for that
+    # a text may contain a file name that is not UTF-8; finished results must not be lost because of it
     return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
-def _end_of_links(path: Path) -> Path | int:
-    """Where symbolic links lead, or the number of a file that this process has open."""
-    here = path
+def _resolved(path: Path) -> Path | int:
+    """The end of a chain of symbolic links, or the descriptor of a file that this process has open."""
+    target = path
     for _ in range(40):
-        if own := _OWN_DESCRIPTOR.fullmatch(os.path.abspath(here)):  # noqa: PTH100 - a Path would resolve the link
+        if own := _OWN_DESCRIPTOR.fullmatch(os.path.abspath(target)):  # noqa: PTH100 - a Path would resolve the link
             return int(own[1] or own[2])
-        if _kernels(here) or not here.is_symlink():
-            return here
-        here = here.parent / here.readlink()
+        if _in_proc(target) or not target.is_symlink():
+            return target
+        target = target.parent / target.readlink()
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
-def _kernels(path: Path) -> bool:
-    """Whether a path is in ``/proc``: what is there only looks like files and links."""
+def _in_proc(path: Path) -> bool:
+    """Whether a path is in ``/proc``. Its entries only look like files and links."""
     return os.path.abspath(path).startswith("/proc/")  # noqa: PTH100 - a Path would resolve the link
 
 
@@ -119,8 +119,8 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _write_through(goal: Path | int, data: bytes) -> None:
-    number = os.dup(goal) if isinstance(goal, int) else os.open(goal, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+def _write_through(target: Path | int, data: bytes) -> None:
+    number = os.dup(target) if isinstance(target, int) else os.open(target, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(number, "wb", buffering=0) as handle:
         rest = memoryview(data)
         while rest:
@@ -128,29 +128,29 @@ def _write_through(goal: Path | int, data: bytes) -> None:
 
 
 def check_folder(folder: Path, option: str, *, fix: str = "name another one") -> None:
-    """Check that files can be put into a folder, before work begins that ends with that; the folder isn't made.
+    """Check that files can be written into a folder before long work begins. The folder is not created.
 
     Args:
-        option: by which the user named it, for the message.
+        option: the option that named the folder, for the message.
 
     Raises:
-        UsageError: it, or the nearest folder above it that is there, takes no files.
+        UsageError: the folder, or its nearest existing parent, can't be written.
     """
-    there = folder.absolute()
+    nearest = folder.absolute()
     try:
-        while not os.path.lexists(there) and there != there.parent:
-            there = there.parent
-        if not there.is_dir():
-            raise UsageError(f"{option} {folder}: {there} is no folder", fix=fix)
-        with tempfile.TemporaryFile(prefix=".harness-", dir=there):
+        while not os.path.lexists(nearest) and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise UsageError(f"{option} {folder}: {nearest} is no folder", fix=fix)
+        with tempfile.TemporaryFile(prefix=".harness-", dir=nearest):
             pass
     except OSError as error:
         why = error.strerror or str(error)
-        raise UsageError(f"{option} {folder}: nothing can be written in {there}: {why}", fix=fix) from error
+        raise UsageError(f"{option} {folder}: nothing can be written in {nearest}: {why}", fix=fix) from error
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` durable (fsync of the directory itself), where the file system can do that."""
+    """Make a rename in ``folder`` durable (fsync of the directory itself) if the file system supports it."""
     try:
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -172,11 +172,11 @@ def _sync(number: int, unsupported: set[int]) -> None:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """A text file that a user names: UTF-8 whatever the locale, with or without a byte order mark.
+    """Read a text file that a user names: UTF-8 in any locale, with or without a byte order mark.
 
     Raises:
-        ConfigError: it isn't there, is no text, or is larger than ``limit`` bytes. A pipe that nobody writes into is
-            not waited for.
+        ConfigError: the file is missing, is no text, or is larger than ``limit`` bytes; or it is a pipe without a
+            writer.
     """
     name = str(path)
     try:
@@ -201,7 +201,7 @@ def read_text(path: Path, limit: int) -> str:
 
 
 def _read_some(path: Path, limit: int) -> bytes:
-    """At most ``limit`` bytes of a file, or of a pipe somebody writes into (``<(...)`` of a shell, ``/dev/stdin``)."""
+    """At most ``limit`` bytes of a file or of a pipe that has a writer (a shell's ``<(...)``, ``/dev/stdin``)."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb", buffering=0) as handle:
         kind = os.fstat(fd).st_mode
@@ -212,7 +212,7 @@ def _read_some(path: Path, limit: int) -> bytes:
         data = b""
         while len(data) < limit:
             more = handle.read(min(limit - len(data), _CHUNK))
-            if more is None:  # a writer is there and has nothing yet
+            if more is None:  # there is a writer, but no data yet
                 if not select.select([fd], [], [], _PIPE_WAIT_S)[0]:
                     raise OSError(errno.ETIMEDOUT, f"a pipe into which nobody wrote for {_PIPE_WAIT_S} s")
                 continue

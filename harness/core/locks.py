@@ -1,9 +1,9 @@
-"""Locks between processes. Each is the kernel's lock on a file, and ends with the process that holds it.
+"""Locks between processes. Each is a kernel lock on a file, so the kernel releases it when its process ends.
 
-File systems differ, and what one of them can't do is no fault of the user's:
+File systems differ, and a missing feature is not the user's fault:
 
-* NFS locks only files that are open for writing, so a lock is a file of its own and never a folder.
-* Some have no locks at all. Then the kernel of this machine is asked to keep others off, see :class:`Lock`.
+* NFS locks only files that are open for writing, so a lock is a separate file and never a folder.
+* Some file systems have no locks at all. A socket of this machine's kernel replaces the lock there, see :class:`Lock`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from pathlib import Path
 from harness.core.errors import LockTakenError, StoreError
 from harness.core.files import UNSUPPORTED
 
-#: What a file system answers that has no locks; NFS says ENOLCK where the server's lock service doesn't run.
+#: Errors of a file system without locks. NFS answers ENOLCK if the server's lock service doesn't run.
 _NO_LOCKS = UNSUPPORTED | {errno.EBADF, errno.ENOLCK, errno.EREMOTEIO, errno.EPROTONOSUPPORT}
 _POLL_S = 0.1
 
 
 class Lock:
-    """A lock that ends with the process which holds it, or earlier by :meth:`close`.
+    """A lock that ends with the process that holds it, or earlier by :meth:`close`.
 
-    It is the kernel's lock on a file. A file system without locks is no reason to stop: then the lock is a socket
-    with a name made of the file's device and number, which this machine's kernel gives to one process at a time.
-    Other machines are not kept off by it.
+    It is a kernel lock on a file. On a file system without locks it is a socket whose name contains the file's device
+    and inode number; the kernel gives that name to one process at a time. A socket does not exclude other machines.
 
     Attributes:
-        number: the open file or socket; a child that inherits it holds the lock too.
+        number: the descriptor of the open file or socket. A child process that inherits it holds the lock too.
         shared: whether other machines with the same file system respect the lock.
     """
 
@@ -42,23 +41,23 @@ class Lock:
         self.shared = shared
 
     def close(self) -> None:
-        """Let go; the second time does nothing."""
+        """Release the lock. A second call does nothing."""
         number, self.number = self.number, -1
         if number >= 0:
             os.close(number)
 
 
 def take_lock(path: Path, *, wait: bool = False, waiting: Callable[[], None] | None = None, mode: int = 0o666) -> Lock:
-    """Lock the file ``path``, made where it is missing; it stays there, empty.
+    """Lock the file ``path``. A missing file is created; it stays there, empty.
 
     Args:
-        wait: wait until others let go; else a lock that is taken is an error.
-        waiting: called once when there is something to wait for.
-        mode: of a new file, before the umask.
+        wait: wait until others release the lock; otherwise a lock that is taken is an error.
+        waiting: called once before waiting.
+        mode: permissions of a new file, before the umask.
 
     Raises:
-        LockTakenError: another process has it.
-        StoreError: the file can't be opened, or the lock fails for another reason; says which.
+        LockTakenError: another process holds the lock.
+        StoreError: the file can't be opened, or the lock fails for another reason; the message says which.
     """
     try:
         number = _open_to_lock(path, mode)
@@ -75,8 +74,8 @@ def take_lock(path: Path, *, wait: bool = False, waiting: Callable[[], None] | N
                 if waiting:
                     waiting()
                 fcntl.flock(number, fcntl.LOCK_EX)
-            kept, number = number, -1
-            return Lock(kept, shared=True)
+            held, number = number, -1
+            return Lock(held, shared=True)
         finally:
             if number >= 0:
                 os.close(number)
@@ -95,7 +94,7 @@ def locked(path: Path, *, wait: bool = True, waiting: Callable[[], None] | None 
 
 
 def _open_to_lock(path: Path, mode: int) -> int:
-    """Open the file for writing, as NFS demands; a file of somebody else for reading, which is enough elsewhere."""
+    """Open the file for writing, as NFS demands, or another user's file for reading, which suffices elsewhere."""
     flags = os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         return os.open(path, os.O_RDWR | flags, mode)
@@ -109,7 +108,7 @@ def _open_to_lock(path: Path, mode: int) -> int:
 
 
 def _flock(number: int) -> bool:
-    """Take the lock if it is free, and say whether it was. Other errors are raised."""
+    """Take the lock if it is free; return whether it was. Other errors are raised."""
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -122,12 +121,12 @@ def _flock(number: int) -> bool:
 def _take_socket(path: Path, number: int, wait: bool, waiting: Callable[[], None] | None) -> Lock:
     state = os.fstat(number)
     name = f"\0edge-harness-lock-{os.getuid()}-{state.st_dev}-{state.st_ino}"
-    keeper = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         while True:
             try:
-                keeper.bind(name)
-                return Lock(keeper.detach(), shared=False)
+                listener.bind(name)
+                return Lock(listener.detach(), shared=False)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
@@ -138,4 +137,4 @@ def _take_socket(path: Path, number: int, wait: bool, waiting: Callable[[], None
                 waiting = None
             time.sleep(_POLL_S)
     finally:
-        keeper.close()
+        listener.close()

@@ -1,4 +1,4 @@
-"""Registries: things by their names."""
+"""Registries: dictionaries of objects by name, without duplicates."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Thing = TypeVar("Thing")
 
 
 def by_name(pairs: Iterable[tuple[str, Thing]]) -> dict[str, Thing]:
-    """The pairs as a dict, in their order.
+    """The pairs as a dictionary, in their order.
 
     Raises:
-        ValueError: one name stands for two things.
+        ValueError: two things have the same name.
     """
     things: dict[str, Thing] = {}
     for name, thing in pairs:

@@ -1,6 +1,7 @@
-"""Where the harness keeps what it can make again: board images, board storage, downloaded runtimes. And who we are.
+"""Folders and users of this machine: the cache, home folders, and the name of whoever runs the harness.
 
-In a container, the user may have no entry in the list of users, no HOME and no USER.
+The cache holds files that can be made again: board images, board storage, downloaded runtimes. In a container the user
+may have no entry in the list of users, no HOME and no USER, so every lookup here may fail.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from harness.core.errors import UsageError
 def cache_dir() -> Path:
     """The cache root: ``$HARNESS_CACHE`` if set, else the user's cache folder for ``edge-harness``.
 
-    Nothing is created. Deleting the folder while no board is up is safe: all of it is built again when needed.
+    The folder is not created. Deleting it is safe while no board is up: all of it is built again when needed.
 
     Raises:
-        UsageError: there is no home folder to have a cache in.
+        UsageError: the user has no home folder that could hold a cache.
     """
     override = os.environ.get("HARNESS_CACHE")
     if override:
         return expanded(Path(override), "HARNESS_CACHE").absolute()
     try:
         folder = Path(platformdirs.user_cache_dir("edge-harness"))
-    except RuntimeError:  # what newer versions do where nobody knows the home folder
+    except RuntimeError:  # newer versions of platformdirs raise this if the home folder is unknown
         folder = Path("~")
-    if not folder.is_absolute():  # older ones leave "~" in the name
+    if not folder.is_absolute():  # older versions leave "~" in the name
         raise UsageError(
             f"user {user_name()} has no home folder, so there is no place for the cache",
             fix="set HARNESS_CACHE to a folder, or HOME",
@@ -41,10 +42,10 @@ def expanded(path: Path, what: str) -> Path:
     """``path`` with ``~`` and ``~name`` replaced by the home folder.
 
     Args:
-        what: where the path was written, for the message.
+        what: the setting that holds the path, for the message.
 
     Raises:
-        UsageError: nobody knows that home folder.
+        UsageError: that home folder is unknown.
     """
     try:
         return path.expanduser()
@@ -55,7 +56,7 @@ def expanded(path: Path, what: str) -> Path:
 
 
 def user_name() -> str:
-    """Who runs this, for people; ``uid 4242`` where the user has no name."""
+    """The name of the user who runs this; ``uid 4242`` if the user has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):

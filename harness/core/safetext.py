@@ -1,7 +1,7 @@
-"""Text that came from boards, made harmless for the place it goes to.
+"""Text from boards, made harmless for the place where it is shown.
 
-HTML is escaped by Jinja2; this module does what Jinja2 can't: control characters, Markdown, CSV formulas, JSON inside a
-script element, and file names.
+Jinja2 escapes HTML. This module handles the rest: control characters, Markdown, CSV formulas, JSON inside a script
+element, and file names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import re
 import sys
 import unicodedata
-from typing import Any
 
 _SPACES = re.compile(r"\s+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&])")
@@ -20,9 +19,9 @@ _SLUG = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def print_anything() -> None:
-    """Let what the locale's character set lacks be printed as an escape (``\\u2013``), where it would be an error."""
+    """Print characters that the locale's character set lacks as escapes (``\\u2013``) instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # it may be closed, or somebody else's
+        if isinstance(stream, io.TextIOWrapper):  # it may be closed, or replaced by another object
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -41,30 +40,30 @@ def _clean(text: str, limit: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Like :func:`clean` for text of several lines (a board's stderr): new lines and tabs stay, nothing is cut."""
+    """Like :func:`clean`, for text of several lines (a board's stderr): it keeps newlines and tabs and cuts nothing."""
     return "".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def for_figure(text: object, limit: int = 34) -> str:
-    """A label matplotlib's own font can draw: Latin-1 and an ellipsis only."""
+    """A label that matplotlib's own font can draw: Latin-1 and an ellipsis only."""
     line = "".join(c if ord(c) < 256 or c == "…" else "?" for c in clean(text, 10_000))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 @functools.lru_cache(maxsize=8192)
 def markdown(text: str) -> str:
-    """Text for a Markdown table's cell: nothing in it is markup, a link or a column's end."""
+    """Text for a cell of a Markdown table: markup, links and column ends are escaped."""
     return _MARKDOWN.sub(r"\\\1", clean(text, 20_000))
 
 
 def csv_field(text: object) -> str:
-    """Text for a CSV field that a spreadsheet does not run as a formula (OWASP: prefix with an apostrophe)."""
+    """Text for a CSV field that no spreadsheet runs as a formula (OWASP: prefix with an apostrophe)."""
     line = clean(text, 20_000)
     return f"'{line}" if line[:1] in ("=", "+", "-", "@", "'") else line
 
 
-def script_json(value: Any) -> str:
-    """JSON to stand inside ``<script type="application/json">``: it can't end the element or open a comment."""
+def script_json(value: object) -> str:
+    """JSON for ``<script type="application/json">``: it can't end the element or open a comment."""
     dumped = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

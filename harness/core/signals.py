@@ -1,9 +1,9 @@
-"""Ctrl-C and its kin: a signal is noted, and acted on at a safe place.
+"""Signals that end a run, such as Ctrl-C: noted at once, acted on at a safe place.
 
-Python's own handler raises KeyboardInterrupt wherever the main thread stands: in the middle of a lock of
-threading, of an import, of a callback that can't raise. So a signal is only noted here; whoever works looks at
-:attr:`Signals.noted` between two steps. A second signal, or the first where nothing has to be let go, ends the process
-at once, with the last words that were prepared for it.
+Python's own handler raises KeyboardInterrupt wherever the main thread is: while it holds a lock of threading, during an
+import, in a callback that can't raise. This handler only notes the signal, and the working code checks
+:attr:`Signals.noted` between two steps. A second signal ends the process at once and prints the message prepared for
+it. So does the first if nothing has to be released.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
 
-#: What ends a run: Ctrl-C, ``kill`` and ``timeout``, a terminal that closes.
+#: The signals that end a run: Ctrl-C, ``kill`` or ``timeout``, and a closed terminal.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: What ``signal.signal`` takes and returns.
+_Handler = Callable[[int, FrameType | None], object] | int | None
 #: Shows the cursor again, which a live table hides.
 _SHOW_CURSOR = b"\x1b[?25h"
 
@@ -26,24 +27,24 @@ class Signals:
     """A context manager that handles :data:`ENDING` for the main thread.
 
     Args:
-        leave: ends the process with this exit code, at once and without clearing up.
+        leave: ends the process at once, without cleanup; takes the exit code.
 
     Attributes:
-        noted: a signal came and has still to be acted on.
-        noting: signals are noted the first time; else each ends the process at once.
-        last_words: written to stderr when the process is ended at once.
+        noted: a signal has arrived and has not been acted on.
+        noting: whether the first signal is only noted; otherwise each signal ends the process at once.
+        last_words: written to stderr before the process ends at once.
     """
 
-    def __init__(self, leave: Callable[[int], Any]) -> None:
+    def __init__(self, leave: Callable[[int], object]) -> None:
         self.noted = False
         self.noting = False
         self.last_words = "harness: interrupted\n"
         self._leave = leave
-        self._before: dict[int, Any] = {}
+        self._before: dict[int, _Handler] = {}
 
     def __enter__(self) -> Signals:
         for number in ENDING:
-            # what is ignored from the start stays so: nohup, and jobs in the background of a script
+            # signals ignored from the start stay ignored: nohup, and background jobs of a script
             if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._handle)
         return self
@@ -60,6 +61,6 @@ class Signals:
             return
         words = self.last_words.encode("utf-8", "replace")
         with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
-            # os.write: the stream's own lock may be held by the code that this handler interrupts
+            # os.write, because the interrupted code may hold the stream's lock
             os.write(2, (_SHOW_CURSOR if self.noting and sys.stderr.isatty() else b"") + words)
         self._leave(130)

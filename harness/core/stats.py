@@ -1,6 +1,6 @@
-"""Statistics of one series of samples, and of two. SciPy only; knows nothing of cells, files or plots.
+"""Statistics of one series of samples, and of two. It uses only NumPy and SciPy and knows no cells, files or plots.
 
-Where a number can't be had from the samples at hand, it is refused (:class:`TooFewSamplesError`), never guessed.
+A statistic that needs more samples than there are raises :class:`TooFewSamplesError`; it is never guessed.
 Sources are named where a method is used; docs/statistics.md explains the choices.
 """
 
@@ -19,14 +19,14 @@ from harness.core.errors import ReportError
 
 Samples: TypeAlias = Sequence[float] | Sequence[int] | NDArray[np.int64] | NDArray[np.float64]
 
-#: Fewest samples for each percentile: below, MLPerf's early stopping has nothing to report at 99 % confidence
-#: (P[Binomial(q, 1 - p) <= 1] < 0.01 does not hold yet). MLPerf Inference Rules, appendix "Early Stopping".
+#: The fewest samples for each percentile. With fewer, MLPerf's early stopping can't report it at 99 % confidence
+#: (P[Binomial(q, 1 - p) <= 1] < 0.01 does not hold). MLPerf Inference Rules, appendix "Early Stopping".
 FLOORS: dict[float, int] = {90.0: 64, 95.0: 130, 97.0: 219, 99.0: 662}
 CONFIDENCE = 0.99
 
 
 class TooFewSamplesError(ReportError):
-    """More samples are needed for the statistic asked for."""
+    """The statistic needs more samples."""
 
     code = "too-few-samples"
 
@@ -45,7 +45,7 @@ def median(samples: Samples) -> float:
     """The median, in the samples' unit.
 
     Raises:
-        TooFewSamplesError: there are none.
+        TooFewSamplesError: there are no samples.
     """
     if len(samples) == 0:
         raise TooFewSamplesError("a median needs at least 1 sample, there are 0")
@@ -53,14 +53,14 @@ def median(samples: Samples) -> float:
 
 
 def median_of_sorted(ordered: NDArray[np.int64] | NDArray[np.float64]) -> float:
-    """The median of sorted samples: several times as fast as ``np.median`` for a hundred of them."""
+    """The median of sorted samples; for a hundred samples several times as fast as ``np.median``."""
     middle = len(ordered) // 2
     low = ordered[middle] if len(ordered) % 2 else ordered[middle - 1]
     return (float(low) + float(ordered[middle])) / 2
 
 
 def floor(percent: float) -> int:
-    """How many samples a percentile above the median needs at 99 % confidence (p90 64, p95 130, p97 219, p99 662)."""
+    """The number of samples that a percentile needs at 99 % confidence (p90 64, p95 130, p97 219, p99 662)."""
     if percent in FLOORS:
         return FLOORS[percent]
     if percent <= 50:
@@ -82,7 +82,7 @@ def _search_floor(tail: float) -> int:
 
 
 def percentile(samples: Samples, percent: float) -> float:
-    """The empirical percentile (nearest rank: a value that was measured), in the samples' unit.
+    """The empirical percentile in the samples' unit (nearest rank, so it is one of the samples).
 
     Raises:
         TooFewSamplesError: fewer samples than :func:`floor` asks for.
@@ -94,7 +94,7 @@ def percentile(samples: Samples, percent: float) -> float:
 
 
 def early_stopping(samples: Samples, percent: float = 90.0) -> float:
-    """MLPerf's early-stopping estimate of a percentile: a value the true one is below with 99 % confidence.
+    """MLPerf's early-stopping estimate of a percentile: an upper bound with 99 % confidence.
 
     With t the largest number so that P[Binomial(q, 1 - p) <= t] < 0.01, the t - 1 highest of the q samples are dropped
     and the highest left is reported (MLPerf Inference Rules, SingleStream).
@@ -111,17 +111,17 @@ def early_stopping(samples: Samples, percent: float = 90.0) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def early_stopping_drop(count: int, tail: float) -> int:
-    """How many of the highest samples early stopping drops: t - 1. ``tail`` is 1 - p, e.g. 0.1 for p90."""
+    """The number of highest samples that early stopping drops: t - 1. ``tail`` is 1 - p, e.g. 0.1 for p90."""
     return max(_last_below(1 - CONFIDENCE, count, tail) - 1, 0)
 
 
 def _binomial(k: int, n: int, p: float) -> float:
-    """P[Binomial(n, p) <= k]; scipy.special, because importing scipy.stats takes longer than a small report."""
+    """P[Binomial(n, p) <= k], by scipy.special: the import of scipy.stats takes longer than a small report."""
     return float(bdtr(float(k), n, p))
 
 
 def _last_below(level: float, n: int, p: float) -> int:
-    """The largest k with P[Binomial(n, p) <= k] < level; -1 where there is none."""
+    """The largest k with P[Binomial(n, p) <= k] < level; -1 if there is none."""
     low, high = -1, n
     while high - low > 1:
         middle = (low + high) // 2
@@ -132,11 +132,11 @@ def _last_below(level: float, n: int, p: float) -> int:
 def median_interval(samples: Samples, level: float = 0.95) -> Interval:
     """The median with its exact, distribution-free interval from order statistics (Conover 1999, section 3.2).
 
-    Both ends are values that were measured. Fast (no resampling), so tables use it for every cell. It takes samples as
-    independent; :func:`bootstrap_median` and :func:`bootstrap_ratio` are for comparisons.
+    Both ends are samples. It needs no resampling, so tables use it for every cell. It assumes independent samples;
+    :func:`bootstrap_median` and :func:`bootstrap_ratio` are for comparisons.
 
     Raises:
-        TooFewSamplesError: even the lowest and highest sample don't enclose the median with that confidence (below 6
+        TooFewSamplesError: not even the range of all samples holds the median with that confidence (fewer than 6
             samples at 95 %).
     """
     rank = _lower_rank(len(samples), level)
@@ -148,12 +148,12 @@ def median_interval(samples: Samples, level: float = 0.95) -> Interval:
 
 @functools.lru_cache(maxsize=4096)
 def _lower_rank(count: int, level: float) -> int:
-    """0-based rank of the interval's lower end; negative when there are too few samples."""
+    """The 0-based rank of the interval's lower end; negative if there are too few samples."""
     return _last_below((1 - level) / 2, count, 0.5) if count else -1
 
 
 def bootstrap_median(samples: Samples, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
-    """The median with its percentile-bootstrap interval (``scipy.stats.bootstrap``); seeded, so the same each time.
+    """The median with its percentile-bootstrap interval (``scipy.stats.bootstrap``); the same for the same seed.
 
     Raises:
         TooFewSamplesError: fewer than 6 samples.
@@ -165,16 +165,16 @@ def bootstrap_median(samples: Samples, *, level: float = 0.95, resamples: int = 
         return Interval(float(data[0]), float(data[0]), float(data[0]), level)
     from scipy.stats import bootstrap
 
-    found = bootstrap(
+    interval = bootstrap(
         (data,), np.median, n_resamples=resamples, confidence_level=level, method="percentile", batch=500,
         vectorized=True, rng=np.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
-    return Interval(median(data), float(found.low), float(found.high), level)
+    return Interval(median(data), float(interval.low), float(interval.high), level)
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Two classifiers on the same images: ``only_a`` right by a alone, ``only_b`` by b alone; exact two-sided p."""
+    """Two classifiers on the same images: ``only_a`` right by a alone, ``only_b`` by b alone; two-sided exact p."""
 
     only_a: int
     only_b: int
@@ -185,7 +185,7 @@ def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> McNemar:
     """McNemar's exact test on paired right/wrong answers (binomial on the discordant pairs; McNemar 1947).
 
     Args:
-        right_a: shape (n,), whether ``a`` was right on each image; ``right_b`` the same images in the same order.
+        right_a, right_b: shape (n,), whether each classifier was right on each image, in the same order.
     """
     if right_a.shape != right_b.shape or right_a.ndim != 1:
         raise ValueError("McNemar's test needs two series over the same images")
@@ -216,9 +216,9 @@ def wilson(right: int, total: int, level: float = 0.95) -> Interval:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How much b is of a: the ratio of medians b/a with its interval, and the p-value of it being 1.
+    """The ratio of medians b/a with its interval, and the p-value of the hypothesis that it is 1.
 
-    ``paired`` says whether samples were paired (image by image).
+    ``paired`` tells whether the samples were paired (image by image).
     """
 
     interval: Interval
@@ -231,14 +231,14 @@ def bootstrap_ratio(
 ) -> Ratio:
     """The ratio of medians b/a, with the wider of two bootstrap intervals.
 
-    One resamples stretches of neighbouring samples of each series (circular block bootstrap, Politis & Romano 1992),
-    so slow drift within a run counts as noise. Where both series are whole passes over the same ``images``, the other
-    resamples images, the same ones in both (``scipy.stats.bootstrap``, paired). The p-value is that of log(b/a) = 0
-    under a normal law with the larger of the two standard errors (Efron & Tibshirani 1993, chapters 12 and 13).
+    The first resamples blocks of neighbouring samples of each series (circular block bootstrap, Politis & Romano 1992),
+    so slow drift within a run counts as noise. The second resamples images, the same ones in both series
+    (``scipy.stats.bootstrap``, paired); it needs whole passes over the same ``images`` in both. The p-value is that of
+    log(b/a) = 0 under a normal law with the larger of the two standard errors (Efron & Tibshirani 1993, ch. 12, 13).
 
     Args:
-        a, b: positive samples in the order measured, the same unit.
-        images: samples in one pass, the same images in the same order; None when samples don't pair up.
+        a, b: positive samples in the order measured, in the same unit.
+        images: the number of samples in one pass over the same images in the same order; None if samples don't pair.
 
     Raises:
         TooFewSamplesError: fewer than 20 samples in one of them.
@@ -254,14 +254,13 @@ def bootstrap_ratio(
     if paired and images and images >= 20:
         by_image = [np.median(series.reshape(-1, images), axis=0) for series in (first, second)]
         draws.append(_paired_log_ratios(by_image[0], by_image[1], resamples, rng))
-    tails = [(1 - level) / 2 * 100, (1 + level) / 2 * 100]
-    ends = [np.percentile(d, tails) for d in draws]
+    ends = [np.percentile(d, [(1 - level) / 2 * 100, (1 + level) / 2 * 100]) for d in draws]
     ratio = float(np.median(second) / np.median(first))
-    # the interval is that of the draws; where all of them agree it must still hold the ratio itself
+    # the interval comes from the draws; even if all draws agree it must contain the ratio itself
     low = min(ratio, *(float(np.exp(e[0])) for e in ends))
     high = max(ratio, *(float(np.exp(e[1])) for e in ends))
-    error = max(float(np.std(d, ddof=1)) for d in draws)
-    return Ratio(Interval(ratio, low, high, level), _p_value(float(np.log(ratio)), error), paired)
+    p_value = _p_value(float(np.log(ratio)), error=max(float(np.std(d, ddof=1)) for d in draws))
+    return Ratio(Interval(ratio, low, high, level), p_value, paired)
 
 
 def _p_value(effect: float, error: float) -> float:
@@ -271,30 +270,30 @@ def _p_value(effect: float, error: float) -> float:
 
 
 def _block_medians(series: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Medians of resamples made of whole stretches of sqrt(n) neighbours; shape (resamples,)."""
+    """Medians of resamples made of blocks of sqrt(n) neighbours; shape (resamples,)."""
     count = len(series)
     length = max(1, round(count**0.5))
     n_blocks = -(-count // length)
-    found = np.empty(resamples)
+    medians = np.empty(resamples)
     step = max(1, min(resamples, 2_000_000 // count))  # bounds memory, whatever the number of samples
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         starts = rng.integers(0, count, (size, n_blocks, 1))
         index = ((starts + np.arange(length)) % count).reshape(size, -1)[:, :count]
-        found[start : start + size] = np.median(series[index], axis=1)
-    return found
+        medians[start : start + size] = np.median(series[index], axis=1)
+    return medians
 
 
 def _paired_log_ratios(
     a: NDArray[np.float64], b: NDArray[np.float64], resamples: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """log(median b / median a) of resamples of the same images in both; shape (resamples,)."""
+    """log(median b / median a) of resamples that take the same images from both; shape (resamples,)."""
     from scipy.stats import bootstrap
 
     def statistic(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
         return np.asarray(np.log(np.median(y, axis=axis)) - np.log(np.median(x, axis=axis)))
 
-    found = bootstrap(
+    result = bootstrap(
         (a, b), statistic, n_resamples=resamples, paired=True, vectorized=True, method="percentile", batch=250, rng=rng
     )
-    return np.asarray(found.bootstrap_distribution, dtype=np.float64)
+    return np.asarray(result.bootstrap_distribution, dtype=np.float64)

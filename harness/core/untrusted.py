@@ -1,7 +1,7 @@
-"""JSON from a board: limited not only in bytes, but in what it becomes in memory.
+"""JSON from a board, with limits on its size in memory as well as in bytes.
 
-Thirty megabytes of ``{},{},...`` would become two gigabytes of Python objects, and a million wrong keys as many
-explanations. So what multiplies is counted in the bytes, before anything is parsed.
+Thirty megabytes of ``{},{},...`` would become two gigabytes of Python objects, and a million wrong keys would become a
+million error messages. So containers, keys and values are counted in the bytes before anything is parsed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-#: Far above what an honest answer has: a few thousand containers and keys, three million numbers.
+#: Limits far above a genuine answer, which has a few thousand containers and keys and three million numbers.
 MAX_CONTAINERS = 20_000
 MAX_COLONS = 400_000
 MAX_COMMAS = 3_500_000
@@ -17,10 +17,10 @@ MAX_KEYS = 2_000
 
 
 def load(data: bytes) -> Any:
-    """Parse what a board sent.
+    """Parse the JSON that a board sent.
 
     Raises:
-        ValueError: it is not JSON, or would not be small in memory.
+        ValueError: it is not JSON, or it would exceed a limit.
     """
     for what, count, most in (
         ("objects and lists", data.count(b"{") + data.count(b"["), MAX_CONTAINERS),
@@ -35,7 +35,7 @@ def load(data: bytes) -> Any:
         raise ValueError("nested too deep") from error
 
 
-def _small(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _small(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(pairs) > MAX_KEYS:
         raise ValueError(f"an object with {len(pairs)} keys")
     return dict(pairs)

@@ -1,1 +1,1 @@
-"""Data: CK+ in its forms, the synthetic stand-in, and splits. numpy only, no TensorFlow."""
+"""Data sets: CK+ in its forms, the synthetic substitute, and splits. It uses no TensorFlow."""

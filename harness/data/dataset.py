@@ -1,4 +1,4 @@
-"""The frozen record every data source returns and every split, training and measurement starts from."""
+"""The records of a data set and of a split, from which training and measurement start."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ CKPLUS_981_COUNTS = (135, 54, 177, 75, 207, 84, 249)
 
 @dataclass(frozen=True)
 class Dataset:
-    """N grey face images with what is needed to split them honestly.
+    """N grey face images, with the subjects and sequences that a fair split needs.
 
     Attributes:
         name: ``synthetic``, ``ckplus-981``, ``ckplus-csv``, or ``ckplus-tree-<mode>-<crop>``.
-        synthetic: True when no real face is in it; said on every page of a report.
+        synthetic: True if it has no real faces. Each page of a report says so.
         images: uint8, shape (N, 48, 48), 0 black to 255 white.
         labels: int64, shape (N,), indices into ``classes``.
-        subjects: one id per image (``S005``); None where the source doesn't tell.
-        sequences: one id per image (``S005_001``); None where the source doesn't tell.
+        subjects: one id for each image (``S005``); None if the source doesn't tell.
+        sequences: one id for each image (``S005_001``); None if the source doesn't tell.
         classes: class names in index order.
     """
 
@@ -39,7 +39,7 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Hash of everything that decides a measurement: pixels, labels, subjects, class names."""
+        """Hash of all that determines a measurement: name, pixels, labels, subjects, sequences and class names."""
         digest = hashlib.sha256()
         digest.update(repr((self.name, self.images.shape, self.classes, self.subjects, self.sequences)).encode())
         digest.update(np.ascontiguousarray(self.images).tobytes())
@@ -49,14 +49,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Split:
-    """Which images are for what. Indices into the data set, ascending, disjoint.
+    """The division of a data set into training, validation and test images.
 
     Attributes:
         scheme: ``random`` (stratified 10 % test, as in the paper) or ``subject`` (subject-disjoint fold).
-        seed: of the shuffle.
-        fold, folds: which fold of how many (0 of 1 for a single random split).
-        train, validation, test: int64 indices. Test is never used to choose anything.
-        subject_overlap: how many test images show a person who is also in train or validation; None if unknown.
+        seed: seed of the shuffle.
+        fold, folds: the fold, from 0, and the number of folds (0 and 1 for a single random split).
+        train, validation, test: ascending, disjoint int64 indices into the data set. Test images guide no choice.
+        subject_overlap: number of test images of a person who is also in train or validation; None if unknown.
         sha256: hash of the data set and the three index lists.
     """
 

@@ -1,5 +1,4 @@
-"""What is wrong with a copy of a data set: each fault with its place and its fix, and the findings as a
-whole."""
+"""The findings about a copy of a data set: counts, and each fault with its place and its fix."""
 
 from __future__ import annotations
 
@@ -14,32 +13,31 @@ from harness.core.errors import DataError
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
-#: How many places of one kind of fault are shown as text; JSON always has them all.
+#: The number of places of one kind of fault that the text shows. JSON has all of them.
 SHOWN: dict[Severity, int] = {"error": 12, "warning": 12, "note": 3}
 
 
 def printable(text: str) -> str:
-    """``text`` safe for a terminal, a log and JSON: control characters and undecodable bytes are escaped.
+    """``text`` made safe for a terminal, a log and JSON: control characters and undecodable bytes are escaped.
 
-    File names and cells come from a copy nobody has checked; they may hold terminal escape codes.
+    File names and cells come from an unchecked copy, so they may hold terminal escape codes.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is not as it should be.
+    """One problem of a copy.
 
     Attributes:
-        severity: ``error``: something was left out, or labels can't be trusted. ``warning``: used, but look
-            at it.
-            ``note``: harmless, said so that nothing happens silently.
+        severity: ``error``: something was left out, or labels can't be trusted. ``warning``: used, but it needs a look.
+            ``note``: harmless, and reported so that nothing happens silently.
         code: stable short name for scripts, e.g. ``truncated-image``.
-        path: relative to the path that was checked, with ``/``; ``.`` for the whole of it.
-        line: 1-based, where the place is a line in a text file.
-        text: what is wrong.
-        fix: what to do about it; empty where nothing needs doing.
-        fatal: the labels as a whole can't be trusted or nothing is usable: loading must refuse.
+        path: path relative to the checked path, with ``/``; ``.`` for the whole copy.
+        line: 1-based line in a text file; None for other places.
+        text: the problem.
+        fix: the remedy; empty if none is needed.
+        fatal: no label can be trusted or nothing is usable, so the copy must not be loaded.
     """
 
     severity: Severity
@@ -58,7 +56,7 @@ class Fault:
 
 @dataclass
 class FaultLog:
-    """Collects faults while a copy is read, and counts the images that each kind made us leave out."""
+    """Collects faults while a copy is read, and counts the images that each kind of fault leaves out."""
 
     all: list[Fault] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -73,20 +71,20 @@ class FaultLog:
         fix: str = "",
         images: int = 0,
     ) -> None:
-        """Note an error that made us leave out ``images`` images (0 where no image was there to lose)."""
+        """Log an error that leaves out ``images`` images."""
         self._add(Fault(severity="error", code=code, path=path, line=line, text=text, fix=fix))
         self.leave_out(code, images)
 
     def fatal(self, code: str, path: str, text: str, *, line: int | None = None, fix: str = "") -> None:
-        """Note an error for which loading must refuse the whole copy."""
+        """Log an error for which the whole copy must be refused."""
         self._add(Fault(severity="error", code=code, path=path, line=line, text=text, fix=fix, fatal=True))
 
     def warning(self, code: str, path: str, text: str, *, line: int | None = None, fix: str = "") -> None:
-        """Note something that was used all the same."""
+        """Log a problem of something that is used nevertheless."""
         self._add(Fault(severity="warning", code=code, path=path, line=line, text=text, fix=fix))
 
     def note(self, code: str, path: str, text: str, *, line: int | None = None, fix: str = "") -> None:
-        """Note something harmless."""
+        """Log something harmless."""
         self._add(Fault(severity="note", code=code, path=path, line=line, text=text, fix=fix))
 
     def leave_out(self, code: str, images: int) -> None:
@@ -102,21 +100,21 @@ class FaultLog:
 
 @dataclass(frozen=True)
 class DataFindings:
-    """What a data set holds, as it was found.
+    """The content and the faults of a copy of a data set.
 
     Attributes:
-        path: as it was given.
-        form: of CK+ ``tree``, ``folders`` or ``csv``; other data sets say what they are; None: not recognised.
+        path: the path as the user gave it.
+        form: ``tree``, ``folders`` or ``csv`` for CK+, a description for other data sets; None if not recognised.
         mode: ``peak`` or ``last3`` for the tree, else None.
-        crop: how faces were cut out: ``opencv <version>``, ``centre``, or ``none`` (already 48x48); None: no
+        crop: method that cut faces out: ``opencv <version>``, ``centre``, or ``none`` (already 48x48); None without
             images.
         counts: usable images per class, in the order of ``CLASSES``.
-        published: the same as published for a complete copy of this form; empty where the form is unknown.
-        subjects, sequences: how many the usable images come from; None where the form does not tell.
-        published_subjects, published_sequences: as published; None where the form does not tell.
-        duplicates: images whose pixels are those of an earlier image.
-        left_out: images found but not used, by the code of the fault.
-        found: images that are there, in files or rows: :attr:`images`, ``left_out`` and :attr:`not_needed` together.
+        published: published counts of a complete copy of this form; empty if the form is unknown.
+        subjects, sequences: number of those of the usable images; None if the form does not tell.
+        published_subjects, published_sequences: published numbers; None if the form does not tell.
+        duplicates: number of images that repeat the pixels of an earlier image.
+        left_out: number of images that are not used, by the code of the fault.
+        found: number of images in files or rows: :attr:`images`, ``left_out`` and :attr:`not_needed` together.
         usage: rows per value of the CSV's ``Usage`` column.
         faults: every fault, errors first, then by place.
     """
@@ -139,21 +137,21 @@ class DataFindings:
 
     @property
     def images(self) -> int:
-        """How many images can be used."""
+        """The number of usable images."""
         return sum(self.counts.values())
 
     @property
     def not_needed(self) -> int:
-        """Images of the official tree that are not asked for: earlier frames, and sequences without a label."""
+        """Images of the official tree that are not used: earlier frames, and sequences without a label."""
         return self.found - self.images - sum(self.left_out.values())
 
     @property
     def fatal(self) -> Fault | None:
-        """The first reason for which loading refuses; None where the copy loads."""
+        """The first fault for which the copy is refused; None if it can be loaded."""
         return next((fault for fault in self.faults if fault.fatal), None)
 
     def refusal(self) -> DataError:
-        """Why loading refuses, for :attr:`fatal`."""
+        """The error for a copy with a :attr:`fatal` fault."""
         assert self.fatal is not None
         fault, path = self.fatal, printable(self.path)
         return DataError(
@@ -162,16 +160,16 @@ class DataFindings:
 
     @property
     def errors(self) -> int:
-        """How many faults are errors."""
+        """The number of errors."""
         return self.count("error")
 
     def count(self, severity: Severity) -> int:
-        """How many faults there are of one severity."""
+        """The number of faults of one severity."""
         return sum(fault.severity == severity for fault in self.faults)
 
 
 def not_recognised(path: str, error: DataError) -> DataFindings:
-    """The findings where nothing could be looked at: ``error`` as their only fault."""
+    """The findings about a path that can't be read as a data set: ``error`` is their only fault."""
     fault = Fault(
         severity="error", code="no-form", path=".", line=None, text=printable(error.message), fix=error.fix or "",
         fatal=True,
@@ -180,8 +178,7 @@ def not_recognised(path: str, error: DataError) -> DataFindings:
 
 
 def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
-    """Fatal ones first, then errors, warnings, notes; then by place. The order never depends on the file
-    system."""
+    """Sort faults: fatal ones, errors, warnings, notes; then by code and place, independent of the file system."""
     return tuple(
         sorted(
             faults,
@@ -191,7 +188,7 @@ def in_order(faults: list[Fault]) -> tuple[Fault, ...]:
 
 
 def to_json(findings: DataFindings) -> dict[str, object]:
-    """All findings as plain dicts, lists, strings and numbers, ready for ``json.dumps``."""
+    """All findings as plain values for ``json.dumps``."""
     return {
         **dataclasses.asdict(findings),
         "images": findings.images,
@@ -204,7 +201,7 @@ def to_json(findings: DataFindings) -> dict[str, object]:
 
 
 def render(findings: DataFindings) -> str:
-    """The findings as plain text for a terminal: without colours, without a line feed at the end."""
+    """The findings as plain text for a terminal, without colours and without a final newline."""
     lines = [f"path       {printable(findings.path)}", f"form       {_FORMS.get(findings.form, findings.form)}"]
     if findings.mode:
         lines.append(f"mode       {findings.mode}")
@@ -236,15 +233,15 @@ _FORMS = {
 
 def _table(findings: DataFindings) -> list[str]:
     rows: list[tuple[str, int | None, int | None]] = [
-        (name, findings.counts.get(name, 0), wanted) for name, wanted in findings.published.items()
+        (name, findings.counts.get(name, 0), published) for name, published in findings.published.items()
     ]
     rows.append(("images", findings.images, sum(findings.published.values())))
     rows.append(("subjects", findings.subjects, findings.published_subjects))
     rows.append(("sequences", findings.sequences, findings.published_sequences))
     lines = [f"{'':10} {'found':>9} {'published':>9}"]
-    for name, there, published in rows:
-        mark = "" if there == published else "  differs"
-        lines.append(f"{name:10} {_number(there):>9} {_number(published):>9}{mark}")
+    for name, present, published in rows:
+        mark = "" if present == published else "  differs"
+        lines.append(f"{name:10} {_number(present):>9} {_number(published):>9}{mark}")
     lines.append(f"{'duplicates':10} {findings.duplicates:>9}")
     return lines
 
@@ -254,7 +251,7 @@ def _number(value: int | None) -> str:
 
 
 def _fault_lines(findings: DataFindings) -> list[str]:
-    """Faults grouped by kind, so that 266 empty label folders don't hide one truncated image."""
+    """Lines with the faults grouped by kind, so that 266 empty label folders don't hide one truncated image."""
     groups: dict[tuple[Severity, str], list[Fault]] = {}
     for fault in findings.faults:
         groups.setdefault((fault.severity, fault.code), []).append(fault)

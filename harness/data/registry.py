@@ -1,7 +1,7 @@
-"""The data sets there are, one line each, and opening them by what a user named.
+"""The registered data sets, one line each, and functions that open the one that a user names.
 
-A data set is a module with ``open(spec)``, which gives the :class:`~harness.data.dataset.Dataset` and what was found
-wrong with it. Nothing is imported before it is asked for: reading images needs Pillow, drawing them doesn't.
+A data set is a module with ``open(spec)``, which returns the :class:`~harness.data.dataset.Dataset` and the findings
+about it. A module is imported only when its data set is opened, because CK+ needs Pillow and drawn faces don't.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class DataSource:
     """One data set.
 
     Attributes:
-        name: what stands behind ``--data``; with ``:PATH`` behind it where ``needs_path``.
-        title: for people.
-        module: under :mod:`harness.data`, with ``open``.
-        needs_path: False where it is made here and nothing has to lie anywhere.
-        choices: which of ``frames`` and ``crop`` it offers.
+        name: the value of ``--data``; ``:PATH`` follows it if ``needs_path``.
+        title: the name for people.
+        module: its module under :mod:`harness.data`, with ``open``.
+        needs_path: False if the harness itself makes the data.
+        choices: those of ``frames`` and ``crop`` that it offers.
     """
 
     name: str
@@ -40,11 +40,11 @@ class DataSource:
     choices: tuple[str, ...] = ()
 
     def open(self, spec: DataSpec) -> tuple[Dataset | None, DataFindings]:
-        """Read it. The data set is None where the findings hold a fatal fault.
+        """Read the data set; None if the findings hold a fatal fault.
 
         Raises:
-            DataError: there is nothing that could be looked at.
-            MissingExtraError: reading it as asked for needs a package that is not installed.
+            DataError: the path holds no data set of this kind.
+            MissingExtraError: the chosen options need a package that is not installed.
         """
         module = cast("_Module", importlib.import_module(f"harness.data.{self.module}"))
         return module.open(spec)
@@ -54,7 +54,7 @@ class _Module(Protocol):
     def open(self, spec: DataSpec, /) -> tuple[Dataset | None, DataFindings]: ...
 
 
-#: What a path alone is taken for.
+#: The data set of a path without a name.
 BY_PATH = "ckplus"
 
 SOURCES: dict[str, DataSource] = by_name(
@@ -75,7 +75,7 @@ def choose(data: str, frames: str = "last3", crop: str = "auto") -> DataSpec:
         crop: of CK+'s official tree, ``auto``, ``opencv`` or ``centre``.
 
     Raises:
-        UsageError: an unknown choice, or one that the data set does not offer.
+        UsageError: a choice is unknown, or the data set does not offer it.
     """
     for option, given, known in (("--frames", frames, get_args(Frames)), ("--crop", crop, get_args(Crop))):
         if given not in known:
@@ -89,7 +89,7 @@ def choose(data: str, frames: str = "last3", crop: str = "auto") -> DataSpec:
 
 
 def _named(data: str) -> tuple[str, str | None]:
-    """Name and path. What is no registered name is the path of a CK+ copy."""
+    """Name and path. A text without a registered name is the path of a CK+ copy."""
     name, colon, path = data.partition(":")
     source = SOURCES.get(name)
     if source is None or source.needs_path != bool(colon):
@@ -98,17 +98,17 @@ def _named(data: str) -> tuple[str, str | None]:
 
 
 def load(spec: DataSpec) -> Dataset:
-    """The data set; the same each time.
+    """The data set; the same for each call.
 
     Raises:
-        DataError: nothing is there, it is something else, or its labels can't be trusted.
-        MissingExtraError: reading it as asked for needs a package that is not installed.
+        DataError: the path is missing or holds no such data set, or its labels can't be trusted.
+        MissingExtraError: the chosen options need a package that is not installed.
     """
     return load_with_findings(spec)[0]
 
 
 def load_with_findings(spec: DataSpec) -> tuple[Dataset, DataFindings]:
-    """As :func:`load`, and what was found and left out, by path and line."""
+    """As :func:`load`, with the findings."""
     source = _source(spec)
     if source.needs_path and (spec.path is None or not expanded(Path(spec.path), "data").exists()):
         raise DataError(f"data '{spec}': no such file or folder", fix=_known())
@@ -119,10 +119,10 @@ def load_with_findings(spec: DataSpec) -> tuple[Dataset, DataFindings]:
 
 
 def check(spec: DataSpec) -> DataFindings:
-    """Everything :func:`load_with_findings` would find, as a report even where it would refuse to load.
+    """The findings of :func:`load_with_findings`, also for a copy that it refuses.
 
     Raises:
-        MissingExtraError: reading it as asked for needs a package that is not installed.
+        MissingExtraError: the chosen options need a package that is not installed.
     """
     from harness.data.findings import not_recognised
 
@@ -133,7 +133,7 @@ def check(spec: DataSpec) -> DataFindings:
 
 
 def summary(dataset: Dataset, findings: DataFindings) -> list[str]:
-    """What was loaded, for a person: one line on what there is, and one on what was left out or odd."""
+    """Lines for people about a loaded data set: one with its counts, and one about faults and left-out images."""
     counts = ", ".join(f"{name} {int((dataset.labels == k).sum())}" for k, name in enumerate(dataset.classes))
     people = f", {len(set(dataset.subjects))} people" if dataset.subjects else ""
     lines = [f"data {dataset.name}: {len(dataset.labels)} images{people}: {counts}"]

@@ -1,8 +1,8 @@
-"""How large every image of every data set is."""
+"""The size of all images of all data sets."""
 
 from __future__ import annotations
 
-#: Width and height of every image that leaves a data set, in pixels.
+#: Width and height of each image of a data set, in pixels.
 SIDE = 48
-#: What a network is given for one image: height, width, channels.
+#: The shape of a network's input for one image: height, width, channels.
 IMAGE_SHAPE = (SIDE, SIDE, 1)

@@ -1,4 +1,4 @@
-"""Which data set, and how to read it: a record, from the command line to the file of a run."""
+"""The specification of a data set and of how to read it, as the command line gives it and a run stores it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Literal, cast, get_args
 
 #: Frames of a labelled sequence: its peak alone, or the last three up to it.
 Frames = Literal["peak", "last3"]
-#: How faces are cut out of frames; ``auto`` takes OpenCV's detector where it is installed, else the centre.
+#: The method to cut faces out of frames; ``auto`` takes OpenCV's detector if it is installed, else the centre.
 Crop = Literal["auto", "opencv", "centre"]
 
-#: Runs stored a data set as one string once; this stood between the path and the choices.
+#: Separator of path and choices in the strings that older versions stored.
 _OLD_MARK = "#"
 
 
@@ -20,8 +20,8 @@ class DataSpec:
 
     Attributes:
         source: its name in :mod:`harness.data.registry`.
-        path: where a copy lies, as the user wrote it; None for a data set that is drawn.
-        frames, crop: of data sets that offer the choice (CK+'s official tree does).
+        path: the path of a copy, as the user wrote it; None for a data set that is drawn.
+        frames, crop: options of data sets that offer them, such as CK+'s official tree.
     """
 
     source: str = "synthetic"
@@ -30,7 +30,7 @@ class DataSpec:
     crop: Crop = "auto"
 
     def __str__(self) -> str:
-        """As it is written behind ``--data``, with the other options that are not the ordinary ones."""
+        """The value of ``--data``, followed by the other options that differ from their defaults."""
         text = self.source if self.path is None else self.path if self.source == "ckplus" else self._with_path()
         text += f" --frames {self.frames}" if self.frames != DataSpec.frames else ""
         return text + (f" --crop {self.crop}" if self.crop != DataSpec.crop else "")
@@ -39,14 +39,14 @@ class DataSpec:
         return f"{self.source}:{self.path}"
 
 
-#: The drawn faces, which everybody has.
+#: The drawn faces, which need no copy.
 SYNTHETIC = DataSpec()
 
 
 def from_stored(value: object) -> object:
-    """What a run's file says of its data, ready to be checked as a :class:`DataSpec`.
+    """Convert a stored value to one that can be validated as a :class:`DataSpec`.
 
-    Runs of older versions have a string there: ``synthetic``, a path of a CK+ copy, or ``PATH#frames,crop``.
+    Older versions stored a string: ``synthetic``, the path of a CK+ copy, or ``PATH#frames,crop``.
     """
     if not isinstance(value, str):
         return value
@@ -56,4 +56,4 @@ def from_stored(value: object) -> object:
     frames, _, crop = choices.partition(",")
     if mark and frames in get_args(Frames) and crop in get_args(Crop):
         return DataSpec("ckplus", path, cast("Frames", frames), cast("Crop", crop))
-    return DataSpec("ckplus", value)  # a path may hold the mark itself
+    return DataSpec("ckplus", value)  # a path may hold the separator

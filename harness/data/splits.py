@@ -1,4 +1,4 @@
-"""Which images are for training, validation and test; the same on every machine and numpy version."""
+"""Divides a data set into training, validation and test images, equally on every machine and numpy version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.data.dataset import Dataset, Split
 from harness.data.stream import Stream
 
 SCHEMES = ("random", "subject")
-#: one image in ten is held out (99 of CK+'s 981, the paper's 98.99 % is 98/99), rounded up
+#: One image in ten is held out, rounded up: 99 of CK+'s 981, of which the paper's 98.99 % are 98.
 HELD_OUT = 10
 _RANDOM, _RANDOM_VALIDATION, _SUBJECT, _SUBJECT_VALIDATION = 11, 12, 13, 14
 
@@ -21,16 +21,16 @@ Index = npt.NDArray[np.int64]
 
 
 def split(dataset: Dataset, scheme: str = "random", seed: int = 0, fold: int = 0, folds: int = 10) -> Split:
-    """Divide a data set.
+    """Divide a data set into training, validation and test images.
 
-    ``random`` is the paper's: a stratified tenth for test (rounded up), a stratified tenth of the rest for validation.
-    Frames of one sequence land on both sides; ``subject_overlap`` counts how much. Folds don't apply: 0 of 1 is
-    recorded. ``subject`` puts each person wholly into test, validation or training: fold ``fold`` of ``folds`` is
+    ``random`` is the paper's split: a stratified tenth for test (rounded up), and a stratified tenth of the rest for
+    validation. Frames of one sequence may be on both sides; ``subject_overlap`` counts them. It has no folds, so it
+    records 0 of 1. ``subject`` puts each person wholly into test, validation or training: fold ``fold`` of ``folds`` is
     the test part, and one tenth of the other people are for validation.
 
     Raises:
-        DataError: ``subject`` is asked for and the source doesn't say who is on the images, or has too few people.
-        UsageError: an unknown scheme, or a fold that isn't among the folds.
+        DataError: for ``subject``, the source doesn't tell who is on the images, or it has too few people.
+        UsageError: the scheme or the fold does not exist.
     """
     if scheme == "random":
         rest, test = _stratified(dataset.labels, np.arange(len(dataset.labels)), Stream(seed, _RANDOM))
@@ -54,10 +54,10 @@ def split(dataset: Dataset, scheme: str = "random", seed: int = 0, fold: int = 0
 
 
 def quotas(counts: Sequence[int], total: int) -> list[int]:
-    """Share ``total`` among classes in proportion to ``counts``: largest remainders, each class at least 1.
+    """Share ``total`` among classes in proportion to ``counts`` by largest remainders, at least 1 for each class.
 
-    Integer arithmetic alone, so it is exact; equal remainders go to the smaller class first. A class of one image or
-    none gets 0, since something must stay behind to learn from.
+    It uses integer arithmetic, so it is exact. Of equal remainders the smaller class comes first. A class with fewer
+    than two images gets 0, because at least one must stay for training.
     """
     whole = sum(counts)
     floor = [count * total // whole for count in counts]
@@ -74,7 +74,7 @@ def quotas(counts: Sequence[int], total: int) -> list[int]:
 
 
 def _stratified(labels: Index, among: Index, stream: Stream) -> tuple[Index, Index]:
-    """Hold out a tenth of ``among`` (rounded up), class by class; (what stays, what is held out), both ascending."""
+    """Hold out a tenth of ``among`` (rounded up), class by class. Returns the rest and the held-out part, ascending."""
     classes = sorted({int(c) for c in labels[among]})
     members = [[int(i) for i in among if labels[i] == c] for c in classes]
     shares = quotas([len(m) for m in members], -(-len(among) // HELD_OUT))

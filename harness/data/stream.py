@@ -1,8 +1,7 @@
 """Random numbers that are the same on every machine and under every numpy version.
 
-``numpy.random.Generator``'s distributions may change between numpy versions; raw PCG64 output may not (NEP 19).
-So only raw 64-bit words are taken from numpy, and everything else is made from them here, by operations that IEEE
-754 rounds exactly.
+The distributions of ``numpy.random.Generator`` may change between numpy versions; raw PCG64 output may not (NEP 19). So
+only raw 64-bit words come from numpy. All else is computed from them here, by operations that IEEE 754 rounds exactly.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Stream:
         return low + (high - low) * (int(self._bits.random_raw() >> 11) * 2.0**-53)
 
     def bell(self, spread: float = 1.0) -> float:
-        """One number from a bell curve around 0 with standard deviation ``spread`` (sum of 3 uniforms; <= 3 sd)."""
+        """One number from a bell curve around 0 of standard deviation ``spread`` (a sum of 3 uniforms, <= 3 sd)."""
         total = self.uniform(-1.0, 1.0) + self.uniform(-1.0, 1.0)
         return spread * (total + self.uniform(-1.0, 1.0))
 

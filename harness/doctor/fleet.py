@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from harness.boards.coral import check_compiler
 from harness.config.devices import Device, Fleet
 from harness.core.check import SEVERITIES, Check, Severity
-from harness.core.errors import BoardError, HarnessError, ProvisionError
+from harness.core.errors import BoardError, EstimateError, HarnessError, ProvisionError
 from harness.core.safetext import clean
 from harness.doctor.examine import Answered, Listed, examine, render_board
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
@@ -64,7 +64,7 @@ def check_device(device: Device) -> tuple[Check, ...]:
     """The checks of one device. A problem that prevents asking is the only one; it costs no other device its checks."""
     try:
         if device.emulate:
-            return _emulator()
+            return _emulator(device)
         with connecting(device, Reaching(lambda _: None, timeout_s=CONNECT_S)) as connect:
             connection = connect()
             try:
@@ -159,13 +159,25 @@ def _bundles(device: Device, seen: Probe) -> list[Bundle]:
     return bundles
 
 
-def _emulator() -> tuple[Check, ...]:
+def _emulator(device: Device) -> tuple[Check, ...]:
     from harness.emulate import requirements
 
     missing = requirements()
     if missing:
         return (Check("emulator-missing", "error", f"not installed: {', '.join(missing)}", "see docs/emulation.md"),)
-    return (Check("emulator", "ok", "QEMU and the image tools are here; the board is booted by the run"),)
+    here = Check("emulator", "ok", "QEMU and the image tools are here; the board is booted by the run")
+    return here, _estimates(device)
+
+
+def _estimates(device: Device) -> Check:
+    """Whether a run could estimate cycles; that it can't is no fault."""
+    from harness.estimate.estimator import check
+
+    try:
+        check(device.board)
+    except EstimateError as error:
+        return Check("estimate-missing", "note", clean(error.message), error.fix or "see docs/estimates.md")
+    return Check("estimate", "ok", "a compiler and llvm-mca are here: harness run --estimate")
 
 
 def render(findings: FleetFindings) -> str:

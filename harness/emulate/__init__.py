@@ -1,11 +1,11 @@
-"""Emulated ARM boards: real Debian arm64 kernel, userland and sshd in QEMU, with each board family's own CPU.
+"""Emulated ARM boards: Debian's arm64 kernel, userland and sshd in QEMU, with the CPU of each board family.
 
-Public names are loaded on first use, because the guard process of every board imports this package and needs little.
+Public names are loaded on first use, because each board's guard process imports this package and needs little of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.emulate.board import Board, Booting, boot
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.emulate.machine import emulated
     from harness.emulate.tools import requirements
 
-_HOMES = {
+_MODULES = {
     "Board": "board",
     "Booting": "board",
     "boot": "board",
@@ -45,9 +45,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""Booting one emulated board and waiting until it lets us in."""
+"""Boots one emulated board and waits until a login works."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from harness.emulate.seed import seed
 
 Progress = Callable[[str], None]
 
-#: One image check at a time in a process: the first builds, the rest find it built, and progress lines don't mix.
+#: Serialises image checks in a process: the first one builds the image, and progress lines don't mix.
 _IMAGE_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Board:
-    """A board that is up and lets us in. Close it, or use it as a context manager.
+    """A board that is up and accepts logins. Close it, or use it as a context manager.
 
     Attributes:
-        name: as in devices.yaml.
-        family: name of its board family.
-        host, port: where its sshd is reached, loopback only.
+        name: the name in devices.yaml.
+        family: the name of its board family.
+        host, port: the address of its sshd, on loopback only.
         identity_file: private key that logs in as ``user``.
         known_hosts: OpenSSH file with the one pinned host key, for ``[host]:port``.
         host_key: that key, ``ssh-ed25519 AAAA...``.
-        clock: what the board's nanoseconds are.
-        pid, guard_pid: QEMU and the process that ends it.
-        log: the serial console so far; gone with the board.
-        store_is_persistent: false when another live board of this name holds the storage.
+        clock: the clock that the board's nanoseconds count.
+        pid, guard_pid: pids of QEMU and of the process that ends it.
+        log: file with the output of the serial console; removed with the board.
+        store_is_persistent: False if another live board of this name holds the storage.
     """
 
     name: str
@@ -63,14 +63,14 @@ class Board:
     _guard: GuardProcess = field(repr=False, compare=False)
 
     def close(self) -> None:
-        """Switch the board off in order, at most some seconds; it is gone when this returns. May be called again."""
+        """Shut the board down within some seconds and wait for its end. A second call does nothing."""
         self._guard.switch_off()
 
     def detach(self) -> None:
-        """Let the board outlive this process: from now on only its guard ends it. ``close`` then does nothing.
+        """Let the board outlive this process, so that only its guard ends it. ``close`` then does nothing.
 
         Raises:
-            EmulatorError: it is gone already.
+            EmulatorError: the board has already ended.
         """
         try:
             self._guard.detach()
@@ -78,7 +78,7 @@ class Board:
             raise EmulatorError(f"{self.name}: the board ended just after it came up") from error
 
     def alive(self) -> bool:
-        """Whether QEMU still runs. The guard can't be asked, since it lives a little longer to tidy up."""
+        """Whether QEMU still runs. The guard alone is no sign, because it lives a little longer to clean up."""
         return self._guard.runs() and _runs(self.pid)
 
     def __enter__(self) -> Board:
@@ -91,27 +91,29 @@ class Board:
 
 
 def _silent(_line: str) -> None:
-    """Progress that nobody wants to hear of."""
+    """Discard a line of progress."""
 
 
 @dataclass(frozen=True)
 class Booting:
-    """How a board is booted.
+    """The options of a boot.
 
     Attributes:
-        clock: ``instructions``: the board's clock counts instructions, 1 ns each, the same every time;
-            ``wall``: time as it passes for QEMU, which says nothing about hardware.
-        timeout_s: seconds from starting QEMU to a working login; building the image is not counted.
-        contents: what the board's storage holds from the start where it is new; see :mod:`harness.emulate.seed`.
-        state: a file to be removed when the board ends.
+        clock: ``instructions``: the board's clock counts instructions as 1 ns each, which is reproducible.
+            ``wall``: QEMU's wall clock, which says nothing about hardware.
+        timeout_s: seconds from the start of QEMU to a working login, without the time to build the image.
+        contents: files that a new storage of the board holds from the start, see :mod:`harness.emulate.seed`.
+        state: a file to remove when the board ends.
+        plugin: the value of QEMU's ``-plugin``, see :mod:`harness.estimate`.
         progress: called with one line of plain text per step.
-        ended: asked now and then; when it is true, nobody waits for the board any more.
+        ended: polled during the boot; True cancels it.
     """
 
     clock: ClockName = "instructions"
     timeout_s: float = 120.0
     contents: Mapping[str, Path] = field(default_factory=dict)
     state: Path | None = None
+    plugin: str | None = None
     progress: Progress = _silent
     ended: Callable[[], bool] = lambda: False
 
@@ -120,8 +122,8 @@ def boot(name: str, family: BoardFamily, booting: Booting = Booting()) -> Board:
     """Boot a fresh board and wait until a key login works. Thread-safe.
 
     Args:
-        name: names its persistent storage, together with the family.
-        family: decides CPU and memory.
+        name: the board's name; with the family it selects the persistent storage.
+        family: the family, which determines CPU and memory.
 
     Raises:
         EmulatorMissingError: QEMU or a program for the image is not installed.
@@ -152,9 +154,9 @@ def boot(name: str, family: BoardFamily, booting: Booting = Booting()) -> Board:
 
 
 def _order(family: BoardFamily, booting: Booting, image: Image, *, storage: Path, filled: Path | None) -> Order:
-    """What the guard is told."""
+    """The order for the guard."""
     return Order(
-        argv=machine.command(family, booting.clock, image),
+        argv=machine.command(family, booting.clock, image, plugin=booting.plugin),
         live=str(cache_dir() / "live"),
         store=str(storage),
         seed=str(filled) if filled else None,
@@ -186,7 +188,7 @@ def _board(
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process exists and is more than an exit status waiting to be read (proc(5), field 3)."""
+    """Whether a process exists and is no zombie (proc(5), field 3)."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
     except OSError:
@@ -195,10 +197,10 @@ def _runs(pid: int) -> bool:
 
 
 def _wait_for_login(board: Board, guard: GuardProcess, deadline: float, ended: Callable[[], bool]) -> None:
-    """Return once a key login works.
+    """Wait until a key login works.
 
     Raises:
-        EmulatorError: QEMU ended, nobody waits any more, or ``deadline`` (time.monotonic seconds) passed.
+        EmulatorError: QEMU ended, the boot was cancelled, or ``deadline`` (time.monotonic seconds) passed.
     """
     problem = "no answer"
     while (left := deadline - time.monotonic()) > 0:
@@ -208,7 +210,7 @@ def _wait_for_login(board: Board, guard: GuardProcess, deadline: float, ended: C
             raise EmulatorError(f"{board.name}: interrupted while it booted")
         try:
             with socket.create_connection((board.host, board.port), timeout=min(left, 10.0)) as link:
-                # QEMU accepts before the board listens, so an open connection says nothing; a banner does
+                # QEMU accepts connections before the board listens, so only a banner shows that sshd is up
                 if link.recv(4, socket.MSG_PEEK) == b"SSH-":
                     log_in(link, board.user, board.identity_file, host_key=board.host_key, timeout_s=left)
                     return

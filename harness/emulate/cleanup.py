@@ -1,4 +1,4 @@
-"""The removal of images and board storage that nobody has used for a month."""
+"""Removes images and board storage that were not used for a month."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 from harness.core.errors import StoreError
 from harness.emulate.imagestore import take_board_lock
 
-#: Days without a boot after which an image that isn't the present one goes, with the storage that belongs to it.
+#: Days without a boot after which an old image is removed together with its boards' storage.
 KEEP_DAYS = 30
 
 _DIGEST = re.compile(r"^[0-9a-f]{16}$")
 
 
 def mark_used(image: Path) -> None:
-    """Note that the image folder is in use today. Where it can't be written, it just ages."""
+    """Record that the image is in use now. An image in a read-only folder simply ages."""
     with contextlib.suppress(OSError):
         os.utime(image)
 
@@ -27,8 +27,8 @@ def mark_used(image: Path) -> None:
 def prune(cache: Path, keep: str, *, now: float | None = None) -> list[Path]:
     """Remove old images except ``keep``, and old storage of images that are gone; returns what was removed.
 
-    ``now`` is in seconds since the epoch. Storage that a live board holds stays. Nothing here raises: an old file that
-    can't be removed is no reason not to boot.
+    ``now`` is in seconds since the epoch. Storage of a live board stays. This never raises, because an old file that
+    can't be removed must not prevent a boot.
     """
     oldest = (now or time.time()) - KEEP_DAYS * 86400
     removed = []

@@ -28,9 +28,10 @@ from harness.emulate.image import ensure_image
 
 @dataclass(frozen=True)
 class Standing:
-    """A board that is up on its own; fields as in :class:`harness.emulate.Board`.
+    """A detached board that is up; fields as in :class:`harness.emulate.Board`.
 
-    ``guard_started`` is the guard's start in clock ticks after the machine's boot: with the pid it names one process.
+    ``guard_started`` is the start of the guard in clock ticks after the machine's boot. With the pid it identifies one
+    process.
     """
 
     name: str
@@ -46,12 +47,12 @@ class Standing:
     guard_pid: int
     guard_started: int
     log: str
-    #: The set of processes that the pids are of, and the host's name there.
+    #: The kernel and pid namespace of the pids, see :func:`_place`, and the name of the host.
     place: str = ""
     booted_on: str = ""
 
     def is_here(self) -> bool:
-        """Whether its pids are pids here, and not of another container or machine that shares the cache."""
+        """Whether its pids belong to this container, and not to another container or machine that shares the cache."""
         return self.place in ("", _place())
 
 
@@ -66,21 +67,21 @@ def up(
     timeout_s: float = 120.0,
     progress: Callable[[str], None] | None = None,
 ) -> list[Standing]:
-    """Boot boards that outlive this process, in parallel; one that is up already is left as it is.
+    """Boot boards that outlive this process, in parallel. A board that is already up stays as it is.
 
     Args:
-        boards: ``(name, family)``; the name is how ``down`` and ``ssh_argv`` know it.
+        boards: ``(name, family)`` of each; ``down`` and ``ssh_argv`` take the name.
         clock, timeout_s, progress: as for :func:`harness.emulate.boot`.
 
     Raises:
-        EmulatorMissingError, EmulatorError: the first that failed; those that came up stay up.
+        EmulatorMissingError, EmulatorError: the error of the first board that failed. Boards that came up stay up.
     """
-    wanted = list(boards)
+    requested = list(boards)
     standing = {board.name: board for board in list_boards()}
-    for name, _ in wanted:
+    for name, _ in requested:
         if name in standing:
             _within_reach(standing[name])
-    missing = [(name, family) for name, family in wanted if name not in standing]
+    missing = [(name, family) for name, family in requested if name not in standing]
     if missing:
         ensure_image(progress)
         booting = Booting(clock=clock, timeout_s=timeout_s, progress=progress or (lambda _line: None))
@@ -89,7 +90,7 @@ def up(
         for attempt in tries:
             board = attempt.result()
             standing[board.name] = board
-    return [standing[name] for name, _ in wanted]
+    return [standing[name] for name, _ in requested]
 
 
 def _up(name: str, family: BoardFamily, booting: Booting) -> Standing:
@@ -103,7 +104,7 @@ def _up(name: str, family: BoardFamily, booting: Booting) -> Standing:
         facts = _facts(board)
         try:
             write_atomic(state, json.dumps(asdict(facts), indent=1) + "\n", mode=0o600)
-            # only now may the board outlive us: before, nobody could have found it again
+            # the board may outlive this process only after its state is written; otherwise nobody could end it
             board.detach()
         except HarnessError:
             board.close()
@@ -114,10 +115,10 @@ def _up(name: str, family: BoardFamily, booting: Booting) -> Standing:
 
 
 def _state_lock(state: Path) -> Lock:
-    """Wait until nobody else boots or reads this board.
+    """Wait for the lock that excludes other processes from this board's state.
 
     Raises:
-        EmulatorError: files can't be put into the cache.
+        EmulatorError: files in the cache can't be written.
     """
     folder = state.parent
     try:
@@ -149,27 +150,27 @@ def _facts(board: Board) -> Standing:
 
 
 def list_boards() -> list[Standing]:
-    """Boards that are up on their own, sorted by name, also those of other containers that share the cache.
+    """Detached boards that are up, sorted by name, including those of other containers that share the cache.
 
-    The state of boards that are gone is removed.
+    State files of boards that have ended are removed.
     """
     folder = _folder()
-    found = (_read(state) for state in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
-    return [board for board in found if board is not None]
+    boards = (_read(state) for state in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
+    return [board for board in boards if board is not None]
 
 
 def down(names: Iterable[str] | None = None) -> list[str]:
-    """Switch boards off in order and wait until they are gone; without ``names`` all that were booted from here.
+    """Shut boards down and wait until they have ended; without ``names`` all that were booted from here.
 
     Returns:
-        The names of those that were up.
+        The names of the boards that were up.
 
     Raises:
-        EmulatorError: a name is not up, or was booted in another container: its processes can't be reached from here.
+        EmulatorError: a board is not up, or it was booted in another container, whose processes are out of reach.
     """
     standing = {board.name: board for board in list_boards()}
-    wanted = [name for name in standing if standing[name].is_here()] if names is None else list(names)
-    chosen = [_named(name, standing) for name in wanted]
+    chosen_names = [name for name in standing if standing[name].is_here()] if names is None else list(names)
+    chosen = [_named(name, standing) for name in chosen_names]
     for board in chosen:
         if not board.is_here():
             raise EmulatorError(
@@ -186,15 +187,15 @@ def down(names: Iterable[str] | None = None) -> list[str]:
         if _started(board.guard_pid) == board.guard_started:
             os.kill(board.guard_pid, signal.SIGKILL)  # QEMU dies with it
         _state_file(board.name).unlink(missing_ok=True)
-    return wanted
+    return chosen_names
 
 
 def ssh_argv(name: str) -> list[str]:
-    """The command line that logs in to the board ``name``, checked against its pinned host key alone.
+    """The command line for a login to the board ``name``, which accepts only its pinned host key.
 
     Raises:
-        EmulatorError: it is not up, or not within reach.
-        EmulatorMissingError: there is no SSH client.
+        EmulatorError: the board is not up, or not within reach.
+        EmulatorMissingError: no SSH client is installed.
     """
     board = _within_reach(_named(name, {one.name: one for one in list_boards()}))
     if shutil.which("ssh") is None:
@@ -208,10 +209,10 @@ def ssh_argv(name: str) -> list[str]:
 
 
 def _within_reach(board: Standing) -> Standing:
-    """The board, unless it is another container's, with a loopback of its own.
+    """The board, if its address can be reached from here.
 
     Raises:
-        EmulatorError: it is.
+        EmulatorError: it runs in another container, which has a separate loopback.
     """
     if not board.is_here():
         try:
@@ -238,7 +239,7 @@ def _state_file(name: str) -> Path:
 
 
 def _read(state: Path) -> Standing | None:
-    """The board a state file tells of; None, and the file removed, when that board is gone."""
+    """The board of a state file. If that board has ended, None, and the file is removed."""
     try:
         board = Standing(**json.loads(state.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -249,7 +250,7 @@ def _read(state: Path) -> Standing | None:
         board = None
     if board is not None and _up_somewhere(board):
         return board
-    with contextlib.suppress(OSError):  # in a cache that can't be written it is only not shown
+    with contextlib.suppress(OSError):  # in a read-only cache the file stays, but the board is not listed
         state.unlink(missing_ok=True)
     return None
 
@@ -257,8 +258,8 @@ def _read(state: Path) -> Standing | None:
 def _up_somewhere(board: Standing) -> bool:
     """Whether a board's processes may still run.
 
-    A pid means something only among the processes it was taken from. Elsewhere on the same kernel, the lock tells that
-    its guard and QEMU hold; on another kernel, which sees other locks, only a restart of the same machine is certain.
+    A pid is valid only in its own pid namespace. In another namespace of the same kernel, the lock tells, which guard
+    and QEMU hold. Another kernel does not see that lock, so only a restart of the same machine is certain there.
     """
     if board.is_here():
         return _started(board.guard_pid) == board.guard_started
@@ -269,7 +270,7 @@ def _up_somewhere(board: Standing) -> bool:
 
 
 def _lock_is_held(path: Path) -> bool:
-    """Whether somebody holds the lock; true, too, where that can't be told."""
+    """Whether a process holds the lock; True also if that can't be determined."""
     try:
         with path.open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -281,7 +282,7 @@ def _lock_is_held(path: Path) -> bool:
 
 
 def _place() -> str:
-    """Which kernel, since which start, and which set of processes: what a pid is a number in."""
+    """The kernel since its boot, and the pid namespace: a pid is unique within both."""
     try:
         kernel = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{kernel}/{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -290,7 +291,7 @@ def _place() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """When process ``pid`` started, in clock ticks since boot (proc(5), stat field 22); None when there is none."""
+    """The start of process ``pid`` in clock ticks since boot (proc(5), stat field 22); None if it does not run."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:

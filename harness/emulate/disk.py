@@ -1,4 +1,4 @@
-"""The file system of a board's storage, and copying it without its holes."""
+"""The file system of a board's storage, and the copy of such a sparse file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from pathlib import Path
 from harness.core.errors import EmulatorError
 from harness.emulate import recipe, tools
 
-#: Size the board sees, in MiB; the file is sparse.
+#: Size of the disk for the board, in MiB. The file is sparse.
 STORE_MIB = 2048
 
 
 def make(path: Path, tree: Path | None = None) -> None:
-    """A new ext4 file system in the file ``path``, with a copy of ``tree`` in it.
+    """Make an ext4 file system in the file ``path``, with a copy of ``tree`` in it.
 
     Raises:
-        EmulatorError: mke2fs failed. OSError: the file can't be written.
+        EmulatorError: mke2fs failed.
+        OSError: the file can't be written.
     """
     with path.open("wb") as handle:
         handle.truncate(STORE_MIB << 20)
@@ -27,10 +28,10 @@ def make(path: Path, tree: Path | None = None) -> None:
 
 
 def owned(path: Path) -> None:
-    """Give everything in the file system to the board's user: mke2fs copies the owners that files have here.
+    """Make the board's user the owner of all files, because mke2fs copies the owners of this machine.
 
     Raises:
-        EmulatorError: not all of it can be reached.
+        EmulatorError: debugfs could not change an owner, or the files span more than one group.
     """
     numbers = inodes(path)
     orders = [f"sif <{number}> {kind} {recipe.UID}" for number in numbers for kind in ("uid", "gid")]
@@ -40,10 +41,10 @@ def owned(path: Path) -> None:
 
 
 def inodes(image: Path) -> list[int]:
-    """Numbers of the inodes in use by files: the root (2) and all from 11 on (below 11 is ext4's own).
+    """The numbers of the inodes of all files: the root (2), and those from 11 on; ext4 reserves the others.
 
     Raises:
-        EmulatorError: they are spread over more than the first group, where they don't lie side by side.
+        EmulatorError: the files span more than the first group, so their numbers are not consecutive.
     """
     facts = dict(line.split(":", 1) for line in tools.run(["dumpe2fs", "-h", str(image)]).splitlines() if ":" in line)
     total, free = int(facts["Inode count"]), int(facts["Free inodes"])
@@ -54,24 +55,24 @@ def inodes(image: Path) -> list[int]:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a sparse file: what was never written there takes no room here.
+    """Copy a sparse file and keep its holes.
 
     Raises:
-        OSError: no space, or a file system that fails.
+        OSError: the disk is full, or the file system fails.
     """
-    with source.open("rb") as given, target.open("wb") as made:
-        size = os.fstat(given.fileno()).st_size
-        made.truncate(size)
-        place = 0
-        while place < size:
+    with source.open("rb") as reader, target.open("wb") as writer:
+        size = os.fstat(reader.fileno()).st_size
+        writer.truncate(size)
+        offset = 0
+        while offset < size:
             try:
-                place = os.lseek(given.fileno(), place, os.SEEK_DATA)
+                offset = os.lseek(reader.fileno(), offset, os.SEEK_DATA)
             except OSError as error:
-                if error.errno == errno.ENXIO:  # nothing but a hole from here on
+                if error.errno == errno.ENXIO:  # the rest is a hole
                     return
                 raise
-            end = os.lseek(given.fileno(), place, os.SEEK_HOLE)
-            os.lseek(given.fileno(), place, os.SEEK_SET)
-            os.lseek(made.fileno(), place, os.SEEK_SET)
-            while place < end:
-                place += os.sendfile(made.fileno(), given.fileno(), None, min(end - place, 1 << 24))
+            end = os.lseek(reader.fileno(), offset, os.SEEK_HOLE)
+            os.lseek(reader.fileno(), offset, os.SEEK_SET)
+            os.lseek(writer.fileno(), offset, os.SEEK_SET)
+            while offset < end:
+                offset += os.sendfile(writer.fileno(), reader.fileno(), None, min(end - offset, 1 << 24))

@@ -1,11 +1,11 @@
-"""The process between a controller and QEMU. It makes sure that no board outlives its run.
+"""The guard: a process between a controller and QEMU, which ensures that no board outlives its run.
 
-It reads one JSON object on standard input, starts QEMU, reports events as JSON lines on standard output, and then
-waits for the first of: QEMU ends, the word ``close``, SIGTERM, end of input, death of the controller. Whatever comes
-first, QEMU is gone and the board's folder is removed when it ends. The word ``detach`` takes the last two off the list.
-Should the guard itself be killed, the kernel kills QEMU (PR_SET_PDEATHSIG), and the folder is swept at the next boot.
+The guard reads one JSON object from standard input, starts QEMU, and reports events as JSON lines on standard output.
+Then it waits for the first of these: the end of QEMU, the word ``close``, SIGTERM, the end of input, the death of the
+controller. In each case it ends QEMU and removes the board's folder. After the word ``detach`` it ignores the last two.
+If the guard itself is killed, the kernel kills QEMU (PR_SET_PDEATHSIG), and the next boot removes the folder.
 
-Run as ``python -m harness.emulate.guard``; not for people.
+The harness runs it as ``python -m harness.emulate.guard``; it is no command for people.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ from harness.emulate.imagestore import Store, open_store
 from harness.emulate.live import own_folder
 
 _PR_SET_PDEATHSIG = 1
-#: The serial log never grows beyond this; then its newer half is kept.
+#: Limit of the serial log's size; beyond it the newer half is kept.
 LOG_BYTES = 1 << 20
-#: How long a board may take to switch itself off, in seconds, before it is killed.
+#: Seconds that a board may take to shut down before it is killed.
 OFF_SECONDS = 10.0
 _BIND_TRIES = 8
 
-#: Stand-ins on the command line for what only the guard knows: the port and the disk it found.
+#: Placeholders on the command line for values that only the guard knows: the port and the disk.
 PORT = "@PORT@"
 STORE = "@STORE@"
 
 
 class Order(TypedDict):
-    """What the guard reads first, as one line of JSON.
+    """The guard's first input, as one line of JSON.
 
     Attributes:
-        argv: starts QEMU; the two stand-ins are in it.
-        live: the folder in which boards' folders are made.
+        argv: the command line of QEMU with the two placeholders.
+        live: the folder for the folders of live boards.
         store: the folder of the board's storage.
-        seed: the file that a new storage is a copy of.
-        state: a file to be removed at the end.
-        controller: the pid of the process whose end is the board's.
+        seed: the file that a new storage copies.
+        host_key: the board's public host key.
+        state: a file to remove at the end.
+        controller: the pid of the controller, whose end also ends the board.
     """
 
     argv: list[str]
@@ -63,7 +64,7 @@ class Order(TypedDict):
 
 
 class Started(TypedDict):
-    """The event that QEMU runs; ``lost`` says why the storage's earlier content is gone."""
+    """The event that QEMU runs. ``lost`` says why the storage's earlier content is gone."""
 
     event: str
     port: int
@@ -77,9 +78,9 @@ class Started(TypedDict):
 
 
 def main() -> int:
-    """Entry point; 0 when QEMU was started and is gone again."""
+    """Entry point. Returns 0 if QEMU was started and has ended."""
     order: Order = json.loads(_first_line())
-    # Ctrl-C is for the controller; TERM is turned into a readable byte below
+    # Ctrl-C is for the controller; SIGTERM becomes a readable byte below
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     live = Path(order["live"])
@@ -109,7 +110,7 @@ def main() -> int:
 
 
 def _first_line() -> bytes:
-    """One line of standard input, read byte by byte: what follows must stay in the pipe, where it is waited for."""
+    """The first line of standard input, read byte by byte, because later words must stay in the pipe."""
     line = b""
     while not line.endswith(b"\n") and (byte := os.read(0, 1)):
         line += byte
@@ -117,13 +118,13 @@ def _first_line() -> bytes:
 
 
 def _say(**event: object) -> None:
-    """Report an event to the controller, which may not listen any more."""
+    """Report an event to the controller, which may have ended."""
     with contextlib.suppress(OSError, ValueError):
         print(json.dumps(event), flush=True)
 
 
 def _die_with_parent(parent: int) -> None:
-    """Between fork and exec: have the kernel kill us when the guard is gone, also if it just went."""
+    """Between fork and exec: ask the kernel to kill this process when the guard ends, even if it has just ended."""
     # prctl(2) has five arguments
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -136,12 +137,12 @@ def escaped(path: Path) -> str:
 
 
 def fill(argv: list[str], *, port: int, store: Path) -> list[str]:
-    """``argv`` with the two stand-ins replaced."""
+    """``argv`` with the two placeholders replaced."""
     return [word.replace(PORT, str(port)).replace(STORE, escaped(store)) for word in argv]
 
 
 class _Guard:
-    """One board from its first to its last moment."""
+    """The guard of one board, from the start of QEMU to its end."""
 
     def __init__(self, order: Order, folder: Path, lock: Lock) -> None:
         self.order = order
@@ -162,7 +163,7 @@ class _Guard:
     def run(self) -> int:
         for _ in range(_BIND_TRIES):
             self._start()
-            # a port is free when we look and may be taken when QEMU binds it: only QEMU's word counts
+            # a free port may be taken before QEMU binds it, so only QEMU can tell
             if not self._bind_failed():
                 break
         else:
@@ -203,14 +204,14 @@ class _Guard:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            # QEMU holds the locks too: they end with the last of the two. Forking by hand is safe: no threads here.
+            # QEMU inherits the locks, so they last until both have ended; preexec_fn is safe, as there are no threads
             pass_fds=held,
             preexec_fn=lambda: _die_with_parent(parent),
             cwd=self.folder,
         )
 
     def _bind_failed(self) -> bool:
-        """Wait for QEMU's first output, or a moment; true when it ended because the port was taken."""
+        """Wait a moment for QEMU's first output. Returns whether QEMU ended because the port was taken."""
         assert self.qemu.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self.qemu.stdout, selectors.EVENT_READ)
@@ -225,7 +226,7 @@ class _Guard:
         return False
 
     def _keep(self, data: bytes) -> None:
-        """Append to the serial log, within its bound."""
+        """Append to the serial log, within its limit."""
         with self.log.open("ab") as handle:
             handle.write(data)
             size = handle.tell()
@@ -233,13 +234,13 @@ class _Guard:
             self.log.write_bytes(self.log.read_bytes()[-LOG_BYTES // 2 :])
 
     def _watch(self) -> None:
-        """Return when the board has ended or must be killed."""
+        """Wait until the board has ended or must be killed."""
         assert self.qemu.stdout is not None
         selector = selectors.DefaultSelector()
         selector.register(self.qemu.stdout, selectors.EVENT_READ, "serial")
         selector.register(self.wake, selectors.EVENT_READ, "term")
         selector.register(0, selectors.EVENT_READ, "control")
-        # a child forked by the controller may hold our pipe open: watch the controller itself too
+        # a child of the controller may hold the pipe open, so watch the controller itself as well
         controller = os.pidfd_open(self.order["controller"])
         selector.register(controller, selectors.EVENT_READ, "controller")
         deadline: float | None = None
@@ -265,7 +266,7 @@ class _Guard:
                     return
 
     def _switch_off(self) -> float:
-        """Ask the board to go; returns when patience ends (time.monotonic seconds)."""
+        """Ask the board to shut down. Returns the deadline for it (time.monotonic seconds)."""
         assert self.qemu.stdin is not None
         with contextlib.suppress(OSError):
             self.qemu.stdin.write(b"off\n")

@@ -1,4 +1,4 @@
-"""The guard of one board as the controller sees it: started, listened to, ended. :mod:`harness.emulate.guard` is it."""
+"""The controller's side of a board's guard (:mod:`harness.emulate.guard`): starts it, reads its events, ends it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from harness.emulate.guard import OFF_SECONDS, Order, Started
 
 
 class GuardProcess:
-    """A guard that was started with this order.
+    """A guard process, started with an order.
 
     Args:
-        order: what the guard reads first.
+        order: the guard's first input.
 
     Raises:
-        EmulatorError: it can't be started.
+        EmulatorError: the process can't be started.
     """
 
     def __init__(self, order: Order) -> None:
-        # our own package, wherever it was imported from
+        # the guard must import the same package as this process
         path = os.pathsep.join([str(Path(harness.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             self._process = subprocess.Popen(
@@ -38,7 +38,7 @@ class GuardProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": path, "PATH": os.environ.get("PATH", os.defpath)},
-                # not in the terminal's process group: on Ctrl-C the controller decides in which order things end
+                # outside the terminal's process group, so that on Ctrl-C the controller decides the order of ends
                 start_new_session=True,
                 bufsize=0,
             )
@@ -57,18 +57,18 @@ class GuardProcess:
         return self._process.stdout
 
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the guard still runs."""
         return self._process.poll() is None
 
     def has_spoken(self) -> bool:
-        """Whether an event, or its end, waits to be read."""
+        """Whether an event, or the end of the guard, can be read."""
         return bool(select.select([self._stdout], [], [], 0)[0])
 
     def event(self, deadline: float) -> dict[str, object]:
-        """Its next event; ``exited`` when it is gone without a word.
+        """The next event; ``exited`` if the guard ended without one.
 
         Raises:
-            EmulatorError: none came before ``deadline`` (``time.monotonic()`` seconds).
+            EmulatorError: no event came before ``deadline`` (``time.monotonic()`` seconds).
         """
         line = b""
         while not line.endswith(b"\n"):
@@ -83,10 +83,10 @@ class GuardProcess:
         return event
 
     def started(self, name: str, deadline: float) -> Started:
-        """Its word that QEMU runs.
+        """Wait for the event that QEMU runs.
 
         Raises:
-            EmulatorError: it has another word, or none before ``deadline``.
+            EmulatorError: another event came, or none before ``deadline``.
         """
         event = self.event(deadline)
         if event["event"] != "started":
@@ -94,17 +94,17 @@ class GuardProcess:
         return cast("Started", event)
 
     def switch_off(self) -> None:
-        """End the board in order; it is gone when this returns. The second time does nothing."""
+        """Shut the board down and wait for its end. A second call does nothing."""
         if self._stdin.closed:
             return
-        with contextlib.suppress(OSError):  # the guard may be gone already
+        with contextlib.suppress(OSError):  # the guard may have ended already
             self._stdin.write(b"close\n")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(OFF_SECONDS + 5)
         self.end()
 
     def end(self) -> None:
-        """End the board at once; it is gone when this returns."""
+        """End the board at once and wait for its end."""
         self._stdin.close()
         try:
             self._process.wait(5)
@@ -114,19 +114,19 @@ class GuardProcess:
         self._stdout.close()
 
     def detach(self) -> None:
-        """Let it live on without us: from now on only the board's end or SIGTERM ends it.
+        """Let the guard outlive this process: only the end of the board or SIGTERM ends it then.
 
         Raises:
-            OSError: it is gone already.
+            OSError: the guard has already ended.
         """
         self._stdin.write(b"detach\n")
         self._stdin.close()
         self._stdout.close()
-        self._process.returncode = 0  # it is not ours to wait for: keeps Popen from warning that it still runs
+        self._process.returncode = 0  # otherwise Popen would warn that the process still runs
 
 
 def early_end(name: str, event: Mapping[str, object]) -> EmulatorError:
-    """The error that an event other than ``started`` stands for."""
+    """The error for an event other than ``started``."""
     if event["event"] == "failed":
         fix = event.get("fix")
         return EmulatorError(f"{name}: {event['message']}", fix=str(fix) if fix else None)

@@ -1,4 +1,7 @@
-"""Is a cached board image still what was built? Sizes, and hashes of both ends of each file: a gigabyte is not read."""
+"""Checks that a cached board image is intact, by the size of each file and hashes of both ends.
+
+A hash of the whole image would read a gigabyte at each boot.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-#: How much of each end of a file is hashed. An ext4 superblock is in the first of them.
+#: Bytes hashed at each end of a file. The first part includes the ext4 superblock.
 END_BYTES = 1 << 16
 FILES = ("kernel", "initrd", "root.img", "id_ed25519")
 
@@ -17,7 +20,7 @@ def marks(folder: Path) -> dict[str, str]:
     """``{file: size and hash}`` of an image's files.
 
     Raises:
-        OSError: one isn't there.
+        OSError: a file is missing.
     """
     return {name: _mark(folder / name) for name in FILES}
 
@@ -33,18 +36,18 @@ def _mark(path: Path) -> str:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What ``image.json`` says: the boards' public host key, and Debian package -> version."""
+    """The content of ``image.json``: the boards' public host key, and ``{Debian package: version}``."""
 
     host_key: str
     packages: dict[str, str]
 
 
 def read_facts(folder: Path) -> ImageFacts:
-    """What ``image.json`` says, if the image is whole.
+    """The content of ``image.json``, if the image is intact.
 
     Raises:
-        FileNotFoundError: there is no image at all.
-        ValueError: it is damaged; the message says how.
+        FileNotFoundError: there is no image.
+        ValueError: the image is damaged; the message says how.
     """
     if not os.path.lexists(folder):
         raise FileNotFoundError(folder)
@@ -57,7 +60,7 @@ def read_facts(folder: Path) -> ImageFacts:
         raise ValueError("its image.json is not what was written")
     files = facts.get("files")
     if files is None:
-        return ImageFacts(key, packages)  # nothing to compare with was noted
+        return ImageFacts(key, packages)  # an older image without marks can't be checked
     try:
         present = marks(folder)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""A board's own storage: an ext4 disk that outlives the board, as a real board's SD card does.
+"""A board's persistent storage: an ext4 disk that outlives the board, as a real board's SD card does.
 
-What was deployed stays there, so that a second run sends nothing. The rest of the board is new every time.
+Deployed files stay there, so a second run sends nothing. The rest of the board is new at each boot.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from harness.emulate import disk, tools
 
 @dataclass(frozen=True)
 class Store:
-    """A disk to attach; ``lock`` keeps other boards off it, None for a throw-away disk."""
+    """A disk to attach. ``lock`` excludes other boards; None for a temporary disk."""
 
     path: Path
     lock: Lock | None
-    #: why what was stored before is gone, where it was there and damaged
+    #: why the earlier content is gone, if it was damaged
     lost: str | None = None
 
     @property
@@ -30,20 +30,20 @@ class Store:
 
 
 def store_folder(cache: Path, name: str, family: str, digest: str) -> Path:
-    """Where the storage of the board ``name`` is kept. Another image gets another storage: its Python may differ."""
+    """The folder of a board's storage. Each image has separate storage, because its Python may differ."""
     return cache / "boards" / re.sub(r"[^A-Za-z0-9._-]", "-", f"{name}-{family}-{digest}")
 
 
 def there(folder: Path) -> bool:
-    """Whether a storage was made in ``folder`` before."""
+    """Whether ``folder`` already has a storage."""
     return (folder / "store.img").is_file()
 
 
 def open_store(folder: Path, spare: Path, seed: Path | None = None) -> Store:
-    """Lock and check the storage in ``folder``, made anew where it is missing or damaged.
+    """Lock and check the storage in ``folder``. A missing or damaged one is made anew.
 
-    When a live board holds it, a throw-away one is made in the folder ``spare`` instead. A new one is a copy of
-    ``seed``, where that is given.
+    If a live board holds it, a temporary one is made in the folder ``spare`` instead. A new storage is a copy of
+    ``seed`` if that is given.
 
     Raises:
         EmulatorError: the file system can't be made (no space, no mke2fs).
@@ -65,12 +65,12 @@ def open_store(folder: Path, spare: Path, seed: Path | None = None) -> Store:
 
 
 def take_board_lock(folder: Path) -> Lock:
-    """The lock on a board's folder, which every machine and container with this cache respects.
+    """Take the lock on a board's folder, which all machines and containers with this cache respect.
 
     Raises:
         LockTakenError: a live board holds it.
-        StoreError: it can't be had. A lock of this machine alone is of no use: other machines, and other containers
-            with a network of their own, would take the board's files away under it.
+        StoreError: the file system has no locks. A lock of this machine alone is not enough: another machine, or a
+            container with a separate network, would remove the board's files.
     """
     lock = take_lock(folder / "lock", mode=0o600)
     if not lock.shared:
@@ -80,13 +80,13 @@ def take_board_lock(folder: Path) -> Lock:
 
 
 def _damage(path: Path) -> str | None:
-    """Replay the journal and repair what is safe to repair; what is wrong when more than that is."""
+    """Replay the journal and make safe repairs. Returns the damage that remains, or None."""
     if not path.is_file():
         return "it is no file"
     if path.stat().st_size != disk.STORE_MIB << 20:
         return "it has another size than it was made with"
     try:
-        # 1: repaired, a journal replayed among the rest
+        # status 1: repaired, which includes a replayed journal
         tools.run(["e2fsck", "-p", str(path)], ok=(0, 1))
     except EmulatorError as error:
         return f"its file system is damaged: {error.message[-200:]}"
@@ -94,8 +94,10 @@ def _damage(path: Path) -> str | None:
 
 
 def _made(path: Path, seed: Path | None = None) -> Path:
-    """A new file system at ``path``, empty or a copy of ``seed``, renamed into place so that half of one is never
-    found."""
+    """Make a file system at ``path``, empty or a copy of ``seed``.
+
+    It is renamed into place, so an incomplete one never appears there.
+    """
     fresh = path.with_suffix(".new")
     try:
         if seed is not None and seed.is_file():

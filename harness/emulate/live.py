@@ -1,4 +1,4 @@
-"""The folder that a live board has for itself, which nobody sweeps as long as its lock is held."""
+"""The folder of a live board. It is not removed as long as its lock is held."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness.emulate.imagestore import take_board_lock
 
 
 def own_folder(live: Path) -> tuple[Path, Lock]:
-    """A new folder for one board and the lock on it; leftovers of killed guards are removed first."""
+    """Make a folder for one board, and lock it. Folders of killed guards are removed first."""
     live.mkdir(parents=True, exist_ok=True)
-    with locked(live / ".lock"):  # nobody sweeps while a folder is there and not yet locked
+    with locked(live / ".lock"):  # a new folder must not be removed before it is locked
         for left in live.glob("board-*"):
             _sweep(left)
         folder = Path(tempfile.mkdtemp(prefix="board-", dir=live))

@@ -1,4 +1,4 @@
-"""The one question that tells whether a board is ready: does a key login work, and is it the board we booted?"""
+"""The check that a board is ready: a key login works, and the host key is that of the image."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.core.errors import EmulatorError
 
 
 def log_in(link: socket.socket, user: str, identity_file: Path, *, host_key: str, timeout_s: float) -> None:
-    """One key login over the open connection ``link``, which is closed afterwards.
+    """Log in with a key over the open connection ``link``, and close it.
 
     Raises:
-        EmulatorError: another host key than ``host_key`` answers.
-        paramiko.SSHException, OSError, EOFError: not ready yet.
+        EmulatorError: the server has another host key than ``host_key``.
+        paramiko.SSHException, OSError, EOFError: the board is not ready yet.
     """
     transport = paramiko.Transport(link)
     try:

@@ -1,9 +1,9 @@
-"""A storage that already holds files, for a board that is new: what is large does not go through an emulated cipher.
+"""Fills the storage of a new board with files before its first boot, so that large files skip the emulated cipher.
 
-A real board gets its runtimes and models over SSH. An emulated one spends more of this machine's processor time on
-decrypting and unpacking them than on measuring. Its storage is a disk like an SD card, so the controller writes the
-large files to it before the board is first switched on, as the owner of a real card could. The board still checks
-everything by hash when it is asked what it has, and whatever is missing is sent over SSH.
+A real board gets its runtimes and models over SSH. An emulated board would spend more processor time on decrypting and
+unpacking them than on measuring. Its storage is a disk like an SD card, so the controller writes the large files to it
+before the first boot, as the owner of a real card could. The board still checks all files by hash, and missing files go
+over SSH.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ from harness.core.locks import locked
 from harness.core.paths import cache_dir
 from harness.emulate import disk, recipe
 
-#: Changes when the same files would make another disk.
+#: Version of the disk's format. It changes when the same files give another disk.
 FORMAT = "1"
 
-#: Parts of packages that an interpreter never imports: compiling them would take longer than all the rest.
+#: Parts of packages that the runner never imports. To compile them would take longer than all the rest.
 _NOT_IMPORTED = frozenset(
     ("tests", "f2py", "distutils", "testing", "transformers", "tools", "quantization", "datasets", "backend")
 )
 
 
 def seed(contents: Mapping[str, Path], digest: str, say: Callable[[str], None]) -> Path | None:
-    """A file system with ``contents``, made once and kept in the cache; None where it can't be made.
+    """A file system with ``contents``, made once and kept in the cache; None if it can't be made.
 
     Args:
-        contents: ``object:SHA`` and ``wheel:SHA``, as the board's store calls them, and the files on this machine,
-            whose hashes the caller has checked.
-        digest: of the board's image.
+        contents: files on this machine by their name in the board's store, ``object:SHA`` or ``wheel:SHA``. The caller
+            has checked their hashes.
+        digest: hash of the board's image.
+        say: called with one line of progress.
     """
     folder = cache_dir() / "seeds"
     key = hashlib.sha256("\n".join([FORMAT, digest, *sorted(contents)]).encode()).hexdigest()[:16]
@@ -74,7 +75,7 @@ def _build(contents: Mapping[str, Path], path: Path) -> None:
             else:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
-        for place, folders, files in os.walk(tree):  # whatever umask this process has
+        for place, folders, files in os.walk(tree):  # independent of this process's umask
             for entry in folders:
                 (Path(place) / entry).chmod(0o755)
             for entry in files:
@@ -89,7 +90,7 @@ def _build(contents: Mapping[str, Path], path: Path) -> None:
 
 
 def _compile(folder: Path, shown: str) -> None:
-    """As the board's Python would when it first imports a module. Only where ours is the same version."""
+    """Compile modules as the board's Python would at their first import, if this Python has the same version."""
     if sys.version_info[:2] != recipe.PYTHON:
         return
     for source in sorted(folder.rglob("*.py")):

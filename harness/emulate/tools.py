@@ -1,4 +1,4 @@
-"""The programs emulation needs, and running one with its errors turned into ours."""
+"""The programs that emulation needs, and a function that runs one and maps its errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.core.errors import EmulatorError, EmulatorMissingError
 
-#: program -> the Debian/Ubuntu package that has it
+#: {program: Debian or Ubuntu package}
 PROGRAMS = {
     "qemu-system-aarch64": "qemu-system-arm",
     "mmdebstrap": "mmdebstrap",
@@ -19,18 +19,18 @@ PROGRAMS = {
     "dumpe2fs": "e2fsprogs",
 }
 
-#: e2fsprogs live in sbin, which an ordinary user's PATH often lacks.
+#: Folders of e2fsprogs, which an ordinary user's PATH often lacks.
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 def find(program: str) -> str | None:
-    """Full path of ``program``, looked up in PATH and then in the sbin folders (if PATH isn't empty)."""
+    """The full path of ``program``, from PATH and then the sbin folders; None if it is missing or PATH is empty."""
     path = os.environ.get("PATH", "")
     return shutil.which(program, path=os.pathsep.join([path, *_SBIN]) if path else "")
 
 
 def requirements() -> list[str]:
-    """What is missing to build and boot boards: lines such as ``qemu-system-aarch64 (package qemu-system-arm)``."""
+    """The missing programs, as lines such as ``qemu-system-aarch64 (package qemu-system-arm)``."""
     return [f"{program} (package {package})" for program, package in PROGRAMS.items() if find(program) is None]
 
 
@@ -38,7 +38,7 @@ def need(*programs: str) -> None:
     """Check that ``programs`` (default: all) are installed.
 
     Raises:
-        EmulatorMissingError: names each missing program and the one command that installs them.
+        EmulatorMissingError: a program is missing; the message has the command that installs all missing ones.
     """
     missing = [program for program in programs or PROGRAMS if find(program) is None]
     if missing:
@@ -52,8 +52,8 @@ def run(argv: Sequence[str], *, stdin: str | None = None, ok: tuple[int, ...] = 
     """Run a program to its end and return its standard output.
 
     Raises:
-        EmulatorMissingError: it is not installed.
-        EmulatorError: it ended with a status not in ``ok``; the message has the end of what it said.
+        EmulatorMissingError: the program is not installed.
+        EmulatorError: the program ended with a status not in ``ok``; the message has the end of its output.
     """
     need(argv[0])
     environ = {**os.environ, "LC_ALL": "C", "PATH": os.pathsep.join([os.environ.get("PATH", ""), *_SBIN])}

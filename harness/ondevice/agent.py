@@ -1,21 +1,21 @@
-"""The errand-runner on a board: looks at the machine and keeps the store of files by content hash.
+"""The controller's agent on a board: it probes the machine and keeps a store of files by content hash.
 
-Python 3.6 syntax and standard library alone. The controller has ``python3 -c`` read this text from stdin, so nothing
-has to be installed first and no old copy can be left behind. One JSON object goes to stdout; exit 0: it is complete.
+It uses Python 3.6 syntax and the standard library alone. The controller sends this text to ``python3 -c`` on stdin, so
+nothing has to be installed and no old copy can stay behind. One JSON object goes to stdout; exit 0: it is complete.
 
-    probe ROOT                 what machine is this, and can the folder ROOT be used
-    have ROOT KIND:SHA...      which of these are in the store, whole
+    probe ROOT                 describe the machine, and check that the folder ROOT can be used
+    have ROOT KIND:SHA...      list which of these are complete in the store
     receive ROOT KIND:SHA SIZE take SIZE bytes from stdin into the store, verified
-    lease ROOT OWNER TOKEN     hold the board for one controller until stdin ends or is silent for too long
+    lease ROOT OWNER TOKEN     reserve the board for one controller until stdin ends or stays silent for too long
     check ROOT OWNER TOKEN SIZE KIND:SHA...
-                               all of these once, as a run would: the first name is received if it is not there
+                               do all of these once, as a run would; the first name is received if it is missing
 
 KIND is ``object`` (a file) or ``wheel`` (unpacked into a folder that a runner imports from).
 """
 
 import sys
 
-sys.path[:] = [folder for folder in sys.path if folder]  # "": a module is never looked for where we happen to stand
+sys.path[:] = [folder for folder in sys.path if folder]  # "": never import a module from the working directory
 if sys.version_info < (3, 6):
     sys.stdout.write('{"error": "Python %d.%d is too old", "kind": "python-old"}\n' % sys.version_info[:2])
     sys.exit(1)
@@ -47,14 +47,14 @@ def read(path: str, limit: int = 1 << 16) -> Optional[str]:
 
 
 def module_version(name: str) -> Optional[str]:
-    """Version of a package of the board's own Python, or None. Not imported: that may take seconds, or crash."""
+    """The version of a package of the board's own Python, or None. An import could take seconds or crash."""
     try:
         try:
             from importlib import metadata
 
             return metadata.version(name)
         except ImportError:
-            packages = __import__("pkg_resources")  # what Python 3.6 and 3.7 have
+            packages = __import__("pkg_resources")  # for Python 3.6 and 3.7
             return str(packages.get_distribution(name).version)
     except Exception:
         return None
@@ -64,8 +64,8 @@ def cpu() -> Dict[str, Any]:
     text = read("/proc/cpuinfo", 1 << 18) or ""
 
     def first(key: str) -> Optional[str]:
-        found = re.search(r"^%s\s*:\s*(.+)$" % re.escape(key), text, re.M)
-        return found.group(1).strip() if found else None
+        match = re.search(r"^%s\s*:\s*(.+)$" % re.escape(key), text, re.M)
+        return match.group(1).strip() if match else None
 
     features = (first("Features") or first("flags") or "").split()
     return {
@@ -78,13 +78,13 @@ def cpu() -> Dict[str, Any]:
 
 
 def memory_bytes() -> Optional[int]:
-    found = re.search(r"^MemTotal:\s+(\d+) kB", read("/proc/meminfo") or "", re.M)
-    return int(found.group(1)) * 1024 if found else None
+    match = re.search(r"^MemTotal:\s+(\d+) kB", read("/proc/meminfo") or "", re.M)
+    return int(match.group(1)) * 1024 if match else None
 
 
 def os_name() -> Optional[str]:
-    found = re.search(r'^PRETTY_NAME="?([^"\n]*)', read("/etc/os-release") or "", re.M)
-    return found.group(1) if found else None
+    match = re.search(r'^PRETTY_NAME="?([^"\n]*)', read("/etc/os-release") or "", re.M)
+    return match.group(1) if match else None
 
 
 def libc() -> str:
@@ -95,7 +95,7 @@ def libc() -> str:
 
 
 def make(folder: str) -> None:
-    """A folder with those above it, ours alone. An error names the one that can't be made, or stands in the way."""
+    """Make a private folder and its parents. An error names the folder that can't be made or the file in its place."""
     if os.path.isdir(folder):
         return
     if os.path.lexists(folder):
@@ -103,14 +103,14 @@ def make(folder: str) -> None:
     make(os.path.dirname(folder))
     try:
         os.mkdir(folder, 0o700)
-    except FileExistsError:  # by another process, meanwhile
+    except FileExistsError:  # another process made it meanwhile
         pass
 
 
 def tried(root: str) -> Optional[str]:
-    """Write a file, read it back, and load it as a program library is loaded. Says why the last one is not possible.
+    """Write a file, read it back, and map it as a shared library is mapped.
 
-    Raises OSError where nothing can be written.
+    Returns why the file can't be mapped, or None. Raises OSError if nothing can be written.
     """
     make(root)
     path = os.path.join(root, ".try.%d" % os.getpid())
@@ -173,18 +173,18 @@ def digest_of(path: str) -> str:
 
 
 def have(root: str, names: List[str]) -> Dict[str, Any]:
-    """A file counts when its content still has its hash; a folder when it was completed (its rename came last)."""
-    found = []
+    """List the names in the store. A file must still match its hash; a folder is complete, as its rename comes last."""
+    present = []
     for name in names:
         kind, digest, path = place(root, name)
         if kind == "object" and os.path.isfile(path):
             if digest_of(path) == digest:
-                found.append(name)
+                present.append(name)
             else:
                 os.remove(path)
         elif kind == "wheel" and os.path.isdir(path):
-            found.append(name)
-    return {"have": found}
+            present.append(name)
+    return {"have": present}
 
 
 def receive(root: str, name: str, size: int) -> Dict[str, Any]:
@@ -192,7 +192,7 @@ def receive(root: str, name: str, size: int) -> Dict[str, Any]:
     folder = os.path.dirname(path)
     make(folder)
     part = os.path.join(folder, ".%s.%d" % (digest, os.getpid()))
-    seen = hashlib.sha256()
+    received = hashlib.sha256()
     left = size
     try:
         with open(part, "wb") as handle:
@@ -200,11 +200,11 @@ def receive(root: str, name: str, size: int) -> Dict[str, Any]:
                 chunk = sys.stdin.buffer.read(min(CHUNK, left))
                 if not chunk:
                     raise EOFError("%d of %d bytes never came" % (left, size))
-                seen.update(chunk)
+                received.update(chunk)
                 handle.write(chunk)
                 left -= len(chunk)
-        if seen.hexdigest() != digest:
-            raise ValueError("arrived with SHA-256 %s" % seen.hexdigest())
+        if received.hexdigest() != digest:
+            raise ValueError("arrived with SHA-256 %s" % received.hexdigest())
         if digest_of(part) != digest:
             raise ValueError("was not stored as it arrived")
         if kind == "wheel":
@@ -228,11 +228,11 @@ def receive(root: str, name: str, size: int) -> Dict[str, Any]:
 
 
 def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
-    """The kernel's lock on a file: it ends with this process, whatever happened, and needs no clock to agree.
+    """Hold a kernel lock on a file. It ends with this process for any reason, and needs no clocks that agree.
 
-    Each line on stdin is for how many seconds from now the lease goes on; the first 120 s are free. Silence beyond that
-    means that the controller or the network is gone without having said so. A controller that comes back with the same
-    token takes the lock from the process it started before.
+    Each line on stdin extends the lease to that many seconds from now; the first 120 s need no line. Longer silence
+    means that the controller or the network is gone. A controller that comes back with the same token takes the lock
+    from the process that it started before.
     """
     handle = lock_file(root)
     if not locked(handle):
@@ -253,9 +253,9 @@ def lease(root: str, owner: str, token: str) -> Dict[str, Any]:
 
 
 def check(root: str, owner: str, token: str, size: int, names: List[str]) -> Dict[str, Any]:
-    """Everything that a run does before its first cell. What was found out before an error is in the answer, too.
+    """Do all that a run does before its first cell. After an error the answer still has the results so far.
 
-    Another check by the same controller, which knows this board under two names, is waited for.
+    It waits for another check by the same controller, because devices.yaml may name one board twice.
     """
     answer = {"probe": probe(root)}  # type: Dict[str, Any]
     try:
@@ -284,7 +284,7 @@ def lock_file(root: str) -> Any:
 
 
 def sign(handle: Any, owner: str, token: str) -> None:
-    """Say whose the lock is."""
+    """Write owner, token and pid of the holder into the lock file."""
     handle.seek(0)
     handle.truncate()
     handle.write(os.fsencode("%s\n%s\n%d" % (owner[:200].replace("\n", " "), token[:32], os.getpid())))
@@ -292,7 +292,7 @@ def sign(handle: Any, owner: str, token: str) -> None:
 
 
 def locked(handle: Any) -> bool:
-    """Whether the lock is ours now; False where it is another's, and nothing else."""
+    """Try to take the lock. Returns False if another process holds it; other errors are raised."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -301,7 +301,7 @@ def locked(handle: Any) -> bool:
 
 
 def holder(handle: Any) -> List[str]:
-    """Owner, token and pid of who has the lock; who has just taken it may not have written them yet."""
+    """Owner, token and pid of the lock's holder. A holder that has just taken it may not have written them yet."""
     for _ in range(20):
         handle.seek(0)
         words = handle.read(900).decode("utf-8", "replace").split("\n")  # type: List[str]
@@ -312,7 +312,7 @@ def holder(handle: Any) -> List[str]:
 
 
 def took_over(handle: Any, pid: str) -> bool:
-    """End our own earlier holder, whose connection is dead, and take its lock."""
+    """End the earlier holder of the same token, whose connection is dead, and take its lock."""
     if not pid.isdigit() or b"lease" not in command_line(pid):
         return False
     os.kill(int(pid), signal.SIGKILL)
@@ -332,7 +332,7 @@ def command_line(pid: str) -> List[bytes]:
 
 
 def end_runners(root: str) -> None:
-    """A runner of ours that still works here has lost its controller: it would only disturb the next measurement."""
+    """End runners that have lost their controller: they would disturb the next measurement."""
     results = os.fsencode(os.path.join(root, "results", ""))
     for pid in filter(str.isdigit, os.listdir("/proc")):
         words = command_line(pid)
@@ -347,7 +347,7 @@ FAULTS = (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError)
 
 
 def failure(error: BaseException) -> Dict[str, Any]:
-    """What went wrong; of the file system's errors the number's name and the path."""
+    """The answer for an error. For an error of the file system it has the name of the errno, and the path."""
     if not isinstance(error, OSError) or not error.errno:
         return {"error": "%s: %s" % (type(error).__name__, error)}
     path = error.filename if isinstance(error.filename, str) else ""
@@ -370,7 +370,7 @@ def main(argv: List[str]) -> int:
         elif command == "receive":
             answer = receive(root, argv[3], int(argv[4]))
         elif command == "check":
-            answer = check(root, argv[3], argv[4], int(argv[5]), argv[6:])
+            answer = check(root, argv[3], argv[4], size=int(argv[5]), names=argv[6:])
         else:
             raise ValueError("unknown command %r" % command)
     except FAULTS as error:

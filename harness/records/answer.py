@@ -1,4 +1,4 @@
-"""What a runner may answer: the schema and the limits. All of it comes from a board: hostile until checked."""
+"""The answer of a runner: its schema and its limits. It comes from a board, so it is hostile until checked."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
-from harness.core import untrusted as boardjson
+from harness.core import untrusted
 from harness.core.errors import RunnerError
 from harness.core.safetext import plain
 from harness.records.cell import MAX_SAMPLES, Canary, Nanoseconds
 
-#: A result file is refused above this: 1e6 samples of ~10 digits, and evidence.
+#: A larger result file is refused. This is enough for 1e6 samples of about 10 digits, and the evidence.
 RESULT_LIMIT = 32 << 20
 _Short = Annotated[str, Field(max_length=2000)]
 
@@ -24,12 +24,12 @@ class _Answer(BaseModel):
     machine: _Short
     python: _Short
     cpuinfo: Annotated[tuple[_Short, ...], Field(max_length=64)]
-    #: the clock that was read: its name and resolution, for people
+    #: implementation and resolution of the clock that was read, for people
     clock: Annotated[dict[_Short, Annotated[int, Field(ge=0, le=10**12)] | _Short], Field(max_length=8)]
 
 
 class RunnerFailure(_Answer):
-    """The runner says why it could not."""
+    """The runner's reason why there is no measurement."""
 
     status: Literal["error"]
     code: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -37,7 +37,7 @@ class RunnerFailure(_Answer):
 
 
 class Delegate(BaseModel):
-    """Which delegate or provider the runtime says it used, and for how many nodes."""
+    """The delegate or execution provider that the runtime reports, and how many nodes ran on it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,12 +48,12 @@ class Delegate(BaseModel):
     nodes_left: Annotated[tuple[_Short, ...], Field(max_length=64)] = ()
 
 
-#: What a board said of itself at one moment: {path in /proc or /sys, or command: its text}.
+#: A board's state at one moment: {path in /proc or /sys, or command: its text}.
 State = Annotated[dict[_Short, Annotated[str, Field(max_length=5000)]], Field(max_length=1000)]
 
 
 class BusyProcess(BaseModel):
-    """Another process that used processor time during the cell, in seconds."""
+    """Another process that used processor time during the cell; ``cpu_s`` is in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -63,8 +63,11 @@ class BusyProcess(BaseModel):
 
 
 class Evidence(BaseModel):
-    """The board's states: ``before`` anything was loaded, at the ``start`` of the timed passes, after each of them
-    (``during``), at their ``end``, and ``after`` everything; and the ``busiest`` other processes."""
+    """The board's states, and the ``busiest`` other processes.
+
+    States are read ``before`` anything is loaded, at the ``start`` of the timed passes, after each pass (``during``),
+    at the ``end`` of the passes, and ``after`` everything.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,7 +80,7 @@ class Evidence(BaseModel):
 
 
 class NodeTime(BaseModel):
-    """One node of a network: its kind of operator, and the time of all its ``calls``, in nanoseconds."""
+    """One node of a network: its operator, and the total time of all its ``calls`` in nanoseconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -89,8 +92,10 @@ class NodeTime(BaseModel):
 
 
 class Profile(BaseModel):
-    """What took how long inside the runtime, over ``runs`` inferences that were not timed otherwise. ``how`` says by
-    what it was found, or why there is none."""
+    """The time of each node, over ``runs`` inferences that are not part of the measurement.
+
+    ``how`` names the profiler, or says why there is no profile.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -123,13 +128,13 @@ class RunnerResult(_Answer):
     latency_ns: Annotated[
         tuple[Annotated[int, Field(gt=0, le=3_600_000_000_000)], ...],
         Field(min_length=1, max_length=MAX_SAMPLES),
-        FailFast(),  # a million wrong values would be a million explanations
+        FailFast(),  # a million wrong values would give a million error messages
     ]
     predictions: Annotated[
         tuple[Annotated[int, Field(ge=0, le=10_000)], ...], Field(max_length=MAX_SAMPLES), FailFast()
     ]
     predictions_stable: bool
-    #: timed inferences whose output held NaN or infinity
+    #: number of timed inferences whose output held NaN or infinity
     not_finite: Annotated[int, Field(ge=0, le=MAX_SAMPLES)] = 0
     outputs_sha256: _Short
     model_sha256: _Short
@@ -148,15 +153,18 @@ class RunnerResult(_Answer):
 
 
 def parse_answer(data: bytes, cell: str) -> RunnerResult | RunnerFailure:
-    """Check the bytes a board sent as a result.
+    """Check the bytes that a board sent as its answer.
+
+    Args:
+        cell: the name of the cell that the answer must repeat.
 
     Raises:
-        RunnerError: too big, not JSON, not the schema, or another cell's.
+        RunnerError: the answer is too large, is not JSON, breaks the schema, or belongs to another cell.
     """
     if len(data) > RESULT_LIMIT:
         raise RunnerError(f"the result is over {RESULT_LIMIT >> 20} MiB")
     try:
-        raw = boardjson.load(data)
+        raw = untrusted.load(data)
         model = RunnerFailure if isinstance(raw, dict) and raw.get("status") == "error" else RunnerResult
         answer = model.model_validate(raw)
     except ValidationError as error:

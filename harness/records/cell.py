@@ -1,7 +1,7 @@
 """The result of one cell: (device, model, variant, runtime, delegate, threads, split) -> one JSON file.
 
-The schema is strict because half of what is in it comes from a board, and a board is not trusted: sizes are limited,
-unknown keys refused, NaN and infinities refused. Statistics are never stored; they are computed from raw samples.
+Half of a cell comes from a board, and boards are not trusted. So the schema is strict: it limits sizes and refuses
+unknown keys, NaN and infinities. Statistics are never stored; they are computed from the raw samples.
 """
 
 from __future__ import annotations
@@ -9,16 +9,25 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from harness.core.clock import ClockName
+from harness.records.base import Count, Record, Text
+from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 
-#: Version of the cell file. Older ones are migrated when read, newer ones refused.
+#: Version of the cell file. Older files are migrated when read, newer files are refused.
 SCHEMA = 2
-#: The same of run.json.
+#: Version of run.json.
 RUN_SCHEMA = 1
 
-#: A run never has more raw samples than this in a cell (64-bit ns each): bounds the controller's memory.
+#: The most raw samples (64-bit ns each) in a cell. This bounds the controller's memory.
 MAX_SAMPLES = 1_000_000
 
 #: The most rounds a cell may have; ``--precision`` may ask for many.
@@ -28,23 +37,14 @@ MAX_ROUNDS = 1000
 MOST_STATES = 255
 
 Status = Literal["VALID", "INVALID", "FAILED"]
-Text = Annotated[str, StringConstraints(max_length=4096)]
-#: At most an hour for one inference: anything above is a broken clock, not a measurement.
+#: At most an hour for one inference. A larger value comes from a broken clock.
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
-#: A number of things. Tables hold it as a 64-bit float, and every whole number up to here is exact there.
-Count = Annotated[int, Field(ge=0, le=1 << 53)]
-#: The place of a class in the list of classes.
+#: An index into the list of classes.
 ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
 
 
-class Record(BaseModel):
-    """Base of everything stored: frozen, nothing unknown, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 class Reason(Record):
-    """Why a cell is not VALID: a stable ``code`` for scripts and a ``text`` for people."""
+    """The reason why a cell is not VALID: a stable ``code`` for scripts and a ``text`` for people."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
     text: Text
@@ -53,8 +53,8 @@ class Reason(Record):
 class DeviceInfo(Record):
     """The board as the runner saw it.
 
-    ``clock`` says what the ``_ns`` values are: ``wall`` nanoseconds, or, on an emulated board, ``instructions``
-    (QEMU -icount shift=0: one guest instruction advances the guest's clock by 1 ns).
+    ``clock`` gives the unit of the ``_ns`` values. ``wall``: nanoseconds. ``instructions``, on an emulated board: guest
+    instructions, because QEMU's ``-icount shift=0`` advances the guest's clock by 1 ns for each.
     """
 
     name: Text
@@ -76,7 +76,7 @@ class DeviceInfo(Record):
 
 
 class ModelInfo(Record):
-    """The artifact that ran. ``parameters`` and ``macs`` come from its manifest, the rest from the file itself."""
+    """The artifact that ran. ``parameters`` and ``macs`` come from its manifest, the other values from the file."""
 
     name: Text
     variant: Text
@@ -89,7 +89,7 @@ class ModelInfo(Record):
 
 
 class SplitInfo(Record):
-    """The test images that were run, in the order of ``predictions``."""
+    """The test images that the cell ran, in the order of ``predictions``."""
 
     dataset: Text
     synthetic: bool
@@ -105,7 +105,7 @@ class SplitInfo(Record):
 
 
 class RuntimeInfo(Record):
-    """What executed the model. ``delegate_verified`` is true only when the board proved which delegate ran."""
+    """The runtime that executed the model. ``delegate_verified``: the board has proved which delegate ran."""
 
     name: Text
     version: Text | None = None
@@ -153,12 +153,19 @@ class Round(Record):
     evidence: dict[str, Any] = Field(default_factory=dict)
 
 
-class Cell(Record):
-    """One measured (or failed) cell. Raw samples in order; null where a FAILED cell never got that far.
+#: Fields that are left out of a file where they are null.
+_LATER = ("estimate", "operators")
 
-    ``rounds`` says which of the samples are of one process. ``load_ns``, ``allocate_ns`` and ``first_inference_ns`` are
-    the medians of the rounds', ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1 was one
-    round; it has none listed, and :attr:`round_sizes` says so.
+
+class Cell(Record):
+    """One measured or failed cell. Raw samples are in order; a value that a FAILED cell never reached is null.
+
+    ``rounds`` says which samples belong to one process. ``load_ns``, ``allocate_ns`` and ``first_inference_ns`` are the
+    medians of the rounds' values, ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1 was one
+    round and lists none; see :attr:`round_sizes`.
+
+    ``estimate`` and ``operators`` are estimated cycles, or why there are none. They are left out of the file where
+    nobody asked for them.
     """
 
     schema_version: Literal[2] = Field(default=2, alias="schema")
@@ -181,11 +188,35 @@ class Cell(Record):
     energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
     rounds: Annotated[tuple[Round, ...], Field(max_length=MAX_ROUNDS)] = ()
     evidence: dict[str, Any] = Field(default_factory=dict)
+    estimate: Estimate | NoEstimate | None = None
+    operators: OperatorCosts | NoEstimate | None = None
     started: Text
     ended: Text
     harness: Text
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    @property
+    def estimated_cycles(self) -> int | None:
+        """Estimated cycles of one inference on one thread; None where there is no estimate."""
+        return self.estimate.cycles if isinstance(self.estimate, Estimate) else None
+
+    @property
+    def estimate_clock_hz(self) -> int | None:
+        """Nominal clock of the estimate's core."""
+        return self.estimate.clock_hz if isinstance(self.estimate, Estimate) else None
+
+    @property
+    def operators_json(self) -> str | None:
+        """The costs of operators as JSON text; None where there are none."""
+        return self.operators.model_dump_json() if isinstance(self.operators, OperatorCosts) else None
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_asked_for(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields that came later are written where they have something to say, so that other files stay readable
+        for an older harness."""
+        fields: dict[str, Any] = serialised(self)
+        return {key: value for key, value in fields.items() if value is not None or key not in _LATER}
 
     @property
     def round_sizes(self) -> tuple[int, ...]:
@@ -215,10 +246,10 @@ class Cell(Record):
         return self
 
 
-def cell_id(  # one parameter a part of the name
+def cell_id(  # eight parameters, one for each part of the name
     *, device: str, model: str, variant: str, fmt: str, runtime: str, delegate: str, threads: int, split: str
 ) -> str:
-    """The name of a cell's file, without ``.json``: readable, safe as a file name, unique within a run.
+    """The name of a cell's file without ``.json``: readable, valid as a file name, unique within a run.
 
     ``split`` is the scheme and the start of the split's hash. Parts are joined by ``+``, which no part may contain.
     """
@@ -227,9 +258,9 @@ def cell_id(  # one parameter a part of the name
 
 
 class RunInfo(Record):
-    """``results/<run>/run.json``: what was asked for, so that ``--resume`` and a report need nothing else.
+    """``results/<run>/run.json``: the run's plan and options. ``--resume`` and a report need nothing else.
 
-    ``skipped`` lists what was left out on purpose, each with its reason (shown in the report).
+    ``skipped`` lists cells left out on purpose, each with its reason, which the report shows.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")

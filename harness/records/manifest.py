@@ -1,4 +1,4 @@
-"""``models/<name>/manifest.json``: what the artifacts of one network are and where they come from."""
+"""``models/<name>/manifest.json``: the artifacts of one network and their provenance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.core.safetext import clean
 Variant = Literal["fp32", "fp16", "dynamic", "int8"]
 Format = Literal["tflite", "onnx"]
 VARIANTS: tuple[Variant, ...] = ("fp32", "fp16", "dynamic", "int8")
-#: A manifest has some kilobytes; anything above is none.
+#: A manifest has some kilobytes; a larger file is refused.
 MAX_BYTES = 16 << 20
 _HEX64 = r"^[0-9a-f]{64}$"
 
@@ -37,10 +37,10 @@ class TensorSpec(_Record):
 
 
 class Agreement(_Record):
-    """How a file's answers compare with the Keras model's it was made from, on the test images.
+    """A comparison of a file's predictions with those of its Keras model, on the test images.
 
-    ``same_top1`` of ``images`` have the same most probable class; ``max_difference`` is the largest difference of any
-    probability.
+    ``same_top1`` of ``images`` images get the same most probable class. ``max_difference`` is the largest difference of
+    any probability.
     """
 
     same_top1: int = Field(ge=0)
@@ -49,9 +49,9 @@ class Agreement(_Record):
 
 
 class Artifact(_Record):
-    """One file, ``<variant>.<format>`` beside the manifest (it may be absent when it is too big to commit).
+    """One file, ``<variant>.<format>`` beside the manifest. The file may be absent if it is too large to commit.
 
-    ``accuracy`` is measured with the real runtime (named in ``accuracy_runtime``) on the manifest's test split.
+    ``accuracy`` is measured with the runtime named in ``accuracy_runtime``, on the manifest's test split.
     ``gzip_bytes`` is the size after gzip -9.
     """
 
@@ -73,9 +73,9 @@ class Artifact(_Record):
 
 
 class Step(_Record):
-    """One step of the chain (trained, pruned, tuned, quantised), with the model's state after it.
+    """One step of the compression chain (trained, pruned, tuned, quantised), with the model's state after it.
 
-    ``accuracy`` is on the test split, ``validation_accuracy`` on the validation split that choices were made with.
+    ``accuracy`` is measured on the test split, ``validation_accuracy`` on the validation split that guided choices.
     """
 
     kind: Literal["trained", "pruned", "tuned", "quantised"]
@@ -89,9 +89,11 @@ class Step(_Record):
 
 
 class Zeroed(_Record):
-    """A file of this network after its smallest weights (``share`` of all, by magnitude) were set to zero in it: what
-    pruning without removing channels gives. ``latency_ratio`` is its median latency over that of the file with no
-    weight zeroed, one thread, by turns on the machine that built it; the file itself isn't kept.
+    """A file of this network whose smallest weights were set to zero: unstructured magnitude pruning, for comparison.
+
+    ``share`` is the part of all weights that was zeroed. ``latency_ratio`` is the file's median latency over that of
+    the file with no weight zeroed; both ran by turns, with one thread, on the machine that built them. The file is not
+    kept.
     """
 
     filename: str
@@ -104,7 +106,7 @@ class Zeroed(_Record):
 
 
 class SplitRecord(_Record):
-    """The data and split a network was trained and judged on."""
+    """The data set and the split that a network was trained and evaluated on."""
 
     dataset: str
     dataset_sha256: str = Field(pattern=_HEX64)
@@ -121,7 +123,7 @@ class SplitRecord(_Record):
 
 
 class Trial(_Record):
-    """One training of a cross-check: its seed, its fold (from 0), accuracy (fp32, Keras) on ``n_test`` test images."""
+    """One training of a cross-check: seed, fold (from 0), and accuracy (fp32, Keras) on ``n_test`` test images."""
 
     seed: int
     fold: int
@@ -130,7 +132,7 @@ class Trial(_Record):
 
 
 class CrossCheck(_Record):
-    """Accuracy of the same network trained anew under a split scheme, e.g. subject-disjoint. Folds may be missing."""
+    """Accuracy of the network trained again under a split scheme, e.g. subject-disjoint. Folds may be missing."""
 
     scheme: Literal["random", "subject"]
     folds: int
@@ -139,19 +141,19 @@ class CrossCheck(_Record):
 
     @property
     def accuracies(self) -> tuple[float, ...]:
-        """One per trial."""
+        """The accuracy of each trial."""
         return tuple(trial.accuracy for trial in self.trials)
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Those of the trials, each once, ascending."""
+        """The distinct seeds of the trials, ascending."""
         return tuple(sorted({trial.seed for trial in self.trials}))
 
 
 class Manifest(_Record):
-    """Everything known about one network's artifacts. ``macs`` are multiply-accumulates for one image.
+    """The record of one network's artifacts. ``macs`` is the number of multiply-accumulates for one image.
 
-    ``confusion`` is the uncompressed (fp32) network's confusion matrix on the test split: row = truth.
+    ``confusion`` is the fp32 network's confusion matrix on the test split; rows are true classes.
     """
 
     schema_version: Literal[1] = 1
@@ -172,8 +174,14 @@ class Manifest(_Record):
     libraries: dict[str, str]
     created: str
 
+    @property
+    def pruned_from(self) -> str | None:
+        """The network that this one was pruned from, taken from its name; None if it was not pruned."""
+        parent, mark, _ = self.name.partition("-pruned")
+        return parent if mark and any(step.kind == "pruned" for step in self.chain) else None
+
     def artifact(self, variant: str, fmt: str) -> Artifact | None:
-        """The artifact of that variant and format, or None when the network has none."""
+        """The artifact of that variant and format, or None if the network has no such artifact."""
         return next((a for a in self.artifacts if (a.variant, a.format) == (variant, fmt)), None)
 
 
@@ -181,7 +189,7 @@ def load(models: Path, name: str) -> Manifest:
     """Read and check ``models/<name>/manifest.json``.
 
     Raises:
-        ArtifactError: it is missing or not a manifest.
+        ArtifactError: the file is missing or is not a valid manifest.
     """
     path = models / name / "manifest.json"
     fix = f"harness build {name}"
@@ -199,7 +207,7 @@ def load(models: Path, name: str) -> Manifest:
 
 
 def _read(path: Path) -> bytes:
-    # without O_NONBLOCK, opening a named pipe would wait for ever
+    # without O_NONBLOCK, the open of a named pipe would wait forever
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         state = os.fstat(file.fileno())
         if not stat.S_ISREG(state.st_mode):
@@ -210,20 +218,20 @@ def _read(path: Path) -> bytes:
 
 
 def _wrong(error: ValidationError) -> str:
-    """The first thing that is wrong, in a person's words, and how many more there are."""
+    """A readable description of the first problem, and how many more there are."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     first = problems[0]
     place = clean(".".join(str(part) for part in first["loc"]), 100)
     if first["type"] == "json_invalid":
         return "it is empty" if "EOF" in first["msg"] and "line 1 column 0" in first["msg"] else "it is no whole JSON"
     if first["type"] == "missing":
-        said = f"'{place}' is missing"
+        text = f"'{place}' is missing"
     elif first["type"] == "extra_forbidden":
-        said = f"'{place}' is unknown to this version of the harness"
+        text = f"'{place}' is unknown to this version of the harness"
     else:
-        said = f"'{place}' has a value that can't be" if place else "it is no JSON object"
+        text = f"'{place}' has a value that can't be" if place else "it is no JSON object"
     more = len(problems) - 1
-    return said + (f", and {more} more like it" if more else "")
+    return text + (f", and {more} more like it" if more else "")
 
 
 def save(models: Path, manifest: Manifest) -> Path:
@@ -234,14 +242,14 @@ def save(models: Path, manifest: Manifest) -> Path:
 
 
 def names(models: Path) -> list[str]:
-    """Names of all networks that have a manifest under ``models``, sorted."""
+    """The names of all networks that have a manifest under ``models``, sorted."""
     return sorted(p.parent.name for p in models.glob("*/manifest.json"))
 
 
 def readable(models: Path) -> dict[str, Manifest]:
-    """All manifests under ``models`` by name; those that can't be read are left out (:func:`load` says why)."""
-    found: dict[str, Manifest] = {}
+    """All readable manifests under ``models`` by name. :func:`load` says why another can't be read."""
+    manifests: dict[str, Manifest] = {}
     for name in names(models):
         with contextlib.suppress(ArtifactError):
-            found[name] = load(models, name)
-    return found
+            manifests[name] = load(models, name)
+    return manifests

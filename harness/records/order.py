@@ -1,4 +1,4 @@
-"""What the runner on a board is told to do: one cell, as a line of JSON."""
+"""The order that tells a board's runner to measure one cell, as a line of JSON."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Sources:
-    """What tells a board's state. The runner reads what is there, and sends it as it is.
+    """The files and commands that give a board's state. The runner reads those that exist and sends them unparsed.
 
     Attributes:
         files: small text files.
         entries: a folder, the beginning of its entries' names, and the files to read in each of these.
-        commands: programs and their arguments; run before and after a cell.
-        repeated: those of ``commands`` that are run after each pass, too, where they answered before.
-        sensor_folders: a folder, and a pattern for each level of folders below it, whose matches hold sensors. A folder
-            with nothing but a ``name`` and a ``label`` is left out.
-        sensor_files: patterns of the files to read there.
-        sensor_channels: pattern of the files of a voltage and a current, whose second group is the channel's number;
-            they are read where a channel has both. ``""`` for none.
+        commands: programs and their arguments, run before and after a cell.
+        repeated: those of ``commands`` that also run after each pass if they answered before the cell.
+        sensor_folders: a folder, and one pattern for each level of folders below it; the matches hold sensors. A folder
+            that has only a ``name`` and a ``label`` is left out.
+        sensor_files: patterns of the files to read in sensor folders.
+        sensor_channels: pattern of voltage and current files; its second group is the channel's number. A channel's
+            files are read if it has both. ``""`` for none.
     """
 
     files: tuple[str, ...] = ()
@@ -33,9 +33,11 @@ class Sources:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """How long to warm up: at least ``min_runs`` inferences and ``min_ns``, then until the series is steady (see
-    ``tolerance``, a share; None: it is not tested), at most ``max_runs`` or ``max_ns``. ``watch``: look between
-    inferences whether the process was held up."""
+    """The length of the warm-up: at least ``min_runs`` inferences and ``min_ns``, at most ``max_runs`` or ``max_ns``.
+
+    In between, the warm-up ends when the latencies are steady within ``tolerance`` (a share; None: not tested).
+    ``watch``: check between inferences whether the process was held up.
+    """
 
     min_runs: int
     min_ns: int
@@ -47,8 +49,11 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Passes:
-    """How long to time: whole passes over the images until ``min_runs`` inferences and ``min_ns`` are reached, or
-    ``max_ns`` is passed. ``inject_slowdown`` (tests only): by which share to be slower."""
+    """The length of the measurement: whole passes over the images until ``min_runs`` inferences and ``min_ns`` are
+    reached, or ``max_ns`` is passed.
+
+    ``watch`` is as in :class:`WarmUp`. ``inject_slowdown`` (for tests) adds this share to each latency.
+    """
 
     min_runs: int
     min_ns: int
@@ -58,19 +63,35 @@ class Passes:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What to mark for an emulator's plugin, after everything that is measured.
+
+    Attributes:
+        regions: inferences, each a region of its own.
+        prefix_regions: the same for each prefix, and for a call without a network before them.
+        prefixes: (patches, tail) of the prefixes of the network, see :mod:`harness.estimate.prefixes`.
+    """
+
+    regions: int
+    prefix_regions: int = 0
+    prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
 class Order:
     """One cell to measure.
 
     Attributes:
-        cell: its name, which the answer repeats.
+        cell: the cell's name, which the answer repeats.
         model, inputs: files on the board, and the SHA-256 that each must have.
-        variant: the artifact's, such as ``fp16``.
-        runtime, delegate, threads: what runs it.
-        packages: folders that the runtime is imported from, before the board's own.
-        classes: how many scores the output must have.
-        quantised_output: whether the artifact tells which scores its output's whole numbers stand for.
-        state_root: (tests only) a folder that stands in for the board's /proc and /sys.
+        variant: the artifact's variant, such as ``fp16``.
+        runtime, delegate, threads: the configuration that runs the artifact.
+        packages: folders from which the runtime is imported; they come before the board's own.
+        classes: the number of scores that the output must have.
+        quantised_output: whether the artifact has scale and zero point of an integer output.
+        state_root: (for tests) a folder that replaces the board's /proc and /sys.
         profile: whether to time each node afterwards.
+        marks: None on a board that nothing looks at.
         canary: whether to time two fixed loops on both sides, which tell how fast the machine is.
     """
 
@@ -91,6 +112,7 @@ class Order:
     sources: Sources
     state_root: str = ""
     profile: bool = False
+    marks: Marks | None = None
     canary: bool = False
 
     def to_json(self) -> str:

@@ -51,6 +51,7 @@ class Reaching:
         timeout_s: how long one attempt to connect may take.
         contents: what a new emulated board's storage holds from the start.
         ended: asked now and then while a board boots; when it is true, nobody waits for the board any more.
+        plugin: what an emulated board's QEMU loads.
         opened: is given each connection, so that it can be closed under whatever waits for it.
     """
 
@@ -58,6 +59,7 @@ class Reaching:
     timeout_s: float = 20.0
     contents: Contents = dict
     ended: Callable[[], bool] = lambda: False
+    plugin: str | None = None
     opened: Callable[[Connection], object] = _nobody
 
 
@@ -208,7 +210,11 @@ def _emulated(device: Device, reaching: Reaching) -> Iterator[Callable[[], Conne
     from harness.emulate import Booting, boot
 
     booting = Booting(
-        clock=device.effective_clock, contents=reaching.contents(), progress=reaching.say, ended=reaching.ended
+        clock=device.effective_clock,
+        contents=reaching.contents(),
+        plugin=reaching.plugin,
+        progress=reaching.say,
+        ended=reaching.ended,
     )
     with boot(device.name, device.family, booting) as board:
         target = SshTarget(

@@ -67,15 +67,18 @@ def render(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No search for cycles of garbage meanwhile: millions of numbers are made that stay, and looking through them
-    again and again takes a fifth of the time. What becomes free by itself is freed as ever."""
-    wanted = gc.isenabled()
+    """Turn the search for cycles of garbage off meanwhile.
+
+    A report makes millions of numbers that stay, and searching them again and again takes a fifth of the time.
+    Reference counting frees the rest as ever.
+    """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.unfreeze()
-        if wanted:
+        if was_enabled:
             gc.enable()
 
 
@@ -126,20 +129,20 @@ def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[Iterator[Drawi
         return _each(data, plots or tuple(PLOTS), boards), ""
     if len(data.valid) > MANY_CELLS:
         shown = [int(data.of(clock).group.iloc[0]) for clock in data.clocks if len(data.of(clock))]
-        said = (
+        notice = (
             f"With {len(data.valid):,} valid cells, only accuracy against latency of {_names(data, shown)} is drawn "
             "here. Tables have all cells; harness report --plot draws any figure, of all boards."
         )
-        return _each(data, [_OVERVIEW], shown), said
+        return _each(data, [_OVERVIEW], shown), notice
     shown = _first(data, MOST_BOARDS)
-    said = (
+    notice = (
         f"With {len(boards)} boards, accuracy against latency is drawn of all, the other figures of "
         f"{_names(data, shown)}. Tables have all boards; harness report --plot draws any figure of all of them, "
         "for example --plot latency."
     )
     return itertools.chain(
         _each(data, [_OVERVIEW], boards), _each(data, [n for n in PLOTS if n != _OVERVIEW], shown)
-    ), said
+    ), notice
 
 
 def _each(data: ReportData, names: Sequence[str], boards: Sequence[int]) -> Iterator[Drawing]:
@@ -168,16 +171,16 @@ def _names(data: ReportData, groups: Sequence[int]) -> str:
     return ", ".join(labels[group] for group in groups)
 
 
-def render_comparison(found: Comparison, out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
+def render_comparison(comparison: Comparison, out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
     """Write ``compare.html`` with its table and figures.
 
     Args:
-        found: what :func:`harness.results.compare.compare` gave.
+        comparison: what :func:`harness.results.compare.compare` gave.
         out, formats: as for :func:`render`.
     """
-    table = compare_page.table(found)
-    drawn, figures = _write_drawings(lambda: compare_page.changes(found), out, formats)
-    return _write_page(out, page.compare_page(found, table, drawn), table, figures)
+    table = compare_page.table(comparison)
+    drawn, figures = _write_drawings(lambda: compare_page.changes(comparison), out, formats)
+    return _write_page(out, page.compare_page(comparison, table, drawn), table, figures)
 
 
 def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:

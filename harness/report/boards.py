@@ -57,8 +57,8 @@ class _Described:
     cells: pd.DataFrame
     states: tuple[BoardState, ...]
 
-    def said(self, name: str) -> object:
-        """What the board said of itself, in its first cell."""
+    def column(self, name: str) -> object:
+        """What the board said of itself in its first cell, by the column of ``data.cells``."""
         return self.cells.iloc[0][name]
 
     @cached_property
@@ -81,19 +81,19 @@ def _runtimes(board: _Described) -> str | None:
 
 
 _BOARD_COLUMNS: tuple[Column[_Described], ...] = (
-    Column("device", "Board", lambda board: str(board.said("device"))),
-    Column("family", "Family", lambda board: str(board.said("board"))),
-    Column("emulated", "Emulated", lambda board: bool(board.said("emulated"))),
-    Column("clock", "Clock", lambda board: str(board.said("clock"))),
-    Column("cpu", "CPU", lambda board: text(board.said("cpu"))),
-    Column("cpu_part", "CPU part", lambda board: text(board.said("cpu_part"))),
-    Column("cores", "Cores", lambda board: whole(board.said("cores"))),
-    Column("memory_bytes", "Memory (bytes)", lambda board: whole(board.said("memory_bytes"))),
-    Column("machine", "Machine", lambda board: text(board.said("machine"))),
-    Column("os", "System", lambda board: text(board.said("os"))),
-    Column("kernel", "Kernel", lambda board: text(board.said("kernel"))),
-    Column("libc", "C library", lambda board: text(board.said("libc"))),
-    Column("python", "Python", lambda board: text(board.said("python"))),
+    Column("device", "Board", lambda board: str(board.column("device"))),
+    Column("family", "Family", lambda board: str(board.column("board"))),
+    Column("emulated", "Emulated", lambda board: bool(board.column("emulated"))),
+    Column("clock", "Clock", lambda board: str(board.column("clock"))),
+    Column("cpu", "CPU", lambda board: text(board.column("cpu"))),
+    Column("cpu_part", "CPU part", lambda board: text(board.column("cpu_part"))),
+    Column("cores", "Cores", lambda board: whole(board.column("cores"))),
+    Column("memory_bytes", "Memory (bytes)", lambda board: whole(board.column("memory_bytes"))),
+    Column("machine", "Machine", lambda board: text(board.column("machine"))),
+    Column("os", "System", lambda board: text(board.column("os"))),
+    Column("kernel", "Kernel", lambda board: text(board.column("kernel"))),
+    Column("libc", "C library", lambda board: text(board.column("libc"))),
+    Column("python", "Python", lambda board: text(board.column("python"))),
     Column("runtimes", "Runtimes", _runtimes),
     Column("delegates", "Delegates that ran", lambda board: every(board.measured.delegate_applied.dropna())),
     Column(

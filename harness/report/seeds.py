@@ -26,7 +26,7 @@ class Seeds:
         return sum(self.shares) / len(self.shares)
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """Mean and range, for people."""
         return (
             f"{self.mean:.1%} ({min(self.shares):.1%} to {max(self.shares):.1%}) over {len(self.seeds)} seeds".replace(

@@ -4,10 +4,10 @@
 >>> cells = harness.results.load("results/latest-run")         # doctest: +SKIP
 >>> cells[cells.status == "VALID"].groupby("device").latency_median_ms.min()   # doctest: +SKIP
 
-Columns are described in docs/results.md. Raw ``*_ns`` columns hold what the board's clock said; ``clock`` says whether
-that is wall time or counted instructions, and the derived ``*_ms`` and ``*_minstr`` columns keep the two apart.
+docs/results.md describes the columns. Raw ``*_ns`` columns hold the readings of the board's clock. ``clock`` tells
+whether they are wall time or counted instructions; the derived ``*_ms`` and ``*_minstr`` columns keep the two apart.
 
-Importing this package doesn't import pandas: the store beside it is used by commands that need no table.
+The import of this package does not import pandas, because commands without a table use its store as well.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read stored cells into a table.
 
     Args:
-        path: a cell's file, a run's folder, or a results folder with runs in it.
+        path: a cell's file, a run's folder, or a results folder that holds runs.
 
     Returns:
         One row per cell, sorted by run and cell; columns as in docs/results.md. ``latency_ns``, ``warmup_ns`` and
-        ``predictions`` hold one integer array each (raw, in order; a copy may be changed freely).
+        ``predictions`` hold one integer array each, raw and in order. The caller may change the arrays.
 
     Raises:
-        StoreError: nothing there, or a file that can't be read (it is named).
+        StoreError: the path holds no results, or a file can't be read (the message names it).
     """
     from harness.results import table
 
@@ -42,10 +42,10 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
-    """The table of :func:`load`, from cells at hand.
+    """The table of :func:`load`, from cells in memory.
 
-    Without ``infer``, texts and whole numbers stay plain Python objects: several times as fast for code that goes
-    through rows, and nothing for the public.
+    Without ``infer``, texts and whole numbers stay plain Python objects. That is several times as fast for the
+    harness's own code, which goes through rows; the public table infers types.
     """
     from harness.results import table
 

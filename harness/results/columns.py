@@ -1,6 +1,6 @@
-"""A column of a table: its name, its heading and how its value is found, in one record.
+"""A column of a table: its name, its heading and its value, in one record.
 
-Tables are lists of these, so that a value can't end up under another column's heading.
+A table is a list of columns, so a value can't appear under another column's heading.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-#: What a field of a table may hold.
+#: The types of a table's values.
 Value = str | int | float | bool | None
 
 Row = TypeVar("Row")
@@ -17,12 +17,12 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """A column for people and programs.
+    """A column for people and for programs.
 
     Attributes:
-        name: in CSV.
-        heading: for people, with the unit.
-        value: its value in a row.
+        name: the column's name in CSV.
+        heading: the heading for people, with the unit.
+        value: returns the column's value for a row.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Column(Generic[Row]):
     value: Callable[[Row], Value]
 
 
-#: ``float``: a number that may be missing, NaN there, whatever the rows at hand hold. ``array``: an array of integers
-#: in each row. ``tuple``: a tuple of texts or numbers in each row.
+#: How a column is stored. ``float``: numbers; a missing one is NaN, and the dtype is the same for any rows. ``array``:
+#: an array of integers in each row. ``tuple``: a tuple of texts or numbers in each row.
 FrameKind = Literal["plain", "float", "bool", "array", "tuple"]
 
 
@@ -40,8 +40,8 @@ class FrameColumn:
     """A column of :func:`harness.results.load`.
 
     Attributes:
-        name: in the table.
-        source: the attribute of a cell, with dots.
+        name: the column's name in the table.
+        source: the attribute of a cell, as a dotted path.
         kind: how the column is stored.
     """
 

@@ -1,7 +1,7 @@
-"""Two runs, cell by cell: what got faster, slower or less accurate, and is that more than chance?
+"""Compares two runs cell by cell: which cells became faster, slower or less accurate, and is the change significant?
 
-Only like is compared with like. A pair whose boards, clocks, splits or runtimes differ is refused, with the reason;
-so is one without a valid measurement on both sides. p-values are corrected for the number of cells (Holm).
+A pair is refused, with the reason, if its boards, clocks, splits or runtimes differ or if a side has no valid
+measurement. p-values are corrected for the number of cells (Holm).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.core import stats
 from harness.core.errors import UsageError
@@ -19,20 +18,20 @@ from harness.results import store
 from harness.results.change import SAME
 from harness.results.pairs import Pair, measured
 
-#: What may be allowed to differ on purpose (``allow=``).
+#: The properties that may be allowed to differ (``allow=``).
 ALLOWABLE = ("runtime", "os")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Run ``b`` against run ``a``.
+    """Run ``b`` compared with the earlier run ``a``.
 
     Attributes:
-        lost: cells VALID in a and not in b: without a result there, with another status, or in a damaged file.
-        new: cells only b has.
+        lost: cells that are VALID in a only; in b they have no result, another status, or a damaged file.
+        new: cells that only b has.
         unreadable: files of either run that can't be read, each with its reason.
-        notes: what to know of how much was compared.
-        gates: what trips the gate beside what the pairs have, in words; empty when nothing does.
+        notes: remarks on how much was compared.
+        gates: reasons that trip the gate beside those of the pairs; empty if there are none.
     """
 
     a: str
@@ -48,28 +47,28 @@ class Comparison:
 
     @property
     def tripped(self) -> bool:
-        """Whether the gate is: whatever was VALID must still be there, VALID, comparable, and not worse."""
+        """Whether the gate trips. Each VALID cell of a must exist in b, and be VALID, comparable and not worse."""
         return bool(self.reasons)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """All that trips the gate, each a line that begins with the cell it is about."""
+        """All reasons that trip the gate, one line each, beginning with the cell."""
         return (*(f"{pair.cell}: {gate}" for pair in self.pairs for gate in pair.gates), *self.gates)
 
     def counts(self) -> dict[str, int]:
-        """How many pairs are faster, slower, same and refused."""
+        """The number of pairs that are faster, slower, same and refused."""
         verdicts = [pair.verdict for pair in self.pairs]
         return {name: verdicts.count(name) for name in ("faster", "slower", "same", "can't tell", "refused")}
 
 
-def to_json(found: Comparison) -> dict[str, Any]:
+def to_json(comparison: Comparison) -> dict[str, object]:
     """A comparison as plain values for ``json.dumps``, verdicts included."""
     return {
-        **asdict(found),
-        "pairs": [_pair_json(pair) for pair in found.pairs],
-        "counts": found.counts(),
-        "tripped": found.tripped,
-        "reasons": list(found.reasons),
+        **asdict(comparison),
+        "pairs": [_pair_json(pair) for pair in comparison.pairs],
+        "counts": comparison.counts(),
+        "tripped": comparison.tripped,
+        "reasons": list(comparison.reasons),
     }
 
 
@@ -90,8 +89,8 @@ def parse_gate(text: str) -> float:
     """``"5%"`` or ``"0.05"`` as 0.05.
 
     Raises:
-        UsageError: not a share between 0 and 100 %; or 1 without a unit, which may be meant as one percent and would be
-            a hundred: a gate that lets everything through.
+        UsageError: the text is not a share between 0 and 100 %. Also for 1 without a unit: it may be meant as 1 %, but
+            as 100 % it would let everything through.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
     value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
@@ -107,12 +106,12 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
 
     Args:
         a, b: run folders.
-        gate: a slowdown above this share (0.05 is 5 %) trips the gate if it is significant; None sets no gate.
-        allow: of ``ALLOWABLE``, what may differ between the two because it is what is being compared.
+        gate: a significant slowdown above this share (0.05 is 5 %) trips the gate; None sets no gate.
+        allow: names from ``ALLOWABLE`` that may differ between the runs because they are what is compared.
 
     Raises:
-        StoreError: a run.json can't be read; a cell's file that can't counts as a cell that is not there.
-        UsageError: ``allow`` names something else.
+        StoreError: a run.json can't be read. An unreadable cell file counts as a missing cell.
+        UsageError: ``allow`` has another name.
     """
     if unknown := [name for name in allow if name not in ALLOWABLE]:
         raise UsageError(f"can't allow '{unknown[0]}' to differ", fix=f"one of: {', '.join(ALLOWABLE)}")
@@ -149,7 +148,7 @@ def _limit(pair: Pair, gate: float | None) -> float:
 
 
 def _baseline_gates(run: str, cells: Sequence[Cell], damaged: Sequence[store.BadFile]) -> list[str]:
-    """What the gate can't judge because of the baseline itself."""
+    """The reasons for which the gate can't judge because of the baseline itself."""
     gates = [f"{file.path.stem}: its file in {run}, the baseline, can't be read: {file.reason}" for file in damaged]
     if not any(cell.status == "VALID" for cell in cells):
         gates.append(f"{run}, the baseline, has no VALID cell: there is nothing to compare with")
@@ -163,22 +162,26 @@ def _gone(cell: str, run: str, damaged: dict[str, str]) -> str:
 def _notes(
     baseline: RunInfo, cells: Sequence[Cell], damaged: Sequence[store.BadFile], couples: Sequence[tuple[Cell, Cell]]
 ) -> tuple[str, ...]:
-    """What a reader would take for more than it is."""
-    found = []
+    """Remarks on cells that were not compared or not measured again."""
+    notes = []
     # a copied run has another name and the same measurements
     if same := sum(x.started == y.started and x.latency_ns == y.latency_ns for x, y in couples):
-        every = "both are one run" if same == len(couples) else f"{same} of {len(couples)} are one measurement"
-        found.append(f"{every}: nothing was measured anew" + ("" if same == len(couples) else " there"))
+        extent = "both are one run" if same == len(couples) else f"{same} of {len(couples)} are one measurement"
+        notes.append(f"{extent}: nothing was measured anew" + ("" if same == len(couples) else " there"))
     if spoilt := sum(cell.status != "VALID" for cell in cells):
-        found.append(f"{spoilt} of {len(cells)} cells of {baseline.run} are not VALID: no gate watches over those")
-    there = {*(cell.cell for cell in cells), *(file.path.stem for file in damaged)}
-    if missing := len(set(baseline.planned) - there):
-        found.append(f"{missing} planned cells of {baseline.run} have no result: no gate watches over those")
-    return tuple(found)
+        notes.append(f"{spoilt} of {len(cells)} cells of {baseline.run} are not VALID: no gate watches over those")
+    present = {*(cell.cell for cell in cells), *(file.path.stem for file in damaged)}
+    if missing := len(set(baseline.planned) - present):
+        notes.append(f"{missing} planned cells of {baseline.run} have no result: no gate watches over those")
+    return tuple(notes)
 
 
 def _match(a: dict[str, Cell], b: dict[str, Cell]) -> tuple[list[tuple[Cell, Cell]], list[str], list[str]]:
-    """Couples of the same id, then of the same board, artifact and threads (to say why those can't be compared)."""
+    """Match cells by id, then by board, artifact and threads, so that a refused pair can say why.
+
+    Returns:
+        The couples, and the ids of lost and of new cells.
+    """
     couples = [(cell, b[name]) for name, cell in a.items() if name in b]
     rest_b: dict[tuple[object, ...], list[Cell]] = {}
     for name, cell in b.items():
@@ -201,7 +204,7 @@ def _loose(cell: Cell) -> tuple[object, ...]:
 
 
 def _adjusted(pairs: list[Pair]) -> list[Pair]:
-    """Holm's correction over all cells that were compared, for speed and for accuracy."""
+    """Holm's correction over all compared cells, separately for speed and for accuracy."""
     compared = [i for i, pair in enumerate(pairs) if not pair.refused]
     speed = stats.holm([pairs[i].p_value for i in compared])
     accurate = stats.holm([p.p_value for i in compared if (p := pairs[i].accuracy)])
@@ -214,16 +217,16 @@ def _adjusted(pairs: list[Pair]) -> list[Pair]:
 
 
 def _gates(pair: Pair, a: Cell, b: Cell, gate: float) -> tuple[str, ...]:
-    """What trips the gate; a cell that wasn't VALID before has nothing to lose."""
+    """The reasons of a pair that trip the gate. A cell that was not VALID in the baseline has none."""
     if a.status != "VALID":
         return ()
     if b.status != "VALID":
         return (f"{b.status}, was VALID: {'; '.join(f'{reason.code}: {reason.text}' for reason in b.reasons)}",)
     if pair.refused:
         return (f"can't be compared: {'; '.join(pair.refused)}",)
-    found = []
+    reasons = []
     if pair.ratio is not None and pair.verdict == "slower" and pair.ratio.value - 1 > gate:
-        found.append(f"slower by {pair.ratio.value - 1:.1%}, above the gate of {gate:.1%}")
+        reasons.append(f"slower by {pair.ratio.value - 1:.1%}, above the gate of {gate:.1%}")
     if pair.accuracy and pair.accuracy.significant and pair.accuracy.b < pair.accuracy.a:
-        found.append(f"accuracy fell from {pair.accuracy.a:.1%} to {pair.accuracy.b:.1%}")
-    return tuple(found)
+        reasons.append(f"accuracy fell from {pair.accuracy.a:.1%} to {pair.accuracy.b:.1%}")
+    return tuple(reasons)

@@ -1,7 +1,7 @@
-"""A run for other tools: CSV, Parquet, and JSON that ``pytest-benchmark compare`` opens.
+"""Exports a run for other tools: CSV, Parquet, JSON that ``pytest-benchmark compare`` opens, and a trace of operators.
 
-Only the last needs explaining: its numbers are seconds, and it prints them as such. Cells on the instruction clock are
-exported with one instruction as one nanosecond, in a group of their own whose name says so.
+``pytest-benchmark`` takes all numbers as seconds. So the export writes one instruction of the instruction clock as one
+nanosecond, and puts such cells into a separate group whose name says so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import io
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,26 +21,31 @@ from harness.core.errors import UsageError
 from harness.core.safetext import clean, csv_field
 from harness.records.cell import Cell, RunInfo
 from harness.results import identity, store, table
+from harness.results.trace import chrome_trace
 
-FORMATS = ("csv", "parquet", "pytest-benchmark")
-#: Columns that hold lists or objects. Parquet has them as they are; CSV leaves the first out and joins the others by
-#: ``|``.
-_LEFT_OUT = (*table.ARRAYS, "labels", "evidence")
+FORMATS = ("csv", "parquet", "pytest-benchmark", "chrome-trace")
+#: Columns that hold lists or objects. Parquet keeps them; CSV omits _LEFT_OUT and joins the lists of _LISTS by ``|``.
+_LEFT_OUT = (*table.ARRAYS, "labels", "evidence", "operators")
 _LISTS = tuple(name for name in table.TUPLES if name not in _LEFT_OUT)
 
 
 def export(run: Path, fmt: str) -> bytes:
-    """The whole file in that format.
+    """A run as the bytes of a file in another format.
 
     Args:
         run: a run's folder.
         fmt: one of ``FORMATS``.
 
     Raises:
-        UsageError: another format.
+        UsageError: the format is unknown.
         StoreError: the run or one of its cells can't be read.
     """
-    makers = {"csv": _csv, "parquet": _parquet, "pytest-benchmark": _pytest_benchmark}
+    makers = {
+        "csv": _csv,
+        "parquet": _parquet,
+        "pytest-benchmark": _pytest_benchmark,
+        "chrome-trace": _chrome_trace,
+    }
     if fmt not in makers:
         raise UsageError(f"no format '{fmt}'", fix=f"one of: {', '.join(FORMATS)}")
     info = store.read_run(run)
@@ -49,7 +53,7 @@ def export(run: Path, fmt: str) -> bytes:
 
 
 def _csv(_: RunInfo, cells: list[Cell]) -> bytes:
-    """One line a cell with every single number and the statistics; raw samples are in Parquet."""
+    """One line for each cell, with all single values and the statistics. Parquet has the raw samples."""
     frame = table.to_frame(cells).drop(columns=list(_LEFT_OUT))
     for name in FRAME_COLUMNS:
         frame[f"p90_early_stopping_{name}"] = _p90(cells, name)
@@ -65,7 +69,7 @@ def _clock(cell: Cell) -> Clock:
 
 
 def _p90(cells: list[Cell], frame_column: str) -> list[float]:
-    """The p90 of each cell whose clock has that column; NaN elsewhere, and where there are too few samples."""
+    """The p90 of each cell whose clock has that column; NaN for other cells and for too few samples."""
     values = []
     for cell in cells:
         value = math.nan
@@ -77,7 +81,7 @@ def _p90(cells: list[Cell], frame_column: str) -> list[float]:
 
 
 def _parquet(_: RunInfo, cells: list[Cell]) -> bytes:
-    """The table of :func:`harness.results.load`, raw samples as lists, evidence as JSON text."""
+    """The table of :func:`harness.results.load`, with tuples as lists and evidence as JSON text."""
     frame = table.to_frame(cells)
     frame["evidence"] = [json.dumps(value, sort_keys=True) for value in frame.evidence]
     for column in table.TUPLES:
@@ -102,12 +106,17 @@ def _pytest_benchmark(info: RunInfo, cells: list[Cell]) -> bytes:
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
+def _chrome_trace(_: RunInfo, cells: list[Cell]) -> bytes:
+    """Operators' estimated cycles, for Chrome and Perfetto."""
+    return chrome_trace(cells)
+
+
 def _board(cell: Cell) -> tuple[str, identity.Facts]:
-    """A board's name and what it is."""
+    """A board's name, and the facts that identify it."""
     return cell.device.name, identity.hardware(cell.device) + identity.system(cell.device)
 
 
-def _benchmark(cell: Cell, board: str) -> dict[str, Any]:
+def _benchmark(cell: Cell, board: str) -> dict[str, object]:
     device, model, runtime = cell.device, cell.model, cell.runtime
     emulated = ", emulated" if device.emulated else ""
     stored_note = _clock(cell).stored_note
@@ -133,7 +142,7 @@ def _benchmark(cell: Cell, board: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _statistics(cell: Cell) -> dict[str, Any]:
+def _statistics(cell: Cell) -> dict[str, object]:
     """pytest-benchmark's fields, in seconds, by its own definitions (``pytest_benchmark.stats.Stats``)."""
     data = np.array(cell.latency_ns, dtype=np.float64) / 1e9
     q1, middle, q3 = (float(v) for v in np.percentile(data, (25, 50, 75)))

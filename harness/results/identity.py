@@ -1,7 +1,7 @@
-"""What a board is, by what it says of itself, and what to call it.
+"""The identity of a board, from what it reports about itself, and its label for people.
 
-A name is a label for people: two boards may be called alike, and a label that is cut may be that of two. Whatever
-groups, joins or compares results does so by :func:`hardware` and :func:`system`; labels are made last, and distinct.
+Two boards may have the same name, and two names may be cut to the same label. So code that groups, joins or compares
+results uses :func:`hardware` and :func:`system`. Labels are made last, and they are distinct.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness.core.safetext import clean, for_figure
 
@@ -20,9 +20,9 @@ _HARDWARE = (
 _SYSTEM = (("kernel", "kernel"), ("C library", "libc"))
 #: Attributes of a device's record that :func:`hardware` and :func:`system` read.
 ATTRIBUTES = tuple(attribute for _, attribute in (*_HARDWARE, *_SYSTEM))
-#: What only the board itself can say; all of it is missing where nobody could ask.
+#: Facts that only the board itself can report; all are missing if the board was never reached.
 _DESCRIPTION = ("CPU", "CPU part", "machine", "cores", "memory", "kernel", "C library")
-#: What tells boards of one name apart, from what says most to people to what says least.
+#: Facts that tell boards of one name apart, the most telling for people first.
 _TELLING = ("CPU", "CPU part", "cores", "memory", "machine", "board", "kernel", "C library", "clock")
 _DETAIL = 24
 
@@ -30,91 +30,91 @@ _Key = TypeVar("_Key", bound=Hashable)
 Facts = tuple[tuple[str, object], ...]
 
 
-def hardware(device: Any) -> Facts:
-    """``(what, value)`` of everything that makes two boards of one name two boards."""
+def hardware(device: object) -> Facts:
+    """``(what, value)`` of the facts that tell two boards of one name apart."""
     return tuple((what, _value(attribute, device)) for what, attribute in _HARDWARE)
 
 
-def system(device: Any) -> Facts:
-    """The same of what an update changes on one board."""
+def system(device: object) -> Facts:
+    """``(what, value)`` of the facts that an update may change on one board."""
     return tuple((what, _value(attribute, device)) for what, attribute in _SYSTEM)
 
 
 def described(facts: Facts) -> bool:
-    """Whether the board was ever asked what it is."""
+    """Whether the board has ever reported what it is."""
     return any(value is not None for what, value in facts if what in _DESCRIPTION)
 
 
-def _value(attribute: str, device: Any) -> object:
+def _value(attribute: str, device: object) -> object:
     value = getattr(device, attribute)
     if value is None or value != value:  # a table has NaN where a number is missing
         return None
     if attribute == "cores":
         return int(value)
-    # what the kernel leaves of it differs a little from boot to boot
+    # the memory that the kernel leaves differs a little from boot to boot
     return f"{2 ** math.ceil(math.log2(value)) / 2**30:g} GiB" if attribute == "memory_bytes" and value > 0 else value
 
 
 def distinct(texts: Iterable[str], limit: int, *, latin: bool = True) -> dict[str, str]:
-    """A label of at most ``limit`` characters for each text, no two alike.
+    """A distinct label of at most ``limit`` characters for each text.
 
-    Texts that are alike at their beginning lose their middle instead of their end; where that doesn't tell them apart
-    either, they are numbered. ``latin`` keeps to what a figure's font can draw.
+    Texts with the same beginning lose their middle instead of their end. If that doesn't tell them apart either, they
+    are numbered. ``latin`` restricts labels to the characters that a figure's font can draw.
     """
-    every = list(dict.fromkeys(texts))
+    unique = list(dict.fromkeys(texts))
 
     def cut(text: str, size: int) -> str:
         return for_figure(text, size) if latin else clean(text, size)
 
-    found = {text: cut(text, limit) for text in every}
-    clashing = _clashing(found)
+    labels = {text: cut(text, limit) for text in unique}
+    clashing = _clashing(labels)
     for text in clashing:
         whole = cut(text, 10_000)
         tail = (limit - 1) * 2 // 3
-        found[text] = whole if len(whole) <= limit else f"{whole[: limit - 1 - tail]}…{whole[-tail:]}"
-    _number(found, limit)
-    return found
+        labels[text] = whole if len(whole) <= limit else f"{whole[: limit - 1 - tail]}…{whole[-tail:]}"
+    _number(labels, limit)
+    return labels
 
 
 def board_labels(boards: Sequence[tuple[str, Facts]], limit: int, *, latin: bool = True) -> list[str]:
-    """A label for each ``(name, facts)``, no two alike; what tells boards of one name apart stands in brackets."""
+    """A distinct label for each ``(name, facts)``; boards of one name get a telling fact in brackets."""
     names = distinct((name for name, _ in boards), limit, latin=latin)
-    found: dict[int, str] = {}
+    labels: dict[int, str] = {}
     for name in dict.fromkeys(name for name, _ in boards):
-        mine = [at for at, board in enumerate(boards) if board[0] == name]
-        details = _details([dict(boards[at][1]) for at in mine], latin)
-        found |= {at: names[name] + detail for at, detail in zip(mine, details, strict=True)}
-    _number(found, limit + _DETAIL + 3)
-    return [found[at] for at in range(len(boards))]
+        places = [at for at, board in enumerate(boards) if board[0] == name]
+        details = _details([dict(boards[at][1]) for at in places], latin)
+        labels |= {at: names[name] + detail for at, detail in zip(places, details, strict=True)}
+    _number(labels, limit + _DETAIL + 3)
+    return [labels[at] for at in range(len(boards))]
 
 
 def _details(boards: Sequence[Mapping[str, object]], latin: bool) -> list[str]:
-    """What to add to the name of each; of what tells all of them apart the first, else of what tells some."""
+    """The suffix for each board's name: the first fact that tells all apart, else the one that tells most apart."""
     if len(boards) == 1:
         return [""]
     best = [""] * len(boards)
     for what in _TELLING:
-        values = [_said(what, board.get(what)) for board in boards]
+        values = [_fact_text(what, board.get(what)) for board in boards]
         labels = distinct(values, _DETAIL, latin=latin)
-        given = [f" ({labels[value]})" for value in values]
-        if len(set(given)) > len(set(best)):
-            best = given
+        suffixes = [f" ({labels[value]})" for value in values]
+        if len(set(suffixes)) > len(set(best)):
+            best = suffixes
         if len(set(best)) == len(boards):
             break
     return best
 
 
-def _said(what: str, value: object) -> str:
+def _fact_text(what: str, value: object) -> str:
     if value is None:
         return f"{what} unknown"
     return f"{value} cores" if what == "cores" else str(value)
 
 
 def numbered(labels: Sequence[str]) -> list[str]:
-    """The labels, no two alike: the second of a kind ends in ``#2``."""
-    found = dict(enumerate(labels))
-    _number(found, 10_000)
-    return list(found.values())
+    """The labels made distinct: the second of equal labels ends in ``#2``."""
+    distinct_labels = dict(enumerate(labels))
+    _number(distinct_labels, 10_000)
+    return list(distinct_labels.values())
 
 
 def _clashing(labels: Mapping[_Key, str]) -> list[_Key]:
@@ -123,7 +123,7 @@ def _clashing(labels: Mapping[_Key, str]) -> list[_Key]:
 
 
 def _number(labels: dict[_Key, str], limit: int) -> None:
-    """Make labels distinct in place; the first of each kind stays as it is."""
+    """Make labels distinct in place; the first of equal labels keeps its text."""
     taken = set(labels.values())
     seen: set[str] = set()
     for key, label in labels.items():

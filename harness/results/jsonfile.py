@@ -1,6 +1,6 @@
-"""One stored JSON file: read with a limit on its size, brought to today's schema, checked against it.
+"""Reads one stored JSON file: with a limit on its size, migrated to the present schema, and checked against it.
 
-Every problem is a :class:`~harness.core.errors.StoreError` that names the file.
+Each problem raises a :class:`~harness.core.errors.StoreError` that names the file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -18,17 +18,18 @@ from pydantic_core import from_json
 from harness.core.errors import StoreError
 
 _Model = TypeVar("_Model", bound=BaseModel)
-Migration = Callable[[dict[str, Any]], dict[str, Any]]
+JsonObject = dict[str, object]
+Migration = Callable[[JsonObject], JsonObject]
 
 
 def read(path: Path, limit: int) -> bytes:
-    """The bytes of a plain file.
+    """The bytes of a regular file.
 
     Raises:
-        StoreError: no such file, not a plain one, or larger than ``limit`` bytes.
+        StoreError: the file is missing, is not a regular file, or is larger than ``limit`` bytes.
     """
     try:
-        # without O_NONBLOCK, opening a named pipe would wait for ever
+        # without O_NONBLOCK, the open of a named pipe would wait forever
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             state = os.fstat(number)
@@ -45,18 +46,18 @@ def read(path: Path, limit: int) -> bytes:
 
 
 def _read_all(number: int, most: int) -> bytes:
-    """Up to ``most`` bytes; usually the first read has them all."""
+    """Read up to ``most`` bytes. Usually the first read returns all of them."""
     parts = [os.read(number, min(most, 1 << 20))]
     while parts[-1] and sum(map(len, parts)) < most:
         parts.append(os.read(number, 1 << 20))
     return parts[0] if len(parts) == 2 else b"".join(parts)
 
 
-def parse(path: Path, data: bytes) -> dict[str, Any]:
+def parse(path: Path, data: bytes) -> JsonObject:
     """The file's JSON object.
 
     Raises:
-        StoreError: not JSON, not an object, or with NaN or infinities.
+        StoreError: the data is not JSON or not an object, or it holds NaN or infinities.
     """
     try:
         content = from_json(data, allow_inf_nan=False)
@@ -67,11 +68,11 @@ def parse(path: Path, data: bytes) -> dict[str, Any]:
     return content
 
 
-def migrated(path: Path, data: bytes, migrations: Mapping[int, Migration]) -> dict[str, Any]:
-    """A file's JSON object, brought step by step to today's schema: the one that the last of ``migrations`` leads to.
+def migrated(path: Path, data: bytes, migrations: Mapping[int, Migration]) -> JsonObject:
+    """A file's JSON object, migrated step by step to the present schema: the one that the last migration leads to.
 
     Raises:
-        StoreError: not JSON, without a schema number, or of a newer schema.
+        StoreError: the data is not JSON, has no schema number, or has a newer schema.
     """
     content, newest = parse(path, data), max(migrations, default=0) + 1
     version = content.get("schema")
@@ -84,11 +85,11 @@ def migrated(path: Path, data: bytes, migrations: Mapping[int, Migration]) -> di
     return content
 
 
-def validated(model: type[_Model], path: Path, content: dict[str, Any]) -> _Model:
+def validated(model: type[_Model], path: Path, content: JsonObject) -> _Model:
     """The record that a JSON object holds.
 
     Raises:
-        StoreError: the object is not what the model says; the first place where it differs is named.
+        StoreError: the object does not match the model; the message names the first mismatch.
     """
     try:
         return model.model_validate(content)
@@ -99,7 +100,7 @@ def validated(model: type[_Model], path: Path, content: dict[str, Any]) -> _Mode
 
 
 def dump(record: BaseModel) -> str:
-    """JSON with one top-level key a line: short enough to store, still readable and diffable by people."""
+    """JSON with one top-level key on each line: compact, but readable and diffable."""
     fields = record.model_dump(mode="json", by_alias=True)
     lines = (
         f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'), ensure_ascii=False, allow_nan=False)}"

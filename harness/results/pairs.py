@@ -1,4 +1,4 @@
-"""One cell in two runs: whether they may be compared, and how far one is from the other."""
+"""One cell in two runs: whether the two results may be compared, and how they differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.results.change import ALPHA, SAME, Change
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy on both sides (0 to 1), answers right on one side only, and p-values of McNemar's exact test."""
+    """Accuracy on both sides (0 to 1), the number of images right on one side only, and McNemar's exact p-values."""
 
     a: float
     b: float
@@ -36,15 +36,16 @@ class Pair:
     """One cell in both runs.
 
     Attributes:
-        refused: why it can't be compared; empty when it was.
-        clock: what the medians are counted by.
-        median_a, median_b: in ``unit``.
-        ratio: b/a of the medians with its 95 % interval; above 1 is slower.
+        refused: reasons why the pair can't be compared; empty if it was compared.
+        clock: the clock of both medians.
+        median_a, median_b: medians of the latency, in ``unit``.
+        ratio: ratio of the medians b/a with its 95 % interval; above 1 is slower.
         p_adjusted: Holm-corrected p-value of the ratio being 1.
         change: what the ratio rests on; None where it was not looked at.
         limit: the change that must be told from none, as a share.
         verdict: ``faster``, ``slower``, ``same``, ``can't tell`` or ``refused``.
-        gates: what trips the gate, in words; empty when nothing does.
+        resolution: smallest change of the median that counts, as a share.
+        gates: reasons that trip the gate; empty if there are none.
     """
 
     cell: str
@@ -92,9 +93,9 @@ class Pair:
 
 
 def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = True) -> Pair:
-    """How far ``b`` is from ``a``, or why nobody can say; p-values are not adjusted yet.
+    """The comparison of ``b`` with ``a``, or the reasons why there is none. p-values are not adjusted yet.
 
-    Without ``interval``, a change that is too small to be called one is not drawn for: p is 1, the interval a point.
+    Without ``interval``, a change below the clock's resolution is not bootstrapped: p is 1, the interval a point.
     """
     pair = Pair(
         cell=a.cell,
@@ -131,8 +132,8 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
 
 
 def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
-    """Why two cells must not be compared; empty when they may. The artifact itself may differ: that is the question."""
-    found = [
+    """The reasons why two cells can't be compared; empty if they can. Their artifacts may differ."""
+    reasons = [
         f"{name} is {cell.status}: {'; '.join(reason.code for reason in cell.reasons)}"
         for name, cell in (("the first", a), ("the second", b))
         if cell.status != "VALID"
@@ -150,8 +151,8 @@ def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
         ]
     if "os" not in allow:
         checks += _facts(identity.system(a.device), identity.system(b.device))
-    found += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
-    return found
+    reasons += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
+    return reasons
 
 
 def _facts(a: identity.Facts, b: identity.Facts) -> list[tuple[str, object, object]]:

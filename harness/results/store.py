@@ -1,8 +1,8 @@
 """Results on disk: ``results/<run>/run.json`` and one file per cell, ``results/<run>/cells/<cell-id>.json``.
 
-Nothing here computes: a cell is written whole or not at all, and read back exactly as it was written. What is read is
-not trusted (it may have come from a board, or from another machine): files have a size limit, newer schemas are
-refused, and every problem is a :class:`~harness.core.errors.StoreError` that names the file.
+This module computes nothing. A cell is written whole or not at all, and read back exactly as it was written. Files are
+not trusted, because they may come from a board or another machine: sizes are limited, newer schemas are refused, and
+each problem raises a :class:`~harness.core.errors.StoreError` that names the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.records.cell import Cell, RunInfo
 from harness.records.manifest import Manifest
 from harness.results import jsonfile
 
-#: A million samples, warm-ups and predictions with their commas fit; anything above is not one of our cells.
+#: Room for a million samples, warm-ups and predictions. A larger file is no cell.
 MAX_CELL_BYTES = 64 << 20
 MAX_RUN_BYTES = 16 << 20
 LATEST = "latest"
@@ -39,13 +39,13 @@ def _with_rounds(content: dict[str, Any]) -> dict[str, Any]:
 
 #: ``{n: f}``: ``f`` turns the JSON object of a cell of schema ``n`` into one of schema ``n + 1``.
 CELL_MIGRATIONS: dict[int, jsonfile.Migration] = {1: _with_rounds}
-#: The same for run.json.
+#: As CELL_MIGRATIONS, for run.json.
 RUN_MIGRATIONS: dict[int, jsonfile.Migration] = {}
 
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file in a results folder that can't be used; ``reason`` is a whole sentence without the path."""
+    """A file in a results folder that can't be used; ``reason`` is an error message without the path."""
 
     path: Path
     reason: str
@@ -55,7 +55,7 @@ def create_run(results: Path, info: RunInfo) -> Path:
     """Make ``results/<info.run>/`` with its ``run.json`` and an empty ``cells/``; returns the folder.
 
     Raises:
-        StoreError: the name can't be a folder's, is ``latest``, or is taken.
+        StoreError: the name is not valid for a run, is ``latest``, or is taken.
     """
     if not can_name(info.run):
         raise StoreError(f"'{info.run}' can't be the name of a run", fix="use letters, digits and . _ + -")
@@ -73,7 +73,7 @@ def create_run(results: Path, info: RunInfo) -> Path:
 
 
 def can_name(name: str) -> bool:
-    """Whether a run may be called so."""
+    """Whether a run may have this name."""
     return _RUN_NAME.fullmatch(name) is not None and name != LATEST
 
 
@@ -85,7 +85,7 @@ def write_run(run_dir: Path, info: RunInfo) -> Path:
 
 
 def write_cell(run_dir: Path, cell: Cell) -> Path:
-    """Write one cell atomically, over an earlier result of the same cell; returns its path."""
+    """Write one cell atomically; it replaces an earlier result of the same cell. Returns its path."""
     path = run_dir / "cells" / f"{cell.cell}.json"
     write_atomic(path, jsonfile.dump(cell))
     return path
@@ -93,13 +93,13 @@ def write_cell(run_dir: Path, cell: Cell) -> Path:
 
 @contextlib.contextmanager
 def claimed(run_dir: Path) -> Iterator[None]:
-    """Have a run for this process alone: two that resume one would write over each other's cells.
+    """Reserve a run for this process: two processes that resume it would overwrite each other's cells.
 
-    The kernel's lock on the file ``.lock`` in it, which ends with the process.
+    It holds a kernel lock on the run's file ``.lock``, which ends with the process.
 
     Raises:
-        LockTakenError: another process has it.
-        StoreError: the folder can't be written, or locks fail there; says how.
+        LockTakenError: another process holds the lock.
+        StoreError: the folder can't be written or locked; the message says why.
     """
     try:
         lock = take_lock(run_dir / ".lock")
@@ -112,10 +112,10 @@ def claimed(run_dir: Path) -> Iterator[None]:
 
 
 def read_cell(path: Path) -> Cell:
-    """One cell.
+    """Read one cell.
 
     Raises:
-        StoreError: no such file, too big, not JSON, a newer schema, or not what the schema says; the path is named.
+        StoreError: the file is missing, too large, no JSON, of a newer schema, or breaks the schema; names the path.
     """
     return _checked_cell(path)
 
@@ -124,14 +124,14 @@ def read_cells(run_dir: Path) -> Iterator[Cell]:
     """The cells of a run, in order of their names.
 
     Raises:
-        StoreError: at the first file that can't be read; :func:`scan_cells` goes on instead.
+        StoreError: a file can't be read. :func:`scan_cells` goes on instead.
     """
     for path in cell_paths(run_dir):
         yield read_cell(path)
 
 
 def scan_cells(run_dir: Path) -> tuple[list[Cell], list[BadFile]]:
-    """All cells of a run that can be read, and all files that can't, each with its reason."""
+    """All readable cells of a run, and all unreadable files, each with its reason."""
     cells: list[Cell] = []
     bad: list[BadFile] = []
     for path in cell_paths(run_dir):
@@ -143,14 +143,14 @@ def scan_cells(run_dir: Path) -> tuple[list[Cell], list[BadFile]]:
 
 
 def readable_cells(run_dir: Path) -> Iterator[Cell]:
-    """The cells of a run that can be read, one at a time."""
+    """The readable cells of a run, one at a time."""
     for path in cell_paths(run_dir):
         with contextlib.suppress(StoreError):
             yield read_cell(path)
 
 
 def cell_paths(run_dir: Path) -> list[Path]:
-    """Paths of a run's cell files, sorted; half-written temporary files (their names start with a dot) are left out."""
+    """The sorted paths of a run's cell files, without temporary files, whose names begin with a dot."""
     folder = run_dir / "cells"
     try:
         names = os.listdir(folder)  # noqa: PTH208 - ten thousand names sort three times as fast as paths
@@ -160,10 +160,10 @@ def cell_paths(run_dir: Path) -> list[Path]:
 
 
 def read_run(run_dir: Path) -> RunInfo:
-    """``run.json`` of a run folder.
+    """Read ``run.json`` of a run folder.
 
     Raises:
-        StoreError: missing, damaged or newer than this version.
+        StoreError: the file is missing, damaged or newer than this version.
     """
     path = run_dir / "run.json"
     return jsonfile.validated(
@@ -173,15 +173,15 @@ def read_run(run_dir: Path) -> RunInfo:
 
 def read_manifests(run_dir: Path) -> dict[str, Manifest]:
     """``{network: manifest}`` from the copies in ``<run>/manifests/``; unreadable ones are left out."""
-    found: dict[str, Manifest] = {}
+    manifests: dict[str, Manifest] = {}
     for path in sorted((run_dir / "manifests").glob("*.json")):
         try:
-            found[path.stem] = jsonfile.validated(
+            manifests[path.stem] = jsonfile.validated(
                 Manifest, path, jsonfile.parse(path, jsonfile.read(path, MAX_RUN_BYTES))
             )
         except StoreError:
-            continue  # provenance is extra: without it the page says that it isn't there
-    return found
+            continue  # provenance is optional: the page says that it is missing
+    return manifests
 
 
 def list_runs(results: Path) -> list[Path]:
@@ -191,12 +191,12 @@ def list_runs(results: Path) -> list[Path]:
         try:
             runs.append((read_run(path.parent).started, path.parent.name, path.parent))
         except StoreError:
-            continue  # not a run; `find_run` by name says what is wrong with it
+            continue  # not a run; `find_run` with its name says why
     return [folder for _, _, folder in sorted(runs)]
 
 
 def _damaged_after(results: Path, run: Path | None) -> BadFile | None:
-    """A run that can't be read and was made after ``run``, as far as the file system can tell."""
+    """An unreadable run that is newer than ``run`` by its modification time; None if there is none."""
     try:
         made = run.joinpath("run.json").stat().st_mtime_ns if run else -1
         others = [cells.parent for cells in results.glob("*/cells") if cells.parent.stat().st_mtime_ns > made]
@@ -215,8 +215,8 @@ def find_run(results: Path, name: str = LATEST) -> Path:
     """The folder of a run: its name under ``results``, ``latest``, or the path of a run folder kept elsewhere.
 
     Raises:
-        StoreError: there is no such run; the message names those there are. ``latest`` is none where a newer run is
-            damaged: what is asked for is the one that was made last, and not the one before it.
+        StoreError: there is no such run; the message names the existing ones. Also for ``latest`` if the newest run is
+            damaged: the run before it is not the latest.
     """
     if name == LATEST:
         runs = list_runs(results)
@@ -246,7 +246,7 @@ def _checked_cell(path: Path) -> Cell:
 
 
 def _quick(data: bytes) -> Cell | None:
-    """A cell of today's schema, read in one go; None where something is odd, and the slow way finds out what."""
+    """A cell of the present schema, read in one step; None if that fails, and the slow path then says why."""
     if b"NaN" in data or b"Infinity" in data:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Cells as a pandas table, one row per cell: what is behind :func:`harness.results.load`."""
+"""Cells as a pandas table, one row per cell: the implementation of :func:`harness.results.load`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.results.columns import FrameColumn
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
 
-#: What a row has of its cell, in the order of the table.
+#: The columns that are taken from a cell, in the order of the table.
 COLUMNS = (
     FrameColumn("run", "run"),
     FrameColumn("cell", "cell"),
@@ -79,6 +79,9 @@ COLUMNS = (
     FrameColumn("accuracy", "accuracy", "float"),
     FrameColumn("peak_rss_bytes", "peak_rss_bytes", "float"),
     FrameColumn("energy_j", "energy_j", "float"),
+    FrameColumn("estimated_cycles", "estimated_cycles", "float"),
+    FrameColumn("estimate_clock_hz", "estimate_clock_hz", "float"),
+    FrameColumn("operators", "operators_json"),
     FrameColumn("evidence", "evidence"),
     FrameColumn("started", "started"),
     FrameColumn("ended", "ended"),
@@ -91,7 +94,7 @@ COLUMNS = (
 ARRAYS = tuple(column.name for column in COLUMNS if column.kind == "array")
 TUPLES = tuple(column.name for column in COLUMNS if column.kind == "tuple")
 _BOOLS = tuple(column.name for column in COLUMNS if column.kind == "bool")
-#: What is worked out besides.
+#: The columns that are computed.
 _MEDIANS = tuple(f"latency_median_{name}" for name in FRAME_COLUMNS)
 _FLOATS = frozenset((*(column.name for column in COLUMNS if column.kind == "float"), *_MEDIANS))
 _pick = operator.attrgetter(*(column.source for column in COLUMNS))
@@ -115,7 +118,9 @@ def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
     rows = [_pick(cell) for cell in cells]
     values = zip(*rows, strict=True) if rows else repeat((), len(COLUMNS))
     columns: dict[str, Sequence[Any]] = {column.name: series for column, series in zip(COLUMNS, values, strict=True)}
-    columns["reasons"] = [tuple(f"{each.code}: {each.text}" for each in reasons) for reasons in columns["reasons"]]
+    columns["reasons"] = [
+        tuple(f"{reason.code}: {reason.text}" for reason in reasons) for reasons in columns["reasons"]
+    ]
     columns |= {name: _arrays(columns[name]) for name in ARRAYS}
     columns["samples"] = [series.size for series in columns["latency_ns"]]
     clocks = [
@@ -126,7 +131,7 @@ def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
     for place, estimate in by_rounds(columns["latency_ns"], columns["rounds"], columns["clock"]):
         medians[place] = estimate.value / 1e6
     for name, frame_column in zip(_MEDIANS, FRAME_COLUMNS, strict=True):
-        columns[name] = [m if own == frame_column else np.nan for m, own in zip(medians, clocks, strict=True)]
+        columns[name] = [m if clock == frame_column else np.nan for m, clock in zip(medians, clocks, strict=True)]
     frame = pd.DataFrame(
         {name: np.array(columns[name], dtype=np.float64) if name in _FLOATS else pd.Series(columns[name], dtype=object)
          for name in columns}
@@ -137,14 +142,18 @@ def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
 
 
 def _arrays(series: Sequence[Sequence[int]]) -> list[IntArray]:
-    """One array each; made as one, because ten thousand small ones take three times as long."""
+    """One array for each series, cut from one large array: ten thousand small ones take three times as long."""
     flat = np.fromiter(chain.from_iterable(series), dtype=np.int64)
     return np.split(flat, np.cumsum([len(values) for values in series[:-1]])) if series else []
 
 
 def sorted_samples(series: Sequence[IntArray]) -> Iterator[tuple[IntArray, IntArray]]:
-    """(positions, samples sorted along the rows) of all series that are equally long, shortest first; the empty ones
-    are left out. What order statistics need, in as few steps as there are lengths."""
+    """Sort all series of one length at once, for order statistics.
+
+    Yields:
+        For each length, shortest first: positions of its series, shape (k,), and their samples sorted along the rows,
+        shape (k, length). Empty series are left out.
+    """
     sizes = np.array([values.size for values in series], dtype=np.int64)
     for size in np.unique(sizes[sizes > 0]):
         positions = np.flatnonzero(sizes == size)
@@ -161,7 +170,7 @@ def by_rounds(
 
 
 def _medians(series: Sequence[IntArray]) -> FloatArray:
-    """Medians in the unit of each series' clock, NaN where a series is empty."""
+    """The median of each series in ms or million instructions, by its clock; NaN for an empty series."""
     medians = np.full(len(series), np.nan)
     for positions, ordered in sorted_samples(series):
         size = ordered.shape[1]

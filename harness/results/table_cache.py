@@ -1,10 +1,9 @@
-"""The table of a run with many cells, kept beside them in a form that is read several times as fast.
+"""A cache for the table of a run with many cells, which loads several times as fast as the cells.
 
-``<run>/.cells.npz`` holds what :func:`harness.results.to_frame` makes of the cells, column by column, with a
-fingerprint of every cell file: name, size, inode, times of content and of change. It is used only where all of that is
-as it was, so it can't show what the cells don't say: a file that was changed, replaced, added, removed or copied has
-another fingerprint. It may be deleted at any time, is never needed, and holds no code (NumPy's own format, without
-pickles).
+``<run>/.cells.npz`` holds the columns of :func:`harness.results.to_frame`, and a fingerprint of all cell files: name,
+size, inode, and times of modification and of change. The cache is used only if the fingerprint matches. A file that is
+changed, replaced, added, removed or copied changes the fingerprint, so the cache can't differ from the cells. It may be
+deleted at any time. It holds no code: its format is NumPy's own, without pickles.
 """
 
 from __future__ import annotations
@@ -27,31 +26,34 @@ from pydantic_core import from_json
 from harness import __version__
 from harness.core.errors import StoreError
 from harness.core.files import write_atomic
-from harness.records import cell as records
+from harness.records import cell
 from harness.results import columns, jsonfile, store, table
 
 NAME = ".cells.npz"
-#: Below this, reading the cells themselves takes no time worth a file.
+#: The fewest cells for which a cache is worth its file.
 FEWEST = 1000
-#: A file changed this shortly before it was read might change again within one tick of the file system's clock.
+#: A file that changed less than this before it was read may change again within one tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
 
 
 def frame_of(run_dir: Path) -> tuple[pd.DataFrame, list[store.BadFile]]:
-    """The table of a run (``infer=False``), with ``evidence`` as JSON text where it is kept, and unreadable files."""
+    """The table of a run (``infer=False``), and its unreadable files.
+
+    ``evidence`` is JSON text if the table comes from the cache, and an object otherwise.
+    """
     mark, newest_ns = _fingerprint(run_dir)
-    if mark and (found := _load(run_dir / NAME, mark)) is not None:
-        return found, []
+    if mark and (cached := _load(run_dir / NAME, mark)) is not None:
+        return cached, []
     cells, bad = store.scan_cells(run_dir)
     frame = table.to_frame(cells, infer=False)
     if mark and not bad and newest_ns < time.time_ns() - SETTLED_NS and mark == _fingerprint(run_dir)[0]:
-        with contextlib.suppress(StoreError):  # a folder nobody may write to: the cells are read again next time
+        with contextlib.suppress(StoreError):  # a read-only folder: the cells are read again next time
             write_atomic(run_dir / NAME, _dump(frame, mark))
     return frame, bad
 
 
 def _fingerprint(run_dir: Path) -> tuple[str, int]:
-    """(hash over all cell files as they lie there, when the last one was changed); ("", 0) for few cells."""
+    """(hash over the state of all cell files, time of the last change in ns); ("", 0) for few cells."""
     try:
         with os.scandir(run_dir / "cells") as entries:
             files = sorted((entry.name, entry.stat(follow_symlinks=True)) for entry in entries)
@@ -59,15 +61,15 @@ def _fingerprint(run_dir: Path) -> tuple[str, int]:
         return "", 0
     if len(files) < FEWEST:
         return "", 0
-    seen = [(name, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for name, s in files]
-    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (records, table, columns, store, jsonfile)]
+    file_states = [(name, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for name, s in files]
+    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (cell, table, columns, store, jsonfile)]
     made_by = (__version__, pd.__version__, code)
-    return hashlib.sha256(repr((made_by, seen)).encode()).hexdigest(), max(s.st_ctime_ns for _, s in files)
+    return hashlib.sha256(repr((made_by, file_states)).encode()).hexdigest(), max(s.st_ctime_ns for _, s in files)
 
 
 def _dump(frame: pd.DataFrame, mark: str) -> bytes:
     parts: dict[str, Any] = {}
-    texts: dict[str, list[Any]] = {}
+    texts: dict[str, list[object]] = {}
     for name in frame.columns:
         values = frame[name].tolist()
         if name in table.ARRAYS:
@@ -78,7 +80,7 @@ def _dump(frame: pd.DataFrame, mark: str) -> bytes:
         else:
             if name == "evidence":
                 values = [json.dumps(value) for value in values]
-            places: dict[Any, int] = {}
+            places: dict[object, int] = {}
             parts[f"index {name}"] = _small(np.array([places.setdefault(value, len(places)) for value in values]))
             texts[name] = list(places)
     parts["texts"] = np.frombuffer(json.dumps([mark, list(frame.columns), texts]).encode(), dtype=np.uint8)
@@ -88,18 +90,18 @@ def _dump(frame: pd.DataFrame, mark: str) -> bytes:
 
 
 def _small(values: table.IntArray) -> Any:
-    """The same whole numbers in as few bytes each as the lowest and the highest need."""
+    """The same integers in the smallest type that holds the lowest and the highest."""
     return (
         values.astype(np.result_type(*map(np.min_scalar_type, (values.min(), values.max())))) if values.size else values
     )
 
 
 def _load(path: Path, mark: str) -> pd.DataFrame | None:
-    """The table, or None where there is none, it is of other files, or it is damaged."""
+    """The cached table; None if it is missing, damaged, or has another fingerprint."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as parts:
-            kept, names, texts = from_json(parts["texts"].tobytes())
-            if kept != mark:
+            stored_mark, names, texts = from_json(parts["texts"].tobytes())
+            if stored_mark != mark:
                 return None
             return pd.DataFrame({name: _column(name, parts, texts) for name in names})
     except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile):

@@ -16,6 +16,7 @@ from harness.core.errors import (
 from harness.records.cell import Cell, Reason
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
+from harness.run.estimates import Marking, estimated, marking
 from harness.run.halt import Halt
 from harness.run.ledger import Ledger
 from harness.run.measure import run_cell, timeout_s
@@ -127,11 +128,18 @@ class Attempts:
         """One measurement on the present connection."""
         measurement = self.underway.measurement(job, context)
         test = measurement.test
+        estimate = marking(self.context.estimates, job, profile=self.context.profile_ops)
         limit_s = self._timeouts.limit_s(job, test, timeout_s(job, test, mlperf=self.context.mlperf))
+        if isinstance(estimate, Marking):
+            estimate.begin()
+            limit_s += estimate.extra_s
         self.session.lease.renew(limit_s)
         begun = time.monotonic()
         prepared = self.session.prepared(job, test)
-        cell = run_cell(self.session.connection, measurement, prepared, limit_s=limit_s)
-        if cell.status != "FAILED":
+        marks = estimate.marks if isinstance(estimate, Marking) else None
+        cell = run_cell(self.session.connection, measurement, prepared, limit_s=limit_s, marks=marks)
+        if cell.status == "FAILED":
+            return cell
+        if not isinstance(estimate, Marking) or not estimate.operators:  # marking each prefix says nothing of others
             self._timeouts.took(job, test, time.monotonic() - begun)
-        return cell
+        return estimated(cell, estimate)

@@ -10,11 +10,14 @@ from functools import partial
 from harness.config.devices import Device
 from harness.core.errors import BoardError, ConnectionLostError, HarnessError, TransferError
 from harness.core.safetext import plain
+from harness.estimate.estimator import Estimator
 from harness.records.cell import Reason
+from harness.records.estimate import NoEstimate
 from harness.run import resume
 from harness.run.attempt import RETRIES, Attempts, Underway
 from harness.run.cell import failed, reason_of
 from harness.run.context import Context
+from harness.run.estimates import estimating
 from harness.run.plan import CellJob, for_runtime
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined
@@ -49,9 +52,20 @@ class DeviceTurn:
         say = partial(self.underway.watcher.device, self.device.name)
         try:
             say("starting")
-            with open_session(
-                self.device, say, self.underway.halt.wait, jobs=list(self.left), opened=self.underway.halt.note
-            ) as session:
+            with (
+                estimating(self.device, wanted=self.context.estimate) as estimates,
+                open_session(
+                    self.device,
+                    say,
+                    self.underway.halt.wait,
+                    jobs=list(self.left),
+                    opened=self.underway.halt.note,
+                    plugin=estimates.option if isinstance(estimates, Estimator) else None,
+                ) as session,
+            ):
+                if isinstance(estimates, NoEstimate):
+                    say(f"no estimated cycles: {estimates.reason}")
+                self.context = replace(self.context, estimates=estimates)
                 if not self.underway.halt.stopped:
                     self._measure(session)
         except BoardError as error:

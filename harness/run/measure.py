@@ -9,7 +9,7 @@ from harness.core.errors import RunnerError
 from harness.core.safetext import plain
 from harness.records.answer import RESULT_LIMIT, RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, Reason
-from harness.records.order import Order, Passes, WarmUp
+from harness.records.order import Marks, Order, Passes, WarmUp
 from harness.remote.base import Command, Connection
 from harness.run.cell import Measurement, clip, failed, finished
 from harness.run.context import Context
@@ -40,8 +40,15 @@ class Prepared:
     runtime: str
 
 
-def run_cell(connection: Connection, measurement: Measurement, prepared: Prepared, *, limit_s: float) -> Cell:
-    """Measure one cell on a board, in at most ``limit_s`` seconds.
+def run_cell(
+    connection: Connection,
+    measurement: Measurement,
+    prepared: Prepared,
+    *,
+    limit_s: float,
+    marks: Marks | None = None,
+) -> Cell:
+    """Measure one cell on a board, in at most ``limit_s`` seconds. ``marks``: what to mark for an emulator's plugin.
 
     Raises:
         TransportError: the connection failed (the caller may try again on a new one).
@@ -49,7 +56,7 @@ def run_cell(connection: Connection, measurement: Measurement, prepared: Prepare
     """
     job, test = measurement.job, measurement.test
     result = f"{connection.root}/results/{job.cell}.json"
-    given = order(job, prepared, test, measurement.context).to_json() + "\n"
+    given = order(job, prepared, test, measurement.context, marks=marks).to_json() + "\n"
     done = connection.run(
         Command(
             ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
@@ -96,7 +103,7 @@ def timeout_s(job: CellJob, test: TestSet, *, mlperf: bool = False) -> float:
     return 120 + 2 * MLPERF_S * mlperf + work(job, test) * SLOWEST_S_PER_MAC
 
 
-def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context) -> Order:
+def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context, *, marks: Marks | None = None) -> Order:
     """What the runner is told to do."""
     warmup, passes = _timing(context)
     return Order(
@@ -117,6 +124,7 @@ def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context) -> 
         sources=SOURCES,
         state_root=context.state_root,
         profile=context.profile_ops,
+        marks=marks,
         canary=context.device.effective_clock == "wall",
     )
 

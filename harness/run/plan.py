@@ -17,7 +17,6 @@ from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
 from harness.run.inventory import Shipped
 from harness.runtimes.registry import possible, reading
-from harness.training.networks.registry import NETWORKS
 
 #: More multiply-accumulates than these are left out on emulated boards unless asked for by name: an emulator takes
 #: seconds for each ten million, and all emulated boards share this machine.
@@ -41,6 +40,7 @@ class Options:
     seed: int = 0
     mlperf: bool = False
     profile_ops: bool = False
+    estimate: bool = False
     rounds: int | None = None
     precision: float | None = None
     budget_s: float = 600.0
@@ -122,7 +122,7 @@ def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict
             continue
         if name not in light:
             left_out[item.label] = _LeftOut(name, f"over {HEAVY_MACS / 1e6:.0f} M MACs", "--model")
-        elif pruned_from(name) in light:
+        elif item.manifest.pruned_from in light:
             left_out[item.label] = _LeftOut(name, "the network it was pruned from is run", "--model")
         elif not options.variants and artifact.variant not in SHOWN_VARIANTS:
             left_out[item.label] = _LeftOut(item.label, "of each network fp32 and int8 are run", "--variant")
@@ -135,11 +135,6 @@ def _as_tflite(item: Shipped, here: Sequence[Shipped]) -> bool:
     """Whether the same variant of the same network is here for TFLite, too."""
     mine = (item.manifest.name, item.artifact.variant, "tflite")
     return mine in {(other.manifest.name, other.artifact.variant, other.artifact.format) for other in here}
-
-
-def pruned_from(name: str) -> str | None:
-    """The network that one of ours was pruned from; None for all others."""
-    return next((network.pruned_from for network in NETWORKS if network.name == name), None)
 
 
 def _reasons_left_out(left_out: Mapping[str, _LeftOut]) -> list[str]:

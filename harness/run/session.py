@@ -205,16 +205,24 @@ def open_session(
     *,
     jobs: Sequence[CellJob] = (),
     opened: Callable[[Connection], object] = lambda _connection: None,
+    plugin: str | None = None,
 ) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
 
     Args:
         jobs: what is to be measured; a new emulated board's storage is filled for it.
         opened: is given each connection, so that it can be closed under whatever waits for it.
+        plugin: what an emulated board's QEMU loads.
 
     Raises:
         EmulatorError, TransportError, ProvisionError, LeaseError.
     """
-    reaching = Reaching(say, contents=lambda: storage(jobs, say) if jobs else {}, ended=lambda: wait(0), opened=opened)
+    reaching = Reaching(
+        say,
+        contents=lambda: storage(jobs, say) if jobs else {},
+        ended=lambda: wait(0),
+        plugin=plugin,
+        opened=opened,
+    )
     with reached(device, reaching, wait) as board:
         yield Session(device, board, say)

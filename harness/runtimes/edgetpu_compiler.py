@@ -1,4 +1,4 @@
-"""Networks for the Edge TPU are compiled here, on the controller: the compiler is a program for x86-64 Linux only."""
+"""Compiles networks for the Edge TPU on the controller, because the compiler runs on x86-64 Linux only."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def installed() -> bool:
 
 
 def compiled(model: Path, sha256: str) -> Compiled | None:
-    """The network compiled for the Edge TPU, from the cache where the same compiler has done it before.
+    """The network compiled for the Edge TPU. The cache keeps it by network and compiler.
 
     Args:
-        model: a TFLite file; ``sha256`` its content's.
+        model: a TFLite file.
+        sha256: hash of its content.
 
     Returns:
-        None where there is no compiler.
+        None if the compiler is not installed.
     """
     program = shutil.which(COMPILER)
     if program is None:
@@ -44,21 +45,21 @@ def compiled(model: Path, sha256: str) -> Compiled | None:
 
 
 def _compile(program: str, model: Path, out: Path, log: Path) -> None:
-    """``log`` is written last: it says that the rest is there."""
+    """Run the compiler. ``log`` is written last, so its presence means that the result is complete."""
     with tempfile.TemporaryDirectory() as work:
-        given = Path(work) / "model.tflite"
-        shutil.copyfile(model, given)
+        copy = Path(work) / "model.tflite"
+        shutil.copyfile(model, copy)
         try:
             done = subprocess.run(
-                [program, "-s", "-o", work, str(given)], capture_output=True, timeout=LIMIT_S, check=False
+                [program, "-s", "-o", work, str(copy)], capture_output=True, timeout=LIMIT_S, check=False
             )
-            said = (done.stdout + done.stderr).decode("utf-8", "replace")
+            output = (done.stdout + done.stderr).decode("utf-8", "replace")
         except (OSError, subprocess.SubprocessError) as error:
-            said = f"Compilation failed: {error}"
+            output = f"Compilation failed: {error}"
         made = Path(work) / "model_edgetpu.tflite"
         if made.is_file():
             write_atomic(out, made.read_bytes())
-    write_atomic(log, said[:_LOG_CHARS])
+    write_atomic(log, output[:_LOG_CHARS])
 
 
 EDGETPU = Delegate("edgetpu", compiler=Compiler("the Edge TPU", lambda: COMPILER, compiled))

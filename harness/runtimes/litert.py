@@ -1,4 +1,4 @@
-"""LiteRT, which TensorFlow Lite is called today."""
+"""LiteRT, the present name of TensorFlow Lite."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ RUNTIME = Runtime(
     module="ai_edge_litert.interpreter",
     formats=("tflite",),
     delegates=(CPU, EDGETPU),
-    same_as={"xnnpack": "cpu"},  # its way to use the CPU well, and no fallback
+    same_as={"xnnpack": "cpu"},  # XNNPACK is LiteRT's usual CPU path, so it is no fallback
 )

@@ -1,21 +1,23 @@
-"""What only the board itself can have: a GPU build of ONNX Runtime belongs to its CUDA and TensorRT, and no wheel that
-we could bring fits them. So for these delegates the board's own Python is taken as it is."""
+"""Runtimes that the board itself must have: a GPU build of ONNX Runtime fits only the board's own CUDA and TensorRT.
+
+No published wheel fits them. So these delegates use the packages of the board's own Python."""
 
 from __future__ import annotations
 
 from harness.runtimes import registry
 
-#: Delegates whose runtime the board must have by itself.
+#: Delegates whose runtime must be installed on the board.
 DELEGATES = frozenset(delegate.name for delegate in registry.DELEGATES.values() if delegate.onboard)
 
 
 def packages(home: str | None, python: str) -> tuple[str, ...]:
-    """Where ``pip install --user`` put things on the board; the runner is started without that folder (``-s``), since
-    nothing of the user's may slip into a measurement that we bring the runtime for.
+    """Folders of ``pip install --user`` on the board.
+
+    The runner starts without them (``-s``), so that the user's packages can't replace a runtime that the harness sends.
 
     Args:
-        home: the home folder on the board.
-        python: the board's version, ``3.6.9``.
+        home: the home folder on the board; None if unknown.
+        python: the version of the board's Python, e.g. ``3.6.9``.
     """
     if home is None:
         return ()

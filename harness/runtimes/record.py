@@ -1,4 +1,4 @@
-"""What a runtime is, and what may help it on a board."""
+"""The records that describe a runtime, its delegates and their compilers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Compiled:
-    """What became of a network: the compiled file (None where the compiler gave up) and all that the compiler said."""
+    """A compiled network: the file (None if the compiler failed), its SHA-256, and the compiler's whole log."""
 
     model: Path | None
     sha256: str
@@ -18,12 +18,12 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Compiler:
-    """A program of the controller's that makes networks fit an accelerator.
+    """A program on the controller that compiles networks for an accelerator.
 
     Attributes:
         target: the accelerator, for people: ``the Edge TPU``.
-        program: its name.
-        compiled: takes a network's file and its SHA-256; returns None where the compiler isn't installed.
+        program: returns the program's name.
+        compiled: takes a network's file and its SHA-256; returns None if the compiler is not installed.
     """
 
     target: str
@@ -33,12 +33,12 @@ class Compiler:
 
 @dataclass(frozen=True)
 class Delegate:
-    """What computes for a runtime.
+    """The part of a runtime that computes: a delegate of TFLite, or an execution provider of ONNX Runtime.
 
     Attributes:
         name: the value of ``delegates:`` in devices.yaml.
-        onboard: the runtime that knows it belongs to the board's own system, so no wheel of ours is sent.
-        compiler: networks need to be compiled for it.
+        onboard: whether the runtime must come from the board's own system, so that no wheel is sent.
+        compiler: compiles networks for the delegate; None if they need no compiling.
     """
 
     name: str
@@ -51,17 +51,19 @@ CPU = Delegate("cpu")
 
 @dataclass(frozen=True)
 class Runtime:
-    """What executes networks on a board. Its other half, ``harness/ondevice/runner/runtimes/<name>.py``, loads a model,
-    computes, and proves which delegate did. Its wheels are rows of wheels.json.
+    """A program library that executes networks on a board.
+
+    Its on-board half, ``harness/ondevice/runner/runtimes/<name>.py``, loads a model, runs it, and proves which delegate
+    ran. Its wheels are rows of wheels.json.
 
     Attributes:
         name: the value of ``runtimes:`` in devices.yaml; identifies cells.
-        title: for people.
-        module: the runner imports it.
-        formats: of the artifacts that it reads: ``tflite``, ``onnx``.
-        delegates: what it can use.
-        stands_in_for: the runtime in whose place it is taken where that is not published for a board; None for none.
-        same_as: delegates of its proof that are another's normal way: ``{"xnnpack": "cpu"}``.
+        title: the name for people.
+        module: the Python module that the runner imports.
+        formats: formats of the artifacts that it reads: ``tflite``, ``onnx``.
+        delegates: the delegates that it can use.
+        stands_in_for: the runtime that this one replaces on a board for which that one is not published; None for none.
+        same_as: delegates in its proof that count as another: ``{"xnnpack": "cpu"}``.
     """
 
     name: str

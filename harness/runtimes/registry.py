@@ -1,4 +1,4 @@
-"""All runtimes: a file each, and a line here."""
+"""The registered runtimes: one file for each, and one line here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DELEGATES: dict[str, Delegate] = {
 
 
 def reading(fmt: str) -> tuple[str, ...]:
-    """Names of the runtimes that read a format, those first that stand in for no other."""
+    """Names of the runtimes that read a format; those that stand in for another come last."""
     able = [runtime for runtime in RUNTIMES.values() if fmt in runtime.formats]
     return tuple(runtime.name for runtime in sorted(able, key=lambda runtime: runtime.stands_in_for is not None))
 
@@ -43,17 +43,17 @@ def possible(delegate: str, fmt: str) -> bool:
 
 
 def stand_ins(name: str) -> tuple[str, ...]:
-    """Names of the runtimes that may be taken in this one's place."""
+    """Names of the runtimes that can replace this one."""
     return tuple(runtime.name for runtime in RUNTIMES.values() if runtime.stands_in_for == name)
 
 
 def fitting(name: str, published: Collection[str]) -> str:
-    """The runtime that is taken for the one asked for: itself, or what stands in where it is not published."""
+    """The runtime to use for a requested one: itself, or a published stand-in if it is not published."""
     if name in published:
         return name
     return next((other for other in stand_ins(name) if other in published), name)
 
 
 def compiler(delegate: str) -> Compiler | None:
-    """What compiles networks for a delegate; None if they need no compiling."""
+    """The compiler for a delegate; None if networks need no compiling."""
     return DELEGATES[delegate].compiler

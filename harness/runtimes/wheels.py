@@ -1,4 +1,4 @@
-"""The runtime table (wheels.json): pick a row for a board, fetch its wheels once, verify every byte."""
+"""The table of runtimes (wheels.json): choose a row for a board, download its wheels once, verify their hashes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.runtimes.registry import RUNTIMES
 
 @dataclass(frozen=True)
 class Wheel:
-    """One wheel, pinned. ``size_bytes`` is the file's."""
+    """One pinned wheel file."""
 
     file: str
     sha256: str
@@ -41,9 +41,9 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A runtime with what it needs, for one kind of board.
+    """A runtime with its dependencies, for one kind of board.
 
-    ``glibc`` is the oldest C library it runs on; ``system`` names packages that the board's own Python must have,
+    ``glibc`` is the oldest C library that it runs on. ``system`` names packages that the board's own Python must have,
     because no wheel for this machine is published.
     """
 
@@ -58,7 +58,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Platform:
-    """What decides which wheels run on a board: Python ``3.11``, machine ``aarch64``, glibc (2, 36)."""
+    """The properties of a board that select its wheels: Python ``3.11``, machine ``aarch64``, glibc (2, 36)."""
 
     python: str
     machine: str
@@ -72,13 +72,13 @@ def table() -> tuple[Bundle, ...]:
     rows = json.loads(resources.files("harness.runtimes").joinpath("wheels.json").read_text(encoding="utf-8"))["rows"]
     return tuple(
         Bundle(
-            row["runtime"],
-            row["version"],
-            row["python"],
-            row["machine"],
-            _version(row["glibc"]),
-            tuple(Wheel(w["file"], w["sha256"], w["bytes"]) for w in row["wheels"]),
-            tuple(row["system"]),
+            runtime=row["runtime"],
+            version=row["version"],
+            python=row["python"],
+            machine=row["machine"],
+            glibc=_version(row["glibc"]),
+            wheels=tuple(Wheel(w["file"], w["sha256"], w["bytes"]) for w in row["wheels"]),
+            system=tuple(row["system"]),
         )
         for row in rows
     )
@@ -90,18 +90,18 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def platform_of(python: str, machine: str, bits: int, libc: str, numpy: str | None) -> Platform:
-    """Read a probe's words. A 32-bit Python on a 64-bit ARM kernel needs 32-bit wheels: what counts is ``bits``."""
+    """The platform from a probe's answers. A 32-bit Python on a 64-bit ARM kernel (``bits``) needs 32-bit wheels."""
     if machine in ("aarch64", "armv8l") and bits == 32:
         machine = "armv7l"
-    found = re.match(r"glibc (\d+)\.(\d+)", libc)
-    return Platform(".".join(python.split(".")[:2]), machine, (int(found[1]), int(found[2])) if found else None, numpy)
+    match = re.match(r"glibc (\d+)\.(\d+)", libc)
+    return Platform(".".join(python.split(".")[:2]), machine, (int(match[1]), int(match[2])) if match else None, numpy)
 
 
 def choose(runtime: str, platform: Platform) -> Bundle:
     """The row for this runtime on this platform.
 
     Raises:
-        ProvisionError: there is none; says which runtimes do fit.
+        ProvisionError: there is none; the message names the runtimes that fit.
     """
     for bundle in table():
         if (bundle.runtime, bundle.python, bundle.machine) != (runtime, platform.python, platform.machine):
@@ -109,8 +109,8 @@ def choose(runtime: str, platform: Platform) -> Bundle:
         if platform.glibc is None:
             raise ProvisionError(f"{runtime}: needs glibc, which this board does not have")
         if platform.glibc < bundle.glibc:
-            needed, found = (".".join(map(str, v)) for v in (bundle.glibc, platform.glibc))
-            raise ProvisionError(f"{runtime} {bundle.version} needs glibc {needed}, the board has {found}")
+            needed, present = (".".join(map(str, v)) for v in (bundle.glibc, platform.glibc))
+            raise ProvisionError(f"{runtime} {bundle.version} needs glibc {needed}, the board has {present}")
         if "numpy" in bundle.system and not platform.numpy:
             raise ProvisionError(
                 f"{runtime} on {platform.machine} needs numpy on the board", fix="sudo apt install python3-numpy"
@@ -124,8 +124,7 @@ def choose(runtime: str, platform: Platform) -> Bundle:
 
 
 def available(platform: Platform) -> list[str]:
-    """Runtimes that fit the platform, best first. One that stands in for another is listed only where that other is
-    not published."""
+    """Runtimes that fit the platform, best first. A stand-in is listed only if the runtime it replaces does not fit."""
     fits = [
         b.runtime
         for b in table()
@@ -138,12 +137,12 @@ def available(platform: Platform) -> list[str]:
 
 
 def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> list[Path]:
-    """The bundle's wheels as verified local files, downloaded with pip when they are not in the cache.
+    """The bundle's wheels as verified local files. Wheels that are not in the cache are downloaded with pip.
 
-    pip is used so that the user's own index, proxy and mirror settings count; no address is named here.
+    pip applies the user's own index, proxy and mirror settings, so this code names no address.
 
     Raises:
-        ProvisionError: a wheel can't be had, or is not the pinned one.
+        ProvisionError: a wheel can't be downloaded or has another hash.
     """
     folder = cache_dir() / "wheels"
     paths = []
@@ -183,20 +182,20 @@ def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise ProvisionError(f"{wheel.file}: pip can't be run: {error}") from error
-        found = Path(work) / wheel.file
-        if done.returncode or not found.is_file():
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-1:] or ["no message"]
+        downloaded = Path(work) / wheel.file
+        if done.returncode or not downloaded.is_file():
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-1:] or ["no message"]
             raise ProvisionError(
-                f"{wheel.file}: can't be downloaded: {said[0][:300]}", fix="check this machine's access to PyPI"
+                f"{wheel.file}: can't be downloaded: {errors[0][:300]}", fix="check this machine's access to PyPI"
             )
-        if sha256_file(found) != wheel.sha256:
+        if sha256_file(downloaded) != wheel.sha256:
             raise ProvisionError(f"{wheel.file}: is not the pinned file (SHA-256 differs)")
-        found.replace(path)
+        downloaded.replace(path)
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One downloader at a time, also across processes."""
+    """A lock so that one process or thread downloads at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from harness.data.dataset import Dataset, Split
 from harness.records.manifest import Step
+from harness.training.arrays import Images, Model
 from harness.training.compress.budget import AS_REGISTERED, Targets
 from harness.training.networks import registry
 from harness.training.networks.registry import Network
@@ -27,11 +25,20 @@ Progress = Callable[[str], None]
 CALIBRATION = 200
 
 
-@dataclass(frozen=True)
-class Job:
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
     """Everything one network's build depends on.
 
-    ``seed`` is that of the training: weights, augmentation, dropout, what is pruned. The split has its own.
+    Attributes:
+        network: what is built.
+        dataset: where images and labels are.
+        split: which of them are learnt, used to choose, and tested on. It has a seed of its own.
+        profile: ``quick`` or ``full``.
+        seed: of the training: weights, augmentation, dropout, what is pruned.
+        models: folder the results go to.
+        cache: folder for training state; can be deleted at any time.
+        progress: gets lines to show.
+        targets: how small a pruned network is to become, where not as registered.
     """
 
     network: Network
@@ -51,7 +58,7 @@ class Job:
             part += f"-seed{self.seed}"
         return self.cache / (name or self.network.name) / part
 
-    def calibration(self) -> npt.NDArray[np.uint8]:
+    def calibration(self) -> Images:
         """Training images uint8 (N, 48, 48) that set int8 ranges: every k-th, about ``CALIBRATION``.
 
         All of them for pruned networks: their layers are narrow, and what one channel needs few images may show.
@@ -62,32 +69,31 @@ class Job:
         return images[::every]
 
 
-def make(job: Job) -> tuple[Any, list[Step]]:
+def make(job: TrainingJob) -> tuple[Model, list[Step]]:
     """The finished Keras model of a job and the chain of steps that led to it.
 
     A pruned network's teacher is always the one trained with the split's own seed: it is trained once, and the spread
     over seeds is that of pruning and tuning. Layers with no signal on the images that set int8 ranges become constant.
     """
-    from harness.training.compress import dead_layers as silent
-    from harness.training.train import loop
+    from harness.training.compress import dead_layers
+    from harness.training.train.epochs import as_input
 
     model, chain = _pruned(job) if job.network.pruned_from is not None else train_network(job, job.network)
-    for name in silent.settle(model, loop.as_input(job.calibration())):
+    for name in dead_layers.settle(model, as_input(job.calibration())):
         job.progress(f"{job.network.name}: layer '{name}' has no signal left and becomes a constant")
     return model, chain
 
 
-def _pruned(job: Job) -> tuple[Any, list[Step]]:
+def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     from harness.training.compress import pipeline
     from harness.training.export.measures import measures
     from harness.training.networks.macs import count_macs
 
     teacher, chain = train_network(replace(job, seed=job.split.seed), registry.get(str(job.network.pruned_from)))
     budget = job.targets.budget(job.network.pruning, count_macs(teacher))
-    pruned, steps = pipeline.prune(
-        teacher,
-        job.dataset,
-        job.split,
+    pruning = pipeline.PruningJob(
+        dataset=job.dataset,
+        split=job.split,
         profile=job.profile,
         seed=job.seed,
         folder=job.folder(),
@@ -95,10 +101,11 @@ def _pruned(job: Job) -> tuple[Any, list[Step]]:
         budget=budget,
         measures=measures(budget, job.models, job.dataset.images[job.split.train]),
     )
+    pruned, steps = pipeline.prune(teacher, pruning)
     return pruned, [*chain, *steps]
 
 
-def train_network(job: Job, network: Network) -> tuple[Any, list[Step]]:
+def train_network(job: TrainingJob, network: Network) -> tuple[Model, list[Step]]:
     """Train a network from nothing (or go on with what the cache has); the model and its first step."""
     import keras
 
@@ -109,24 +116,24 @@ def train_network(job: Job, network: Network) -> tuple[Any, list[Step]]:
     keras.utils.set_random_seed(job.seed)
     model = network.build(len(job.dataset.classes))
     macs = count_macs(model)
-    recipe = recipe_for(job.profile, macs)
-    outcome = loop.train(
-        model,
-        job.dataset,
-        job.split,
-        recipe,
+    training = loop.Training(
+        dataset=job.dataset,
+        split=job.split,
+        recipe=recipe_for(job.profile, macs),
         seed=job.seed,
         folder=job.folder(network.name),
         progress=job.progress,
     )
+    outcome = loop.train(model, training)
     return model, [_trained(job, model, macs, outcome)]
 
 
-def _trained(job: Job, model: Any, macs: int, outcome: Outcome) -> Step:
+def _trained(job: TrainingJob, model: Model, macs: int, outcome: Outcome) -> Step:
     from harness.training.train import loop
+    from harness.training.train.epochs import as_input
 
     test = job.split.test
-    accuracy, _ = loop.score(model, loop.as_input(job.dataset.images[test]), job.dataset.labels[test])
+    accuracy, _ = loop.score(model, as_input(job.dataset.images[test]), job.dataset.labels[test])
     return Step(
         kind="trained",
         detail=f"{model.name}: {len(outcome.history)} epochs, best {outcome.best_epoch + 1}",

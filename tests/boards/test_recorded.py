@@ -9,14 +9,9 @@ import pytest
 from harness.boards import coral as edgetpu
 from harness.boards import jetson
 from harness.boards import raspberry_pi as pi
-from harness.core.check import Check
 from harness.doctor import linux
-
-
-def codes(checks: list[Check]) -> list[tuple[str, str]]:
-    """(severity, code) of each check; what is not fine must say what to do, a note may leave it out."""
-    assert all(check.fix for check in checks if check.severity in {"error", "warning"})
-    return [(check.severity, check.code) for check in checks]
+from tests.support.checks import codes
+from tests.support.compiler_logs import LOG_MAPPED, LOG_REFUSED
 
 
 @pytest.mark.parametrize(
@@ -198,38 +193,12 @@ by the Edge TPU. For details, visit g.co/coral/model-reqs.
 Number of operations that will run on Edge TPU: 78
 Number of operations that will run on CPU: 6
 """
-# github.com/WongKinYiu/yolov7/pull/1672, up to where its table begins: version 16, everything mapped
-LOG_MAPPED = """\
-Edge TPU Compiler version 16.0.384591198
-Searching for valid delegate with step 10
-Try to compile segment with 246 ops
-Started a compilation timeout timer of 180 seconds.
-
-Model compiled successfully in 3133 ms.
-
-Input model: runs/train/exp8/weights/best-int8.tflite
-Input size: 6.00MiB
-Output model: runs/train/exp8/weights/best-int8_edgetpu.tflite
-Output size: 6.47MiB
-On-chip memory used for caching model parameters: 5.90MiB
-On-chip memory remaining for caching model parameters: 1.16MiB
-Off-chip memory used for streaming uncached model parameters: 41.75KiB
-Number of Edge TPU subgraphs: 1
-Total number of operations: 246
-Operation log: runs/train/exp8/weights/best-int8_edgetpu.log
-"""
-# The same place: the first rows of its table
+# github.com/WongKinYiu/yolov7/pull/1672, as LOG_MAPPED: the first rows of its table
 ROWS_MAPPED = """
 Operator                       Count      Status
 
 ADD                            3          Mapped to Edge TPU
 RESHAPE                        6          Mapped to Edge TPU
-"""
-# slideshare.net/ssuser479fa3 "google-edge-tpu-tensorflow-lite-2-ai": version 1 refuses a float model
-LOG_REFUSED = """\
-Edge TPU Compiler version 1.0.249710469
-INFO: Initialized TensorFlow Lite runtime.
-Invalid model: mnasnet_0.5_224.tflite
 """
 
 

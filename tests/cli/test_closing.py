@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.checkout import environment
+from benchmarks.made.farm import Farm
+from benchmarks.made.runs import NET
 from harness.cli.closing import again_argv, bad_lines, closing, summary
 from harness.records.cell import Reason
 from harness.run.outcome import Bad, Outcome
 from tests.conftest import MODELS
-from tests.support.board_fixtures import NET, Farm
-from tests.support.emulate_fixtures import environment
 from tests.support.faults_fixtures import farm
 
 __all__ = ["farm"]  # a fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks.made.cells import device, make_cell
 from harness.cli.live import LiveWatcher, PlainWatcher, Progress, eta_s, figure
 from harness.config.devices import parse
 from harness.records.cell import Reason
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob, Plan
-from tests.run.verdict.test_judge import ARTIFACT, MANIFEST
-from tests.support.cell_factory import device, make_cell
+from tests.support.manifests import ARTIFACT, MANIFEST
 
 DEVICE = parse("devices: [{name: pi, board: generic, host: h}]").devices[0]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_run
 from harness.records import cell as records
 from tests.support import ckplus_writer as made
-from tests.support.cell_factory import device, make_cell, make_run
 
 pytestmark = pytest.mark.slow
 

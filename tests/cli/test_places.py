@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_run
 from harness.core import paths
 from harness.core.errors import UsageError
 from harness.core.files import check_folder
 from tests.conftest import MODELS, REPOSITORY
-from tests.support.cell_factory import device, make_cell, make_run
 
 NET = "mobilenet-v3-small"
 #: a user that no list of users has, with the right to read everything, as what runs here may lie in root's home

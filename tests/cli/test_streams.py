@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import make_cell, make_run
 from tests.conftest import MODELS
-from tests.support.cell_factory import make_cell, make_run
 
 NET = "mobilenet-v3-small"
 HARNESS = f"{shlex.quote(sys.executable)} -m harness"

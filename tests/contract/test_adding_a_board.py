@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.sshd import LENIENT
 from tests.support.harness_copy import add_line, copied, python
-from tests.support.sshd_fixtures import LENIENT
 
 pytestmark = pytest.mark.slow
 

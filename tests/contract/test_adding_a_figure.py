@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import harness
+from benchmarks.made.cells import make_cell, make_run
 from tests.conftest import REPOSITORY
-from tests.support.cell_factory import make_cell, make_run
 
 PACKAGE = Path(harness.__file__).parent
 
@@ -59,7 +59,7 @@ def test_the_page_has_it(place: Path) -> None:
 
 
 def test_the_contract_covers_it_untouched(place: Path) -> None:
-    for name in ("tests/__init__.py", "tests/support/__init__.py", "tests/support/cell_factory.py",
+    for name in ("tests/__init__.py", "benchmarks/made/__init__.py", "benchmarks/made/cells.py",
                  "tests/contract/__init__.py", "tests/contract/test_figures.py"):  # fmt: skip
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, place / name)

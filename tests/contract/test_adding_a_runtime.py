@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.sshd import LENIENT
 from tests.conftest import MODELS, REPOSITORY
-from tests.support.sshd_fixtures import LENIENT
 
 pytestmark = pytest.mark.slow
 

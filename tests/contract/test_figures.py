@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from matplotlib.axes import Axes
 
+from benchmarks.made.cells import device, make_cell, make_manifest, make_run
 from harness.report.figures import FIGURES, PLOTS
 from harness.report.figures.canvas import styled
 from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData, gather
-from tests.support.cell_factory import device, make_cell, make_manifest, make_run
+from tests.support.estimate_factory import make_estimate, make_operators
 
 #: An axis says what it counts: a unit in brackets, a share, or plainly what its ticks are.
 UNIT = re.compile(r"\(.+\)|%|Times|Answer|Truth")
@@ -22,7 +23,7 @@ each_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figu
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
-    """Made-up cells with something of everything: threads, heat, energy, a pruned form, both kinds of board."""
+    """Made-up cells with something of everything: threads, heat, energy, a pruned form, both boards, estimates."""
     networks = ("mobilenet-v2", "mobilenet-v2-pruned", "squeezenet")
     boards = (device(), device("here", "generic", emulated=False))
     cells = []
@@ -34,13 +35,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
                         "wall_s": str(1e9 + len(cells) * 60),
                         "/sys/class/thermal/thermal_zone0/temp": str(45_000 + 300 * len(cells)),
                     }
-                    cells.append(
-                        make_cell(
+                    cell = make_cell(
                             name, variant, board, threads=threads, median_ms=(number + 2) / threads,
                             accuracy=0.95 - number / 50, energy_j=0.5,
                             evidence={"before": state, "during": [state], "after": state},
-                        )
                     )  # fmt: skip
+                    if board.emulated and threads == 1:
+                        found = {"estimate": make_estimate(1_000_000 * (number + 1)), "operators": make_operators()}
+                        cell = cell.model_copy(update=found)
+                    cells.append(cell)
     run = make_run(tmp_path_factory.mktemp("figures"), cells)
     return gather([run], {name: make_manifest(name) for name in networks})
 

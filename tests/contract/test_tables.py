@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_manifest, make_run
 from harness.report.gather import gather
 from harness.report.summary import summarise
 from harness.report.table import Table
 from harness.report.tables import TABLES, build
-from tests.support.cell_factory import device, make_cell, make_manifest, make_run
 
 NAMES = ("resvgg19", "resvgg19-pruned", "ghostnet")
 

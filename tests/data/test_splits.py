@@ -10,23 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import DataError, UsageError
-from harness.data.dataset import Dataset
 from harness.data.splits import quotas, split
 from harness.data.synthetic.generator import generate
-
-
-def small_dataset(people: int = 24, each: int = 4) -> Dataset:
-    """Noise with labels and subjects, quick to make."""
-    n = people * each
-    rng = np.random.default_rng(0)
-    return Dataset(
-        "synthetic",
-        True,
-        rng.integers(0, 256, (n, 48, 48)).astype(np.uint8),
-        np.arange(n, dtype=np.int64) % 7,
-        tuple(f"S{i // each:03d}" for i in range(n)),
-        tuple(f"S{i // each:03d}_{i % each // 2:03d}" for i in range(n)),
-    )
+from tests.support.datasets import small_dataset
 
 
 def test_random_split_has_the_paper_s_99_test_images() -> None:

@@ -18,7 +18,7 @@ from harness.core.check import Limits
 from harness.doctor import linux
 from harness.doctor.examine import Answered, Listed, examine, render_board
 from harness.doctor.probe import MARK, MAX_ANSWER_BYTES, PROBE, sections
-from tests.boards.test_recorded import codes
+from tests.support.checks import codes
 
 #: A healthy Raspberry Pi 4 as the probe would show it (put together by hand; recorded parts are in the other file).
 HEALTHY = {

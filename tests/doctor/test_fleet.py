@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.sshd import free_port
+from harness import emulate
 from harness.config import devices as config
+from harness.core.errors import EstimateError
 from harness.doctor import fleet as checkup
-from harness.doctor.fleet import FleetFindings, check_fleet, render
-from tests.support.sshd_fixtures import Sshd, free_port
+from harness.doctor.fleet import FleetFindings, check_device, check_fleet, render
+from harness.estimate import estimator
+from tests.support.sshd_fixtures import Sshd
 
 
 def test_a_mixed_fleet(sshd: Sshd, cache: Path) -> None:
@@ -83,3 +87,21 @@ def test_without_openssh_the_doctor_says_what_is_not_understood(sshd: Sshd, monk
     (note,) = [check for check in checkup.check_device(device) if check.code == "ssh-missing"]
     assert "jump hosts" in note.text
     assert note.severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "severity"), [(False, "estimate", "ok"), (True, "estimate-missing", "note")]
+)
+def test_an_emulated_board_says_whether_cycles_can_be_estimated(
+    missing: bool, code: str, severity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: str) -> None:
+        if missing:
+            raise EstimateError("estimated cycles need cc", fix="sudo apt-get install gcc")
+
+    monkeypatch.setattr(estimator, "check", check)
+    monkeypatch.setattr(emulate, "requirements", list)
+    (device,) = config.parse("devices:\n  - {name: pi4, board: raspberry-pi-4, emulate: true}\n").devices
+    found = {check.code: check for check in check_device(device)}
+    assert found["emulator"].severity == "ok"
+    assert found[code].severity == severity

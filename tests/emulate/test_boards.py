@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import harness.emulate
+from benchmarks.made.checkout import environment
 from harness.boards.registry import FAMILIES
 from harness.core import paths
 from harness.core.errors import EmulatorError, EmulatorMissingError
@@ -21,7 +22,6 @@ from harness.emulate import detached as standing
 from harness.emulate import disk, image, machine, tools
 from harness.emulate import imagestore as store
 from harness.emulate.guard import fill, tail
-from tests.support.emulate_fixtures import environment
 
 needs_e2fsprogs = pytest.mark.skipif(tools.find("mke2fs") is None, reason="needs e2fsprogs")
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.checkout import REPOSITORY
 from harness.core.errors import EmulatorError
 from harness.core.locks import locked
 from harness.emulate import cpio, image, imagecheck, recipe, rootfs, tools
 from harness.emulate.cleanup import prune
-from tests.support.emulate_fixtures import REPOSITORY
 
 
 @pytest.fixture

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.checkout import environment
 from harness.boards.registry import FAMILIES
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
 from harness.emulate import Board, Booting, boot, down, ensure_image, list_boards, requirements, ssh_argv, up
-from tests.support.emulate_fixtures import environment, gone, running, ssh
+from tests.support.emulate_fixtures import gone, running, ssh
 
 pytestmark = [
     pytest.mark.qemu,

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.made.runs import NET
 from harness.core.files import sha256_file
 from harness.remote.runner_file import runner_bytes, runner_file
 from tests.conftest import MODELS
-from tests.run.test_loopback import NET
 
 #: What is changed in a good job, by the code that must come of it. "python" entries change the environment.
 WRONG: dict[str, dict[str, Any]] = {

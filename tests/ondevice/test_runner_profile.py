@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.answers import good
+from benchmarks.made.farm import fleet
 from harness.core.errors import RunnerError
 from harness.records.answer import RunnerResult
-from tests.records.test_answer import good, parse
-from tests.run.test_loopback import OLD_PYTHONS, execute, fleet
+from tests.support.answers import parse
+from tests.support.loopback import execute
+from tests.support.pythons import OLD_PYTHONS
 from tests.support.sshd_fixtures import Sshd
 
 NODE = {"name": "conv_1", "op": "Conv", "provider": "CPUExecutionProvider", "calls": 20, "total_ns": 1000}

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.farm import Farm
+from benchmarks.made.runs import DeviceRecorder, measured, work
 from harness.cli.live import PlainWatcher
 from harness.core.paths import cache_dir
 from harness.records.cell import Cell
 from harness.report import render
-from tests.support.board_fixtures import Farm, Told, measured, work
 
 ESCAPES = "\\x1b]0;owned\\x07\\x1b[2J\\u202etxt"
 SCRIPT = "</td><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -111,14 +112,14 @@ def peak_growth() -> Iterator[Callable[[], int]]:
 class Attacked:
     """One run with every attack in it."""
 
-    told: Told
+    told: DeviceRecorder
     folder: Path
     terminal: str
     grown_bytes: int
     seconds: float
 
 
-class Both(Told):
+class Both(DeviceRecorder):
     """Remembers, and prints as a terminal would see it."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from harness.remote.base import Command, Connection
 from harness.remote.lease import Lease
 from harness.remote.local import LocalConnection
 from harness.remote.ssh import SshConnection
-from tests.remote.test_transport import target
+from tests.support.loopback import target
 from tests.support.sshd_fixtures import Sshd
 
 

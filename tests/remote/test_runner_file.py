@@ -14,7 +14,7 @@ from harness.core.files import sha256_bytes
 from harness.remote.one_file import one_file
 from harness.remote.runner_file import runner_bytes, runner_file, runner_modules, runner_sha256
 from tests.conftest import REPOSITORY
-from tests.run.test_loopback import OLD_PYTHONS
+from tests.support.pythons import OLD_PYTHONS
 
 INIT, MAIN = '"""What it is."""\n', "from .a import twice\n\nprint(twice(21))\n"
 

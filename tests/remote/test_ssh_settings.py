@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.made.sshd import make_key
 from harness.core.errors import AuthenticationError, HostKeyError, SshSettingsError, UnreachableError
 from harness.remote import hops, hostkeys, identities, openssh, paramiko_config
 from harness.remote.hostkeys import KnownKeys, check, known_keys
 from harness.remote.ssh_settings import Settings, file_names, home
 from harness.remote.target import SshTarget
-from tests.support.sshd_fixtures import make_key
 
 PI = SshTarget("pi4", "pi.local")
 

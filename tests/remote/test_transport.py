@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.sshd import free_port, make_key
 from harness.core.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -26,19 +27,8 @@ from harness.remote.base import Command, Completed, Connection
 from harness.remote.local import LocalConnection
 from harness.remote.ssh import SshConnection
 from harness.remote.target import SshTarget
-from tests.support.sshd_fixtures import Sshd, free_port, make_key
-
-
-def target(sshd: Sshd, **changes: object) -> SshTarget:
-    given: dict[str, object] = {
-        "label": "loop",
-        "host": "127.0.0.1",
-        "port": sshd.port,
-        "identity_file": sshd.client_key,
-        "known_hosts": sshd.known_hosts,
-        "use_ssh_config": False,
-    }
-    return SshTarget(**{**given, **changes})  # type: ignore[arg-type]
+from tests.support.loopback import target
+from tests.support.sshd_fixtures import Sshd
 
 
 @pytest.fixture(params=["local", "ssh"])

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from benchmarks.made.cells import make_cell, make_manifest, make_run
 from harness.core import stats
 from harness.records.manifest import CrossCheck, Manifest, Trial
 from harness.report import render
@@ -16,7 +17,6 @@ from harness.report.gather import ReportData, gather
 from harness.report.paper.ablation import ablation_table
 from harness.report.paper.claims import lost
 from harness.report.seeds import over_seeds
-from tests.support.cell_factory import make_cell, make_manifest, make_run
 
 
 def folds(*accuracies: float, seed: int = 0, of: int = 10, profile: str = "full", n: int = 98) -> CrossCheck:

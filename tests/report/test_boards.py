@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_run
 from harness.records.cell import Cell, DeviceInfo
 from harness.report import MOST_BOARDS, render
 from harness.report.gather import ReportData, gather
@@ -18,7 +18,7 @@ from harness.report.paper.rivals import against
 from harness.report.summary import agreement, summarise, winners
 from harness.results import identity
 from harness.results.formats import export
-from tests.support.cell_factory import device, make_cell, make_run
+from tests.support.reports import rows
 
 LAB = tuple(f"lab-raspberry-pi-4-model-b-{number:02d}" for number in (1, 2))
 NETS = ("resvgg19-pruned", "mobilenet-v2", "ghostnet")
@@ -39,11 +39,6 @@ def real(name: str = "here", **changes: Any) -> DeviceInfo:
 def report_of(tmp_path: Path, *runs: list[Cell]) -> ReportData:
     folders = [make_run(tmp_path, cells, name=f"run-{number}") for number, cells in enumerate(runs)]
     return gather(folders, {})
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_boards_whose_names_begin_alike_are_two(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.made.cells import make_cell, make_manifest, make_run, matrix
 from harness.report import render, render_comparison, render_history
 from harness.results.compare import compare
 from tests.support.browser import axe, browser, complaints, media, phone, whole_page
-from tests.support.cell_factory import make_cell, make_manifest, make_run, matrix
 
 pytestmark = pytest.mark.slow
 PAGES = ("index.html", "claims.html", "compare.html", "history.html")

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from benchmarks.made.cells import device, in_rounds, make_cell, make_manifest, make_run, matrix
 from harness.records.cell import Cell
 from harness.report import compare_page as comparing
 from harness.report import history
@@ -21,7 +22,6 @@ from harness.report.figures.pareto import frontier
 from harness.report.gather import ReportData, gather
 from harness.report.table import brief
 from harness.results.compare import compare
-from tests.support.cell_factory import device, in_rounds, make_cell, make_manifest, make_run, matrix
 
 SLACK = 1.5  # pixels
 

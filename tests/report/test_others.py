@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_manifest, make_run
 from harness.records.cell import Cell
 from harness.report import render, render_comparison, render_history
 from harness.report.gather import gather
 from harness.report.registry import focus_on
 from harness.results.compare import compare
-from tests.support.cell_factory import device, make_cell, make_manifest, make_run
 
 WORDS = re.compile(r"\b(our|ours|rivals?|claims?|paper|popular|resvgg19|CK\+)(?![\w-])", re.IGNORECASE)
 NETWORKS = ("mobilenet-v2", "squeezenet", "squeezenet-pruned")

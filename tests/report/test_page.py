@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import json
 import re
 import shutil
@@ -13,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, in_rounds, make_cell, make_manifest, make_run
 from harness.core.errors import ReportError, UsageError
 from harness.records.cell import Cell, Reason
 from harness.report import render, render_comparison, render_history
@@ -20,23 +18,7 @@ from harness.report.gather import gather
 from harness.report.summary import summarise
 from harness.report.tables import build
 from harness.results.compare import compare
-from tests.support.cell_factory import device, in_rounds, make_cell, make_manifest, make_run
-
-HERE = device("here", "generic", emulated=False)
-EVIL = "<script>alert(1)</script>\x1b[31m</title>$x^2$ \u202e`|*"
-
-
-def few() -> list[Cell]:
-    """Two boards on which the pruned network wins, and two cells without numbers."""
-    networks = (("resvgg19-pruned", 3.9, 0.96), ("ghostnet", 5.0, 0.9))
-    cells = [
-        make_cell(name, variant, board, median_ms=ms, accuracy=accuracy)
-        for name, ms, accuracy in networks
-        for variant in ("fp32", "int8")
-        for board in (device(), HERE)
-    ]
-    failed = make_cell("squeezenet", status="FAILED", evidence={"stderr": EVIL})
-    return [*cells, make_cell("mnasnet", status="INVALID"), failed]
+from tests.support.reports import EVIL, digests, few, rows
 
 
 def stored(results: Path, cells: list[Cell] | None = None, **changes: object) -> Path:
@@ -52,18 +34,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     skipped = (Reason(code="too-big", text="resvgg19 fp32 is left out of nano: 80 MB"),)
     render([stored(out / "results", skipped=skipped)], out / "reports")
     return out / "reports"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_text())))
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file()
-    }
 
 
 def test_the_same_results_give_the_same_bytes(report: Path, tmp_path: Path) -> None:

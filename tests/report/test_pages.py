@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, in_rounds, make_cell, make_run
 from harness.core.errors import ReportError
 from harness.report import history, render, render_comparison, render_history
 from harness.results.compare import compare
-from tests.report.test_page import HERE, digests, few, rows
-from tests.support.cell_factory import device, in_rounds, make_cell, make_run
+from tests.support.reports import HERE, digests, few, rows
 
 
 def test_pages_beside_are_linked_once_they_are_there(tmp_path: Path) -> None:

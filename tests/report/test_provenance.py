@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from benchmarks.made.cells import make_cell, make_manifest, make_run
 from harness.records.manifest import Manifest
 from harness.report import render
 from harness.report.gather import gather
 from harness.report.paper.zeroed import TITLE, zeroed_table
 from harness.report.provenance import artifacts_table
-from tests.support.cell_factory import make_cell, make_manifest, make_run
 
 
 def changed(**changes: object) -> Manifest:

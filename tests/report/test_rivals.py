@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from benchmarks.made.cells import device, make_cell, make_manifest, make_run
 from harness.records.cell import Cell, DeviceInfo
 from harness.records.manifest import Manifest
 from harness.report import render
@@ -17,7 +18,6 @@ from harness.report.gather import ReportData, gather
 from harness.report.paper.rivals import FASTER, SLOWER, UNSURE, against, standing
 from harness.report.paper.roles import COMPRESSED, OURS, PUBLISHED, role
 from harness.report.summary import summarise
-from tests.support.cell_factory import device, make_cell, make_manifest, make_run
 
 PI = device("pi", "raspberry-pi-4", emulated=False)
 #: (network, ms, accuracy): both published rivals are slower than ours, and one of them is faster once it is pruned.

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.made.answers import good
+from benchmarks.made.cells import make_cell
 from harness.config import devices as config
 from harness.core.errors import HarnessError
 from harness.records import manifest as manifests
@@ -28,8 +30,6 @@ from harness.run.inventory import inventory
 from harness.run.measure import Prepared, run_cell
 from harness.run.plan import CellJob, Options, make
 from tests.conftest import MODELS
-from tests.records.test_answer import good
-from tests.support.cell_factory import make_cell
 
 TEXT = st.text(max_size=12) | st.sampled_from(
     ["../../x", "\x1b[2J", "<script>", "-oProxyCommand=x", "~", "NaN", "1e999"]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.headline import bests, judge
+from benchmarks.made.cells import device, make_cell
 from harness.results import to_frame
 from tests.conftest import MODELS, REPOSITORY
-from tests.support.cell_factory import device, make_cell
 
 HERE = device("here", "generic", emulated=False)
 

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "harness"
+REPOSITORY = Path(__file__).parents[2]
+PACKAGE = REPOSITORY / "harness"
+TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
+BENCHMARKS = sorted((REPOSITORY / "benchmarks").rglob("*.py"))
 
 #: The house, from the ground up. A room is a folder of the package; it may use what is on lower floors and nothing
 #: beside it.
 FLOORS = (
     ("core",),
     ("records", "boards", "runtimes", "data"),
-    ("config", "emulate", "results", "training"),
+    ("config", "emulate", "estimate", "results", "training"),
     ("remote", "report"),
     ("run", "doctor"),
     ("cli",),
@@ -62,6 +65,12 @@ def test_imports_only_downwards(path: Path) -> None:
             assert other != "ondevice", f"{path}: the runner is shipped as bytes, not imported"
 
 
+def test_measuring_needs_no_training() -> None:
+    """Lower floors may be used, but a run must work from artifacts alone."""
+    for path in (PACKAGE / "run").rglob("*.py"):
+        assert not any(name.startswith("harness.training") for name in imported(path)), path
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_only_training_rooms_import_tensorflow(path: Path) -> None:
     heavy = {name.split(".")[0] for name in imported(path)} & {"tensorflow", "keras", "onnx", "ai_edge_litert"}
@@ -86,3 +95,20 @@ def test_the_command_line_loads_nothing_heavy() -> None:
         " 'pydantic', 'tensorflow', 'rich', 'jinja2'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_no_test_module_is_imported(path: Path) -> None:
+    """Helpers that several files share are in ``tests/support`` or, shared with benchmarks, in ``benchmarks/made``."""
+    parts = {part for name in imported(path) if name.startswith("tests.") for part in name.split(".")}
+    assert not {part for part in parts if part.startswith("test_")}, path
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_benchmarks_import_nothing_from_tests(path: Path) -> None:
+    assert not {name for name in imported(path) if name.split(".")[0] == "tests"}, path
+
+
+def test_the_package_imports_neither_tests_nor_benchmarks() -> None:
+    for path in MODULES:
+        assert not {name for name in imported(path) if name.split(".")[0] in ("tests", "benchmarks")}, path

@@ -15,7 +15,16 @@ PARAMETERS = 6
 POSITIONAL = 4
 
 #: What may be longer than the limits: "file" or "file:function" -> why.
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS = {
+    "cli/build.py:build": "one parameter an option",
+    "cli/compare.py:compare": "one parameter an option",
+    "cli/report.py:report": "one parameter an option",
+    "cli/run.py:run": "one parameter an option",
+    "ondevice/agent.py": "one text, handed to a board's `python3 -c`",
+    "records/cell.py:cell_id": "one parameter a part of the name",
+}
+#: Whose calls may have more arguments in a row.
+IN_A_ROW = {"data/synthetic/faces.py": "shapes take coordinates in a row, as in drawing libraries"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -65,18 +74,22 @@ def test_files_functions_and_parameter_lists_are_short(path: Path) -> None:
 
 
 def defined() -> set[str]:
-    """Names of functions and classes of the package: only of their parameters can a reader know the names."""
-    return {
-        node.name
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
+    """Names of the package's functions and classes whose arguments have names, so not those with ``*args``."""
+    named, variadic = set(), set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                named.add(node.name)
+                inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+                variadic |= {node.name for init in inits if init.args.vararg}
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                (variadic if node.args.vararg else named).add(node.name)
+    return named - variadic
 
 
 def test_calls_name_their_arguments() -> None:
     ours, long = defined(), []
-    for path in MODULES:
+    for path in (path for path in MODULES if name_of(path) not in IN_A_ROW):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and len(node.args) > POSITIONAL:
                 called = ast.unparse(node.func).rsplit(".", 1)[-1]
@@ -89,4 +102,4 @@ def test_exceptions_are_still_needed() -> None:
     known = {name_of(path) for path in MODULES} | {
         f"{name_of(path)}:{function.name}" for path in MODULES for function in functions(path)
     }
-    assert known >= EXCEPTIONS.keys()
+    assert known >= EXCEPTIONS.keys() | IN_A_ROW.keys()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.made.cells import device, in_rounds, make_cell
 from harness.records.cell import Cell
 from harness.results import change
-from tests.support.cell_factory import device, in_rounds, make_cell
 
 HERE = device("here", "generic", emulated=False)
 

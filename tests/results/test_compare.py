@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.made.cells import LABELS, device, in_rounds, make_cell, make_run, matrix
 from harness.cli.compare import comparison_lines
 from harness.core.clock import clock_of
 from harness.core.errors import UsageError
@@ -20,7 +21,6 @@ from harness.report import compare_page
 from harness.report.gather import gather
 from harness.results import store
 from harness.results.compare import Comparison, compare, parse_gate, to_json
-from tests.support.cell_factory import LABELS, device, in_rounds, make_cell, make_run, matrix
 
 HERE = device("here", "generic", emulated=False)
 

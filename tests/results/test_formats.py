@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_run
 from harness import results
 from harness.core.errors import UsageError
 from harness.results.formats import export
-from tests.support.cell_factory import device, make_cell, make_run
 
 HERE = device("here", "generic", emulated=False)
 

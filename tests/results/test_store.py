@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.made.cells import device, make_cell, make_manifest, make_run
 from harness.core.errors import StoreError
 from harness.records.cell import RunInfo
 from harness.results import store
 from tests.support import otherfs
-from tests.support.cell_factory import device, make_cell, make_manifest, make_run
 
 
 def info(name: str, started: str = "2026-11-22T20:00:00Z") -> RunInfo:
@@ -242,7 +242,7 @@ import sys
 from pathlib import Path
 from harness.results import store
 from harness.core.errors import StoreError
-from tests.support.cell_factory import make_cell
+from benchmarks.made.cells import make_cell
 
 run = Path(sys.argv[1])
 with store.claimed(run):

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.made.cells import LABELS, device, make_cell, make_run
 from harness import results
 from harness.core.errors import StoreError
 from harness.results import store
-from tests.support.cell_factory import LABELS, device, make_cell, make_run
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.made.cells import device, make_cell, make_run
 from harness import results
 from harness.report import render
 from harness.report.evidence import content
 from harness.results import store, table_cache
-from tests.support.cell_factory import device, make_cell, make_run
 
 EVIDENCE = {"before": {"wall_s": "1.5", "ünï": [1, None, 2.5]}, "during": [], "after": {}, "stderr": "x\n\x1b[1m"}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+from benchmarks.made.answers import good
 from harness.config import devices as config
 from harness.records.answer import RunnerResult, parse_answer
 from harness.run.context import Context
 from harness.run.evidence import CellEvidence
 from harness.run.verdict.energy import Energy
-from tests.records.test_answer import good
 
 KEYS = (
     "before start during end after busiest cpuinfo uname_machine clock delegate numpy runtime_build warmup_ended "

@@ -18,14 +18,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.checkout import environment
+from benchmarks.made.farm import Farm
+from benchmarks.made.runs import execute, measured, running, work
+from benchmarks.made.sshd import make_key
 from harness.core.errors import StoreError
 from harness.core.files import sha256_file
 from harness.remote import connect
 from harness.results import store
 from harness.run import attempt
 from tests.conftest import MODELS
-from tests.support.board_fixtures import Farm, execute, measured, running, work
-from tests.support.emulate_fixtures import environment
 from tests.support.faults_fixtures import (
     THREE,
     WAIT,
@@ -39,7 +41,6 @@ from tests.support.faults_fixtures import (
     until,
     waiting,
 )
-from tests.support.sshd_fixtures import make_key
 
 __all__ = ["farm", "short_pauses"]  # fixtures
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.farm import Farm
+from benchmarks.made.runs import execute, measured
 from harness.run import timeouts as pace
-from tests.support.board_fixtures import Farm, execute, measured
 from tests.support.faults_fixtures import THREE, Record, devices, farm, needs_root, note, short_pauses
 
 __all__ = ["farm", "short_pauses"]  # fixtures

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.farm import Farm, fleet
+from benchmarks.made.runs import measured, running, work
+from benchmarks.made.sshd import SSHD
 from harness.remote import connect, target
-from tests.support.board_fixtures import Farm, fleet, measured, running, work
 from tests.support.faults_fixtures import THREE, WAIT, Record, go, needs_root, note, until, waiting
-from tests.support.sshd_fixtures import SSHD
 
 pytestmark = [pytest.mark.slow]
 NUMBER = itertools.count()
@@ -117,7 +118,7 @@ def test_a_board_is_powered_off(
     tmp_path: Path, cache: Path, record_property: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harness.emulate import requirements
-    from tests.run.test_qemu import boards_of
+    from tests.support.emulate_fixtures import boards_of
 
     if requirements():
         pytest.skip(f"missing: {requirements()}")

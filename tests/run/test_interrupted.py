@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.checkout import environment
+from benchmarks.made.farm import Farm, descendants
+from benchmarks.made.runs import NET
 from harness.core.signals import Signals
 from harness.results import store
 from tests.conftest import MODELS
-from tests.support.board_fixtures import NET, Farm, descendants
-from tests.support.emulate_fixtures import environment, gone
+from tests.support.emulate_fixtures import gone
 from tests.support.faults_fixtures import farm, until
 
 __all__ = ["farm"]  # a fixture

@@ -4,64 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
-import yaml
 
-from harness.config import devices as config
-from harness.records.cell import Cell
+from benchmarks.made.farm import fleet
+from benchmarks.made.runs import NET
 from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection
 from harness.results import store
-from harness.run.outcome import Outcome
-from harness.run.plan import CellJob, Options, Plan
-from harness.run.scheduler import Faked, Run
 from tests.conftest import MODELS
-from tests.remote.test_transport import target
+from tests.support.loopback import execute, target
+from tests.support.pythons import OLD_PYTHONS
 from tests.support.sshd_fixtures import Sshd
-
-NET = "mobilenet-v3-small"
-OLD_PYTHONS = {
-    version: next(iter(sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python3"))), None)
-    for version in ("3.6", "3.7")
-}
-
-
-class Recorder:
-    """Remembers what a run tells."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.cells: list[Cell] = []
-        self.on_cell: threading.Event = threading.Event()
-
-    def planned(self, plan: Plan) -> None:
-        self.messages.append(f"{len(plan.cells)} planned")
-
-    def device(self, name: str, message: str) -> None:
-        self.messages.append(f"{name}: {message}")
-
-    def cell_started(self, job: CellJob) -> None:
-        self.on_cell.set()
-
-    def cell_ended(self, job: CellJob, cell: Cell) -> None:
-        self.cells.append(cell)
-
-
-def fleet(*devices: dict[str, object]) -> config.Fleet:
-    return config.parse(yaml.safe_dump({"devices": list(devices)}))
-
-
-def execute(
-    fleet: config.Fleet, results: Path, *, resume: str | None = None, **options: object
-) -> tuple[Outcome, Recorder]:
-    given = {"models": (NET,), "variants": ("int8",), "quick": True, **options}
-    faked = Faked(inject_slowdown=given.pop("inject_slowdown", 0.0))  # type: ignore[arg-type]
-    work = Run(fleet, Options(**given), models=MODELS, results=results, resume=resume, faked=faked)  # type: ignore[arg-type]
-    recorder = Recorder()
-    return work.execute(recorder), recorder
 
 
 def test_a_run_over_ssh(sshd: Sshd, cache: Path, tmp_path: Path) -> None:

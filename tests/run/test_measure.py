@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.farm import fleet
+from benchmarks.made.runs import NET
 from harness.run import measure
 from harness.run.images import prepare
 from harness.run.inventory import inventory
 from harness.run.plan import Options, make
 from harness.run.session import open_session
 from tests.conftest import MODELS
-from tests.run.test_loopback import NET, execute, fleet
+from tests.support.loopback import execute
 from tests.support.sshd_fixtures import Sshd
 
 

@@ -16,7 +16,7 @@ import pytest
 from harness.results import store
 from tests.conftest import MODELS
 from tests.support.browser import CHROMIUM, DRIVER, axe, browser, complaints
-from tests.support.emulate_fixtures import gone
+from tests.support.emulate_fixtures import boards_of, gone
 
 pytestmark = [pytest.mark.qemu, pytest.mark.slow]
 PARTS = {"pi4": "0xd08", "nano": "0xd07", "coral": "0xd03"}
@@ -51,20 +51,6 @@ def harness(tmp_path: Path, *more: str) -> dict[str, object]:
     answer = json.loads(done.stdout)
     assert isinstance(answer, dict)
     return answer
-
-
-def boards_of(parent: Path) -> list[int]:
-    """QEMU processes whose command line names the given cache folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"qemu-system" in line.split(b"\0")[0] and str(parent).encode() in line:
-                found.append(int(entry.name))
-    return found
 
 
 def test_three_boards_twice(tmp_path: Path, cache: Path) -> None:

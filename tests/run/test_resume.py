@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.farm import Farm, fleet
+from benchmarks.made.runs import NET, DeviceRecorder, execute, work
 from harness.config.devices import Fleet
 from harness.core.errors import StoreError, UsageError
 from harness.results import store
 from harness.run.plan import Options
 from harness.run.scheduler import Run
 from tests.conftest import MODELS
-from tests.support.board_fixtures import NET, Farm, Told, execute, fleet, work
 from tests.support.faults_fixtures import farm, short_pauses
 
 __all__ = ["farm", "short_pauses"]  # fixtures
@@ -145,7 +146,7 @@ def test_an_artifact_that_is_gone_is_named(farm: Farm, tmp_path: Path) -> None:
         shutil.copytree(MODELS / name, models / name)
     options = Options(variants=("int8",), quick=True)
     run = Run(fleets(farm), options, models=models, results=tmp_path / "results")
-    run.execute(Told())
+    run.execute(DeviceRecorder())
     shutil.rmtree(models / "squeezenet")
     with pytest.raises(UsageError, match=r"1 of its cells can't be measured from .*models/ any more"):
         Run(fleets(farm), options, models=models, results=tmp_path / "results", resume=run.info.run)

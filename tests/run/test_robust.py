@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.checkout import environment
+from benchmarks.made.farm import Farm, descendants
+from benchmarks.made.runs import NET, execute, measured, running, work
 from harness.config import devices as config
 from harness.core.errors import ConfigError, StoreError, TransportError, UsageError
 from harness.records.cell import Cell, Reason
@@ -20,10 +23,8 @@ from harness.run.cell import Measurement
 from harness.run.measure import run_cell
 from harness.run.plan import groups
 from tests.conftest import MODELS
-from tests.remote.test_transport import target
-from tests.support.board_fixtures import NET, Farm, descendants, execute, measured, running, work
-from tests.support.emulate_fixtures import environment
 from tests.support.faults_fixtures import THREE, WAIT, devices, farm, go, short_pauses, until, waiting
+from tests.support.loopback import target
 from tests.support.sshd_fixtures import Sshd
 
 __all__ = ["farm", "short_pauses"]  # fixtures

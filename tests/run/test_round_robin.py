@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell
 from harness.records.cell import Cell, Reason
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined, one_round
-from tests.support.cell_factory import device, make_cell
 
 HERE = device("here", "generic", emulated=False)
 BUSY = Reason(code="background-load", text="made up")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.made.cells import device, make_cell
 from harness.records.cell import Canary, Cell, Reason
 from harness.run.rounds import joined, machine_apart, one_round, parts_of, replaced
-from tests.support.cell_factory import device, make_cell
 
 HERE = device("here", "generic", emulated=False)
 BUSY = Reason(code="background-load", text="made up")

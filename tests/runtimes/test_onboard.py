@@ -13,15 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.made.farm import fleet
+from benchmarks.made.runs import NET
 from harness.core.files import sha256_file
 from harness.remote.runner_file import runner_file
 from harness.runtimes import edgetpu_compiler as edgetpu
 from harness.runtimes import onboard as own
 from harness.runtimes import wheels
-from tests.boards.test_recorded import LOG_MAPPED, LOG_REFUSED
 from tests.conftest import MODELS
-from tests.run.test_loopback import NET, OLD_PYTHONS, execute, fleet
 from tests.support import board_fakes as fakes
+from tests.support.compiler_logs import LOG_MAPPED, LOG_REFUSED
+from tests.support.loopback import execute
+from tests.support.pythons import OLD_PYTHONS
 from tests.support.sshd_fixtures import Sshd
 
 #: Stands in for a GPU's provider: it is in every wheel, a session lists it first, and it takes no node.

@@ -18,9 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
+from benchmarks.made.sshd import LENIENT, SSHD, free_port, make_key
+from harness.config import devices as config
+from harness.core.errors import HarnessError
+from harness.doctor.fleet import check_device
 from harness.remote.target import SshTarget
-from tests.support.sshd_fixtures import LENIENT, SSHD, free_port, make_key
+from harness.run.session import open_session
 
 _NUMBERS = itertools.count()
 
@@ -161,3 +166,19 @@ def login_shell(board: Board, name: str) -> str:
     if found is None:
         pytest.skip(f"no {name} here")
     return found
+
+
+def tried(board: Board, account: Account, **more: object) -> tuple[str, str]:
+    """The code and the text of what ``doctor`` finds, which ``run`` must find, too."""
+    (device,) = config.parse(yaml.safe_dump({"devices": [board.device(account, **more)]})).devices
+    wrong = [check for check in check_device(device) if check.severity == "error"]
+    try:
+        with open_session(device, lambda _: None, lambda _: False):
+            pass
+    except HarnessError as error:
+        assert [(check.code, check.text, check.fix) for check in wrong[:1]] == [
+            (error.code, error.message, error.fix or "")
+        ]
+        return error.code, error.message
+    assert not wrong
+    return "", ""

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.farm import fleet
+from benchmarks.made.runs import NET
 from harness.cli import app as cli
 from harness.config import devices as config
 from harness.config.devices import Device
@@ -25,10 +27,8 @@ from harness.remote import place
 from harness.remote.lease import Lease
 from harness.remote.ssh import SshConnection
 from harness.run.session import open_session
-from tests.remote.test_transport import target
-from tests.run.test_loopback import NET, Recorder, execute, fleet
-from tests.strange.board_accounts import Account, Board, board, login_shell
-from tests.strange.test_shells import tried
+from tests.strange.board_accounts import Account, Board, board, login_shell, tried
+from tests.support.loopback import Recorder, execute, target
 from tests.support.sshd_fixtures import Sshd
 
 __all__ = ["board"]  # a fixture

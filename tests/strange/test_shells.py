@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.farm import fleet
 from harness.config import devices as config
-from harness.core.errors import HarnessError, LoginShellError
+from harness.core.errors import LoginShellError
 from harness.core.files import sha256_bytes
 from harness.doctor.fleet import check_device
 from harness.remote import shell
@@ -19,9 +20,9 @@ from harness.remote.base import Command, Connection
 from harness.remote.lease import Lease
 from harness.remote.probe import probe, send, stored
 from harness.remote.ssh import SshConnection
-from harness.run.session import open_session
-from tests.run.test_loopback import OLD_PYTHONS, execute, fleet
-from tests.strange.board_accounts import Account, Board, board, login_shell
+from tests.strange.board_accounts import Account, Board, board, login_shell, tried
+from tests.support.loopback import execute
+from tests.support.pythons import OLD_PYTHONS
 
 __all__ = ["board"]  # a fixture
 
@@ -96,22 +97,6 @@ def test_a_talkative_start_up_file(name: str, board: Board, tmp_path: Path) -> N
         works(connection, tmp_path)
     finally:
         connection.close()
-
-
-def tried(board: Board, account: Account, **more: object) -> tuple[str, str]:
-    """The code and the text of what ``doctor`` finds, which ``run`` must find, too."""
-    (device,) = config.parse(yaml.safe_dump({"devices": [board.device(account, **more)]})).devices
-    wrong = [check for check in check_device(device) if check.severity == "error"]
-    try:
-        with open_session(device, lambda _: None, lambda _: False):
-            pass
-    except HarnessError as error:
-        assert [(check.code, check.text, check.fix) for check in wrong[:1]] == [
-            (error.code, error.message, error.fix or "")
-        ]
-        return error.code, error.message
-    assert not wrong
-    return "", ""
 
 
 STUCK = {

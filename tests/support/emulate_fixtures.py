@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from pathlib import Path
 
 from harness.emulate import Board
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def ssh(board: Board, command: str, *, stdin: str = "", timeout: float = 60) -> str:
@@ -40,6 +37,15 @@ def gone(*pids: int, within_s: float = 10) -> bool:
     return False
 
 
-def environment() -> dict[str, str]:
-    """For a Python child process that imports the harness from this checkout."""
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+def boards_of(parent: Path) -> list[int]:
+    """QEMU processes whose command line names the given cache folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"qemu-system" in line.split(b"\0")[0] and str(parent).encode() in line:
+                found.append(int(entry.name))
+    return found

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.farm import Farm
+from benchmarks.made.sshd import SSHD
 from harness.config import devices as config
 from harness.remote import connect
-from tests.support.board_fixtures import Farm
-from tests.support.sshd_fixtures import SSHD
 
 Record = Callable[[str, object], None]
 ROOT = os.geteuid() == 0

@@ -12,8 +12,8 @@ from tests.conftest import MODELS, REPOSITORY
 
 
 def copied(folder: Path) -> Path:
-    """The harness and its tests in ``folder``, with the models there are."""
-    for name in ("harness", "tests"):
+    """The harness, its tests and what these share with benchmarks in ``folder``, with the models there are."""
+    for name in ("harness", "tests", "benchmarks"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     (folder / "models").symlink_to(MODELS)

@@ -20,7 +20,7 @@ from harness.records.order import Order, Passes, Sources, WarmUp
 from harness.remote.runner_file import runner_file
 from harness.runtimes import wheels
 from tests.conftest import MODELS
-from tests.run.test_loopback import OLD_PYTHONS
+from tests.support.pythons import OLD_PYTHONS
 
 
 @dataclass(frozen=True)

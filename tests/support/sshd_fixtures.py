@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,32 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-#: Tests share their machine with others; those that are about load and steadiness set their own limits.
-LENIENT = dict.fromkeys(("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop"))
-
-
-#: Ports that this process has given out: what is free now may be promised to a server that has not started yet.
-_GIVEN: set[int] = set()
-
-
-def free_port() -> int:
-    """A port for a server, below those that the kernel gives to clients: none of them can take it before it starts."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            if port not in _GIVEN:
-                _GIVEN.add(port)
-                return port
-
-
-def make_key(path: Path) -> str:
-    """A new ed25519 key; returns its public line."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)], check=True)
-    return path.with_suffix(".pub").read_text().strip()
+from benchmarks.made.sshd import LENIENT, SSHD, free_port, make_key
 
 
 @dataclass

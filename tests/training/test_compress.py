@@ -14,27 +14,18 @@ pytest.importorskip("tensorflow")
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 from harness.core.errors import BuildError, UsageError  # noqa: E402
-from harness.training.compress import distil, importance, pipeline, plan, surgery  # noqa: E402
-from harness.training.compress import drop_layer as depth  # noqa: E402
-from harness.training.compress.budget import AS_REGISTERED, check_method  # noqa: E402
+from harness.training.compress import cutting, distil, drop_layer, importance, pipeline, plan, surgery  # noqa: E402
+from harness.training.compress.budget import AS_REGISTERED  # noqa: E402
 from harness.training.compress.graph import Channels, trace  # noqa: E402
-from harness.training.networks import registry, resvgg19  # noqa: E402
+from harness.training.networks import registry  # noqa: E402
 from harness.training.networks.macs import count_macs  # noqa: E402
+from harness.training.train.epochs import TrainingSet  # noqa: E402
+from tests.support.datasets import small_dataset  # noqa: E402
+from tests.support.networks import stirred, tiny  # noqa: E402
 
 
-def tiny() -> Any:
-    keras.utils.set_random_seed(0)
-    model = resvgg19.build(widths=((8, 8), (12, 12), (16, 16)), name="tiny")
-    return stirred(model)
-
-
-def stirred(model: Any) -> Any:
-    """Batch statistics of a fresh model are all 0 and 1, which would hide a wrong slice."""
-    rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if type(layer).__name__ == "BatchNormalization":
-            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
-    return model
+def no_sample() -> Any:
+    raise AssertionError("this importance looks at weights alone")
 
 
 def silenced(model: Any, channels: Channels, gone: set[int]) -> Any:
@@ -86,16 +77,16 @@ def test_registered_sizes_are_reached_in_the_registered_rounds(name: str) -> Non
     network = registry.get(name)
     model = stirred(registry.get(network.pruned_from or "").build())
     for gone_whole in network.pruning.without:
-        model = depth.without(model, gone_whole)
+        model = drop_layer.without(model, gone_whole)
     whole = count_macs(model)
     budget = AS_REGISTERED.budget(network.pruning, whole)
     assert budget.macs == (5_000_000 if name == "resvgg19-pruned" else whole / 4)
     for part in pipeline.rounds(whole, budget, "full"):
         channels = trace(model)
-        scores = importance.batch_norm_scale(model, channels)
+        scores = importance.batch_norm_scale(model, channels, no_sample)
         costs = plan.CostModel(model, channels, lanes=budget.lanes)
         gone = plan.choose(
-            costs, scores, part.macs, multiple=budget.multiple, least=budget.multiple, largest_cut=pipeline.LARGEST_CUT
+            costs, scores, part.macs, multiple=budget.multiple, least=budget.multiple, largest_cut=cutting.LARGEST_CUT
         )
         model = surgery.remove(model, channels, gone)
         left = [sum(group not in gone for group in members) for members in costs.families]
@@ -160,7 +151,7 @@ def test_widths_stay_multiples() -> None:
     assert widths == {4}
 
 
-@pytest.mark.parametrize("method", ["bn", "l1", "taylor"])
+@pytest.mark.parametrize("method", importance.IMPORTANCES)
 def test_importance_finds_the_dead_channel(method: str) -> None:
     model = tiny()
     conv, norm = model.get_layer("block1_1_conv"), model.get_layer("block1_1_bn")
@@ -172,11 +163,9 @@ def test_importance_finds_the_dead_channel(method: str) -> None:
         values[3] = 0
         variable.assign(values)
     channels = trace(model)
-    if method == "taylor":
-        x = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype(np.float32)
-        scores = importance.taylor(model, channels, x, np.eye(7, dtype=np.float32)[np.arange(16) % 7])
-    else:
-        scores = (importance.l1 if method == "l1" else importance.batch_norm_scale)(model, channels)
+    x = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype(np.float32)
+    targets = np.eye(7, dtype=np.float32)[np.arange(16) % 7]
+    scores = importance.IMPORTANCES[method].score(model, channels, lambda: (x, targets))
     family = channels.roots(channels.uses["block1_1_conv"].given)
     assert min(family, key=lambda g: scores[g]) == family[3]
     assert scores[family[3]] == pytest.approx(0, abs=1e-12)
@@ -184,19 +173,18 @@ def test_importance_finds_the_dead_channel(method: str) -> None:
 
 def test_unknown_importance_is_refused() -> None:
     with pytest.raises(UsageError, match="taylor"):
-        check_method("magic")
+        importance.get("magic")
 
 
 def test_lessons_are_asked_once(tmp_path: Path) -> None:
     from harness.data.splits import split
-    from tests.data.test_splits import small_dataset
 
     data = small_dataset()
     parts = split(data)
     teacher = tiny()
-    first = distil.lessons(teacher, data, parts, 0, tmp_path, sets=2)(5)
+    first = distil.lessons(teacher, TrainingSet(data, parts, 0), tmp_path, sets=2)(5)
     teacher.set_weights([w * 0 for w in teacher.get_weights()])
-    again = distil.lessons(teacher, data, parts, 0, tmp_path, sets=2)(5)
+    again = distil.lessons(teacher, TrainingSet(data, parts, 0), tmp_path, sets=2)(5)
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     np.testing.assert_allclose(first[1].sum(axis=1), 1, atol=1e-5)
@@ -236,12 +224,11 @@ def test_kernels_cost_whole_bunches_and_their_fetches() -> None:
 
 def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
     from harness.data.splits import split
-    from tests.data.test_splits import small_dataset
 
     data = small_dataset()
     parts = split(data)
     teacher = tiny()
-    told = distil.live(teacher, data, parts, 0)
+    told = distil.live(teacher, TrainingSet(data, parts, 0))
     images, targets = told(5)
     np.testing.assert_array_equal(told(5)[0], images)
     assert not np.array_equal(told(6)[0], images)
@@ -255,11 +242,10 @@ def test_a_live_teacher_answers_new_images_in_each_epoch() -> None:
     assert (rest[np.arange(len(rest)), data.labels[parts.train]] > 0.499).all()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_teacher_answers_itself_where_it_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.data.splits import split
     from harness.training.compress.budget import Budget
-    from tests.data.test_splits import small_dataset
 
     data = small_dataset()
     parts = split(data)
@@ -273,9 +259,10 @@ def test_the_teacher_answers_itself_where_it_is_small_enough(tmp_path: Path, mon
         monkeypatch.setattr(distil, "LIVE_MACS", live)
         asked.clear()
         budget = Budget(macs=whole / 4, epochs=(1, 1))
-        return pipeline.prune(
-            model, data, parts, profile="full", seed=0, folder=folder, progress=lambda text: None, budget=budget
-        )[0]
+        job = pipeline.PruningJob(
+            dataset=data, split=parts, profile="full", seed=0, folder=folder, progress=lambda text: None, budget=budget
+        )
+        return pipeline.prune(model, job)[0]
 
     prune(whole, tmp_path / "a")
     assert asked == [whole, whole]

@@ -23,8 +23,8 @@ from harness.training.compress.budget import AS_REGISTERED, Budget, Targets  # n
 from harness.training.networks import registry  # noqa: E402
 from harness.training.networks.macs import count_macs  # noqa: E402
 from harness.training.train import loop  # noqa: E402
-from tests.data.test_splits import small_dataset  # noqa: E402
-from tests.training.test_compress import tiny  # noqa: E402
+from tests.support.datasets import small_dataset  # noqa: E402
+from tests.support.networks import tiny  # noqa: E402
 
 PARAMETERS = {"bytes": lambda model: float(model.count_params())}
 
@@ -32,9 +32,17 @@ PARAMETERS = {"bytes": lambda model: float(model.count_params())}
 def prune(model: Any, budget: Budget, folder: Path, lines: list[str] | None = None, **more: Any) -> Any:
     data = small_dataset()
     told = [] if lines is None else lines
-    return pipeline.prune(
-        model, data, split(data), profile="full", seed=0, folder=folder, progress=told.append, budget=budget, **more
+    job = pipeline.PruningJob(
+        dataset=data,
+        split=split(data),
+        profile="full",
+        seed=0,
+        folder=folder,
+        progress=told.append,
+        budget=budget,
+        **more,
     )
+    return pipeline.prune(model, job)
 
 
 def test_a_whole_convolution_goes_first_and_the_last_tuning_can_be_done_again(tmp_path: Path) -> None:
@@ -117,7 +125,8 @@ def test_a_budget_without_sense_is_refused_before_any_work(budget: Budget, named
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("lanes", "least"), [(1, 0.25), (8, 0.1)])  # whole bunches of 8 are a lot of this network
+# whole bunches of 8 are a lot of this network
+@pytest.mark.parametrize(("lanes", "least"), [(1, 0.25), pytest.param(8, 0.1, marks=pytest.mark.soak)])
 def test_bytes_alone_say_how_small(tmp_path: Path, lanes: int, least: float) -> None:
     teacher = tiny()
     budget = Budget(macs=None, bytes=0.5 * teacher.count_params(), epochs=(1, 1), lanes=lanes)
@@ -145,7 +154,7 @@ def test_what_can_not_be_reached_is_named(tmp_path: Path) -> None:
         prune(teacher, Budget(macs=1000, epochs=(1,)), tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_round_that_loses_too_much_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     teacher = tiny()
     train, rounds, reached = loop.train, [], iter((1.0, 0.0, 0.0))
@@ -156,7 +165,7 @@ def test_a_round_that_loses_too_much_is_not_taken(tmp_path: Path, monkeypatch: p
         return replace(found, validation_accuracy=next(reached))
 
     monkeypatch.setattr(loop, "train", falling)
-    monkeypatch.setattr(pipeline, "_right", lambda model, dataset, index: 1.0)
+    monkeypatch.setattr(pipeline, "_accuracy", lambda model, dataset, index: 1.0)
     lines: list[str] = []
     budget = Budget(macs=0.25 * count_macs(teacher), epochs=(1, 1), max_accuracy_drop=0.1)
     kept, steps = prune(teacher, budget, tmp_path, lines)

@@ -15,9 +15,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 
-from harness.training.compress import dead_layers as silent  # noqa: E402
+from harness.training.compress import dead_layers  # noqa: E402
 from harness.training.export.tflite import export_tflite  # noqa: E402
-from harness.training.networks.mnasnet import excite  # noqa: E402
+from harness.training.networks.blocks import excite  # noqa: E402
 
 
 def _gated(bias: float) -> object:
@@ -42,7 +42,7 @@ def test_a_silent_squeeze_becomes_a_constant_and_int8_can_hold_it(tmp_path: Path
     model = _gated(bias=-1e4)
     pixels = images.astype(np.float32)[..., None]
     before = model.predict(pixels, verbose=0)
-    (name,) = silent.settle(model, pixels)
+    (name,) = dead_layers.settle(model, pixels)
     assert model.get_layer(name).filters == 4
     np.testing.assert_allclose(model.predict(pixels, verbose=0), before, atol=1e-4)
 
@@ -59,7 +59,7 @@ def test_a_silent_squeeze_becomes_a_constant_and_int8_can_hold_it(tmp_path: Path
 def test_a_layer_with_a_signal_stays(images: np.ndarray) -> None:
     model = _gated(bias=1.0)
     before = [w.copy() for w in model.get_weights()]
-    assert silent.settle(model, images.astype(np.float32)[..., None]) == []
+    assert dead_layers.settle(model, images.astype(np.float32)[..., None]) == []
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
 
 
@@ -67,4 +67,4 @@ def test_a_network_without_such_layers_is_left_alone(images: np.ndarray) -> None
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
     model = keras.Model(inputs, keras.layers.Dense(7)(keras.layers.GlobalAveragePooling2D()(x)))
-    assert silent.settle(model, images.astype(np.float32)[..., None]) == []
+    assert dead_layers.settle(model, images.astype(np.float32)[..., None]) == []

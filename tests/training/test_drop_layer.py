@@ -13,7 +13,7 @@ keras = pytest.importorskip("keras")
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
 from harness.core.errors import BuildError  # noqa: E402
-from harness.training.compress import drop_layer as depth  # noqa: E402
+from harness.training.compress import drop_layer  # noqa: E402
 from harness.training.networks import registry, resvgg19  # noqa: E402
 
 
@@ -39,7 +39,7 @@ def identity(model: Any, name: str) -> Any:
 def test_without_a_convolution_that_does_nothing_all_stays(name: str) -> None:
     model = identity(tiny(), name)
     pixels = np.random.default_rng(0).uniform(0, 255, (3, 48, 48, 1)).astype(np.float32)
-    smaller = depth.without(model, f"{name}_conv")
+    smaller = drop_layer.without(model, f"{name}_conv")
     gone = {layer.name for layer in model.layers} - {layer.name for layer in smaller.layers}
     assert {f"{name}_conv", f"{name}_bn"} <= gone <= {f"{name}_conv", f"{name}_bn", f"{name}_relu"}
     np.testing.assert_allclose(smaller(pixels), model(pixels), atol=1e-5)
@@ -47,17 +47,17 @@ def test_without_a_convolution_that_does_nothing_all_stays(name: str) -> None:
 
 def test_what_changes_the_shape_cannot_go() -> None:
     with pytest.raises(BuildError, match=r"block2_3_conv.*keeps the shape"):
-        depth.without(tiny(), "block2_3_conv")
+        drop_layer.without(tiny(), "block2_3_conv")
 
 
 @pytest.mark.parametrize("name", ["block9_1_conv", "block1_1_bn"])
 def test_only_a_convolution_can_go(name: str) -> None:
     with pytest.raises(BuildError, match=f"tiny has no convolution '{name}'"):
-        depth.without(tiny(), name)
+        drop_layer.without(tiny(), name)
 
 
 def test_what_the_registry_takes_out_is_there() -> None:
     for network in registry.NETWORKS:
         model = network.build()
         for name in network.pruning.without:
-            depth.without(model, name)
+            drop_layer.without(model, name)

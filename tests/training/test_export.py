@@ -24,8 +24,8 @@ from harness.records.manifest import TensorSpec  # noqa: E402
 from harness.training.compress.budget import Budget  # noqa: E402
 from harness.training.export import bias, measures, onnx, package, runtimes, timing  # noqa: E402
 from harness.training.networks import resvgg19  # noqa: E402
-from tests.data.test_splits import small_dataset  # noqa: E402
-from tests.training.test_compress import stirred  # noqa: E402
+from tests.support.datasets import small_dataset  # noqa: E402
+from tests.support.networks import stirred  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +41,13 @@ def exported(model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     artifacts, confusion = package.export_all(
         model,
         folder,
-        representative=data.images[:50],
-        validation=data.images[50:60],
-        images=data.images[60:],
-        labels=data.labels[60:],
-        classes=7,
+        package.ExportImages(
+            calibration=data.images[:50],
+            validation=data.images[50:60],
+            test=data.images[60:],
+            labels=data.labels[60:],
+            classes=7,
+        ),
         progress=lambda line: None,
     )
     return folder, artifacts, confusion

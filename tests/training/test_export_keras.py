@@ -24,7 +24,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: E402
 
 from harness.training.export import runtimes  # noqa: E402
 from harness.training.networks import resvgg19  # noqa: E402
-from harness.training.train import loop  # noqa: E402
+from harness.training.train.epochs import as_input  # noqa: E402
 
 INT8 = Path(__file__).parents[2] / "models" / "resvgg19" / "int8.tflite"
 
@@ -72,7 +72,7 @@ def test_the_uncompressed_int8_file_answers_as_keras_does_with_its_weights() -> 
     data = registry.load(SYNTHETIC)
     images = data.images[split(data).test]
     ours = runtimes.probabilities(INT8, images)
-    theirs = as_keras(INT8).predict(loop.as_input(images), batch_size=33, verbose=0)
+    theirs = as_keras(INT8).predict(as_input(images), batch_size=33, verbose=0)
     same = int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
     assert same >= len(images) - 1, f"{same} of {len(images)}"
     assert np.abs(ours - theirs).mean() < 0.01

@@ -22,19 +22,37 @@ from harness.data.findings import DataFindings
 from harness.data.spec import SYNTHETIC
 from harness.records import manifest
 from harness.records.manifest import Artifact, CrossCheck, Manifest, SplitRecord, TensorSpec, Trial
-from harness.training import pipeline as build
+from harness.training import manifest_merge, pipeline
 from harness.training.compress.budget import Targets
-from harness.training.export import committed
+from harness.training.job import TrainingJob
 from harness.training.networks import registry
+from harness.training.options import BuildOptions
 from harness.training.train.recipe import Recipe
-from tests.data.test_splits import small_dataset
+from tests.support.datasets import small_dataset
+from tools import models_gitignore
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(models: Path, cache: Path, *names: str, **options: Any) -> list[Manifest]:
     given: dict[str, Any] = {"data": SYNTHETIC, "split": "random", "profile": "quick", "seed": 0, "folds": 2}
-    return build.build(names, models=models, cache=cache, progress=lambda line: None, **{**given, **options})
+    wanted = BuildOptions(names=names, models=models, **{**given, **options})
+    return pipeline.build(wanted, cache=cache, progress=lambda line: None)
+
+
+def job_of(scheme: str = "random", fold: int = 0, folds: int = 10, *, seed: int = 0, **changes: Any) -> TrainingJob:
+    data = small_dataset()
+    job = TrainingJob(
+        network=registry.get("squeezenet"),
+        dataset=data,
+        split=splits.split(data, scheme, seed, fold=fold, folds=folds),
+        profile="quick",
+        seed=seed,
+        models=Path(),
+        cache=Path(),
+        progress=lambda line: None,
+    )
+    return replace(job, **changes)
 
 
 def test_unknown_network_is_refused_first(tmp_path: Path) -> None:
@@ -69,7 +87,7 @@ def test_folds_that_are_not_there_are_refused_first(tmp_path: Path) -> None:
 def test_numbers_that_make_no_sense_are_refused_before_training(
     options: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "make", lambda job: pytest.fail("it trains"))
+    monkeypatch.setattr(pipeline, "make", lambda job: pytest.fail("it trains"))
     with pytest.raises(UsageError, match=re.escape(said)) as caught:
         run(tmp_path / "models", tmp_path / "cache", "squeezenet", **options)
     assert caught.value.exit_code == 2
@@ -82,11 +100,11 @@ def test_a_seed_of_any_size_comes_as_far_as_training(
     class TrainingError(Exception):
         pass
 
-    def make(job: build.Job) -> Any:
+    def make(job: TrainingJob) -> Any:
         assert job.seed == job.split.seed == seed
         raise TrainingError
 
-    monkeypatch.setattr(build, "make", make)
+    monkeypatch.setattr(pipeline, "make", make)
     with pytest.raises(TrainingError):
         run(tmp_path / "models", tmp_path / "cache", "squeezenet", seed=seed)
 
@@ -95,7 +113,7 @@ def test_a_seed_of_any_size_comes_as_far_as_training(
 def test_folders_that_take_no_files_are_named_before_training(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "make", lambda job: pytest.fail("it trains"))
+    monkeypatch.setattr(pipeline, "make", lambda job: pytest.fail("it trains"))
     (tmp_path / "file").write_text("x")
     places = {"models": tmp_path / "models", "cache": tmp_path / "cache", where: tmp_path / "file" / "below"}
     with pytest.raises(UsageError, match="is no folder"):
@@ -121,40 +139,39 @@ def test_targets_without_sense_are_refused_first(name: str, options: Any, said: 
 
 
 def test_the_command_line_s_options_reach_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, Any] = {}
-    monkeypatch.setattr(build, "build", lambda names, **options: asked.update(options) or [])
+    asked: list[BuildOptions] = []
+    monkeypatch.setattr(pipeline, "build", lambda options, **more: asked.append(options) or [])
     words = "build resvgg19-pruned --repeats 3 --target-macs 1.5e6 --target-bytes 4e4 --target-latency-ratio 0.9"
     more = "--reference mnasnet --max-accuracy-drop 0.02 --importance l1"
     done = CliRunner().invoke(cli.app, [*words.split(), *more.split()])
     assert done.exit_code == 0, done.output
-    assert asked["repeats"] == 3
-    assert asked["targets"] == Targets(1.5e6, 4e4, 0.9, 0.02, "l1", "mnasnet")
+    assert asked[0].repeats == 3
+    assert asked[0].targets == Targets(1.5e6, 4e4, 0.9, 0.02, "l1", "mnasnet")
     CliRunner().invoke(cli.app, ["build", "resvgg19-pruned"])
-    assert not asked["targets"].given()
+    assert asked[1] == BuildOptions(names=("resvgg19-pruned",)), "the record's defaults are the command line's"
+    assert not asked[1].targets.given()
 
 
 def test_trainings_of_other_seeds_have_folders_of_their_own() -> None:
-    data = small_dataset()
     for scheme, fold in (("random", 0), ("subject", 2)):
-        job = build.Job(registry.get("squeezenet"), data, splits.split(data, scheme, 4, fold, 5), "full", 4,
-                        Path(), Path("cache"), lambda line: None)  # fmt: skip
+        job = job_of(scheme, fold, 5, seed=4, profile="full", cache=Path("cache"))
         assert job.folder() == Path(f"cache/squeezenet/{scheme}-4-{fold}-full"), "as it always was"
         assert replace(job, seed=5).folder() == Path(f"cache/squeezenet/{scheme}-4-{fold}-full-seed5")
 
 
 def test_trials_of_another_size_or_random_split_are_not_kept(tmp_path: Path) -> None:
     data = small_dataset()
-    job = build.Job(registry.get("squeezenet"), data, splits.split(data), "quick", 0, tmp_path, Path(), print)
-    assert build._kept_checks(job, 1000) == ()
+    job = job_of(models=tmp_path, progress=print)
+    assert manifest_merge.kept_checks(job, 1000) == ()
     trial = (Trial(seed=0, fold=0, accuracy=0.7, n_test=9),)
     checks = [CrossCheck(scheme=s, folds=2, profile="quick", trials=trial) for s in ("random", "subject")]
     before = record("squeezenet", data.sha256).model_copy(update={"macs": 1000, "cross_checks": tuple(checks)})
     manifest.save(tmp_path, before)
-    assert build._kept_checks(job, 1050) == (checks[1],)
-    assert build._kept_checks(job, 1500) == ()
+    assert manifest_merge.kept_checks(job, 1050) == (checks[1],)
+    assert manifest_merge.kept_checks(job, 1500) == ()
     same = before.split.model_copy(update={"sha256": job.split.sha256})
     manifest.save(tmp_path, before.model_copy(update={"split": same}))
-    assert build._kept_checks(job, 1000) == tuple(checks)
+    assert manifest_merge.kept_checks(job, 1000) == tuple(checks)
 
 
 def test_folds_trained_at_other_times_come_together() -> None:
@@ -163,13 +180,12 @@ def test_folds_trained_at_other_times_come_together() -> None:
     )
     data = small_dataset()
     base = record("tiny", data.sha256)
-    jobs = [build.Job(registry.get("squeezenet"), data, splits.split(data, "subject", 0, fold, 4), "quick", 0,
-                      Path(), Path(), lambda line: None) for fold in (3, 1)]  # fmt: skip
-    once = base.model_copy(update={"cross_checks": build._merged(base, jobs[0], first)})
-    (check,) = build._merged(once, jobs[1], second)
+    jobs = [job_of("subject", fold, 4) for fold in (3, 1)]
+    once = base.model_copy(update={"cross_checks": manifest_merge.merged(base, jobs[0], first)})
+    (check,) = manifest_merge.merged(once, jobs[1], second)
     assert [(trial.fold, trial.accuracy) for trial in check.trials] == [(1, 0.8), (3, 0.7)]
     other = record("tiny", "f" * 64).model_copy(update={"cross_checks": once.cross_checks})
-    (check,) = build._merged(other, jobs[1], second)
+    (check,) = manifest_merge.merged(other, jobs[1], second)
     assert [trial.fold for trial in check.trials] == [1], "folds of other data are not these"
 
 
@@ -177,7 +193,7 @@ def test_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> Non
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
     with pytest.raises(MissingExtraError, match=r"tf2onnx.*pip install -e '\.\[train\]'"):
-        build.ensure_extra()
+        pipeline.ensure_extra()
 
 
 def test_importing_the_pipeline_does_not_import_tensorflow() -> None:
@@ -216,7 +232,7 @@ def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
     stored(tmp_path, "resvgg19-pruned", {**sizes, ("fp16", "tflite"): 5, ("fp16", "onnx"): 5})
     stored(tmp_path, "mnasnet-pruned", sizes)
     stored(tmp_path, "vgg19", {("int8", "tflite"): 20_000_000})
-    (tmp_path / ".gitignore").write_text(committed.gitignore(tmp_path))
+    (tmp_path / ".gitignore").write_text(models_gitignore.gitignore(tmp_path))
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
 
     def ignored(path: str) -> bool:
@@ -235,6 +251,11 @@ def test_only_small_files_and_int8_are_for_git(tmp_path: Path) -> None:
     assert ignored("vgg19/int8.tflite")
 
 
+def test_the_repository_s_models_are_kept_out_of_git_as_the_tool_says() -> None:
+    models = ROOT / "models"
+    assert (models / ".gitignore").read_text(encoding="utf-8") == models_gitignore.gitignore(models)
+
+
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network, data set and budget small enough to go through the whole pipeline in seconds."""
@@ -251,7 +272,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(registry, "NETWORKS", extra)
     monkeypatch.setattr(
-        build, "load_with_findings", lambda spec: (small_dataset(), DataFindings(path="small", form=None))
+        pipeline, "load_with_findings", lambda spec: (small_dataset(), DataFindings(path="small", form=None))
     )
     monkeypatch.setattr("harness.training.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
     monkeypatch.setattr(distil, "SETS", 1)
@@ -293,7 +314,7 @@ def test_the_whole_pipeline(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.train
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_repeats_share_the_split_and_the_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.training.export import zeroed
@@ -322,7 +343,7 @@ def test_repeats_share_the_split_and_the_teacher(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.train
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_a_target_in_bytes_is_met_by_the_file(tmp_path: Path) -> None:
     whole, first = run(tmp_path / "models", tmp_path / "cache", "tiny", "tiny-pruned")

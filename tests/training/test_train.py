@@ -15,7 +15,7 @@ import pytest
 from harness.core.errors import BuildError, UsageError
 from harness.training.train.augment import augment
 from harness.training.train.recipe import LARGE_MACS, Recipe, recipe_for
-from tests.data.test_splits import small_dataset
+from tests.support.datasets import small_dataset
 
 
 def test_augmented_images_vary_and_stay_pixels() -> None:
@@ -48,7 +48,7 @@ pytest.importorskip("tensorflow")
 
 from harness.data.splits import split  # noqa: E402
 from harness.training.networks import resvgg19  # noqa: E402
-from harness.training.train import loop, stored  # noqa: E402
+from harness.training.train import checkpoint, loop, stored  # noqa: E402
 
 train_mark = pytest.mark.train
 # Keras reads its own variables in a way that numpy 2 deprecates
@@ -63,7 +63,6 @@ def fresh() -> Any:
 def run(
     folder: Path, model: Any, stop_after: int | None = None, epochs: int = 4, said: list[str] | None = None
 ) -> loop.Outcome:
-    data = small_dataset()
     lines: list[str] = [] if said is None else said
 
     def progress(line: str) -> None:
@@ -72,7 +71,12 @@ def run(
             raise KeyboardInterrupt
 
     recipe = Recipe(epochs=epochs, rate=1e-2)
-    return loop.train(model, data, split(data), recipe, seed=1, folder=folder, progress=progress)
+    return loop.train(model, training(folder, recipe, progress))
+
+
+def training(folder: Path, recipe: Recipe, progress: Callable[[str], None]) -> loop.Training:
+    data = small_dataset()
+    return loop.Training(dataset=data, split=split(data), recipe=recipe, seed=1, folder=folder, progress=progress)
 
 
 @train_mark
@@ -86,15 +90,15 @@ def test_class_weights_have_mean_one() -> None:
 
 @train_mark
 @pytest.mark.slow
-@pytest.mark.parametrize("stored_after", [0, 2])
+@pytest.mark.parametrize("stored_after", [0, pytest.param(2, marks=pytest.mark.soak)])
 def test_resumed_training_ends_the_same(stored_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the kill came just after a state was stored, or two epochs later."""
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 0)
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_S", 0)
     whole = fresh()
     outcome = run(tmp_path / "whole", whole)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", fresh(), stop_after=1)
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 3600 if stored_after else 0)
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_S", 3600 if stored_after else 0)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", fresh(), stop_after=2)
     resumed = fresh()
@@ -132,7 +136,7 @@ def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state of the same training, ended after its first epoch."""
     folder = tmp_path_factory.mktemp("cut")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "CHECKPOINT_S", 0)
+        patch.setattr(checkpoint, "CHECKPOINT_S", 0)
         with pytest.raises(KeyboardInterrupt):
             run(folder, fresh(), stop_after=1, epochs=2)
     return folder
@@ -212,7 +216,6 @@ def test_another_recipe_starts_over(tmp_path: Path) -> None:
 @train_mark
 @pytest.mark.slow
 def test_patience_ends_training(tmp_path: Path) -> None:
-    data = small_dataset()
     recipe = Recipe(epochs=50, rate=1e-9, patience=1)
-    outcome = loop.train(fresh(), data, split(data), recipe, seed=1, folder=tmp_path, progress=lambda line: None)
+    outcome = loop.train(fresh(), training(tmp_path, recipe, lambda line: None))
     assert len(outcome.history) < 50

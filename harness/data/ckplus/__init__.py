@@ -1,1 +1,1 @@
-"""CK+ in its three forms: which one a copy is, what is wrong with it, and the data set in it."""
+"""CK+ in its three forms: detects the form of a copy, checks the copy, and reads the data set."""

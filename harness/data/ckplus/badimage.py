@@ -1,8 +1,8 @@
-"""Why one image can't be used, and how large one may be."""
+"""The error for an image that can't be used, and the limits of an image's size."""
 
 from __future__ import annotations
 
-#: A CK+ frame is about 300 KB; anything above this is something else.
+#: A CK+ frame has about 300 KB; a larger file is something else.
 MAX_IMAGE_BYTES = 16 << 20
 #: A CK+ frame has 640 x 490 pixels.
 MAX_PIXELS = 4_000_000
@@ -11,7 +11,7 @@ AGAIN = "get a new copy of the file"
 
 
 class BadImageError(Exception):
-    """Why one image can't be used; never leaves the reading of images."""
+    """An image can't be used. The readers of images catch it and report a fault."""
 
     def __init__(self, code: str, text: str, fix: str) -> None:
         super().__init__(text)
@@ -19,10 +19,10 @@ class BadImageError(Exception):
 
 
 def check_pixels(width: int, height: int) -> None:
-    """Bound the memory that a picture takes.
+    """Limit the memory that a decoded image takes.
 
     Raises:
-        BadImageError: none of CK+ is as large.
+        BadImageError: the image is larger than any of CK+.
     """
     if not 0 < width * height <= MAX_PIXELS:
         raise BadImageError("too-many-pixels", f"{width} x {height} pixels; CK+'s frames have 640 x 490", AGAIN)

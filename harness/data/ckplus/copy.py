@@ -1,7 +1,7 @@
-"""CK+ in its three forms: which one a copy is, what is wrong with it, and the data set in it.
+"""CK+ in its three forms: detects the form of a copy, checks the copy, and reads the data set.
 
-CK+ is licensed to each group that asks for it. This project never downloads it and never holds a copy; the
-user names a path. See docs/ckplus.md for the forms and for how to ask.
+CK+ is licensed to each group that asks for it. This project never downloads it and holds no copy; the user names a
+path. docs/ckplus.md describes the forms and how to apply for a copy.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Form = Literal["tree", "folders", "csv"]
 
 CSV_NAME = "ckextended.csv"
 
-#: How far below the given path CK+'s own folders may lie (archives unpack into folders of their own).
+#: Levels below the given path at which CK+'s own folders may be, because archives unpack into extra folders.
 _SEARCH_DEPTH = 3
-#: CK+ has 123 folders at most at one level; beyond this a folder is not searched for a form.
+#: Entries of a level that the search reads. CK+ has at most 123 folders at one level.
 _SEARCH_WIDTH = 2000
 
 _FORMS_TEXT = (
@@ -41,22 +41,22 @@ _FORMS_TEXT = (
 
 
 def detect(path: Path) -> Form:
-    """Which form of CK+ is at ``path``.
+    """The form of CK+ at ``path``, by names alone.
 
-    Only names are looked at: ``tree`` has both of CK+'s folders, ``folders`` has at least two folders named
-    after classes, ``csv`` is a ``.csv`` file or a folder with ``ckextended.csv``.
+    ``tree`` has both of CK+'s folders. ``folders`` has at least two folders named after classes. ``csv`` is a ``.csv``
+    file or a folder with ``ckextended.csv``.
 
     Raises:
-        DataError: nothing is there, no form is recognised, or more than one is.
+        DataError: the path is missing, no form is recognised, or more than one is.
     """
     return _locate(path)[0]
 
 
 def open(spec: DataSpec) -> tuple[Dataset | None, DataFindings]:
-    """The copy at ``spec.path``, as :mod:`harness.data.registry` asks for it.
+    """Read the copy at ``spec.path``; the entry point for :mod:`harness.data.registry`.
 
     Raises:
-        DataError: no form of CK+ is there.
+        DataError: the path holds no form of CK+.
         MissingExtraError: ``opencv`` was asked for and is not installed.
     """
     samples, findings = _examine(Path(spec.path or ""), spec.frames, spec.crop)
@@ -64,23 +64,22 @@ def open(spec: DataSpec) -> tuple[Dataset | None, DataFindings]:
 
 
 def load_with_findings(path: Path, *, mode: Frames = "last3", crop: Crop = "auto") -> tuple[Dataset, DataFindings]:
-    """Load what is good and tell the rest.
+    """Load the usable images, and report the other ones.
 
     Args:
         path: a folder or a CSV file.
-        mode: of the official tree: the labelled peak frame, or the last three frames up to it. Other forms
-            are what they are.
-        crop: of the official tree: how faces are cut out; ``auto`` takes OpenCV's detector where it is
-            installed.
+        mode: frames of the official tree: the labelled peak frame, or the last three frames up to it. It does not
+            apply to the other forms.
+        crop: method of the official tree to cut faces out; ``auto`` takes OpenCV's detector if it is installed.
 
     Returns:
-        Images of shape (N, 48, 48), ordered by subject, sequence and frame (CSV: by row), the same on every
-        machine; and the findings. The name says form, mode and crop (``ckplus-tree-last3-centre``,
-        ``ckplus-981``, ``ckplus-csv``), so every result does too. ``subjects`` and ``sequences`` are None
-        where names don't tell.
+        The data set and the findings. Images have shape (N, 48, 48) and are ordered by subject, sequence and frame
+        (CSV: by row), on every machine alike. The data set's name holds form, mode and crop
+        (``ckplus-tree-last3-centre``, ``ckplus-981``, ``ckplus-csv``), so each result has them, too. ``subjects`` and
+        ``sequences`` are None if file names don't tell them.
 
     Raises:
-        DataError: no form of CK+, nothing usable in it, or labels that can't be trusted.
+        DataError: the path holds no form of CK+ or no usable image, or its labels can't be trusted.
         MissingExtraError: ``opencv`` was asked for and is not installed.
     """
     samples, findings = _examine(path, mode, crop)
@@ -90,7 +89,7 @@ def load_with_findings(path: Path, *, mode: Frames = "last3", crop: Crop = "auto
 
 
 def check(path: Path, *, mode: Frames = "last3", crop: Crop = "auto") -> DataFindings:
-    """Everything :func:`load_with_findings` would find, as a report even where it would refuse to load.
+    """The findings of :func:`load_with_findings`, also for a copy that it refuses.
 
     Raises:
         MissingExtraError: ``opencv`` was asked for and is not installed.
@@ -132,7 +131,7 @@ def _examine(path: Path, mode: Frames, crop: Crop) -> tuple[list[Sample], DataFi
 
 
 def _read(form: Form, root: Path, faults: FaultLog, *, mode: Frames, crop: Crop) -> tuple[Reading, str]:
-    """What a form's reader hands on, and how faces were cut out."""
+    """The reading of a form's reader, and the name of the crop."""
     if form == "tree":
         cropper = make_cropper(crop)
         return read_tree(root, faults, mode, cropper), cropper.name
@@ -158,7 +157,7 @@ def _dataset(samples: list[Sample], findings: DataFindings) -> Dataset:
 
 
 def _locate(path: Path) -> tuple[Form, Path]:
-    """The form, and the folder or file to read it from, free of symbolic links in its own name."""
+    """The form, and the folder or file to read, with symbolic links in its path resolved."""
     try:
         root = Path(os.path.realpath(expanded(path, "data"), strict=True))
         if root.is_file():
@@ -187,8 +186,10 @@ def _locate(path: Path) -> tuple[Form, Path]:
 
 
 def _look(root: Path) -> tuple[set[str], Path | None]:
-    """Names of folders (no links) down to a few levels, without what is in CK+'s own two; and
-    ``ckextended.csv``."""
+    """The names of folders down to a few levels, and the path of ``ckextended.csv``.
+
+    The search skips links and the content of CK+'s own two folders.
+    """
     folders: set[str] = set()
     csv_file: Path | None = None
     level = [root]

@@ -1,7 +1,7 @@
-"""``ckextended.csv``: rows of ``emotion,pixels,Usage`` with 48x48 grey values, and no subjects.
+"""``ckextended.csv``: rows of ``emotion,pixels,Usage`` with 48x48 grey values, without subjects.
 
-Read line by line, not as one CSV stream: no field of this format holds a line end, and so an unbalanced quote
-spoils its own row instead of swallowing the rest, and every line number is right.
+The file is read line by line, not as one CSV stream, because no field of this format holds a line end. So an unbalanced
+quote spoils only its own row, and all line numbers are right.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from harness.data.size import SIDE
 
 COLUMNS = ("emotion", "pixels", "Usage")
 
-#: The published file has about 8 MB; FER2013, which looks alike but is no CK+, has 300 MB.
+#: The published file has about 8 MB. FER2013, which has the same format, has 300 MB.
 MAX_FILE_BYTES = 64 << 20
-#: 2304 numbers of up to three digits with their spaces are 9,216 bytes.
+#: A row has 2304 numbers of up to three digits, with spaces at most 9,216 bytes.
 MAX_LINE_BYTES = 64 << 10
 MAX_USAGES = 20
 
-#: A table is four times as fast as testing and converting two million words, and refuses ``+5``, ``1_0`` and ``٣``.
+#: A lookup is four times as fast as int() for two million words, and refuses ``+5``, ``1_0`` and ``٣``.
 _PIXEL = {str(value): value for value in range(256)}
 
 _AGAIN = "get a new copy of the file"
@@ -37,7 +37,7 @@ _AGAIN = "get a new copy of the file"
 
 @dataclass(frozen=True)
 class Columns:
-    """At which place of a row each column stands, from 0; ``usage`` is None where there is none."""
+    """The index of each column in a row (``usage``: None if missing); ``width`` is the number of columns."""
 
     emotion: int
     pixels: int
@@ -46,8 +46,7 @@ class Columns:
 
 
 def read_csv(path: Path, faults: FaultLog) -> Reading:
-    """Every good row of one of the seven classes, in the order of the file. Subjects and sequences are not
-    told."""
+    """Read all usable rows of the seven classes, in the order of the file, without subjects and sequences."""
     rel = path.name
     reading = Reading([], naming.PUBLISHED_SEQUENCES)
     try:
@@ -94,7 +93,7 @@ def _read_rows(path: Path, rel: str, reading: Reading, faults: FaultLog) -> None
 
 
 def _lines(path: Path, rel: str, faults: FaultLog) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers from 1, without line ends; what can't be a row is reported and left out."""
+    """The lines with their 1-based numbers, without line ends. A line that can't be a row is reported and left out."""
     crlf = 0
     with path.open("rb") as handle:
         number = 0
@@ -132,10 +131,10 @@ def _skip_line(raw: bytes, readline: Callable[[int], bytes]) -> None:
 
 
 def parse_row(text: str) -> list[str]:
-    """One line of CSV into its fields, without the quotes.
+    """Split one line of CSV into its fields, without quotes.
 
     Raises:
-        ValueError: quotes that don't match, or a NUL byte.
+        ValueError: quotes don't match, or the line holds a NUL byte.
     """
     if "\0" in text:
         raise ValueError("the row holds a NUL byte")
@@ -147,10 +146,9 @@ def parse_row(text: str) -> list[str]:
 
 
 def _header(text: str, rel: str, line: int, faults: FaultLog) -> tuple[Columns | None, bool]:
-    """Where the columns are, and whether this line said so; without a header the published order is taken.
+    """The columns, and whether this line is a header. Without a header the published order applies.
 
-    No columns (after a fatal fault) where there is a header that names other columns: labels can't be
-    guessed.
+    A header with other columns is a fatal fault and gives no columns, because labels can't be guessed.
     """
     fix = f"the first line should be {','.join(COLUMNS)}"
     try:
@@ -176,7 +174,7 @@ def parse_fields(fields: list[str], columns: Columns) -> tuple[int, npt.NDArray[
     """A row's label (an index into CSV_LABELS), image (uint8, 48 x 48) and usage (None without that column).
 
     Raises:
-        ValueError: another number of columns, a label or pixel that is none, or not 2304 pixels; says which.
+        ValueError: the number of columns or pixels is wrong, or a label or pixel is invalid; says which.
     """
     if len(fields) != columns.width:
         raise ValueError(f"the row has {len(fields)} columns, not {columns.width}")
@@ -189,10 +187,10 @@ def parse_fields(fields: list[str], columns: Columns) -> tuple[int, npt.NDArray[
 
 
 def parse_pixels(text: str) -> npt.NDArray[np.uint8]:
-    """2304 numbers from 0 to 255 between spaces, row by row from the top left, as uint8 of shape (48, 48).
+    """Parse 2304 numbers from 0 to 255, row by row from the top left, into uint8 of shape (48, 48).
 
     Raises:
-        ValueError: another number of them, or one that is no such number; says which, counted from 1.
+        ValueError: the number of words is wrong, or a word is no such number; says which, counted from 1.
     """
     words = text.split()
     if len(words) != SIDE * SIDE:
@@ -206,8 +204,7 @@ def parse_pixels(text: str) -> npt.NDArray[np.uint8]:
 
 
 def _report(labels: Counter[int], rel: str, faults: FaultLog) -> None:
-    """What holds for the file as a whole: no subjects, the neutral rows, and whether the labels can be what
-    they say."""
+    """Report on the file as a whole: missing subjects, neutral rows, and an implausible numbering of labels."""
     text = "this form does not tell the subjects: only a random split is possible, no subject-disjoint one"
     faults.note("no-subjects", rel, text, fix="use the official tree or the class folders")
     total = sum(labels.values())

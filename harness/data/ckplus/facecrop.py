@@ -1,7 +1,7 @@
-"""From a video frame to a 48x48 face: by OpenCV's bundled face detector, or by a fixed square in the middle.
+"""Crops a video frame to a 48x48 face: by OpenCV's bundled face detector, or by a fixed square in the middle.
 
-Only the square is chosen in two ways. Cutting and shrinking are the same code for both (Pillow's area
-average), so two machines with the same square get the same pixels.
+Only the choice of the square differs. Both cut and shrink with the same code (Pillow's area average), so two machines
+with the same square get the same pixels.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from harness.data.spec import Crop
 
 Grey = npt.NDArray[np.uint8]
 
-#: Side of the centre crop as a part of the frame's shorter side: 0.65 x 490 = 318 of a CK+ frame's 640 x 490
-#: pixels.
+#: Side of the centre crop as a share of the frame's shorter side: 0.65 x 490 = 318 of a CK+ frame's 640 x 490 pixels.
 CENTRE_PART = 0.65
 
 _CASCADE = "haarcascade_frontalface_default.xml"
@@ -30,7 +29,7 @@ _CASCADE = "haarcascade_frontalface_default.xml"
 
 @dataclass(frozen=True)
 class Box:
-    """A square inside a frame: left and top corner and side, in pixels."""
+    """A square inside a frame: left and top edge, and side, in pixels."""
 
     x: int
     y: int
@@ -39,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Cropper:
-    """How faces are cut out. ``name`` goes into every result: ``centre``, or ``opencv`` with its version."""
+    """A method to cut faces out. Each result has its ``name``: ``centre``, or ``opencv`` with its version."""
 
     name: str
     detect: Callable[[Grey], Box | None] | None
@@ -47,23 +46,22 @@ class Cropper:
     def crop(self, frames: Sequence[Grey]) -> tuple[list[Grey], bool]:
         """Cut the face out of the frames of one sequence.
 
-        The face is looked for in the first frame, then in the next ones until it is found, and all frames of
-        the same size are cut at that place: a face hardly moves in three frames, and a detector that jumps a
-        little from frame to frame would add noise of its own. So give the peak first.
+        The first frame with a detected face decides, and all frames of the same size are cut at its place. The reason:
+        a face hardly moves in three frames, but a detector jumps a little from frame to frame and would add noise.
 
         Args:
-            frames: uint8, shape (height, width) each.
+            frames: uint8, shape (height, width) each; the peak comes first.
 
         Returns:
-            One uint8 image of shape (48, 48) per frame, and whether every frame was cut where a face was
-            detected (always True for the centre crop, which looks for none).
+            One uint8 image of shape (48, 48) for each frame, and whether all frames were cut at a detected face (always
+            True for the centre crop, which detects none).
         """
         boxes: dict[tuple[int, ...], Box | None] = {}
         images, face_found = [], True
         for frame in frames:
             if frame.shape not in boxes:
-                same = [other for other in frames if other.shape == frame.shape]
-                boxes[frame.shape] = self._find(same)
+                same_size = [other for other in frames if other.shape == frame.shape]
+                boxes[frame.shape] = self._find(same_size)
             box = boxes[frame.shape]
             face_found = face_found and (self.detect is None or box is not None)
             images.append(cut(frame, box or centre_box(frame)))
@@ -76,26 +74,24 @@ class Cropper:
 
 
 def centre_box(frame: Grey) -> Box:
-    """The documented centre crop: a square of :data:`CENTRE_PART` of the shorter side, in the middle of the
-    frame."""
+    """The centre crop: a square of :data:`CENTRE_PART` of the shorter side, in the middle of the frame."""
     height, width = frame.shape
     side = max(1, round(min(height, width) * CENTRE_PART))
     return Box((width - side) // 2, (height - side) // 2, side)
 
 
 def cut(frame: Grey, box: Box) -> Grey:
-    """``box`` of a frame, shrunk to uint8 (48, 48): each pixel is the mean of the area it covers."""
+    """Shrink ``box`` of a frame to uint8 (48, 48); each pixel is the mean of the area that it covers."""
     area = (box.x, box.y, box.x + box.side, box.y + box.side)
     small = Image.fromarray(frame).resize((SIDE, SIDE), Image.Resampling.BOX, box=area)
     return np.array(small, dtype=np.uint8)
 
 
 def make_cropper(choice: Crop) -> Cropper:
-    """``opencv``: its detector; ``centre``: the fixed square; ``auto``: opencv where it is installed, else
-    centre.
+    """The cropper for a choice; ``auto`` is ``opencv`` if it is installed, else ``centre``.
 
     Raises:
-        MissingExtraError: ``opencv`` was asked for and is not installed, or carries no face detector.
+        MissingExtraError: ``opencv`` was asked for and is not installed, or has no face detector.
     """
     if choice == "centre":
         return Cropper("centre", None)

@@ -1,7 +1,7 @@
-"""Walking through a copy of CK+ that nobody has checked: bounded, and regular files only.
+"""Walks through an unchecked copy of CK+: within limits, and over regular files only.
 
-Nothing outside the given folder is read, symbolic links to folders are not followed, and nothing here raises
-for what a copy holds: every refusal goes to the :class:`~harness.data.findings.FaultLog`.
+The walk reads nothing outside the given folder and follows no symbolic links to folders. Content of the copy raises no
+error: each refusal goes to the :class:`~harness.data.findings.FaultLog`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.core.errors import DataError
 from harness.data.findings import FaultLog
 
 MAX_TEXT_BYTES = 4096
-#: CK+ has about 33,000 files and folders with its landmarks; more means that the wrong folder was named.
+#: CK+ with its landmarks has about 33,000 files and folders. Far more means that the wrong folder was named.
 MAX_ENTRIES = 200_000
 MAX_DEPTH = 8
 
@@ -26,7 +26,7 @@ _LITTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx", ".git", ".ipynb_
 
 @dataclass(frozen=True)
 class RegularFile:
-    """A regular file: where it is, and its place relative to the checked folder, for people."""
+    """A regular file: its path, its path relative to the checked folder, and its size in bytes."""
 
     path: Path
     rel: str
@@ -34,7 +34,7 @@ class RegularFile:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Names of the folders above it, outermost first."""
+        """The names of the folders above the file, outermost first."""
         return tuple(self.rel.split("/")[:-1])
 
     @property
@@ -44,29 +44,30 @@ class RegularFile:
 
 @dataclass
 class Walk:
-    """Everything found under a folder, in an order that does not depend on the file system."""
+    """The content of a folder, in an order that does not depend on the file system."""
 
     files: list[RegularFile] = field(default_factory=list)
-    #: folders in which nothing is but litter, relative
+    #: folders that are empty or hold only litter, as relative paths
     empty: list[str] = field(default_factory=list)
-    #: images, by their names, that were refused before they were opened (links, devices...)
+    #: number of images, by their names, that were refused unopened (links, devices...)
     refused_images: int = 0
 
 
 def is_litter(name: str) -> bool:
-    """Files that operating systems and tools leave behind, such as ``.DS_Store`` and ``._name``."""
+    """Whether a file is a leftover of an operating system or a tool, such as ``.DS_Store`` or ``._name``."""
     return name.lower() in _LITTER or name.startswith("._")
 
 
 def walk(root: Path, faults: FaultLog, *, is_image: Callable[[str], bool] = lambda _: False) -> Walk:
-    """Every regular file below ``root``, sorted by name without regard to case, then by name.
+    """All regular files below ``root``, sorted by relative path without regard to case, then by relative path.
 
-    Litter, links that leave the folder, loops, and anything that is no regular file are reported and not
-    returned.
-    ``is_image`` tells by a place whether what was refused there counts as an image left out.
+    Litter, links that leave the folder, loops, and other entries that are no regular files are reported and left out.
+
+    Args:
+        is_image: takes a relative path; tells whether a refused entry counts as an image left out.
 
     Raises:
-        DataError: more than :data:`MAX_ENTRIES` files and folders: surely not CK+.
+        DataError: there are more than :data:`MAX_ENTRIES` files and folders, so it is not CK+.
     """
     walker = _Walker(root, faults, is_image)
     walker.descend(root, "")
@@ -77,7 +78,7 @@ def walk(root: Path, faults: FaultLog, *, is_image: Callable[[str], bool] = lamb
 
 
 class _Walker:
-    """One walk below ``root``: what it has found so far, and how much it has seen."""
+    """The state of one walk below ``root``: its result so far, and the number of entries seen."""
 
     def __init__(self, root: Path, faults: FaultLog, is_image: Callable[[str], bool]) -> None:
         self.root, self.faults, self.is_image = root, faults, is_image
@@ -85,7 +86,7 @@ class _Walker:
         self.entries_seen = 0
 
     def descend(self, folder: Path, rel: str) -> None:
-        """Look at everything in ``folder``, whose place is ``rel``."""
+        """Walk through ``folder``, whose relative path is ``rel``."""
         if rel.count("/") > MAX_DEPTH:
             text = f"more than {MAX_DEPTH} folders deep; not looked into"
             self.faults.error("too-deep", rel, text, fix="remove it")
@@ -103,19 +104,19 @@ class _Walker:
                 f"{self.root}: more than {MAX_ENTRIES} files and folders, which CK+ does not have",
                 fix="name the folder that holds CK+ itself",
             )
-        kept = 0
+        taken = 0
         for name in names:
             place = f"{rel}/{name}" if rel else name
             if is_litter(name):
                 self.faults.note("litter", place, "left by an operating system or a tool; ignored")
                 continue
-            kept += 1
+            taken += 1
             self.take(folder / name, place)
-        if not kept:
+        if not taken:
             self.result.empty.append(rel or ".")
 
     def take(self, path: Path, rel: str) -> None:
-        """One entry of a folder: a file, a folder to descend into, or something that is refused."""
+        """Handle one entry of a folder: a file, a folder to descend into, or an entry to refuse."""
         try:
             info = path.lstat()
             if stat.S_ISLNK(info.st_mode):
@@ -134,15 +135,14 @@ class _Walker:
             self.refuse(rel, "unreadable", f"can't be read: {error.strerror}", fix="check its permissions")
 
     def refuse(self, rel: str, code: str, text: str, *, fix: str) -> None:
-        """Report what is not read, and count it where it is an image by its name."""
+        """Report an entry that is not read; count it if its name is that of an image."""
         image = int(self.is_image(rel))
         self.result.refused_images += image
         self.faults.error(code, rel, text, fix=fix, images=image)
 
 
 def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:
-    """Why a symbolic link is not followed, as code and text; None for one to a regular file inside
-    ``root``."""
+    """The code and text for a symbolic link that is not followed; None for a link to a regular file in ``root``."""
     try:
         target = Path(os.path.realpath(path, strict=True))
     except OSError as error:
@@ -162,7 +162,7 @@ def _link_refusal(root: Path, path: Path) -> tuple[str, str] | None:
 
 
 def read_start(file: RegularFile, length: int) -> bytes:
-    """The first bytes of a file; none where it can't be read."""
+    """The first bytes of a file; empty if it can't be read."""
     try:
         with file.path.open("rb") as handle:
             return handle.read(length)
@@ -171,11 +171,11 @@ def read_start(file: RegularFile, length: int) -> bytes:
 
 
 def read_bytes(file: RegularFile, limit: int) -> bytes:
-    """The whole of a file of at most ``limit`` bytes, even if it grows meanwhile.
+    """The content of a file of at most ``limit`` bytes. The limit also holds if the file grows meanwhile.
 
     Raises:
-        OSError: it can't be read.
-        ValueError: it is larger.
+        OSError: the file can't be read.
+        ValueError: the file is larger.
     """
     with file.path.open("rb") as handle:
         data = handle.read(limit + 1)

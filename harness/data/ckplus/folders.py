@@ -21,7 +21,7 @@ _AGAIN = "compare with the official tree, or get a new copy"
 
 
 class _Entry(NamedTuple):
-    """A file to be read, with the class of its folder; ``key`` is its place in the data set's order."""
+    """A file to read, with the class of its folder; ``key`` orders it in the data set."""
 
     key: tuple[str, int, str]
     file: RegularFile
@@ -30,16 +30,16 @@ class _Entry(NamedTuple):
 
 
 def read_folders(root: Path, faults: FaultLog) -> Reading:
-    """Every 48x48 PNG or JPEG that lies in a folder named after one of the seven classes.
+    """Read all 48x48 PNG and JPEG files in folders named after one of the seven classes.
 
-    The file names tell the subject. Where no file has such a name, samples have no subject and no sequence;
-    where only some have, the others are left out, as their person may also be in the named ones.
+    File names hold the subject. If no file has such a name, samples have no subject and no sequence. If only some have,
+    the others are left out, because their subjects may also be among the named ones.
 
     Returns:
-        Samples ordered by sequence, then frame (by class, then name, where names don't tell).
+        Samples ordered by sequence, then frame; without names of subjects by class, then file name.
 
     Raises:
-        DataError: far more files than CK+ has.
+        DataError: the folder has far more files than CK+.
     """
     files, images_there = _class_files(root, faults)
     named = any(naming.parse_frame_name(file.name) for file, _ in files)
@@ -57,7 +57,7 @@ def read_folders(root: Path, faults: FaultLog) -> Reading:
 
 
 def _in_order(files: list[tuple[RegularFile, str]], faults: FaultLog, *, named: bool) -> list[_Entry]:
-    """The files to be read, in the data set's order. Where some are ``named`` as CK+ does, the others are left out."""
+    """The files to read, in the data set's order. If some are ``named`` as in CK+, the others are left out."""
     entries: list[_Entry] = []
     for file, word in files:
         name = naming.parse_frame_name(file.name)
@@ -74,13 +74,12 @@ def _in_order(files: list[tuple[RegularFile, str]], faults: FaultLog, *, named: 
             "no file name tells its subject, so no subject-disjoint split is possible",
             fix="use a copy with CK+'s own names (S010_004_00000017.png)",
         )
-    # of two copies the PNG is used
+    # a PNG comes before a JPEG of the same frame, and only the first is used
     return sorted(entries, key=lambda entry: (entry.key, kind_of(entry.file.name) == "JPEG"))
 
 
 def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[RegularFile, str]], int]:
-    """Images that can be read with the class of the folder they lie in, and how many images there are; everything
-    else is reported."""
+    """The readable images with the class of their folder, and the number of all images. Other files are reported."""
     walked = walk(root, faults, is_image=lambda rel: kind_of(rel) is not None)
     images = walked.refused_images
     files: list[tuple[RegularFile, str]] = []
@@ -113,7 +112,10 @@ def _class_files(root: Path, faults: FaultLog) -> tuple[list[tuple[RegularFile, 
 
 @dataclass
 class _Folders:
-    """What is reported once a folder: images left out there by their number, and the class that its name stands for."""
+    """Faults that are reported once for each folder.
+
+    ``neutral`` and ``unknown`` count the images left out of a folder; ``odd_case`` has the class of a folder's name.
+    """
 
     neutral: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)

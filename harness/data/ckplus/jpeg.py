@@ -1,19 +1,19 @@
-"""JPEG files that nobody has checked: size and end are tested before Pillow decodes them."""
+"""The check of an untrusted JPEG file before Pillow decodes it."""
 
 from __future__ import annotations
 
 from harness.data.ckplus.badimage import AGAIN, BadImageError
 
 _START, _END, _SCAN = b"\xff\xd8\xff", b"\xff\xd9", b"\xff\xda"
-#: A progressive file has about ten scans; each is decoded over the whole picture.
+#: A progressive file has about ten scans. Each costs the decoder a pass over the whole image.
 MAX_SCANS = 64
 
 
 def check_jpeg(data: bytes) -> None:
-    """Whole, by its start and end marks (ISO/IEC 10918-1), and not made to keep a decoder busy.
+    """Check that a file has its start and end marks (ISO/IEC 10918-1) and not too many scans.
 
     Raises:
-        BadImageError: it isn't.
+        BadImageError: it has not.
     """
     if not data:
         raise BadImageError("truncated-image", "is empty", AGAIN)

@@ -1,4 +1,4 @@
-"""CK+'s names and numbers: labels, class folders, file names, and the published counts. Pure functions.
+"""CK+'s names and numbers: labels, class folders, file names, and the published counts.
 
 Sources: Lucey et al., "The Extended Cohn-Kanade Dataset (CK+)", CVPR Workshops 2010 (593 sequences, 123
 subjects, 327 labelled; 45, 18, 59, 25, 69, 28 and 83 of them per class); the 981-image form is the last three
@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from harness.data.dataset import CKPLUS_981_COUNTS, CLASSES
 
-#: What both label numberings call no expression; it is not one of the seven classes.
+#: The label for no expression in both numberings. It is not one of the seven classes.
 NEUTRAL = "neutral"
 
 #: The official tree's label numbers (ReadMe of CK+): 0 neutral, then the seven in the order of CLASSES.
 TREE_LABELS: tuple[str, ...] = (NEUTRAL, *CLASSES)
 
-#: ``ckextended.csv`` numbers its labels as FER2013 does, with contempt put last.
+#: ``ckextended.csv`` numbers its labels as FER2013 does, with contempt at the end.
 CSV_LABELS: tuple[str, ...] = (
     "anger",
     "disgust",
@@ -31,8 +31,7 @@ CSV_LABELS: tuple[str, ...] = (
     "contempt",
 )
 
-#: Labelled sequences per class, in the order of CLASSES: also the peak frames, and the rows of
-#: ckextended.csv.
+#: Labelled sequences per class, in the order of CLASSES. The peak frames and the rows of ckextended.csv are as many.
 PUBLISHED_SEQUENCES: dict[str, int] = dict(zip(CLASSES, (45, 18, 59, 25, 69, 28, 83), strict=True))
 PUBLISHED_981: dict[str, int] = dict(zip(CLASSES, CKPLUS_981_COUNTS, strict=True))
 PUBLISHED_LABELLED_SUBJECTS = 118
@@ -41,7 +40,7 @@ PUBLISHED_ALL_SUBJECTS = 123
 PUBLISHED_ALL_SEQUENCES = 593
 PUBLISHED_CSV_NEUTRAL = 593
 
-#: Other words seen for the classes; everything is compared in lower case.
+#: Other names of the classes in copies of CK+, in lower case.
 _ALIASES = {
     "angry": "anger",
     "happiness": "happy",
@@ -58,23 +57,23 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class FrameName(NamedTuple):
-    """A CK+ file name taken apart: ``S005_001_00000011`` is subject S005, sequence S005_001, frame 11."""
+    """The parts of a CK+ file name: ``S005_001_00000011`` is subject S005, sequence S005_001, frame 11."""
 
     subject: str
     sequence: str
     frame: int
-    #: False where the letter case differs from CK+'s own (``s005_001_00000011.PNG``)
+    #: False if the letter case differs from CK+'s own (``s005_001_00000011.PNG``)
     exact: bool
 
 
 def parse_frame_name(name: str) -> FrameName | None:
-    """``S005_001_00000011.png`` in any letter case, or the same as JPEG; None for any other name."""
+    """Parse ``S005_001_00000011.png`` in any letter case, or the same as JPEG; None for any other name."""
     match = _FRAME.fullmatch(name)
     return _parts(match, name, match[4].lower() if match else "")
 
 
 def parse_label_name(name: str) -> FrameName | None:
-    """``S005_001_00000011_emotion.txt`` in any letter case; None for any other name."""
+    """Parse ``S005_001_00000011_emotion.txt`` in any letter case; None for any other name."""
     return _parts(_LABEL.fullmatch(name), name, "_emotion.txt")
 
 
@@ -87,21 +86,20 @@ def _parts(match: re.Match[str] | None, name: str, ending: str) -> FrameName | N
 
 
 def folder_class(name: str) -> str | None:
-    """The class a folder name stands for (one of CLASSES, or ``neutral``), in any letter case; None if
-    none."""
+    """The class of a folder name in any letter case: one of CLASSES, or ``neutral``; None for any other name."""
     word = name.strip().lower()
     word = _ALIASES.get(word, word)
     return word if word in TREE_LABELS else None
 
 
 def parse_label(text: str) -> int:
-    """The label number in an ``_emotion.txt``, which CK+ writes as ``   3.0000000e+00``.
+    """The label number in the text of an ``_emotion.txt``, which CK+ writes as ``   3.0000000e+00``.
 
     Returns:
         0 to 7, an index into :data:`TREE_LABELS`.
 
     Raises:
-        ValueError: no number, more than one, not a whole one, or none of CK+'s; the message says which.
+        ValueError: the text is not exactly one whole number of CK+'s numbering; the message says why.
     """
     words = text.removeprefix("\ufeff").split()
     if not words:
@@ -112,10 +110,10 @@ def parse_label(text: str) -> int:
 
 
 def whole_number(word: str, limit: int) -> int:
-    """``word`` as a whole number from 0 to ``limit`` - 1; ``3``, ``3.0`` and ``3.0000000e+00`` are the same.
+    """Parse a whole number from 0 to ``limit`` - 1; ``3``, ``3.0`` and ``3.0000000e+00`` are the same.
 
     Raises:
-        ValueError: it is anything else; the message says what.
+        ValueError: it is no such number; the message says why.
     """
     shown = word if len(word) <= 40 else f"{word[:40]}..."
     if not _NUMBER.fullmatch(word):

@@ -1,4 +1,4 @@
-"""Images that nobody has checked: a PNG's size, chunks and checksums are tested before Pillow decodes it."""
+"""Reads untrusted images: checks a PNG's size, chunks and checksums before Pillow decodes it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ _MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 
 
 def read_grey(file: RegularFile, faults: FaultLog) -> Grey | None:
-    """A PNG or JPEG as grey values, or None after reporting why not (and counting one image as left out).
+    """Read a PNG or JPEG as grey values; None for an unusable image, which is reported and counted as left out.
 
     Returns:
-        uint8, shape (height, width); colour is weighed as Pillow's mode "L" does (ITU-R 601-2), alpha is
-        ignored.
+        uint8, shape (height, width). Colours are weighted as in Pillow's mode "L" (ITU-R 601-2); alpha is ignored.
     """
     jpeg = kind_of(file.name) == "JPEG"
     try:
@@ -59,10 +58,10 @@ def _whole(file: RegularFile) -> bytes:
 
 
 def _check_chunks(data: bytes) -> None:
-    """Every chunk whole and with its checksum right, up to IEND; and no more pixels than a frame may have.
+    """Check that all chunks up to IEND are complete with a right checksum, and that there are not too many pixels.
 
-    Done before Pillow sees the file: it decodes some truncated files without a word, and a small file can unpack
-    to gigabytes. PNG (ISO/IEC 15948): 8-byte signature, then chunks of length, type, data and CRC-32.
+    The check comes before Pillow, because Pillow decodes some truncated files without an error and because a small file
+    can unpack to gigabytes. PNG (ISO/IEC 15948) has an 8-byte signature, then chunks of length, type, data and CRC-32.
     """
     if not data:
         raise BadImageError("truncated-image", "is empty", AGAIN)
@@ -101,12 +100,12 @@ def _decode(data: bytes, file: RegularFile, faults: FaultLog, kind: str) -> Grey
                     f"pixels of mode {image.mode}, not 8-bit grey or colour",
                     "convert it to 8 bits",
                 )
-            image.info.pop("transparency", None)  # else Pillow warns of it for palettes; alpha is ignored anyway
+            image.info.pop("transparency", None)  # otherwise Pillow warns about palettes; alpha is ignored
             pixels = np.array(image.convert("RGB" if image.mode == "P" else image.mode).convert("L"), dtype=np.uint8)
             if image.mode not in {"1", "L", "LA"}:
                 faults.note("colour", file.rel, f"mode {image.mode}; made grey")
             return pixels
-    # Pillow reports a broken PNG by any of these, depending on where it breaks.
+    # For a damaged PNG Pillow raises any of these, depending on the place of the damage.
     except (
         OSError,
         SyntaxError,

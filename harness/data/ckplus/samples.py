@@ -1,4 +1,4 @@
-"""What every form of CK+ is turned into first, and the checks that all forms share."""
+"""The samples that all forms of CK+ become, and the checks that all forms share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.core.files import sha256_bytes
 from harness.data.dataset import CLASSES
 from harness.data.findings import FaultLog
 
-#: Above this part of images with two labels at once, no label of the copy is believed.
+#: If a larger share of images has two labels, no label of the copy is trusted.
 MAX_CONTRADICTED = 0.05
 
 
@@ -22,9 +22,9 @@ class Sample:
     """One usable image.
 
     Attributes:
-        path, line: where it came from, relative; ``line`` for a CSV row.
+        path, line: relative path of its file, and the line of a CSV row.
         label: index into CLASSES.
-        subject, sequence: ``S005`` and ``S005_001``; None where the form doesn't tell.
+        subject, sequence: ``S005`` and ``S005_001``; None if the form doesn't tell.
         image: uint8, shape (48, 48).
         digest: SHA-256 of the image as it was stored (before cropping), with its size.
     """
@@ -40,37 +40,37 @@ class Sample:
 
 @dataclass
 class Reading:
-    """What one form's reader hands on: usable samples in the data set's order, and what it saw besides."""
+    """The result of one form's reader: usable samples in the data set's order, published counts, and statistics."""
 
     samples: list[Sample]
     published: dict[str, int]
     published_subjects: int | None = None
     published_sequences: int | None = None
     usage: dict[str, int] = field(default_factory=dict)
-    #: images that are there, in files or rows: those that are used, left out, or not needed
+    #: number of images in files or rows: used, left out, or not needed
     found: int = 0
 
 
 def pixel_digest(pixels: npt.NDArray[np.uint8]) -> str:
-    """SHA-256 of an image's size and grey values: equal for identical images only."""
+    """SHA-256 of an image's size and grey values."""
     return sha256_bytes(repr(pixels.shape).encode() + pixels.tobytes())
 
 
 def without_contradictions(samples: list[Sample], faults: FaultLog) -> tuple[list[Sample], int]:
-    """Leave out images that carry two labels, and report images that occur twice.
+    """Leave out images with two labels, and report images that occur twice.
 
-    An image whose pixels occur under another label too, or whose sequence does, is left out: one of its
-    labels is wrong, and nothing tells which. An exact copy under the same label stays, as a complete copy of
-    CK+ must keep its published counts, but it is reported: it may put the same image into training and test.
+    An image is left out if its pixels or its sequence also occur with another label, since one label is wrong and
+    nothing tells which. A duplicate with the same label stays, so that a complete copy of CK+ keeps its published
+    counts. It is reported, because a split may put the same image into training and test.
 
     Returns:
-        The samples that are left, in the same order, and how many of those repeat an earlier one.
+        The remaining samples in the same order, and the number of those that repeat an earlier one.
     """
     labels: defaultdict[str, set[int]] = defaultdict(set)
     for sample in samples:
         for key in _keys(sample):
             labels[key].add(sample.label)
-    kept = [sample for sample in samples if all(len(labels[key]) == 1 for key in _keys(sample))]
+    consistent = [sample for sample in samples if all(len(labels[key]) == 1 for key in _keys(sample))]
     for sample in samples:
         for key in _keys(sample):
             if len(labels[key]) > 1:
@@ -85,7 +85,7 @@ def without_contradictions(samples: list[Sample], faults: FaultLog) -> tuple[lis
                     images=1,
                 )
                 break
-    lost = len(samples) - len(kept)
+    lost = len(samples) - len(consistent)
     if lost > MAX_CONTRADICTED * len(samples):
         faults.fatal(
             "labels-contradict",
@@ -93,7 +93,7 @@ def without_contradictions(samples: list[Sample], faults: FaultLog) -> tuple[lis
             f"{lost} of {len(samples)} images carry two labels: no label can be trusted",
             fix="get a new copy of CK+",
         )
-    return kept, _report_duplicates(kept, faults)
+    return consistent, _report_duplicates(consistent, faults)
 
 
 def _keys(sample: Sample) -> Iterable[str]:
@@ -121,7 +121,7 @@ def _report_duplicates(samples: list[Sample], faults: FaultLog) -> int:
 
 
 def report_sequence_lengths(samples: list[Sample], expected: int, faults: FaultLog) -> None:
-    """Warn of every sequence that does not give ``expected`` images, at the place of its first image."""
+    """Warn of each sequence without ``expected`` images, at the path of its first image."""
     groups: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         if sample.sequence is not None:
@@ -138,8 +138,7 @@ def report_sequence_lengths(samples: list[Sample], expected: int, faults: FaultL
 
 
 def compare_counts(reading: Reading, samples: list[Sample], faults: FaultLog) -> dict[str, int]:
-    """Warn of every count that differs from the published one, with both numbers; return the counts per
-    class."""
+    """Warn of each count that differs from the published one, with both numbers. Returns the counts per class."""
     counts = {name: sum(CLASSES[s.label] == name for s in samples) for name in CLASSES}
     fix = "a complete copy has the published number; see the errors above, or get a new copy"
     for name, published in reading.published.items():
@@ -159,6 +158,6 @@ def compare_counts(reading: Reading, samples: list[Sample], faults: FaultLog) ->
 
 
 def report_count(what: str, found: int, published: int, faults: FaultLog, *, fix: str) -> None:
-    """One warning with both numbers, where they differ."""
+    """Warn with both numbers if they differ."""
     if found != published:
         faults.warning("count-differs", ".", f"{what}: found {found}, published {published}", fix=fix)

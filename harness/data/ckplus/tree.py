@@ -1,6 +1,6 @@
 """The official tree of CK+: ``Emotion/S005/001/*_emotion.txt`` beside ``cohn-kanade-images/S005/001/*.png``.
 
-Files are told by their names and by the two folders they lie in, wherever the two archives were unpacked, so
+Files are recognised by their names and by the two folders that hold them, so the archives may be unpacked anywhere:
 ``Emotion_labels/Emotion/S005/001`` is as good as ``Emotion/S005/001``.
 """
 
@@ -31,22 +31,22 @@ _AGAIN = "unpack the official archive again"
 
 @dataclass
 class _Sequence:
-    """What belongs to one sequence such as S005_001: its label files, and its frames by number."""
+    """The files of one sequence such as S005_001: its label files, and its frames by number."""
 
     labels: list[tuple[FrameName, RegularFile]] = field(default_factory=list)
     frames: dict[int, RegularFile] = field(default_factory=dict)
 
 
 def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> Reading:
-    """Every labelled sequence: its peak frame, or the last three frames up to the peak.
+    """Read all labelled sequences: the peak frame, or the last three frames up to the peak.
 
-    Only the frames used are opened. Of the others (from neutral to the expression) the names alone are looked at.
+    Only the frames that are used are opened. The others, from neutral to the expression, are checked by name.
 
     Returns:
         Samples ordered by sequence, then frame.
 
     Raises:
-        DataError: far more files than CK+ has, or the face detector itself failed.
+        DataError: the folder has far more files than CK+, or the face detector failed.
     """
     walked = walk(root, faults, is_image=_is_frame)
     sequences, images = _sort_files(walked, faults)
@@ -72,16 +72,16 @@ def read_tree(root: Path, faults: FaultLog, mode: Frames, cropper: Cropper) -> R
 
 
 def _is_frame(rel: str) -> bool:
-    """Whether an image lies here that may be a frame; other archives' folders may hold pictures, too."""
+    """Whether a path is an image in CK+'s image folder. Images in other archives' folders are no frames."""
     *above, name = rel.split("/")
     return kind_of(name) is not None and bool({part.lower() for part in above} & IMAGE_FOLDERS)
 
 
 def _sort_files(walked: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], int]:
-    """What belongs to each sequence, and how many images there are."""
+    """The files of each sequence, and the number of images."""
     sequences: defaultdict[str, _Sequence] = defaultdict(_Sequence)
     others, images = 0, walked.refused_images
-    # of two copies of a frame the PNG is used
+    # a PNG comes before a JPEG of the same frame, and only the first is used
     for file in sorted(walked.files, key=lambda file: kind_of(file.name) == "JPEG"):
         above = {name.lower() for name in file.parents}
         label, frame = naming.parse_label_name(file.name), naming.parse_frame_name(file.name)
@@ -119,7 +119,7 @@ def _sort_files(walked: Walk, faults: FaultLog) -> tuple[dict[str, _Sequence], i
 
 
 def _report_image(file: RegularFile, faults: FaultLog) -> None:
-    """An image among the frames that is none of them."""
+    """Report an image among the frames that is no frame."""
     if kind_of(file.name) in ("PNG", "JPEG"):
         text = "its name is no frame's, as S005_001_00000011.png is; left out"
         faults.warning("stray-file", file.rel, text, fix="give it its CK+ name, or remove it")
@@ -129,7 +129,7 @@ def _report_image(file: RegularFile, faults: FaultLog) -> None:
 
 
 def _in_place(file: RegularFile, name: FrameName, faults: FaultLog, *, images: int = 0) -> bool:
-    """True where the folders say the same as the file's name; else its label or subject can't be trusted."""
+    """Whether a file's folders match its name. If not, its label or subject can't be trusted."""
     subject, _, sequence = name.sequence.partition("_")
     place = [part.upper() for part in file.parents[-2:]]
     if place != [subject, sequence]:
@@ -167,7 +167,7 @@ def _read_sequence(
     label, peak, file = chosen
     numbers = _choose_frames(parts, peak, file, faults, mode=mode)
     pictures = []
-    for number in reversed(numbers):  # the peak first: the face is looked for there
+    for number in reversed(numbers):  # the peak comes first, because the face is detected there
         frame = parts.frames[number]
         pixels = read_grey(frame, faults)
         if pixels is not None and _size_is_usable(frame, pixels.shape, faults):
@@ -196,7 +196,7 @@ def _read_sequence(
 def _choose_label(
     sequence: str, parts: _Sequence, faults: FaultLog, mode: Frames
 ) -> tuple[int, int, RegularFile] | None:
-    """The class index, the number of the peak frame, and the label file; None after reporting why not."""
+    """The class index, the number of the peak frame, and the label file; None (and a fault) without a usable label."""
     readable = []
     for name, file in sorted(parts.labels, key=lambda item: (item[0].frame, item[1].rel)):
         value = _read_label(file, faults)
@@ -250,7 +250,7 @@ def _read_label(file: RegularFile, faults: FaultLog) -> int | None:
 
 
 def _choose_frames(parts: _Sequence, peak: int, file: RegularFile, faults: FaultLog, *, mode: Frames) -> list[int]:
-    """Numbers of the frames to use, ascending: the peak, and in ``last3`` the two before it."""
+    """The numbers of the frames to use, ascending: the peak, and in ``last3`` the two before it."""
     numbers = sorted(number for number in parts.frames if number <= peak)
     later = sorted(number for number in parts.frames if number > peak)
     if later:
@@ -262,8 +262,7 @@ def _choose_frames(parts: _Sequence, peak: int, file: RegularFile, faults: Fault
         )
     if peak not in parts.frames:
         faults.error("missing-frame", file.rel, f"the peak frame {peak} that it names is not there", fix=_AGAIN)
-        # The frame before is not the peak; and three earlier ones would show a weaker expression than the
-        # label says.
+        # The frame before is not the peak, and three earlier ones would show a weaker expression than the label.
         return [] if mode == "peak" else [number for number in numbers if number > peak - 3]
     if mode == "peak":
         return [peak]

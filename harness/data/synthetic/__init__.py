@@ -1,1 +1,1 @@
-"""The stand-in for CK+: drawn faces with its class counts, subjects and sequences."""
+"""The substitute for CK+: drawn faces with CK+'s class counts, subjects and sequences."""

@@ -1,7 +1,7 @@
-"""Draws one grey 48x48 face from numbers: who it is, what the muscles do, how the camera sees it.
+"""Draws one grey 48x48 face from the parameters of a person, of the face's muscles, and of the camera.
 
-Only + - * /, sqrt, min, max and comparisons touch the arrays. IEEE 754 rounds all of these exactly, so a face has the
-same bytes on every machine; sin, exp, pow and matrix products would not.
+Arrays are computed by + - * /, sqrt, min, max and comparisons only. IEEE 754 rounds all of these exactly, so a face has
+the same bytes on every machine. With sin, exp, pow or matrix products it would not.
 
 Face coordinates: origin between eyes and mouth, x to the right, y down, one unit about half a face's height.
 """
@@ -18,12 +18,12 @@ from harness.data.size import SIDE
 
 Array = npt.NDArray[np.float64]
 
-# Shapes are called with their coordinates in a row, as in drawing libraries: place (x, y), then size or slope.
+# Shapes take coordinates as positional arguments, as in drawing libraries: place (x, y), then size or slope.
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What stays the same in all pictures of one person. Lengths in face units, tones 0 black to 1 white."""
+    """The features of one person, equal in all images. Lengths are in face units, tones from 0 (black) to 1 (white)."""
 
     skin: float
     hair: float
@@ -54,7 +54,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Muscles:
-    """Action units (Ekman & Friesen, FACS), 0 relaxed to about 1 full; left and right apart where one side can act."""
+    """Action units (Ekman & Friesen, FACS), from 0 (relaxed) to about 1 (full); pairs are the image's left, right."""
 
     inner_brow: float = 0.0  # AU1
     outer_brow: float = 0.0  # AU2
@@ -75,7 +75,7 @@ class Muscles:
 
 @dataclass(frozen=True)
 class View:
-    """One shot: head pose, light, what covers the face, camera."""
+    """The conditions of one image: head pose, light, occlusion, camera."""
 
     roll: float = 0.0
     yaw: float = 0.0
@@ -94,7 +94,7 @@ class View:
 
 
 def soft(distance: Array, edge: float = 0.06) -> Array:
-    """1 inside (negative distance), 0 outside, a smooth step of width ``edge`` between; same shape."""
+    """1 inside (negative distance), 0 outside, and a smooth step of width ``edge`` between; same shape as the input."""
     t = np.minimum(np.maximum(0.5 - distance / edge, 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
@@ -119,27 +119,27 @@ class Face:
         self.who, self.does, self.seen = who, does, seen
         grid = (np.arange(SIDE, dtype=np.float64) - (SIDE - 1) / 2) / (SIDE / 2)
         self.u, self.v = np.meshgrid(grid, grid)
-        # roll by its half-angle tangent: a rational rotation, where cos and sin would differ between machines
+        # rotation by the tangent of the half angle, which is exact; cos and sin would differ between machines
         t = seen.roll / 2
         c, s = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
         a = (self.u - seen.shift[0]) * (1.12 / seen.zoom)
         b = (self.v - seen.shift[1]) * (1.12 / seen.zoom)
         x, y = c * a + s * b, c * b - s * a
-        # a turned head moves near parts (the middle) more than far ones (the rim)
+        # a turned head moves its near parts (the middle) more than its far ones (the rim)
         self.x = x - seen.yaw * np.maximum(1.0 - x * x, 0.0)
         self.y = y - seen.pitch * np.maximum(1.0 - y * y, 0.0)
         self.img: Array = np.zeros((SIDE, SIDE))
 
     def paint(self, mask: Array, tone: float, opacity: float = 1.0) -> None:
-        """Cover with a tone where the mask is 1."""
+        """Cover the mask with a tone."""
         self.img = self.img + (mask * opacity) * (tone - self.img)
 
     def shade(self, mask: Array, amount: float) -> None:
-        """Brighten (amount > 0) or darken by a share of the tone that is there."""
+        """Brighten (amount > 0) or darken the mask by a share of its present tone."""
         self.img = self.img * (1.0 + amount * mask)
 
     def stroke(self, cx: float, cy: float, half: float, slope: float, bend: float, thick: float) -> Array:
-        """Mask of a curved line y = cy + slope*dx + bend*dx^2 for |dx| <= half."""
+        """The mask of a curved line y = cy + slope*dx + bend*dx^2 for |dx| <= half."""
         dx = self.x - cx
         line = cy + slope * dx + bend * (dx * dx)
         ends = np.abs(dx) - half
@@ -268,7 +268,7 @@ class Face:
         corners = (p[:-2, :-2] + p[2:, 2:]) + (p[:-2, 2:] + p[2:, :-2])
         blurred = 0.25 * self.img + 0.125 * cross + 0.0625 * corners
         self.img = self.img + seen.blur * (blurred - self.img)
-        # four 16-bit numbers of each random word summed: a bell curve (sd 37837) out of integer sums alone
+        # the sum of the four 16-bit parts of each random word: a bell curve (sd 37837) from integer sums
         parts = [((bits >> np.uint64(16 * k)) & np.uint64(0xFFFF)).astype(np.int64) for k in range(4)]
         grain = (parts[0] + parts[1] + parts[2] + parts[3] - 131070).astype(np.float64) / 37837.0
         final = (self.img - 0.5) * seen.gain + 0.5 + seen.offset + seen.noise * grain.reshape(SIDE, SIDE)
@@ -277,12 +277,12 @@ class Face:
 
 
 def draw(who: Identity, does: Muscles, seen: View, bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    """One face, uint8, shape (48, 48).
+    """Draw one face, uint8, shape (48, 48).
 
     Args:
         who: the person.
-        does: what the muscles do.
-        seen: pose, light, cover and camera.
+        does: the action units of the muscles.
+        seen: pose, light, occlusion and camera.
         bits: 48*48 random words for the camera's noise, uint64.
     """
     face = Face(who, does, seen)

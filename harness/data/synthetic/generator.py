@@ -1,9 +1,9 @@
-"""A stand-in for CK+: 981 drawn faces with its class counts, subjects and three-frame sequences.
+"""A substitute for CK+: 981 drawn faces with its class counts, subjects and three-frame sequences.
 
 CK+ is licensed and can't be shipped. These faces are drawn by :mod:`harness.data.synthetic.faces` from action units,
 the way the Facial Action Coding System describes the seven expressions (Ekman, Friesen & Hager 2002; Lucey et al.,
-"The Extended Cohn-Kanade Dataset (CK+)", CVPRW 2010, table 1 for the units by class). They rank networks; they say
-nothing of accuracy on real people (docs/data.md).
+"The Extended Cohn-Kanade Dataset (CK+)", CVPRW 2010, table 1 for the units by class). They serve to rank networks; they
+say nothing about accuracy on real people (docs/data.md).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from harness.data.synthetic.faces import Identity, Muscles, View, draw
 
 SUBJECTS = 118
 FRAMES = 3
-#: intensity of the three kept frames relative to the sequence's peak (CK+ keeps the last three before and at the peak)
+#: Intensity of the three frames relative to the sequence's peak. CK+ has the peak and the two frames before it.
 ONSET = (0.82, 0.92, 1.0)
 
-# How hard the set is. Five settings were tried with harness.training.train.difficulty, whose baselines tell test
-# accuracy: a linear classifier must fail, a small CNN must not be enough. Strengths are shares of full expression,
-# spreads are shares of the values in _view.
-REST = 0.1  # strongest tension of a face at rest
-WEAK, STRONG = 1.0, 1.35  # range of a sequence's peak; above 1 since 48 pixels swallow what is subtle
-HABIT = 0.15  # how differently people use one action unit
+# The difficulty of the data set, chosen from five settings by the baselines of harness.training.train.difficulty: a
+# linear classifier must fail, and a small CNN must not be enough. Strengths are shares of the full expression, spreads
+# are shares of the values in _view.
+REST = 0.1  # highest tension of a face at rest
+WEAK, STRONG = 1.0, 1.35  # range of a sequence's peak; above 1 because 48 pixels hide subtle expressions
+HABIT = 0.15  # spread of one action unit between people
 STRAY = 0.06  # strength of movements that belong to no expression
 POSE = 1.3
 NOISE = 0.25
-COVER = 0.1  # share of sequences in which something covers part of the picture
+COVER = 0.1  # share of sequences with an occlusion
 
-# Stream names: the first part of each key, so that no two uses share numbers.
+# The first part of each stream's key, so that no two uses share random numbers.
 _PLAN, _PERSON, _SEQUENCE, _FRAME = 1, 2, 3, 4
 
-#: class -> action unit -> strength at full expression
+#: {class: {action unit: strength at full expression}}
 PROTOTYPES: dict[str, dict[str, float]] = {
     "anger": {"brow_lower": 1.0, "lid_raise": 0.35, "lid_tight": 0.75, "lip_tight": 1.0, "chin_raise": 0.4},
     "contempt": {"smile_one": 0.55, "dimple_one": 1.0, "lid_tight": 0.15},
@@ -58,12 +58,12 @@ _UNITS = (
 
 
 def plan(seed: int) -> list[tuple[int, int]]:
-    """(subject, class) of the 327 sequences: everybody has at least one, nobody the same expression twice."""
+    """(subject, class) of the 327 sequences. Each subject has at least one, and none has an expression twice."""
     stream = Stream(seed, _PLAN)
     held = [0] * SUBJECTS
     pairs: list[tuple[int, int]] = []
     for label, images in enumerate(CKPLUS_981_COUNTS):
-        # those with fewest go first, with enough chance in it that people differ in how many they have, as in CK+
+        # subjects with fewest sequences come first, with enough chance that their numbers differ as in CK+
         order = sorted(range(SUBJECTS), key=lambda s: held[s] + stream.uniform(0.0, 3.0))
         for subject in order[: images // FRAMES]:
             held[subject] += 1
@@ -72,7 +72,7 @@ def plan(seed: int) -> list[tuple[int, int]]:
 
 
 def person(seed: int, subject: int) -> tuple[Identity, dict[str, float]]:
-    """A face, and its resting tensions: the lowered brow or drooping mouth some people have when they do nothing."""
+    """A face, and its tensions at rest, such as a lowered brow or a drooping mouth."""
     s = Stream(seed, _PERSON, subject)
     skin = s.uniform(0.42, 0.85)
     hair = s.uniform(0.05, 0.55) if s.chance(0.8) else s.uniform(0.6, 0.85)
@@ -109,7 +109,7 @@ def person(seed: int, subject: int) -> tuple[Identity, dict[str, float]]:
 
 
 def _expression(seed: int, subject: int, label: int, resting: dict[str, float]) -> tuple[dict[str, float], bool]:
-    """Action units at this sequence's peak, and whether one-sided ones act on the image's left."""
+    """The action units at the sequence's peak, and whether one-sided ones act on the left of the image."""
     s = Stream(seed, _SEQUENCE, subject, label)
     peak = s.uniform(WEAK, STRONG)
     prototype = PROTOTYPES[CLASSES[label]]
@@ -122,7 +122,7 @@ def _expression(seed: int, subject: int, label: int, resting: dict[str, float]) 
 
 
 def _muscles(units: dict[str, float], left: bool, level: float, s: Stream) -> Muscles:
-    """Muscles in one frame: peak units times the frame's level, with a little tremor."""
+    """The muscles in one frame: the peak's units times the frame's level, with a little tremor."""
     now = {name: max(0.0, value * level * (1.0 + s.bell(0.05))) for name, value in units.items()}
     both, smile, dimple = now.pop("smile"), now.pop("smile_one"), now.pop("dimple_one")
     one = (smile, 0.0) if left else (0.0, smile)
@@ -134,7 +134,7 @@ def _muscles(units: dict[str, float], left: bool, level: float, s: Stream) -> Mu
 
 
 def _view(seed: int, subject: int, label: int, frame: int) -> View:
-    """How this frame was shot: the sequence's pose and light, plus what moves between frames."""
+    """The view of one frame: the sequence's pose and light, with changes between frames."""
     s, f = Stream(seed, _SEQUENCE, subject, label, 1), Stream(seed, _FRAME, subject, label, frame)
     cover: list[tuple[float, float, float, float, float]] = []
     if s.chance(COVER):
@@ -160,7 +160,7 @@ def _view(seed: int, subject: int, label: int, frame: int) -> View:
 
 
 def open(spec: DataSpec) -> tuple[Dataset, DataFindings]:
-    """The set of seed 0, as :mod:`harness.data.registry` asks for it; nothing can be wrong with it."""
+    """The data set of seed 0, which has no faults; the entry point for :mod:`harness.data.registry`."""
     dataset = generate()
     counts = dict(zip(CLASSES, CKPLUS_981_COUNTS, strict=True))
     return dataset, DataFindings(
@@ -174,10 +174,10 @@ def open(spec: DataSpec) -> tuple[Dataset, DataFindings]:
 
 
 def generate(seed: int = 0) -> Dataset:
-    """Draw the whole set: 981 images by subject, sequence and frame; the same bytes everywhere for a seed.
+    """Draw the data set: 981 images by subject, sequence and frame; the same bytes on every machine for a seed.
 
     Args:
-        seed: of everything random in it.
+        seed: seed of all random numbers.
 
     Returns:
         A data set named ``synthetic`` with ``CKPLUS_981_COUNTS`` images per class of 118 subjects.

@@ -1,4 +1,4 @@
-"""The program: reads the job, writes the result."""
+"""The main program: reads the job and writes the result."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 def watch_stdin() -> None:
-    """End with the connection: sshd closes our stdin when the controller is gone."""
+    """End the process with the connection: sshd closes stdin when the controller is gone."""
     while sys.stdin.buffer.read(1 << 12):
         pass
     os._exit(3)
@@ -34,7 +34,7 @@ def read_job(path: str) -> Json:
 
 
 def answer_to(job: Json, result: str) -> Json:
-    """The measurement, or why there is none."""
+    """The measurement, or the error that prevented it."""
     try:
         note_stops()
         clear(result)
@@ -72,12 +72,12 @@ def main() -> None:
     )
     try:
         write_result(result, answer)
-    except Exception:  # a full disk: told on stderr; an ordinary end would crash in a runtime's exit handler
+    except Exception:  # e.g. a full disk; not raised, because a normal exit could crash in a runtime's handler
         traceback.print_exc()
         answer["status"] = "error"
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0 if answer["status"] == "ok" else 1)  # runtimes' own exit handlers have crashed after a good result
+    os._exit(0 if answer["status"] == "ok" else 1)  # runtimes' exit handlers have crashed after a good result
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Files on the board: small ones that tell a state, those that were sent, and the result."""
+"""Files on the board: small files with its state, the files that the controller sent, and the result."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from .shapes import Json
 
 
 class RunnerError(Exception):
-    """Why there is no measurement. ``code`` becomes the cell's reason."""
+    """The reason why there is no measurement. ``code`` becomes the code of the cell's reason."""
 
     def __init__(self, code: str, text: str) -> None:
         Exception.__init__(self, text)
@@ -17,7 +17,7 @@ class RunnerError(Exception):
 
 
 def read(path: str, limit: int = 4096) -> Optional[str]:
-    """At most ``limit`` bytes of a small file; None where it can't be read."""
+    """At most ``limit`` bytes of a small file as text; None if it can't be read."""
     try:
         with open(path, "rb") as handle:
             return handle.read(limit).decode("utf-8", "replace").strip("\0\n ")
@@ -26,7 +26,7 @@ def read(path: str, limit: int = 4096) -> Optional[str]:
 
 
 def names_in(folder: str) -> List[str]:
-    """What is in a folder, sorted; nothing where it can't be listed."""
+    """The sorted names in a folder; none if it can't be listed."""
     try:
         return sorted(os.listdir(folder))
     except OSError:
@@ -34,13 +34,15 @@ def names_in(folder: str) -> List[str]:
 
 
 def native(path: str) -> str:
-    """A path of the job, whose bytes are UTF-8, as this Python's locale names it."""
+    """A path from the job, converted from UTF-8 to the encoding of this Python's locale."""
     return os.fsdecode(path.encode("utf-8", "surrogateescape"))
 
 
 def near(path: str) -> str:
-    """A path for a runtime's own code, which may take ASCII alone where the locale is C: relative to the folder that
-    the runner is in, which is that of all files that were sent."""
+    """A path for a runtime, whose own code may accept only ASCII if the locale is C.
+
+    Such a path is relative to the runner's folder, which also holds all files that were sent.
+    """
     path = native(path)
     try:
         path.encode("ascii")
@@ -58,7 +60,7 @@ def sha256_of(path: str) -> str:
 
 
 def clear(path: str) -> None:
-    """Remove an old result, which must never be taken for this one."""
+    """Make the result's folder, and remove an old result, which must never pass for the new one."""
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
         os.makedirs(folder)

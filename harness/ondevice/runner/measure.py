@@ -1,7 +1,8 @@
-"""One cell: load the model, warm up, time the passes, and tell what the board was like meanwhile."""
+"""Measures one cell: loads the model, warms up, times the passes, and records the board's state."""
 
 import gc
 import resource
+import sys
 from types import ModuleType
 from typing import List
 
@@ -10,6 +11,7 @@ from .clock import now_ns
 from .files import RunnerError, sha256_of
 from .outputs import check_scores
 from .process import busiest, processes
+from .regions import Markers, mark, mark_prefixes
 from .runtimes.base import Model, model_class
 from .shapes import Array, Json
 from .state import Board
@@ -17,15 +19,36 @@ from .timing import passes, timed, warmed_up
 
 
 def profile(model: Model, inputs: List[Array]) -> Json:
-    """What took how long inside the runtime: an extra pass after everything that is measured. Never costs the cell."""
+    """The time of each node, from an extra pass after the measurement. An error here never fails the cell."""
     try:
         return dict(model.profile(inputs))
     except Exception as error:
         return {"how": ("no profile: %s" % error)[:1000], "runs": 0, "nodes": []}
 
 
+def marked(model: Model, value: Array, job: Json) -> None:
+    """Let the emulator's plugin look at inferences. Never costs the cell: the controller sees what was not marked."""
+    marks = job["marks"]
+    try:
+        markers = Markers()
+        model.set(value)
+        mark(markers, model.invoke, marks["regions"])
+        if marks["prefixes"]:
+            with open(job["model"], "rb") as handle:
+                content = handle.read()
+            mark_prefixes(
+                markers,
+                lambda prefix: model.loaded(prefix, value),
+                content,
+                prefixes=marks["prefixes"],
+                regions=marks["prefix_regions"],
+            )
+    except Exception as error:
+        sys.stderr.write("not marked: %s: %s\n" % (type(error).__name__, error))
+
+
 def load_images(np: ModuleType, job: Json) -> Array:
-    """The images, uint8 (n, 48, 48, 1), once the files that were sent are known to be whole."""
+    """The images, uint8 (n, 48, 48, 1), after a check of the hashes of model and images."""
     for key in ("model", "inputs"):
         digest = sha256_of(job[key])
         if digest != job[key + "_sha256"]:
@@ -36,11 +59,17 @@ def load_images(np: ModuleType, job: Json) -> Array:
     return images
 
 
+def stop_collecting() -> None:
+    """Keep Python's garbage collector from running within timed inferences."""
+    gc.collect()
+    gc.disable()
+
+
 def measure(job: Json) -> Json:
     """The answer to a job: see :class:`harness.records.answer.RunnerResult`.
 
     Raises:
-        RunnerError, ImportError, MemoryError: there is no measurement.
+        RunnerError, ImportError, MemoryError: the cell can't be measured.
     """
     started = now_ns()
     import numpy as np
@@ -55,10 +84,9 @@ def measure(job: Json) -> Json:
     first_ns = timed(model, inputs[0])
     check_scores(np, model, job.get("classes"))
     delegate = model.applied()
-    gc.collect()
-    gc.disable()
+    stop_collecting()
     warmup, warmup_ended, idle = warmed_up(model, inputs, job["warmup"])
-    answer = passes(np, model, inputs, job["passes"], board)
+    answer = passes(np, model, inputs, plan=job["passes"], board=board)
     answer["evidence"]["start"].update(idle)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if canaries:
@@ -79,11 +107,13 @@ def measure(job: Json) -> Json:
     answer.update(about(model, job))
     if job.get("profile"):
         answer["profile"] = profile(model, inputs)
+    if job.get("marks"):
+        marked(model, inputs[0], job)
     return answer
 
 
 def about(model: Model, job: Json) -> Json:
-    """What was measured: the loaded model, and the job as it was understood."""
+    """The facts about the loaded model, and the values of the job that the answer repeats."""
     return {
         "load_ns": model.load_ns,
         "allocate_ns": model.allocate_ns,

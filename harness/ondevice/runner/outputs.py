@@ -1,4 +1,4 @@
-"""What a network gives: one score for each class, or it is refused."""
+"""The check of a network's output: it must have one score for each class."""
 
 from types import ModuleType
 from typing import Optional
@@ -8,7 +8,7 @@ from .runtimes.base import Model
 
 
 def check_scores(np: ModuleType, model: Model, classes: Optional[int]) -> None:
-    """Refuse an output that isn't one score for each class: its highest place would be no class.
+    """Refuse an output without one score for each class, since the index of its maximum would be no class.
 
     Raises:
         RunnerError: ``no-scores``.

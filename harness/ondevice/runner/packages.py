@@ -1,4 +1,4 @@
-"""Which build of a runtime this is, by the facts its wheel keeps beside it."""
+"""The version and build of a runtime, from the metadata that its wheel leaves beside it."""
 
 import os
 from types import ModuleType
@@ -8,8 +8,11 @@ from .files import names_in, read
 
 
 def package_version(module: str) -> Optional[str]:
-    """From the name of the folder that the wheel keeps its facts in; else by importlib, which takes as long to import
-    as the whole interpreter."""
+    """The version of a package; None if unknown.
+
+    It comes from the name of the wheel's metadata folder. importlib.metadata is the fallback only, because its import
+    takes as long as the start of the interpreter.
+    """
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__import__(module).__file__ or "")))
     for entry in names_in(folder):
         if entry.startswith(module + "-") and entry.endswith(".dist-info"):
@@ -27,7 +30,7 @@ def package_version(module: str) -> Optional[str]:
 
 
 def wheel_tags(module: ModuleType) -> str:
-    """For which Python, C library and machine the runtime was built: the tags of the wheel it came in."""
+    """The tags of the runtime's wheel: the Python, C library and machine that it was built for."""
     folder, package = os.path.split(os.path.dirname(os.path.abspath(module.__file__ or "")))
     tags: List[str] = []
     for entry in sorted(os.listdir(folder)):

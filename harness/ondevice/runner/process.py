@@ -1,4 +1,4 @@
-"""What this process has used and how it was held up, and what other processes used meanwhile."""
+"""The resources used by this process, its halts, and the processor time of other processes."""
 
 import os
 import resource
@@ -10,21 +10,21 @@ from .clock import now_ns
 from .files import read
 from .shapes import Json
 
-#: How often this process was told to go on after it had been stopped (SIGSTOP, a job put in the background).
+#: One entry for each time that this process was continued after a stop (SIGSTOP, a background job).
 CONTINUED: List[int] = []
 
 
 def note_stops() -> None:
-    """Count how often this process goes on. A process can't see that it is stopped, only the signal that ends it."""
+    """Count continuations (SIGCONT), because a process can't observe its own stop."""
     signal.signal(signal.SIGCONT, lambda number, _frame: CONTINUED.append(number))
-    signal.siginterrupt(signal.SIGCONT, False)  # no call of a runtime's fails for it
+    signal.siginterrupt(signal.SIGCONT, False)  # so that no system call of a runtime fails
 
 
 class Stops(object):
-    """When this thread did nothing: it had no processor, and did not wait in the queue for one either.
+    """Measures idle time of this thread: it neither ran nor waited for a processor.
 
-    It is looked at between two inferences, never in one. A process that is stopped, frozen or suspended with its
-    machine does nothing for long, once. One that waits for an accelerator does so every time.
+    It is measured between two inferences, never during one. A process that is stopped, frozen or suspended with its
+    machine is idle once and for long. A process that waits for an accelerator is idle in every inference.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Stops(object):
         self.middles: List[int] = []
 
     def begin(self) -> None:
-        """Before a row of inferences."""
+        """Start before a series of inferences."""
         self.idle: List[int] = []
         self.waited = waited_ns() or 0
         self.wall, self.worked = now_ns(), self.cpu_ns()
@@ -41,13 +41,13 @@ class Stops(object):
         return int(time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID) * 1e9)
 
     def lap(self) -> None:
-        """After one inference, and what belongs to it."""
+        """Record the idle time of one inference and its surrounding work."""
         wall, worked = now_ns(), self.cpu_ns()
         self.idle.append(wall - self.wall - (worked - self.worked))
         self.wall, self.worked = wall, worked
 
     def end(self) -> Dict[str, str]:
-        """After a row: the longest and the usual idle time of all so far, for the board's state."""
+        """End a series. Returns the longest and the median idle time of all series so far, for the board's state."""
         if self.idle:
             self.idle.sort()
             self.middles.append(self.idle[len(self.idle) // 2])
@@ -57,8 +57,10 @@ class Stops(object):
 
 
 def own_use() -> Dict[str, str]:
-    """What this process has used since it began: processor time, context switches, and how long its threads stood
-    ready to run while others had the processor (Linux, Documentation/scheduler/sched-stats: run_delay)."""
+    """The resources that this process has used since it began: processor time, context switches, and run delay.
+
+    Run delay is the time in which threads were ready but had no processor (Linux, Documentation/scheduler/sched-stats).
+    """
     use = resource.getrusage(resource.RUSAGE_SELF)
     used = {
         "self cpu_ns": str(int((use.ru_utime + use.ru_stime) * 1e9)),
@@ -74,7 +76,7 @@ def own_use() -> Dict[str, str]:
 
 
 def waited_ns() -> Optional[int]:
-    """How long this process's threads have stood ready while others had the processor; None if that isn't told."""
+    """The run delay of this process's threads, in nanoseconds; None if the kernel does not report it."""
     waited = []
     try:
         for thread in os.listdir("/proc/self/task"):
@@ -87,8 +89,10 @@ def waited_ns() -> Optional[int]:
 
 
 def processes() -> Dict[int, Tuple[str, int]]:
-    """{pid: (name, processor time in ticks)} of all other processes; takes a few milliseconds, so it is never asked
-    for between passes."""
+    """{pid: (name, processor time in ticks)} of all other processes.
+
+    It takes a few milliseconds, so it is never called between passes.
+    """
     others: Dict[int, Tuple[str, int]] = {}
     try:
         entries = [name for name in os.listdir("/proc") if name.isdigit()]
@@ -103,8 +107,10 @@ def processes() -> Dict[int, Tuple[str, int]]:
 
 
 def busiest(before: Dict[int, Tuple[str, int]], after: Dict[int, Tuple[str, int]]) -> List[Json]:
-    """The five others that used most processor time in between, in seconds. Only their names are told, as arguments
-    may be private."""
+    """The five other processes that used most processor time in between, in seconds.
+
+    It reports names without arguments, which may be private.
+    """
     tick = float(os.sysconf("SC_CLK_TCK"))
     used = []
     for pid, (name, ticks) in after.items():

@@ -1,9 +1,9 @@
-"""Names for what is handed about here."""
+"""Type aliases of the runner."""
 
 from typing import Any, Dict
 
-#: An object of JSON: the order (:class:`harness.records.order.Order`), a part of it, or of the answer.
+#: A JSON object: the order (:class:`harness.records.order.Order`), the answer, or a part of them.
 Json = Dict[str, Any]
 
-#: An array of numpy's, which is imported only once the job has told from where.
+#: A numpy array. numpy is imported only after the job has named the packages, so its type is not available here.
 Array = Any

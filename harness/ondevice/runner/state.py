@@ -1,4 +1,4 @@
-"""The board's state, read raw: the job says from where, and the controller understands it."""
+"""Reads the board's raw state. The job names the sources, and the controller parses the texts."""
 
 import os
 import re
@@ -11,15 +11,15 @@ from .files import names_in, read
 from .process import own_use
 from .shapes import Json
 
-#: Linux's clock that goes on while the machine sleeps; Python has a name for it from 3.7 on.
+#: Linux's clock that continues while the machine sleeps. Python has a name for it since 3.7.
 CLOCK_BOOTTIME = 7
 
 
 class Board(object):
     """Reads the board's state.
 
-    ``sources``: see :class:`harness.records.order.Sources`. ``root`` (for tests only): a folder whose files stand in
-    for those of /proc and /sys, and whose ``bin`` comes before other programs.
+    ``sources`` is :class:`harness.records.order.Sources` as JSON. ``root`` (for tests) is a folder whose files replace
+    those of /proc and /sys, and whose ``bin`` comes first in the search path.
     """
 
     def __init__(self, root: str, sources: Json) -> None:
@@ -35,7 +35,7 @@ class Board(object):
         return names_in(self.at(folder))[:256]
 
     def entries(self, folder: str, prefix: str, names: Sequence[str]) -> Dict[str, str]:
-        """{path: text} of small files like /sys/class/thermal/thermal_zone*/temp."""
+        """{path: text} of small files such as /sys/class/thermal/thermal_zone*/temp."""
         texts: Dict[str, str] = {}
         for entry in [name for name in self.names(folder) if name.startswith(prefix)][:64]:
             for name in names:
@@ -54,7 +54,7 @@ class Board(object):
         return folders
 
     def _sensors(self) -> List[str]:
-        """Files that tell power, energy, or a voltage and a current of one channel; at most 64."""
+        """At most 64 files with power, energy, or both voltage and current of a channel."""
         is_sensor = re.compile("|".join(self.sources.get("sensor_files", ()))).fullmatch
         is_channel = re.compile(self.sources.get("sensor_channels", "")).fullmatch
         paths: List[str] = []
@@ -71,7 +71,7 @@ class Board(object):
         return paths[:64]
 
     def state(self) -> Dict[str, str]:
-        """The board's state right now, and what this process has used: small reads, a millisecond or so."""
+        """The board's present state, and the resources of this process. It takes about a millisecond."""
         state: Dict[str, str] = {}
         for path in self.files:
             text = read(self.at(path))
@@ -92,8 +92,10 @@ class Board(object):
         return state
 
     def full_state(self) -> Dict[str, str]:
-        """The state, and what only a command tells. Processes are started for it, so never between passes, but for
-        the commands that are to be repeated there."""
+        """The state, and the answers of all commands.
+
+        Commands start processes, so only the repeated ones run between passes.
+        """
         state: Dict[str, str] = {}
         for words in self.sources.get("commands", ()):
             state.update(command(*words, root=self.root))
@@ -103,7 +105,7 @@ class Board(object):
 
 
 def command(*words: str, root: str = "") -> Dict[str, str]:
-    """{"vcgencmd get_throttled": its answer}; empty where there is no such command or it fails."""
+    """{"vcgencmd get_throttled": its answer}; empty if the command is missing or fails."""
     path = (root + "/bin:" if root else "") + os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/opt/vc/bin"
     try:
         done = subprocess.run(
@@ -116,7 +118,7 @@ def command(*words: str, root: str = "") -> Dict[str, str]:
 
 
 def cpuinfo() -> List[str]:
-    """The lines of /proc/cpuinfo that say which processor this is (first core of each kind)."""
+    """The lines of /proc/cpuinfo that identify the processor, without repetitions."""
     keep = (
         "model name",
         "Model",

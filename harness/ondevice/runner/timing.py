@@ -1,4 +1,4 @@
-"""The timed inferences: the warm-up, and the passes over all images."""
+"""Times inferences: the warm-up, and the passes over all images."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from .state import Board
 
 
 def timed(model: Model, value: Array) -> int:
-    """Nanoseconds of one inference."""
+    """The latency of one inference, in nanoseconds."""
     model.set(value)
     invoke = model.invoke
     started = now_ns()
@@ -26,12 +26,12 @@ def middle(values: Sequence[int]) -> int:
 
 
 def steady(values: Sequence[int], tolerance: float) -> bool:
-    """Has the series stopped moving? Looks at its latter half, which must have 20 values.
+    """Whether the latter half of the series, which must have 20 values, shows no trend.
 
-    Cox and Stuart's sign test for trend (Biometrika 42, 1955): each value of the first half of them is compared with
-    its partner in the second; without a trend, as many rise as fall. Steady means that p >= 0.2 (a late end costs
-    little, an early one spoils the series), or that the two medians differ by no more than ``tolerance`` (a share),
-    which is too little to matter. Signs and medians, so that single slow runs have no weight.
+    This is Cox and Stuart's sign test for trend (Biometrika 42, 1955). It compares each value of the half's first part
+    with its partner in the second part; without a trend, as many rise as fall. The series is steady if p >= 0.2: a late
+    end of the warm-up costs little, and an early one spoils the measurement. It is also steady if the medians of both
+    parts differ by at most ``tolerance`` (a share). Signs and medians give single slow runs no weight.
     """
     recent = values[len(values) // 2 :]
     half = len(recent) // 2
@@ -47,9 +47,9 @@ def steady(values: Sequence[int], tolerance: float) -> bool:
 
 
 def warm_up(model: Model, inputs: List[Array], plan: Json, stops: Optional[Stops]) -> Tuple[List[int], str]:
-    """At least ``min_runs`` and ``min_ns``, then until :func:`steady`; at most ``max_runs`` or ``max_ns``.
+    """Run at least ``min_runs`` and ``min_ns``, then until :func:`steady`, at most ``max_runs`` or ``max_ns``.
 
-    Returns all times in nanoseconds, and why it ended. Without a ``tolerance`` the series isn't tested.
+    Returns all latencies in nanoseconds, and the reason for the end. Without a ``tolerance`` the series is not tested.
     """
     values: List[int] = []
     total, look = 0, 0
@@ -73,7 +73,7 @@ def warm_up(model: Model, inputs: List[Array], plan: Json, stops: Optional[Stops
 
 
 def warmed_up(model: Model, inputs: List[Array], plan: Json) -> Tuple[List[int], str, Dict[str, str]]:
-    """As :func:`warm_up`, and how long the process stood still meanwhile, if that is to be watched."""
+    """As :func:`warm_up`; also returns the idle times of the process if the plan asks to watch them."""
     stops = Stops() if plan.get("watch") else None
     if stops:
         stops.begin()
@@ -89,9 +89,9 @@ def one_pass(
     stops: Optional[Stops],
     digest: Optional["hashlib._Hash"],
 ) -> Tuple[List[int], List[int], int]:
-    """Each image once: nanoseconds, predictions, and how many outputs held NaN or infinity.
+    """Run each image once. Returns latencies in ns, predictions, and the number of outputs with NaN or infinity.
 
-    ``slow``: by which share to be slower, on purpose. ``digest``: a hash that gets the outputs, or None.
+    ``slow`` is the share of an injected slowdown. ``digest`` is a hash to update with the outputs, or None.
     """
     latency, predictions, not_finite = [], [], 0
     if stops:
@@ -112,9 +112,9 @@ def one_pass(
 
 
 def passes(np: ModuleType, model: Model, inputs: List[Array], plan: Json, board: Board) -> Json:
-    """Whole passes over all images until both ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed.
+    """Run whole passes over all images until ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed.
 
-    Returns this part of the answer: see :class:`harness.records.answer.RunnerResult`.
+    Returns this part of the answer, see :class:`harness.records.answer.RunnerResult`.
     """
     latency: List[int] = []
     first: Optional[List[int]] = None
@@ -128,7 +128,9 @@ def passes(np: ModuleType, model: Model, inputs: List[Array], plan: Json, board:
         (len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"] and len(latency) <= most
     ):
         digest = outputs if first is None else None
-        times, predictions, wrong = one_pass(np, model, inputs, plan.get("inject_slowdown", 0.0), stops, digest)
+        times, predictions, wrong = one_pass(
+            np, model, inputs, slow=plan.get("inject_slowdown", 0.0), stops=stops, digest=digest
+        )
         latency += times
         total += sum(times)
         not_finite += wrong

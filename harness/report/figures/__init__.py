@@ -13,6 +13,8 @@ from harness.report.gather import ReportData
 _MODULES = (
     "pareto",
     "latency",
+    "cycles",
+    "operators",
     "distribution",
     "rounds",
     "threads",

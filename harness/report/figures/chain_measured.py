@@ -91,12 +91,12 @@ def _draw(clock: Clock, board: str, paths: _Paths) -> Drawing:
     figure, axes = new(3.5 + 0.18 * len(found))
     for path in reversed(found):  # the first comes last, so it lies on top
         _one(axes, path, heavy=path.name == paths.first)
-    every = pd.concat([path.cells for path in found])
-    log_axis(axes, float(every.value.min()), float(every.value.max()))
+    places = pd.concat([path.cells for path in found])
+    log_axis(axes, float(places.value.min()), float(places.value.max()))
     axes.invert_xaxis()
-    accuracy_axis(axes, float(every.accuracy.min()) * 100, float(every.accuracy.max()) * 100)
+    accuracy_axis(axes, float(places.accuracy.min()) * 100, float(places.accuracy.max()) * 100)
     starts = [(float(path.cells.value.iloc[0]), float(path.cells.accuracy.iloc[0]) * 100) for path in found]
-    dots = list(zip(every.value, every.accuracy * 100, strict=True))
+    dots = list(zip(places.value, places.accuracy * 100, strict=True))
     place_signs(axes, starts, [str(number) for number in range(1, len(found) + 1)], dots)
     axes.set_ylabel("Accuracy on the test split (%)")
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale, falling")
@@ -104,7 +104,7 @@ def _draw(clock: Clock, board: str, paths: _Paths) -> Drawing:
     heading(figure, f"{board}: compression{cut}")
     lines = [f"{number}  {path.line}" for number, path in enumerate(found, 1)]
     axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
-    _legend(figure, sorted(every.kind.unique()))
+    _legend(figure, sorted(places.kind.unique()))
     alt = f"Accuracy against median {clock.quantity.lower()} in {clock.unit} on {board}, before and after compression: "
     return Drawing(
         name=f"chain-measured-{clock.key}-{slug(board)}",

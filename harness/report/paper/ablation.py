@@ -35,14 +35,14 @@ TABLE = TablePart(lambda data, _: ablation_table(data), focused)
 
 def _difference(plain: Manifest | None, residual: Manifest | None) -> str:
     """What the shortcuts bring, in points, split by split."""
-    said = []
+    sentences = []
     for scheme, title in SCHEMES:
         pair = [accuracy_under(manifest, scheme) if manifest else None for manifest in (plain, residual)]
         if pair[0] is None or pair[1] is None:
-            said.append(f"{title} split: no figure for both.")
+            sentences.append(f"{title} split: no figure for both.")
             continue
         low, high = sorted((each.interval for each in pair if each), key=lambda interval: interval.value)
         points = (pair[1].interval.value - pair[0].interval.value) * 100
         apart = "don't overlap" if low.high < high.low else "overlap: so few images can't tell the two apart"
-        said.append(f"{title} split: residual minus plain {points:+.1f} points; intervals {apart}.")
-    return " ".join(said)
+        sentences.append(f"{title} split: residual minus plain {points:+.1f} points; intervals {apart}.")
+    return " ".join(sentences)

@@ -125,17 +125,17 @@ def _accuracy_of(claim: str, manifest: Manifest, cell: pd.Series[Any]) -> Claim:
 
 def lost(full: Manifest | None, pruned: Manifest) -> str:
     """What compression cost, split by split, in points; the pruned network's mean over seeds where it has several."""
-    said = []
+    losses = []
     for scheme, title in SCHEMES if full else ():
         before, after = accuracy_under(full, scheme) if full else None, accuracy_under(pruned, scheme)
         if before is None or after is None:
             continue
         was, now, words = before.interval.value, after.interval.value, f"{after.interval.value:.1%}"
         if seeds := over_seeds(pruned, scheme):
-            now, words = seeds.mean, f"mean {seeds.said}"
+            now, words = seeds.mean, f"mean {seeds.summary}"
             was = _on(full, scheme, seeds.folds, seeds.profile) or was
-        said.append(f"{title.lower()} split, {words} against {was:.1%}, {(now - was) * 100:+.1f} points")
-    return "; ".join(said)
+        losses.append(f"{title.lower()} split, {words} against {was:.1%}, {(now - was) * 100:+.1f} points")
+    return "; ".join(losses)
 
 
 def _on(manifest: Manifest | None, scheme: Scheme, folds: frozenset[int], profile: str) -> float | None:

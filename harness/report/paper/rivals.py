@@ -167,12 +167,12 @@ def _side(cell: _Fastest) -> Side:
 
 def standing(found: list[Versus]) -> str:
     """One board in half a sentence: how many rivals ours is faster than, published and pruned ones apart."""
-    said = []
+    shares = []
     for role, words in ((PUBLISHED, "rivals as published"), (COMPRESSED, "rivals pruned by us")):
         mine = [each for each in found if each.role == role]
         if mine:
-            said.append(f"{sum(each.verdict == FASTER for each in mine)} of {len(mine)} {words}")
-    return f"{PRUNED} is faster than {' and '.join(said)}" if said else ""
+            shares.append(f"{sum(each.verdict == FASTER for each in mine)} of {len(mine)} {words}")
+    return f"{PRUNED} is faster than {' and '.join(shares)}" if shares else ""
 
 
 _TITLE = f"{PRUNED} against every rival"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from harness.core.errors import UsageError
+from harness.training.arrays import Model
+from harness.training.compress import importance
 from harness.training.networks.macs import count_macs
 from harness.training.networks.registry import Pruning
 
 #: measures a model's cost; needs no trained weights (bytes of its int8 file, its latency over a reference's)
-Measure = Callable[[Any], float]
+Measure = Callable[[Model], float]
 #: rounds of pruning where only bytes or latency are given come down from here by this factor at a time
 FINER = 0.85
-METHODS = ("taylor", "bn", "l1", "slimming")
 #: whose int8 file a latency ratio is of, where nothing else is said
 REFERENCE = "mobilenet-v3-small"
 
@@ -26,8 +26,7 @@ class Budget:
     Attributes:
         macs: of the last round, as ``lanes`` says; None where only ``bytes`` or ``latency_ratio`` is given.
         epochs: of tuning, one number per round; each round takes an equal factor.
-        method: importance: ``taylor``, ``bn``, ``l1`` or ``slimming`` (``bn`` after training that pulls
-            scales to zero).
+        method: a name in :data:`harness.training.compress.importance.IMPORTANCES`.
         multiple: widths are multiples of this, and at least this.
         lanes: above 1, what kernels make of MACs is counted: see :class:`harness.training.compress.plan.CostModel`.
         without: convolutions that go whole before the first round, by name.
@@ -70,7 +69,7 @@ class Budget:
             raise UsageError(
                 f"max_accuracy_drop lies from 0 to below 1 (0.02: two points), not {self.max_accuracy_drop:g}"
             )
-        check_method(self.method)
+        importance.get(self.method)
         for name in self.measured():
             if name not in measures:
                 raise UsageError(f"target {name} needs a way to measure it, and none was given")
@@ -80,15 +79,15 @@ class Budget:
         both = {"bytes": self.bytes, "latency_ratio": self.latency_ratio}
         return {name: value for name, value in both.items() if value is not None}
 
-    def unmet(self, model: Any, measures: Mapping[str, Measure]) -> list[str]:
+    def unmet(self, model: Model, measures: Mapping[str, Measure]) -> list[str]:
         """What the model costs too much of, as text: ``bytes 50,000 > 40,000``; empty when all targets are met."""
-        found = []
+        excesses = []
         if self.macs is not None and (macs := count_macs(model)) > self.macs:
-            found.append(f"MACs {macs:,.0f} > {self.macs:,.0f}")
-        for name, wanted in self.measured().items():
-            if (value := measures[name](model)) > wanted:
-                found.append(f"{name} {value:,.4g} > {wanted:,.4g}")
-        return found
+            excesses.append(f"MACs {macs:,.0f} > {self.macs:,.0f}")
+        for name, limit in self.measured().items():
+            if (value := measures[name](model)) > limit:
+                excesses.append(f"{name} {value:,.4g} > {limit:,.4g}")
+        return excesses
 
 
 @dataclass(frozen=True)
@@ -129,14 +128,3 @@ class Targets:
 
 
 AS_REGISTERED = Targets()
-
-
-def check_method(method: str) -> str:
-    """The method's name, if it is one.
-
-    Raises:
-        UsageError: it isn't.
-    """
-    if method not in METHODS:
-        raise UsageError(f"importance '{method}' is unknown", fix="taylor, bn, l1 or slimming")
-    return method

@@ -9,23 +9,32 @@ next to nothing: not zero, whose range would be empty too.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from harness.training.arrays import Layer, Model, Pixels, Weights
 from harness.training.compress.graph import in_order, readers_of
+from harness.training.layers import rule_of
 
 #: outputs that stay below this are no signal: layers here give values around 1
-SILENT = 1e-4
-#: weight of what a silent layer gives now
+NO_SIGNAL = 1e-4
+#: weight of what a dead layer gives now
 FAINT = 1e-7
-_WEIGHTED = ("Conv2D", "Dense")
 
 
-def settle(model: Any, images: npt.NDArray[np.float32]) -> list[str]:
-    """Replace silent layers by near constants, in place; what the model answers to ``images`` stays, within rounding.
+@dataclass(frozen=True)
+class _Rectified:
+    """A layer with a kernel, the layer that rectifies its output (perhaps itself), and the only one that reads that."""
+
+    layer: Layer
+    rectifier: Layer
+    reader: Layer
+
+
+def settle(model: Model, images: Pixels) -> list[str]:
+    """Replace dead layers by near constants, in place; what the model answers to ``images`` stays, within rounding.
 
     Only a layer with a bias, whose rectified output is read by one Conv2D or Dense alone, is looked at.
 
@@ -34,49 +43,51 @@ def settle(model: Any, images: npt.NDArray[np.float32]) -> list[str]:
         images: float32 (N, 48, 48, 1): the training images that will set int8 ranges.
 
     Returns:
-        Names of the layers that were silent.
+        Names of the layers that were dead.
     """
-    watched = _watched(model)
+    watched = _rectified(model)
     if not watched:
         return []
-    found: list[str] = []
-    ends = [model.get_layer(rectified).output for _, rectified, _ in watched]
-    entries = [model.get_layer(name).input for name, _, _ in watched]
+    ends, entries = [part.rectifier.output for part in watched], [part.layer.input for part in watched]
     values = keras.Model(model.inputs, [*ends, *entries]).predict(images, batch_size=64, verbose=0)
-    outputs, taken = values[: len(watched)], values[len(watched) :]
-    for (name, _, reader), output, entry in zip(watched, outputs, taken, strict=True):
-        if float(np.max(output)) < SILENT:
-            kernel, bias = model.get_layer(name).get_weights()
-            mean = np.full_like(kernel, 1 / kernel[..., 0].size)
-            # above zero wherever the mean is
-            model.get_layer(name).set_weights([mean, np.full_like(bias, 1 + np.abs(entry).max())])
-            first, *rest = model.get_layer(reader).get_weights()
-            model.get_layer(reader).set_weights([np.full_like(first, FAINT), *rest])
-            found.append(name)
-    return found
+    dead = []
+    for part, output, entry in zip(watched, values[: len(watched)], values[len(watched) :], strict=True):
+        if float(np.max(output)) < NO_SIGNAL:
+            _make_constant(part, entry)
+            dead.append(part.layer.name)
+    return dead
 
 
-def _watched(model: Any) -> list[tuple[str, str, str]]:
-    """Of each rectified layer: its name, the name of the layer that rectifies, and of the one that reads it."""
-    known = {each.name: each for each in in_order(model)}  # with operators, which model.layers leaves out
+def _make_constant(part: _Rectified, entry: Weights) -> None:
+    """Have the layer give the mean of its input plus what keeps it above zero, and its reader weigh that faintly."""
+    kernel, bias = part.layer.get_weights()
+    mean = np.full_like(kernel, 1 / kernel[..., 0].size)
+    part.layer.set_weights([mean, np.full_like(bias, 1 + np.abs(entry).max())])
+    first, *rest = part.reader.get_weights()
+    part.reader.set_weights([np.full_like(first, FAINT), *rest])
+
+
+def _rectified(model: Model) -> list[_Rectified]:
+    known = {layer.name: layer for layer in in_order(model)}  # with operators, which model.layers leaves out
     readers = readers_of(model)
 
-    def only_reader(name: str, *kinds: str) -> str | None:
-        found = readers[name]
-        return found[0] if len(found) == 1 and type(known[found[0]]).__name__ in kinds else None
+    def only_reader(layer: Layer) -> Layer | None:
+        return known[readers[layer.name][0]] if len(readers[layer.name]) == 1 else None
 
     watched = []
-    for name, layer in known.items():
-        if type(layer).__name__ not in _WEIGHTED or not layer.use_bias:
+    for layer in known.values():
+        if rule_of(layer).kernel != "dense" or not layer.use_bias:
             continue
-        rectified = name if _rectifies(layer) else only_reader(name, "ReLU", "Activation")
-        if rectified is None or not _rectifies(known[rectified]):
-            continue
-        reader = only_reader(rectified, *_WEIGHTED)
-        if reader is not None:
-            watched.append((name, rectified, reader))
+        rectifier = layer
+        if not _rectifies(layer):
+            rectifier = only_reader(layer)
+            if not rule_of(rectifier).activates or not _rectifies(rectifier):
+                continue
+        reader = only_reader(rectifier)
+        if rule_of(reader).kernel == "dense":
+            watched.append(_Rectified(layer, rectifier, reader))
     return watched
 
 
-def _rectifies(layer: Any) -> bool:
+def _rectifies(layer: Layer) -> bool:
     return type(layer).__name__ == "ReLU" or getattr(layer, "activation", None) is keras.activations.relu

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.data.dataset import Dataset, Split
+from harness.training.arrays import Images, Model, Pixels, Probabilities
 from harness.training.train import stored
 from harness.training.train.augment import augment
-from harness.training.train.loop import Epoch, one_hot
+from harness.training.train.epochs import Epoch, TrainingSet
 
 #: passes over the training images the teacher has seen; a student's epochs take turns with them
 SETS = 8
@@ -32,13 +30,11 @@ MIXTURE = 0.4
 
 
 def lessons(
-    teacher: Any,
-    dataset: Dataset,
-    split: Split,
-    seed: int,
+    teacher: Model,
+    training_set: TrainingSet,
     folder: Path,
     *,
-    sets: int = SETS,
+    sets: int | None = None,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Epoch:
     """Augmented training images with the teacher's answers mixed into the labels.
@@ -46,23 +42,15 @@ def lessons(
     The teacher looks at a fixed set of images once (stored under ``folder``): a live one would cost more than the
     student. Mirroring and grain are varied anew in each epoch.
 
-    Returns:
-        For an epoch's number: images float32 (N, 48, 48, 1) and targets float32 (N, classes).
+    Args:
+        sets: passes over the training images that the teacher sees; ``SETS`` by default.
+        progress: is told where what was stored is damaged.
     """
-    path = folder / "lessons.npz"
-    wanted = (sets, len(split.train))
-    before = stored.found(path, lambda file: _read_lessons(file, wanted), progress)
-    if before is not None:
-        images, answers = before
-    else:
-        rng = np.random.default_rng([seed, 7])
-        images = np.stack([augment(dataset.images[split.train], rng) for _ in range(sets)]).astype(np.uint8)
-        answers = np.stack([_answers(teacher, part.astype(np.float32)) for part in images])
-        stored.keep(path, lambda file: np.savez(file, images=images, answers=answers))
-    truth = one_hot(dataset.labels[split.train], len(dataset.classes))
+    passes = _stored_answers(teacher, training_set, folder, sets=sets or SETS, progress=progress)
+    images, answers, truth = *passes, training_set.targets
 
-    def epoch(number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        rng = np.random.default_rng([seed, number, 3])
+    def epoch(number: int) -> tuple[Pixels, Probabilities]:
+        rng = np.random.default_rng([training_set.seed, number, 3])
         chosen = images[number % len(images)].astype(np.float32)
         mirror = rng.random(len(chosen)) < 0.5
         chosen[mirror] = chosen[mirror, :, ::-1]
@@ -72,38 +60,65 @@ def lessons(
     return epoch
 
 
-def _read_lessons(path: Path, wanted: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        images, answers = arrays["images"], arrays["answers"]
-    if images.shape[:2] != wanted or answers.shape[:2] != wanted:
-        raise ValueError(f"holds {images.shape[:2]} images and {answers.shape[:2]} answers, not {wanted}")
+def _stored_answers(
+    teacher: Model, training_set: TrainingSet, folder: Path, *, sets: int, progress: Callable[[str], None]
+) -> tuple[Images, Probabilities]:
+    """Images (sets, N, 48, 48, 1) and the teacher's answers to them (sets, N, classes)."""
+    path, shape = folder / "lessons.npz", (sets, len(training_set.split.train))
+    before = stored.found(path, lambda file: _read_lessons(file, shape), progress)
+    if before is not None:
+        return before
+    rng = np.random.default_rng([training_set.seed, 7])
+    images = np.stack([augment(training_set.images, rng) for _ in range(sets)]).astype(np.uint8)
+    answers = np.stack([_answers(teacher, part.astype(np.float32)) for part in images])
+    stored.keep(path, lambda file: np.savez(file, images=images, answers=answers))
     return images, answers
 
 
-def live(teacher: Any, dataset: Dataset, split: Split, seed: int) -> Epoch:
-    """New variations of the training images in each epoch, each mixed with another, and the teacher's answers to them.
+def _read_lessons(path: Path, shape: tuple[int, int]) -> tuple[Images, Probabilities]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        images, answers = arrays["images"], arrays["answers"]
+    if images.shape[:2] != shape or answers.shape[:2] != shape:
+        raise ValueError(f"holds {images.shape[:2]} images and {answers.shape[:2]} answers, not {shape}")
+    return images, answers
 
-    Returns:
-        For an epoch's number, on which alone they depend: images float32 (N, 48, 48, 1), targets float32 (N, classes).
+
+class Live:
+    """New variations of the training images in each epoch, each mixed with another, and the teacher's answers.
+
+    Attributes:
+        teacher: what answers; it may do so within the student's training step.
+        trust: share of the target that is its answer.
     """
-    labels = one_hot(dataset.labels[split.train], len(dataset.classes))
 
-    def epoch(number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        rng = np.random.default_rng([seed, number, 8])
-        images = augment(dataset.images[split.train], rng)
+    def __init__(self, teacher: Model, training_set: TrainingSet) -> None:
+        self.teacher, self.trust = teacher, TRUST
+        self._training_set = training_set
+
+    def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
+        """Images float32 (N, 48, 48, 1) and targets float32 (N, classes) of an epoch."""
+        images, truth = self.unanswered(number)
+        return images, _targets(_answers(self.teacher, images), truth)
+
+    def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
+        """The same images, and mixtures of true labels float32 (N, classes)."""
+        rng = np.random.default_rng([self._training_set.seed, number, 8])
+        images, labels = augment(self._training_set.images, rng), self._training_set.targets
         share = rng.beta(MIXTURE, MIXTURE, len(images)).astype(np.float32)
         share = np.maximum(share, 1 - share)  # the larger part is the image whose class weighs this one
         other = rng.permutation(len(images))
         images = share[:, None, None, None] * images + (1 - share[:, None, None, None]) * images[other]
-        truth = share[:, None] * labels + (1 - share[:, None]) * labels[other]
-        return images, _targets(_answers(teacher, images), truth)
-
-    return epoch
+        return images, share[:, None] * labels + (1 - share[:, None]) * labels[other]
 
 
-def _answers(teacher: Any, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def live(teacher: Model, training_set: TrainingSet) -> Live:
+    """Lessons by a teacher that is asked anew in each epoch."""
+    return Live(teacher, training_set)
+
+
+def _answers(teacher: Model, images: Pixels) -> Probabilities:
     return np.asarray(teacher.predict(images, batch_size=64, verbose=0), dtype=np.float32)
 
 
-def _targets(answers: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _targets(answers: Probabilities, truth: Probabilities) -> Probabilities:
     return np.asarray(TRUST * answers + (1 - TRUST) * truth, dtype=np.float32)

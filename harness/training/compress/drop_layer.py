@@ -12,13 +12,12 @@ from typing import Any
 import keras
 
 from harness.core.errors import BuildError
+from harness.training.arrays import Model
 from harness.training.compress.graph import in_order, inputs_of, readers_of
-
-#: layers that belong to the convolution they follow
-_FOLLOW = {"BatchNormalization", "ReLU", "Activation", "LeakyReLU", "Dropout", "SpatialDropout2D"}
+from harness.training.layers import rule_of
 
 
-def without(model: Any, name: str) -> Any:
+def without(model: Model, name: str) -> Model:
     """A new model without the convolution ``name``, its batch normalisation and activation; ``model`` stays as it is.
 
     What follows must be tuned: it reads another layer than the one it was trained on.
@@ -26,19 +25,19 @@ def without(model: Any, name: str) -> Any:
     Raises:
         BuildError: there is no such convolution, its output has another shape than its input, or it is used twice.
     """
-    known = {each.name: each for each in in_order(model)}
-    if type(known.get(name)).__name__ != "Conv2D":
+    known = {layer.name: layer for layer in in_order(model)}
+    if not rule_of(known.get(name)).convolution:
         raise BuildError(f"can't prune: {model.name} has no convolution '{name}'")
     if tuple(known[name].input.shape) != tuple(known[name].output.shape):
         shapes = f"{tuple(known[name].input.shape)} to {tuple(known[name].output.shape)}"
         raise BuildError(f"can't take out '{name}': it makes {shapes}, and only what keeps the shape can go")
     readers, gone, last = readers_of(model), {name}, name
-    while len(readers[last]) == 1 and type(known[readers[last][0]]).__name__ in _FOLLOW:
+    while len(readers[last]) == 1 and rule_of(known[readers[last][0]]).follows:
         last = readers[last][0]
         gone.add(last)
     config = model.get_config()
     (entry,) = inputs_of(known[name])
-    config["layers"] = [_reading(each, last, entry) for each in config["layers"] if each["name"] not in gone]
+    config["layers"] = [_reading(part, last, entry) for part in config["layers"] if part["name"] not in gone]
     smaller = keras.Model.from_config(config)
     for layer in smaller.layers:
         layer.set_weights(known[layer.name].get_weights())
@@ -46,7 +45,7 @@ def without(model: Any, name: str) -> Any:
 
 
 def _reading(part: Any, last: str, entry: str) -> Any:
-    """A layer's configuration that reads ``entry`` where it read ``last``."""
+    """Part of a layer's configuration that reads ``entry`` where it read ``last``."""
     if isinstance(part, dict):
         if "keras_history" in part:
             source, node, tensor = part["keras_history"]

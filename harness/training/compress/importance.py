@@ -1,98 +1,81 @@
-"""How much a network would miss each channel group: batch-norm scale, L1 norm, or first-order Taylor."""
+"""How much a network would miss each channel group: batch-norm scale, L1 norm, or first-order Taylor.
+
+Adding an importance is a function with the signature :data:`Score` and one line in :data:`IMPORTANCES`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.core.errors import UsageError
+from harness.training.arrays import Layer, Model, Pixels, Probabilities
 from harness.training.compress.graph import Channels
+from harness.training.layers import normalisations, rule_of
 
+#: importance by channel group
 Scores = dict[int, float]
+#: training images and their targets, asked for where an importance needs them
+Sample = Callable[[], tuple[Pixels, Probabilities]]
+Score = Callable[[Model, Channels, Sample], Scores]
+#: images and targets of one pass over the training images, by its number
+Epoch = Callable[[int], tuple[Pixels, Probabilities]]
+#: images per gradient
+BATCH = 16
 
 
-def batch_norm_scale(model: Any, channels: Channels) -> Scores:
+def batch_norm_scale(model: Model, channels: Channels, _sample: Sample) -> Scores:
     """|gamma| summed over the batch normalisations of a group (Liu et al., "Network Slimming", ICCV 2017).
 
     Meaningful after sparsity training (:func:`slim`), which pushes needless scales to zero.
     """
-    return _collect(channels, _normalisations(model), lambda layer: np.abs(np.asarray(layer.gamma)))
+    return _collect(channels, _scaling(model), lambda layer: np.abs(np.asarray(layer.gamma)))
 
 
-def l1(model: Any, channels: Channels) -> Scores:
+def l1(model: Model, channels: Channels, _sample: Sample) -> Scores:
     """L1 norm of a group's filters over its layer's mean (Li et al., "Pruning Filters for Efficient ConvNets", ICLR
     2017)."""
 
-    def norm(layer: Any) -> npt.NDArray[np.float64]:
+    def norm(layer: Layer) -> npt.NDArray[np.float64]:
         kernel = np.abs(np.asarray(layer.kernel, dtype=np.float64))
         sums = kernel.sum(axis=tuple(range(kernel.ndim - 1)))
         return np.asarray(sums / max(sums.mean(), 1e-12))
 
-    layers = [layer for layer in model.layers if type(layer).__name__ in ("Conv2D", "Dense")]
-    return _collect(channels, layers, norm)
+    return _collect(channels, [layer for layer in model.layers if rule_of(layer).kernel == "dense"], norm)
 
 
-def taylor(
-    model: Any,
-    channels: Channels,
-    images: npt.NDArray[np.float32],
-    targets: npt.NDArray[np.float32],
-    *,
-    batch: int = 16,
-) -> Scores:
+def taylor(model: Model, channels: Channels, sample: Sample) -> Scores:
     """First-order Taylor importance at batch-norm gates (Molchanov et al., "Importance Estimation for Neural Network
     Pruning", CVPR 2019): the squared change of the loss if a channel's normalised output went to zero.
 
-    Args:
-        model: with batch normalisation after the convolutions; a convolution's own weights would give zero, since
-            what follows undoes their scale.
-        channels: of the model.
-        images: float32 (N, 48, 48, 1), training images.
-        targets: float32 (N, classes).
-        batch: images per gradient.
+    The model needs batch normalisation after the convolutions: a convolution's own weights would give zero, since what
+    follows undoes their scale.
     """
-    import keras
-    import tensorflow as tf
+    from harness.training.train.steps import gradients
 
-    layers = _normalisations(model)
-    variables = [v.value for layer in layers for v in (layer.gamma, layer.beta)]
+    images, targets = sample()
+    layers = _scaling(model)
     sums = [np.zeros(layer.gamma.shape, dtype=np.float64) for layer in layers]
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def gradients(x: Any, y: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(variables)
-            loss = tf.reduce_mean(keras.losses.categorical_crossentropy(y, model(x, training=False)))
-        return tape.gradient(loss, variables)
-
-    for start in range(0, len(images) - batch + 1, batch):
-        found = gradients(images[start : start + batch], targets[start : start + batch])
-        for k, layer in enumerate(layers):
-            gate = np.asarray(layer.gamma) * found[2 * k].numpy() + np.asarray(layer.beta) * found[2 * k + 1].numpy()
-            sums[k] += gate.astype(np.float64) ** 2
+    for by_layer in gradients(model, layers, images, targets, batch=BATCH):
+        for layer, total, (gamma, beta) in zip(layers, sums, by_layer, strict=True):
+            gate = np.asarray(layer.gamma) * gamma + np.asarray(layer.beta) * beta
+            total += gate.astype(np.float64) ** 2
     by_name = {layer.name: total for layer, total in zip(layers, sums, strict=True)}
     return _collect(channels, layers, lambda layer: by_name[layer.name])
 
 
-def sparsity(model: Any, amount: float) -> None:
+def sparsity(model: Model, amount: float) -> None:
     """Add an L1 pull of ``amount`` on all batch-norm scales: the training before ``batch_norm_scale`` pruning."""
     import keras
 
-    for layer in _normalisations(model):
+    for layer in _scaling(model):
         layer.gamma.regularizer = keras.regularizers.L1(amount) if amount else None
 
 
-def slim(
-    model: Any,
-    epoch: Callable[[int], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]],
-    seed: int,
-    *,
-    passes: int = 3,
-    amount: float = 1e-3,
-    rate: float = 2e-3,
-) -> Any:
+def slim(model: Model, epoch: Epoch, seed: int, *, passes: int = 3, amount: float = 1e-3, rate: float = 2e-3) -> Model:
     """A copy of the model after sparsity training ("Network Slimming"), in which needless batch-norm scales are small.
 
     Adam moves a scale that nothing but the L1 pull acts on by ``rate`` a step, however weak the pull: a few passes do.
@@ -113,16 +96,49 @@ def slim(
     for number in range(passes):
         images, targets = epoch(number)
         order = np.random.default_rng([seed, number, 5]).permutation(len(images))
-        copy.fit(images[order], targets[order], batch_size=16, shuffle=False, verbose=0)
+        copy.fit(images[order], targets[order], batch_size=BATCH, shuffle=False, verbose=0)
     sparsity(copy, 0.0)
     return copy
 
 
-def _normalisations(model: Any) -> list[Any]:
-    return [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization" and layer.scale]
+@dataclass(frozen=True)
+class Importance:
+    """A way to tell which channels matter.
+
+    Attributes:
+        score: importance of each removable group.
+        prepare: makes the model that is scored and cut from the one before a cut; None where that is the model itself.
+    """
+
+    score: Score
+    prepare: Callable[[Model, Epoch, int], Model] | None = None
 
 
-def _collect(channels: Channels, layers: list[Any], measure: Callable[[Any], npt.NDArray[Any]]) -> Scores:
+IMPORTANCES: dict[str, Importance] = {
+    "taylor": Importance(taylor),
+    "bn": Importance(batch_norm_scale),
+    "l1": Importance(l1),
+    "slimming": Importance(batch_norm_scale, prepare=slim),
+}
+
+
+def get(method: str) -> Importance:
+    """The importance of that name.
+
+    Raises:
+        UsageError: there is none; names them all.
+    """
+    if method not in IMPORTANCES:
+        *others, last = IMPORTANCES
+        raise UsageError(f"importance '{method}' is unknown", fix=f"{', '.join(others)} or {last}")
+    return IMPORTANCES[method]
+
+
+def _scaling(model: Model) -> list[Layer]:
+    return [layer for layer in normalisations(model) if layer.scale]
+
+
+def _collect(channels: Channels, layers: list[Layer], measure: Callable[[Layer], npt.NDArray[np.floating]]) -> Scores:
     scores: Scores = dict.fromkeys(channels.groups(), 0.0)
     for layer in layers:
         for group, value in zip(channels.roots(channels.uses[layer.name].given), measure(layer), strict=True):

@@ -21,11 +21,11 @@ def weights(content: bytearray) -> list[Weights]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAsModel(content, 0)
-    graph, found = model.Subgraphs(0), {}
-    wanted = {getattr(schema.BuiltinOperator, kind) for kind in KINDS}
+    graph, by_tensor = model.Subgraphs(0), {}
+    weighted = {getattr(schema.BuiltinOperator, kind) for kind in KINDS}
     for k in range(graph.OperatorsLength()):
         operator = graph.Operators(k)
-        if model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode() not in wanted:
+        if model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode() not in weighted:
             continue
         number = operator.Inputs(1)
         tensor = graph.Tensors(number)
@@ -38,8 +38,8 @@ def weights(content: bytearray) -> list[Weights]:
             shape = [1] * codes.ndim
             shape[tensor.Quantization().QuantizedDimension()] = -1
             size *= scales.reshape(shape) if len(scales) > 1 else scales[0]
-        found[number] = (codes, size)
-    return list(found.values())
+        by_tensor[number] = (codes, size)
+    return list(by_tensor.values())
 
 
 def zeroed(content: bytes, share: float) -> tuple[bytes, float]:

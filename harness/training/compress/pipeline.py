@@ -4,38 +4,72 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import keras
 import numpy as np
 
 from harness.core.errors import BuildError, UsageError
-from harness.core.files import write_atomic
 from harness.data.dataset import Dataset, Split
 from harness.records.manifest import Step
-from harness.training.compress import distil, importance, plan, surgery
-from harness.training.compress import drop_layer as depth
-from harness.training.compress.budget import FINER, Budget, Measure
-from harness.training.compress.graph import Channels, trace
+from harness.training.arrays import Index, Model
+from harness.training.compress import distil, drop_layer, plan
+from harness.training.compress.budget import Budget, Measure
+from harness.training.compress.cutting import LARGEST_CUT, Cutter
 from harness.training.networks.macs import count_macs
-from harness.training.train import loop, stored
+from harness.training.train import loop
+from harness.training.train.epochs import Epoch, TrainingSet, as_input
+from harness.training.train.loop import Training
 from harness.training.train.recipe import PROFILES, Recipe
 
-#: share of a layer's channels that one round may take
-LARGEST_CUT = 0.85
 #: between the seeds of a round's tuning and of its restart
 AGAIN = 1000
+StepKind = Literal["pruned", "tuned"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningJob:
+    """What one pruning depends on, besides the network that is pruned.
+
+    Attributes:
+        dataset: where images and labels are.
+        split: only its training images are learnt from, only its validation images are used to choose; accuracy on its
+            test images is recorded.
+        profile: ``quick`` or ``full``.
+        seed: of what is pruned, and of tuning.
+        folder: where the state of this pruning is kept.
+        progress: gets lines to show.
+        budget: what the pruned network may cost.
+        measures: for each of ``bytes`` and ``latency_ratio`` that the budget names, how a model's is measured. Neither
+            depends on the weights, so it is asked before a round is tuned.
+    """
+
+    dataset: Dataset
+    split: Split
+    profile: str
+    seed: int
+    folder: Path
+    progress: Callable[[str], None]
+    budget: Budget
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Round:
     """One prune-and-tune round: the cost to come down to, as the budget counts, and epochs to recover in."""
 
+    number: int
     macs: float
     epochs: int
     rate: float
+    last: bool
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the round's network is tuned."""
+        return Recipe(epochs=self.epochs, rate=self.rate, smoothing=0.0, decay=0.01)
 
 
 def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
@@ -50,247 +84,170 @@ def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
         raise UsageError("rounds need MACs to come down to")
     count = len(budget.epochs)
     factor = (budget.macs / start) ** (1 / count)
-    found = []
-    for k, epochs in enumerate(budget.epochs, start=1):
-        tuned = max(2, epochs // 4) if profile == "quick" else epochs
-        found.append(Round(start * factor**k, tuned, 2e-3 if k == count else 1e-3))
-    return found
+    return [
+        Round(
+            number=number,
+            macs=start * factor**number,
+            epochs=max(2, epochs // 4) if profile == "quick" else epochs,
+            rate=2e-3 if number == count else 1e-3,
+            last=number == count,
+        )
+        for number, epochs in enumerate(budget.epochs, start=1)
+    ]
 
 
-def prune(
-    teacher: Any,
-    dataset: Dataset,
-    split: Split,
-    *,
-    profile: str,
-    seed: int,
-    folder: Path,
-    progress: Callable[[str], None],
-    budget: Budget,
-    measures: Mapping[str, Measure] | None = None,
-) -> tuple[Any, list[Step]]:
+def prune(teacher: Model, job: PruningJob) -> tuple[Model, list[Step]]:
     """Remove channels until the budget is met; the smaller model and one record per step.
 
-    Only training images are learnt from, only validation images are used to choose; test accuracy is recorded. With
-    ``max_accuracy_drop`` the model may come out before it is small enough: the last round that kept its accuracy, which
-    ``progress`` is told.
-
-    Args:
-        measures: for each of ``bytes`` and ``latency_ratio`` that the budget names, how a model's is measured. Neither
-            depends on the weights, so it is asked before a round is tuned.
+    With ``max_accuracy_drop`` the model may come out before it is small enough: the last round that kept its accuracy,
+    which ``progress`` is told.
 
     Raises:
         BuildError: the network has a layer that can't be pruned, a target can't be reached (it is named, with what was
             reached), or already the first round loses too much accuracy.
         UsageError: unknown profile or importance method, a budget that makes no sense.
     """
-    ways = dict(measures or {})
-    budget.check(ways)
-    folder = folder / _fingerprint(teacher, budget)
-    epoch = distil.lessons(teacher, dataset, split, seed, folder, progress=progress)
-    model, steps, answering = teacher, [], None
-    for name in budget.without:
-        model = depth.without(model, name)
-        steps.append(_step("pruned", f"without {name}", model, dataset, split))
-    aim = replace(budget, macs=budget.macs or _aim(model, epoch, budget, ways, folder, seed, progress))
-    floor = None
-    if budget.max_accuracy_drop is not None:
-        floor = _right(teacher, dataset, split.validation) - budget.max_accuracy_drop
-    plans = rounds(count_macs(model), aim, profile)
-    for number, part in enumerate(plans, start=1):
-        if answering is None and count_macs(model) <= distil.LIVE_MACS:
-            answering = model
-        place, before = folder / f"round-{number}", len(steps)
-        last = number == len(plans)
-        smaller = _cut(model, epoch, part.macs, budget, place, seed + number, progress)
-        if last:
-            smaller = _fit(model, smaller, epoch, budget, ways, place, seed + number, progress)
-        steps.append(_step("pruned", f"{budget.method}, round {number}", smaller, dataset, split))
-        progress(f"round {number}: {steps[-1].macs / 1e6:.2f} M MACs, {steps[-1].parameters} parameters")
-        recipe = Recipe(epochs=part.epochs, rate=part.rate, smoothing=0.0, decay=0.01)
-        for again in range(1 + budget.restarts * last):
-            drawn, more = seed + number + AGAIN * again, 0
-            if answering is not None and 0 < again == budget.restarts:
-                more = budget.assistant if profile == "full" else budget.assistant // 4
-                answering = _learnt_on(answering, more, epoch, dataset, split, seed + AGAIN, folder, progress)
-            by = f"-assistant-{more}" if more else ""
-            kept = place / f"again-{again}{by}" if again else place
-            told = epoch if answering is None else distil.live(answering, dataset, split, drawn)
-            outcome = loop.train(
-                smaller, dataset, split, recipe, seed=drawn, folder=kept, progress=progress, epochs=told, surest=True
+    job.budget.check(job.measures)
+    return _Pruning(teacher, replace(job, folder=job.folder / _fingerprint(teacher, job.budget))).run()
+
+
+class _Pruning:
+    """One pruning on its way from the uncompressed network down.
+
+    Until a network is small enough to be asked in each epoch, the uncompressed one's stored answers are learnt; then
+    that network, the teacher assistant, answers.
+    """
+
+    def __init__(self, teacher: Model, job: PruningJob) -> None:
+        self.teacher, self.job = teacher, job
+        self.lessons = distil.lessons(teacher, self._training_set(job.seed), job.folder, progress=job.progress)
+        self.assistant: Model | None = None
+        self.steps: list[Step] = []
+
+    def run(self) -> tuple[Model, list[Step]]:
+        """The last network that was taken, and a record per step that led to it."""
+        job, model, floor = self.job, self._without_layers(), None
+        macs = job.budget.macs or self._cutter(job.seed).aim(model, job.folder / "aim.txt")
+        if job.budget.max_accuracy_drop is not None:
+            floor = _accuracy(self.teacher, job.dataset, job.split.validation) - job.budget.max_accuracy_drop
+        for part in rounds(count_macs(model), replace(job.budget, macs=macs), job.profile):
+            if self.assistant is None and count_macs(model) <= distil.LIVE_MACS:
+                self.assistant = model
+            before = len(self.steps)
+            smaller = self._cut(model, part)
+            reached = self._tune(smaller, part).validation_accuracy
+            if floor is not None and reached < floor - 1e-9:
+                reason = f"round {part.number} reaches {reached:.4f} on validation, below {floor:.4f}"
+                return self._stopped(model, self.steps[:before], reason)
+            model = smaller
+        return model, self.steps
+
+    def _without_layers(self) -> Model:
+        """The teacher without the convolutions that go whole."""
+        model = self.teacher
+        for name in self.job.budget.without:
+            model = drop_layer.without(model, name)
+            self.steps.append(self._step("pruned", f"without {name}", model))
+        return model
+
+    def _cut(self, model: Model, part: Round) -> Model:
+        job, cutter = self.job, self._cutter(self.job.seed + part.number)
+        smaller = cutter.cut(model, part.macs, self._place(part))
+        if part.last:
+            smaller = cutter.fit(model, smaller, self._place(part))
+        step = self._step("pruned", f"{job.budget.method}, round {part.number}", smaller)
+        self.steps.append(step)
+        job.progress(f"round {part.number}: {step.macs / 1e6:.2f} M MACs, {step.parameters} parameters")
+        return smaller
+
+    def _tune(self, smaller: Model, part: Round) -> loop.Outcome:
+        """Tune in place, in the last round with its restarts; what the last tuning led to."""
+        outcome = self._tune_once(smaller, part, 0)
+        for again in range(1, 1 + self.job.budget.restarts * part.last):
+            outcome = self._tune_once(smaller, part, again)
+        return outcome
+
+    def _tune_once(self, smaller: Model, part: Round, again: int) -> loop.Outcome:
+        seed, more = self.job.seed + part.number + AGAIN * again, 0
+        if self.assistant is not None and 0 < again == self.job.budget.restarts:
+            more = self.job.budget.assistant if self.job.profile == "full" else self.job.budget.assistant // 4
+            self.assistant = self._taught(self.assistant, more)
+        place = self._place(part)
+        if again:
+            place /= f"again-{again}" + (f"-assistant-{more}" if more else "")
+        lessons = self.lessons
+        if self.assistant is not None:
+            lessons = distil.live(self.assistant, self._training_set(seed))
+        outcome = loop.train(smaller, self._training(part.recipe, seed, place, lessons))
+        detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
+        detail += f", its teacher tuned for {more} more" if more else ""
+        self.steps.append(self._step("tuned", detail, smaller, outcome))
+        return outcome
+
+    def _taught(self, assistant: Model, epochs: int) -> Model:
+        """A copy of the teacher assistant that the uncompressed network has taught for ``epochs`` more."""
+        if not epochs:
+            return assistant
+        copy = keras.models.clone_model(assistant)
+        copy.set_weights(assistant.get_weights())
+        recipe = Recipe(epochs=epochs, rate=1e-3, smoothing=0.0, decay=0.01)
+        loop.train(copy, self._training(recipe, self.job.seed + AGAIN, self.job.folder / "assistant", self.lessons))
+        return copy
+
+    def _stopped(self, model: Model, steps: list[Step], reason: str) -> tuple[Model, list[Step]]:
+        """The last model that was accurate enough, with the steps that led to it.
+
+        Raises:
+            BuildError: there is none but the teacher.
+        """
+        if not any(step.kind == "tuned" for step in steps):
+            raise BuildError(
+                f"can't prune within max_accuracy_drop: {reason}", fix="allow a larger drop, or more steps"
             )
-            detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
-            detail += f", its teacher tuned for {more} more" if more else ""
-            steps.append(_step("tuned", detail, smaller, dataset, split, outcome))
-        if floor is not None and outcome.validation_accuracy < floor - 1e-9:
-            said = f"round {number} reaches {outcome.validation_accuracy:.4f} on validation, below {floor:.4f}"
-            return _stopped(model, steps[:before], said, budget.unmet(model, ways), progress)
-        model = smaller
-    return model, steps
+        unmet = self.job.budget.unmet(model, self.job.measures)
+        self.job.progress(f"{reason}: the round before it is kept, with {'; '.join(unmet) or 'all targets met'}")
+        return model, steps
 
-
-def _learnt_on(
-    assistant: Any,
-    epochs: int,
-    epoch: loop.Epoch,
-    dataset: Dataset,
-    split: Split,
-    seed: int,
-    folder: Path,
-    progress: Callable[[str], None],
-) -> Any:
-    """A copy of the teacher assistant that the uncompressed network has taught for ``epochs`` more."""
-    if not epochs:
-        return assistant
-    copy = keras.models.clone_model(assistant)
-    copy.set_weights(assistant.get_weights())
-    recipe = Recipe(epochs=epochs, rate=1e-3, smoothing=0.0, decay=0.01)
-    place = folder / "assistant"
-    loop.train(copy, dataset, split, recipe, seed=seed, folder=place, progress=progress, epochs=epoch, surest=True)
-    return copy
-
-
-def _stopped(
-    model: Any, steps: list[Step], said: str, unmet: list[str], progress: Callable[[str], None]
-) -> tuple[Any, list[Step]]:
-    """The last model that was accurate enough.
-
-    Raises:
-        BuildError: there is none but the teacher.
-    """
-    if not any(step.kind == "tuned" for step in steps):
-        raise BuildError(f"can't prune within max_accuracy_drop: {said}", fix="allow a larger drop, or more steps")
-    progress(f"{said}: the round before it is kept, with {'; '.join(unmet) or 'all targets met'}")
-    return model, steps
-
-
-def _aim(
-    teacher: Any,
-    epoch: loop.Epoch,
-    budget: Budget,
-    measures: Mapping[str, Measure],
-    folder: Path,
-    seed: int,
-    progress: Callable[[str], None],
-) -> float:
-    """Cost at which the teacher, cut at once and not tuned, meets the other targets: where the rounds should lead.
-
-    Stored under ``folder``: a latency comes out a little different each time, and a resumed run must go the same way.
-    """
-    path = folder / "aim.txt"
-    aim = stored.found(path, lambda file: float(file.read_text(encoding="utf-8")), progress)
-    if aim is not None:
-        return aim
-    channels = trace(teacher)
-    scores = _scores(teacher, channels, epoch, budget, seed)
-    costs = plan.CostModel(teacher, channels, lanes=budget.lanes)
-    target, reached = _cost(teacher, budget), None
-    while True:
-        smaller = surgery.remove(
-            teacher, channels, plan.choose(costs, scores, target, multiple=budget.multiple, least=budget.multiple)
+    def _step(self, kind: StepKind, detail: str, model: Model, outcome: loop.Outcome | None = None) -> Step:
+        split = self.job.split
+        return Step(
+            kind=kind,
+            detail=detail,
+            parameters=model.count_params(),
+            macs=count_macs(model),
+            validation_accuracy=_accuracy(model, self.job.dataset, split.validation),
+            accuracy=_accuracy(model, self.job.dataset, split.test),
+            seconds=None if outcome is None else round(outcome.seconds, 1),
         )
-        unmet = budget.unmet(smaller, measures)
-        now = _cost(smaller, budget)
-        if not unmet:
-            write_atomic(path, f"{now}\n")
-            return now
-        if now == reached:
-            raise BuildError(f"{teacher.name} can't be pruned to its budget: {'; '.join(unmet)}")
-        reached, target = now, min(now, target) * FINER
+
+    def _cutter(self, seed: int) -> Cutter:
+        job = self.job
+        return Cutter(budget=job.budget, measures=job.measures, lessons=self.lessons, seed=seed, progress=job.progress)
+
+    def _training(self, recipe: Recipe, seed: int, place: Path, lessons: Epoch) -> Training:
+        return Training(
+            dataset=self.job.dataset,
+            split=self.job.split,
+            recipe=recipe,
+            seed=seed,
+            folder=place,
+            progress=self.job.progress,
+            epochs=lessons,
+            best_by_loss=True,
+        )
+
+    def _training_set(self, seed: int) -> TrainingSet:
+        return TrainingSet(self.job.dataset, self.job.split, seed)
+
+    def _place(self, part: Round) -> Path:
+        return self.job.folder / f"round-{part.number}"
 
 
-def _fit(
-    before: Any,
-    smaller: Any,
-    epoch: loop.Epoch,
-    budget: Budget,
-    measures: Mapping[str, Measure],
-    place: Path,
-    seed: int,
-    progress: Callable[[str], None],
-) -> Any:
-    """The last round's model cut further until it meets every target; stored, since latencies vary.
-
-    Raises:
-        BuildError: it gets no smaller, and these targets are still unmet.
-    """
-    path = place / "fit.keras"
-    before_it = stored.found(path, _load, progress)
-    if before_it is not None:
-        return before_it
-    while unmet := budget.unmet(smaller, measures):
-        cost = _cost(smaller, budget)
-        tighter = _cut(before, epoch, cost * FINER, budget, place / f"at-{cost:.0f}", seed, progress)
-        if _cost(tighter, budget) >= cost:
-            raise BuildError(f"{before.name} can't be pruned to its budget: {'; '.join(unmet)}")
-        smaller = tighter
-    stored.keep(path, smaller.save)
-    return smaller
+def _accuracy(model: Model, dataset: Dataset, index: Index) -> float:
+    return loop.score(model, as_input(dataset.images[index]), dataset.labels[index])[0]
 
 
-def _load(path: Path) -> Any:
-    return keras.models.load_model(path, compile=False)
-
-
-def _cost(model: Any, budget: Budget) -> float:
-    """What the model costs as the budget counts: multiply-accumulates, or with ``lanes`` what kernels make of them."""
-    costs = plan.CostModel(model, trace(model), lanes=budget.lanes)
-    return costs.cost([len(members) for members in costs.families])
-
-
-def _cut(
-    model: Any,
-    epoch: loop.Epoch,
-    cost: float,
-    budget: Budget,
-    place: Path,
-    seed: int,
-    progress: Callable[[str], None],
-) -> Any:
-    """The model without its least useful channels; stored, so that a resumed run tunes the very same one."""
-    path = place / "cut.keras"
-    before = stored.found(path, _load, progress)
-    if before is not None:
-        return before
-    channels = trace(model)
-    if budget.method == "slimming":
-        model = importance.slim(model, epoch, seed)
-    scores = _scores(model, channels, epoch, budget, seed)
-    costs = plan.CostModel(model, channels, lanes=budget.lanes)
-    gone = plan.choose(costs, scores, cost, multiple=budget.multiple, least=budget.multiple, largest_cut=LARGEST_CUT)
-    smaller = surgery.remove(model, channels, gone)
-    stored.keep(path, smaller.save)
-    return smaller
-
-
-def _scores(model: Any, channels: Channels, epoch: loop.Epoch, budget: Budget, seed: int) -> importance.Scores:
-    if budget.method == "taylor":
-        images, targets = epoch(seed)
-        chosen = np.random.default_rng(seed).permutation(len(images))[:256]
-        return importance.taylor(model, channels, images[chosen], targets[chosen])
-    measure = importance.l1 if budget.method == "l1" else importance.batch_norm_scale
-    return measure(model, channels)
-
-
-def _right(model: Any, dataset: Dataset, index: Any) -> float:
-    return loop.score(model, loop.as_input(dataset.images[index]), dataset.labels[index])[0]
-
-
-def _step(
-    kind: str, detail: str, model: Any, dataset: Dataset, split: Split, outcome: loop.Outcome | None = None
-) -> Step:
-    return Step(
-        kind="tuned" if kind == "tuned" else "pruned",
-        detail=detail,
-        parameters=model.count_params(),
-        macs=count_macs(model),
-        validation_accuracy=_right(model, dataset, split.validation),
-        accuracy=_right(model, dataset, split.test),
-        seconds=None if outcome is None else round(outcome.seconds, 1),
-    )
-
-
-def _fingerprint(teacher: Any, budget: Budget) -> str:
+def _fingerprint(teacher: Model, budget: Budget) -> str:
     """Names the folder of one pruning: another teacher, budget or way to teach must not meet this one's rounds."""
     ways = (distil.SETS, distil.TRUST, distil.LIVE_MACS, distil.MIXTURE, plan.FETCH, plan.FETCH_NARROW, LARGEST_CUT)
     digest = hashlib.sha256(repr((budget, ways)).encode())

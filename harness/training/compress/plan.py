@@ -6,10 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from harness.training.arrays import Layer, Model
 from harness.training.compress.graph import Channels
 from harness.training.compress.importance import Scores
+from harness.training.layers import rule_of
 
 #: up to this many output channels XNNPACK has a float kernel of its own, so they don't cost a whole bunch
 NARROW = 2
@@ -32,6 +33,12 @@ class _Priced:
     depthwise: bool
     lanes: int
 
+    def cost(self, widths: list[int]) -> float:
+        """Cost with ``widths[k]`` channels left in family k."""
+        out = self.fixed_out + sum(widths[k] * times for k, times in self.given.items())
+        into = 1 if self.depthwise else self.fixed_in + sum(widths[k] * times for k, times in self.taken.items())
+        return self.work * _kernel(into, out, self.lanes)
+
 
 class CostModel:
     """Cost of a model as channels go.
@@ -47,24 +54,43 @@ class CostModel:
     """
 
     def __init__(
-        self, model: Any, channels: Channels, prices: Mapping[str, float] | None = None, lanes: int = 1
+        self, model: Model, channels: Channels, prices: Mapping[str, float] | None = None, lanes: int = 1
     ) -> None:
         self.families = _families(channels)
-        family_of = {group: k for k, members in enumerate(self.families) for group in members}
-        self._layers = [
-            _priced(channels, layer, family_of, (prices or {}).get(layer.name, 1.0), lanes)
-            for layer in model.layers
-            if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D", "Dense")
-        ]
+        self._channels, self._prices, self._lanes = channels, prices or {}, lanes
+        self._family_of = {group: k for k, members in enumerate(self.families) for group in members}
+        self._layers = [self._priced(layer) for layer in model.layers if rule_of(layer).kernel is not None]
+
+    def whole(self) -> float:
+        """Cost with all channels."""
+        return self.cost([len(members) for members in self.families])
 
     def cost(self, widths: list[int]) -> float:
         """Cost with ``widths[k]`` channels left in family k."""
         total = 0.0
         for layer in self._layers:
-            out = layer.fixed_out + sum(widths[k] * times for k, times in layer.given.items())
-            into = 1 if layer.depthwise else layer.fixed_in + sum(widths[k] * t for k, t in layer.taken.items())
-            total += layer.work * _kernel(into, out, layer.lanes)
+            total += layer.cost(widths)
         return total
+
+    def _priced(self, layer: Layer) -> _Priced:
+        rule, use = rule_of(layer), self._channels.uses[layer.name]
+        taken, given = self._channels.roots(use.taken), self._channels.roots(use.given)
+        area = math.prod(layer.kernel.shape[:-2])  # 1 for a dense layer
+        return _Priced(
+            work=self._prices.get(layer.name, 1.0) * area * math.prod(layer.output.shape[1:-1]),
+            taken=self._per_family(taken),
+            given=self._per_family(given),
+            fixed_in=sum(g not in self._family_of for g in taken),
+            fixed_out=sum(g not in self._family_of for g in given),
+            depthwise=rule.kernel == "depthwise",
+            lanes=self._lanes if rule.convolution else 1,
+        )
+
+    def _per_family(self, groups: list[int]) -> Counter[int]:
+        """How often one channel of a family occurs (more than once after Flatten or a concatenation with itself)."""
+        occurrences = Counter(self._family_of[g] for g in groups if g in self._family_of)
+        sizes = Counter(self._family_of[g] for g in set(groups) if g in self._family_of)
+        return Counter({k: occurrences[k] // sizes[k] for k in occurrences})
 
 
 def _kernel(into: int, out: int, lanes: int) -> float:
@@ -95,48 +121,62 @@ def choose(
         least: channels every family keeps.
         largest_cut: share of a family that may go in this round.
     """
-    ranked = [sorted(members, key=lambda g: (scores[g], g)) for members in costs.families]
-    widths = [len(members) for members in ranked]
-    floors = [max(least, math.ceil(len(members) * (1 - largest_cut))) for members in ranked]
-    now = costs.cost(widths)
-    while now > target:
+    widths = _Widths(costs, scores)
+    floors = [max(least, math.ceil(len(members) * (1 - largest_cut))) for members in widths.ranked]
+    while widths.cost > target:
         # first down to a multiple, then bunch by bunch
-        narrower = [width - (width - 1) % multiple - 1 for width in widths]
-        trials = _trials(costs, scores, ranked, widths, narrower)
-        fit = [trial for trial in trials if narrower[trial.family] >= floors[trial.family]]
-        if not fit:
+        narrower = [width - (width - 1) % multiple - 1 for width in widths.now]
+        steps = [step for step in widths.steps(narrower) if step.width >= floors[step.family]]
+        if not steps:
             break
-        best = min(fit, key=lambda trial: trial.moved / max(now - trial.cost, 1e-12))
-        widths[best.family], now = narrower[best.family], best.cost
+        widths.take(min(steps, key=lambda step: step.moved / max(widths.cost - step.cost, 1e-12)))
     while True:
-        wider = [min(width + multiple, len(members)) for width, members in zip(widths, ranked, strict=True)]
-        fit = [trial for trial in _trials(costs, scores, ranked, widths, wider) if trial.cost <= target]
-        if not fit:
-            break
-        best = max(fit, key=lambda trial: trial.moved / max(trial.cost - now, 1e-12))
-        widths[best.family], now = wider[best.family], best.cost
-    return {group for members, width in zip(ranked, widths, strict=True) for group in members[: len(members) - width]}
+        wider = [min(width + multiple, len(members)) for width, members in zip(widths.now, widths.ranked, strict=True)]
+        steps = [step for step in widths.steps(wider) if step.cost <= target]
+        if not steps:
+            return widths.removed()
+        widths.take(max(steps, key=lambda step: step.moved / max(step.cost - widths.cost, 1e-12)))
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _Step:
     """One family at another width: the network's cost then, and the importance of the channels between."""
 
     family: int
+    width: int
     cost: float
     moved: float
 
 
-def _trials(
-    costs: CostModel, scores: Scores, ranked: list[list[int]], widths: list[int], others: list[int]
-) -> list[_Trial]:
-    found = []
-    for k, (members, width, other) in enumerate(zip(ranked, widths, others, strict=True)):
-        if other != width:
-            low, high = sorted((len(members) - width, len(members) - other))
-            after = costs.cost([*widths[:k], other, *widths[k + 1 :]])
-            found.append(_Trial(k, after, sum(scores[g] for g in members[low:high])))
-    return found
+class _Widths:
+    """How many channels of each family are left; the least important go first, the most important come back first."""
+
+    def __init__(self, costs: CostModel, scores: Scores) -> None:
+        self._costs, self._scores = costs, scores
+        self.ranked = [sorted(members, key=lambda g: (scores[g], g)) for members in costs.families]
+        self.now = [len(members) for members in self.ranked]
+        self.cost = costs.cost(self.now)
+
+    def steps(self, others: list[int]) -> list[_Step]:
+        """Each family alone at its width in ``others``, where that is another than now."""
+        steps = []
+        for k, (members, width, other) in enumerate(zip(self.ranked, self.now, others, strict=True)):
+            if other != width:
+                low, high = sorted((len(members) - width, len(members) - other))
+                cost = self._costs.cost([*self.now[:k], other, *self.now[k + 1 :]])
+                moved = sum(self._scores[g] for g in members[low:high])
+                steps.append(_Step(family=k, width=other, cost=cost, moved=moved))
+        return steps
+
+    def take(self, step: _Step) -> None:
+        """Give a family its other width."""
+        self.now[step.family], self.cost = step.width, step.cost
+
+    def removed(self) -> set[int]:
+        """Channel groups that are gone."""
+        return {
+            g for members, width in zip(self.ranked, self.now, strict=True) for g in members[: len(members) - width]
+        }
 
 
 def _families(channels: Channels) -> list[list[int]]:
@@ -151,26 +191,3 @@ def _families(channels: Channels) -> list[list[int]]:
     for group, where in places.items():
         families.setdefault(tuple(sorted(where.items())), []).append(group)
     return list(families.values())
-
-
-def _priced(channels: Channels, layer: Any, family_of: Mapping[int, int], price: float, lanes: int) -> _Priced:
-    use = channels.uses[layer.name]
-    kind = type(layer).__name__
-    area = 1 if kind == "Dense" else math.prod(layer.kernel.shape[:2])
-    taken, given = channels.roots(use.taken), channels.roots(use.given)
-
-    def per_family(groups: list[int]) -> Counter[int]:
-        # how often one channel of a family occurs here (more than once after Flatten or a concatenation with itself)
-        found = Counter(family_of[g] for g in groups if g in family_of)
-        sizes = Counter(family_of[g] for g in set(groups) if g in family_of)
-        return Counter({k: found[k] // sizes[k] for k in found})
-
-    return _Priced(
-        work=price * area * math.prod(layer.output.shape[1:-1]),
-        taken=per_family(taken),
-        given=per_family(given),
-        fixed_in=sum(g not in family_of for g in taken),
-        fixed_out=sum(g not in family_of for g in given),
-        depthwise=kind == "DepthwiseConv2D",
-        lanes=lanes if kind == "Conv2D" else 1,
-    )

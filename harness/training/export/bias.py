@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.training.arrays import Images
 from harness.training.compress.magnitude import KINDS
+from harness.training.train.epochs import as_input
 
-Images = npt.NDArray[np.uint8]
 Means = npt.NDArray[np.float64]
 #: for each correction so many images go through the network; there are as many corrections as layers
 IMAGES = 64
@@ -43,8 +44,8 @@ def corrected(int8: bytes, fp32: bytes, images: Images) -> bytes:
     layers = _layers(content)
     numbers = _outputs(fp32)
     known = [layer for layer in layers if layer.name in numbers]
-    wanted = _means(fp32, [numbers[layer.name] for layer in known], chosen)
-    for layer, mean in zip(known, wanted, strict=True):
+    targets = _means(fp32, [numbers[layer.name] for layer in known], chosen)
+    for layer, mean in zip(known, targets, strict=True):
         (now,) = _means(bytes(content), [layer.output], chosen)
         layer.codes[:] += np.round((mean - now) / layer.scales).astype(np.int32)
     return bytes(content)
@@ -55,19 +56,20 @@ def _layers(content: bytearray) -> list[_Layer]:
 
     model = schema.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
-    wanted = {getattr(schema.BuiltinOperator, kind) for kind in KINDS}
-    found, buffers = [], []
+    weighted = {getattr(schema.BuiltinOperator, kind) for kind in KINDS}
+    layers, buffers = [], []
     for k in range(graph.OperatorsLength()):
         operator = graph.Operators(k)
         kind = model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
-        if kind not in wanted or operator.InputsLength() < 3 or operator.Inputs(2) < 0:
+        if kind not in weighted or operator.InputsLength() < 3 or operator.Inputs(2) < 0:
             continue
         bias, output = graph.Tensors(operator.Inputs(2)), graph.Tensors(operator.Outputs(0))
         codes = model.Buffers(bias.Buffer()).DataAsNumpy().view(np.int32)
-        found.append(_Layer(output.Name().decode(), operator.Outputs(0), codes, bias.Quantization().ScaleAsNumpy()))
+        scales = bias.Quantization().ScaleAsNumpy()
+        layers.append(_Layer(output.Name().decode(), operator.Outputs(0), codes, scales))
         buffers.append(bias.Buffer())
     shared = Counter(buffers)  # what two layers read can't be right for both
-    return [layer for layer, buffer in zip(found, buffers, strict=True) if shared[buffer] == 1]
+    return [layer for layer, buffer in zip(layers, buffers, strict=True) if shared[buffer] == 1]
 
 
 def _outputs(content: bytes) -> dict[str, int]:
@@ -97,7 +99,7 @@ def _means(content: bytes, tensors: Sequence[int], images: Images) -> list[Means
     scale, zero = taken["quantization"]
     sums = [np.zeros(int(details[k]["shape"][-1]), dtype=np.float64) for k in tensors]
     for image in images:
-        pixels = image.astype(np.float32)[None, ..., None]
+        pixels = as_input(image[None])
         # an int8 input's scale is 1, see export_tflite
         interpreter.set_tensor(taken["index"], (pixels / scale + zero if scale else pixels).astype(taken["dtype"]))
         interpreter.invoke()

@@ -5,16 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from harness.core.errors import UsageError
+from harness.training.arrays import Images, Model
 from harness.training.compress.budget import Budget, Measure
 from harness.training.export import tflite, timing
 
-Images = npt.NDArray[np.uint8]
 #: neither size nor speed depends on the ranges that images set, so few do
 FEW = 8
 
@@ -43,23 +39,23 @@ def measures(budget: Budget, models: Path, images: Images) -> Mapping[str, Measu
         UsageError: the reference's file isn't there.
     """
 
-    def bytes_of(model: Any) -> float:
+    def bytes_of(model: Model) -> float:
         with tempfile.TemporaryDirectory() as folder:
             return float(_int8(model, folder, images).stat().st_size)
 
-    found: dict[str, Measure] = {"bytes": bytes_of}
+    by_target: dict[str, Measure] = {"bytes": bytes_of}
     if budget.latency_ratio is not None:
         reference = reference_file(budget.reference, models)
 
-        def ratio_of(model: Any) -> float:
+        def ratio_of(model: Model) -> float:
             with tempfile.TemporaryDirectory() as folder:
                 return timing.ratio_by_turns(_int8(model, folder, images), reference, images[:100])
 
-        found["latency_ratio"] = ratio_of
-    return found
+        by_target["latency_ratio"] = ratio_of
+    return by_target
 
 
-def _int8(model: Any, folder: str, images: Images) -> Path:
+def _int8(model: Model, folder: str, images: Images) -> Path:
     path = Path(folder) / "int8.tflite"
     tflite.export_tflite(model, path, "int8", images[:FEW])
     return path

@@ -7,14 +7,16 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from harness.core.errors import BuildError
 from harness.records.manifest import Variant
+from harness.training.arrays import Images, Model, Pixels
 from harness.training.export.tflite import quiet
+from harness.training.train.epochs import as_input
+
+if TYPE_CHECKING:
+    from onnxruntime.quantization import CalibrationDataReader
 
 OPSET, IR = 13, 7
 #: int8 activations cover this share of what training images caused, in per cent
@@ -26,7 +28,7 @@ QUANTISATION: dict[str, str] = {
 }
 
 
-def export_onnx(model: Any, path: Path, variant: Variant, representative: npt.NDArray[np.uint8]) -> None:
+def export_onnx(model: Model, path: Path, variant: Variant, representative: Images) -> None:
     """Write one variant (fp32, fp16 or int8) with a fixed batch of 1; arguments as for ``export_tflite``.
 
     Raises:
@@ -50,7 +52,7 @@ def export_onnx(model: Any, path: Path, variant: Variant, representative: npt.ND
     _check(path)
 
 
-def _to_onnx(model: Any, path: Path) -> None:
+def _to_onnx(model: Model, path: Path) -> None:
     import onnx
     import tensorflow as tf
 
@@ -69,28 +71,17 @@ def _half(plain: Path, path: Path) -> None:
     onnx.save(convert_float_to_float16(onnx.load(plain), keep_io_types=True), path)
 
 
-def _quantise(plain: Path, path: Path, representative: npt.NDArray[np.uint8]) -> None:
+def _quantise(plain: Path, path: Path, representative: Images) -> None:
+    import onnx
     from onnxruntime import quantization as q
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     ready = plain.with_name("ready.onnx")
     quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
-    import onnx
-
-    name = onnx.load(ready).graph.input[0].name
-
-    class Reader(q.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.rows = iter(representative.astype(np.float32)[..., None])
-
-        def get_next(self) -> dict[str, Any] | None:
-            row = next(self.rows, None)
-            return None if row is None else {name: row[None]}
-
     q.quantize_static(
         str(ready),
         str(path),
-        Reader(),
+        _reader(onnx.load(ready).graph.input[0].name, representative),
         quant_format=q.QuantFormat.QDQ,
         per_channel=True,
         # x86 without VNNI adds two int8 products in 16 bits, which overflows silently: MobileNetV2 agreed with fp32 on
@@ -110,6 +101,21 @@ def _quantise(plain: Path, path: Path, representative: npt.NDArray[np.uint8]) ->
     loaded = onnx.load(path)
     loaded.ir_version = IR
     onnx.save(loaded, path)
+
+
+def _reader(name: str, representative: Images) -> CalibrationDataReader:
+    """Hands ONNX Runtime's quantiser one image after the other, as the input of that name."""
+    from onnxruntime import quantization as q
+
+    class Reader(q.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rows = iter(as_input(representative))
+
+        def get_next(self) -> dict[str, Pixels] | None:
+            row = next(self.rows, None)
+            return None if row is None else {name: row[None]}
+
+    return Reader()
 
 
 def _check(path: Path) -> None:

@@ -4,67 +4,106 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.core.files import sha256_bytes, write_atomic
+from harness.data.dataset import Dataset, Split
 from harness.records.manifest import VARIANTS, Agreement, Artifact, Format, Variant
+from harness.training.arrays import Images, Index, Model
 from harness.training.export import bias, onnx, runtimes, tflite
+from harness.training.train.epochs import as_input
 
 #: an int8 file that gives fp32's answer for a smaller share of training and validation images gets its biases corrected
 ALIKE = 0.995
+#: counts of answers: row = truth, column = answer
+Confusion = tuple[tuple[int, ...], ...]
 
-Images = npt.NDArray[np.uint8]
+
+@dataclass(frozen=True, kw_only=True)
+class ExportImages:
+    """The images that an export needs, uint8 (N, 48, 48).
+
+    Attributes:
+        calibration: training images that set int8 ranges.
+        validation: those of the validation split: with those above they decide whether int8's biases are corrected.
+        test: those that accuracy is measured on.
+        labels: classes of the test images, int64 (N,).
+        classes: how many there are.
+    """
+
+    calibration: Images
+    validation: Images
+    test: Images
+    labels: Index
+    classes: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: Split, *, calibration: Images) -> ExportImages:
+        """Those of a split."""
+        return cls(
+            calibration=calibration,
+            validation=dataset.images[split.validation],
+            test=dataset.images[split.test],
+            labels=dataset.labels[split.test],
+            classes=len(dataset.classes),
+        )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What a file's answers to the test images are worth, and what was done to its biases, in words."""
+
+    accuracy: float
+    agreement: Agreement
+    correction: str
 
 
 def export_all(
-    model: Any,
-    folder: Path,
-    *,
-    representative: Images,
-    validation: Images,
-    images: Images,
-    labels: npt.NDArray[np.int64],
-    classes: int,
-    progress: Callable[[str], None],
-) -> tuple[list[Artifact], tuple[tuple[int, ...], ...]]:
+    model: Model, folder: Path, images: ExportImages, *, progress: Callable[[str], None]
+) -> tuple[list[Artifact], Confusion]:
     """Write ``<variant>.<format>`` files into ``folder`` and measure each with its runtime.
 
     Args:
         model: the trained Keras model.
-        representative: training images uint8 (N, 48, 48) that set int8 ranges.
-        validation: images of the validation split: with those above they decide whether int8's biases are corrected.
-        images, labels: the test split.
-        classes: how many there are.
 
     Returns:
-        One record per file, and the fp32 TFLite model's confusion matrix (row = truth).
+        One record per file, and the fp32 TFLite model's confusion matrix.
+
+    Raises:
+        BuildError: a converter refused, or a file gives numbers that are none.
     """
-    expected = np.asarray(model.predict(images.astype(np.float32)[..., None], batch_size=64, verbose=0))
+    expected = np.asarray(model.predict(as_input(images.test), batch_size=64, verbose=0))
     artifacts = []
-    confusion = np.zeros((classes, classes), dtype=np.int64)
+    confusion = np.zeros((images.classes, images.classes), dtype=np.int64)
     for variant in VARIANTS:
         for fmt in formats(variant):
             path = folder / f"{variant}.{fmt}"
-            export = tflite.export_tflite if fmt == "tflite" else onnx.export_onnx
-            export(model, path, variant, representative)
-            more = ""
-            if (variant, fmt) == ("int8", "tflite"):
-                more = _correct(path, np.concatenate([representative, validation]), representative)
-            given = runtimes.probabilities(path, images)
-            guess = given.argmax(1)
+            correction = _write(model, path, variant, images)
+            answers = runtimes.probabilities(path, images.test)
             if (variant, fmt) == ("fp32", "tflite"):
-                np.add.at(confusion, (labels, guess), 1)
-            right, alike = float((guess == labels).mean()), agreement(given, expected)
-            artifacts.append(_record(path, variant, fmt, right, alike, more))
+                np.add.at(confusion, (images.labels, answers.argmax(1)), 1)
+            accuracy, alike = float((answers.argmax(1) == images.labels).mean()), agreement(answers, expected)
+            artifacts.append(_record(path, variant, _Measured(accuracy, alike, correction)))
             progress(
-                f"{model.name}: {path.name} {artifacts[-1].bytes} bytes, accuracy {right:.4f}, as Keras says on "
+                f"{model.name}: {path.name} {artifacts[-1].bytes} bytes, accuracy {accuracy:.4f}, as Keras says on "
                 f"{alike.same_top1} of {alike.images}"
             )
     return artifacts, tuple(tuple(int(n) for n in row) for row in confusion)
+
+
+def _write(model: Model, path: Path, variant: Variant, images: ExportImages) -> str:
+    """Write one file; what was done to its biases, in words."""
+    if path.suffix == ".onnx":
+        onnx.export_onnx(model, path, variant, images.calibration)
+        return ""
+    tflite.export_tflite(model, path, variant, images.calibration)
+    if variant != "int8":
+        return ""
+    return _correct(path, np.concatenate([images.calibration, images.validation]), images.calibration)
 
 
 def formats(variant: Variant) -> tuple[Format, ...]:
@@ -91,28 +130,29 @@ def _correct(path: Path, checked: Images, training: Images) -> str:
     return ""
 
 
-def agreement(given: npt.NDArray[np.float64], expected: npt.NDArray[Any]) -> Agreement:
+def agreement(answers: npt.NDArray[np.float64], expected: npt.NDArray[np.floating]) -> Agreement:
     """How a file's probabilities (N, classes) compare with the Keras model's."""
     return Agreement(
-        same_top1=int((given.argmax(1) == expected.argmax(1)).sum()),
-        images=len(given),
-        max_difference=float(np.abs(given - expected).max()),
+        same_top1=int((answers.argmax(1) == expected.argmax(1)).sum()),
+        images=len(answers),
+        max_difference=float(np.abs(answers - expected).max()),
     )
 
 
-def _record(path: Path, variant: Variant, fmt: Format, accuracy: float, alike: Agreement, more: str) -> Artifact:
+def _record(path: Path, variant: Variant, measured: _Measured) -> Artifact:
     content = path.read_bytes()
-    taken, given = runtimes.tensor_specs(path)
+    fmt: Format = "tflite" if path.suffix == ".tflite" else "onnx"
+    input_spec, output_spec = runtimes.tensor_specs(path)
     return Artifact(
         variant=variant,
         format=fmt,
         sha256=sha256_bytes(content),
         bytes=len(content),
         gzip_bytes=len(gzip.compress(content, 9, mtime=0)),
-        input=taken,
-        output=given,
-        quantisation=(tflite.QUANTISATION if fmt == "tflite" else onnx.QUANTISATION)[variant] + more,
-        accuracy=accuracy,
+        input=input_spec,
+        output=output_spec,
+        quantisation=(tflite.QUANTISATION if fmt == "tflite" else onnx.QUANTISATION)[variant] + measured.correction,
+        accuracy=measured.accuracy,
         accuracy_runtime=runtimes.runtime_name(path),
-        agreement=alike,
+        agreement=measured.agreement,
     )

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from harness.core.errors import BuildError
 from harness.records.manifest import TensorSpec
-
-Images = npt.NDArray[np.uint8]
+from harness.training.arrays import Images, Index, Weights
+from harness.training.train.epochs import as_input
 
 
 def probabilities(path: Path, images: Images) -> npt.NDArray[np.float64]:
@@ -20,13 +20,13 @@ def probabilities(path: Path, images: Images) -> npt.NDArray[np.float64]:
     Raises:
         BuildError: some are NaN or infinity.
     """
-    found = _litert(path, images) if path.suffix == ".tflite" else _onnx(path, images)
-    if not np.isfinite(found).all():
+    answers = _litert(path, images) if path.suffix == ".tflite" else _onnx(path, images)
+    if not np.isfinite(answers).all():
         raise BuildError(f"{path}: its outputs hold NaN or infinity", fix="train it again, with another --seed")
-    return found
+    return answers
 
 
-def accuracy(path: Path, images: Images, labels: npt.NDArray[np.int64]) -> float:
+def accuracy(path: Path, images: Images, labels: Index) -> float:
     """Share of images whose most probable class is the label."""
     return float((probabilities(path, images).argmax(1) == labels).mean())
 
@@ -65,9 +65,9 @@ def _session(path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def quantise(images: Images, spec: TensorSpec) -> npt.NDArray[Any]:
+def quantise(images: Images, spec: TensorSpec) -> Weights:
     """Images uint8 (N, 48, 48) as a model's input takes them, (N, 48, 48, 1): float32 0..255, or int8 by its scale."""
-    pixels = images.astype(np.float32)[..., None]
+    pixels = as_input(images)
     if spec.dtype in ("float32", "float16"):
         return np.asarray(pixels, dtype=spec.dtype)
     codes = np.round(pixels / np.float32(spec.scale or 1.0)) + (spec.zero_point or 0)

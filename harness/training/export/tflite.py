@@ -7,13 +7,15 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from harness.core.errors import BuildError
 from harness.records.manifest import Variant
+from harness.training.arrays import Images, Model, Pixels
+from harness.training.train.epochs import as_input
+
+if TYPE_CHECKING:
+    from tensorflow.lite import TFLiteConverter
 
 QUANTISATION: dict[str, str] = {
     "fp32": "none",
@@ -23,7 +25,7 @@ QUANTISATION: dict[str, str] = {
 }
 
 
-def export_tflite(model: Any, path: Path, variant: Variant, representative: npt.NDArray[np.uint8]) -> None:
+def export_tflite(model: Model, path: Path, variant: Variant, representative: Images) -> None:
     """Write one variant with a fixed batch of 1.
 
     Args:
@@ -35,29 +37,9 @@ def export_tflite(model: Any, path: Path, variant: Variant, representative: npt.
     Raises:
         BuildError: the converter refused.
     """
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    shape = (1, *model.input_shape[1:])
     with quiet():
-        concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(
-            tf.TensorSpec(shape, tf.float32, name="pixels")
-        )
-        frozen = convert_variables_to_constants_v2(concrete)  # else int8 calibration meets unset variables
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-        if variant != "fp32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if variant == "fp16":
-            converter.target_spec.supported_types = [tf.float16]
-        if variant == "dynamic":
-            # per-channel dense layers come out as FULLY_CONNECTED v12, which runtimes before 2.17 refuse
-            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-        if variant == "int8":
-            converter.representative_dataset = lambda: _samples(representative)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tf.int8
-            converter.inference_output_type = tf.int8
-            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        converter = _converter(model)
+        _configure(converter, variant, representative)
         try:
             content = converter.convert()
         except Exception as error:  # the converter raises whatever its C++ part threw
@@ -66,14 +48,42 @@ def export_tflite(model: Any, path: Path, variant: Variant, representative: npt.
     path.write_bytes(content)
 
 
-def _samples(images: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:
+def _converter(model: Model) -> TFLiteConverter:
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(
+        tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="pixels")
+    )
+    frozen = convert_variables_to_constants_v2(concrete)  # else int8 calibration meets unset variables
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+
+
+def _configure(converter: TFLiteConverter, variant: Variant, representative: Images) -> None:
+    import tensorflow as tf
+
+    if variant != "fp32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    if variant in ("dynamic", "int8"):
+        # per-channel dense layers come out as FULLY_CONNECTED v12, which runtimes before 2.17 refuse
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    if variant == "int8":
+        converter.representative_dataset = lambda: _samples(representative)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+
+
+def _samples(images: Images) -> Iterator[list[Pixels]]:
     # one black and one white pixel in the corner of a training image pin the input's range to 0..255 without touching
     # other ranges: the scale is 1, the zero point -128, and a board makes an int8 of a pixel by subtracting 128
-    first = images[0].astype(np.float32)[None, ..., None]
+    first = as_input(images[:1])
     first[0, 0, 0, 0], first[0, 0, 1, 0] = 0.0, 255.0
     yield [first]
     for image in images:
-        yield [image.astype(np.float32)[None, ..., None]]
+        yield [as_input(image[None])]
 
 
 @contextlib.contextmanager

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+
+from harness.training.arrays import Images
 
 TURNS = 40
 TURN_NS = 20_000_000
 
 
-def ratio_by_turns(path: Path, reference: Path, images: npt.NDArray[np.uint8]) -> float:
+def ratio_by_turns(path: Path, reference: Path, images: Images) -> float:
     """Median latency of one TFLite file over another's, LiteRT, one thread.
 
     They take turns of 20 ms or more, so that what slows this machine for a while slows both.
@@ -29,18 +30,18 @@ def ratio_by_turns(path: Path, reference: Path, images: npt.NDArray[np.uint8]) -
 
 def _turns(calls: Sequence[Callable[[], int]], count: int) -> list[list[int]]:
     """Nanoseconds of each call's inferences."""
-    found: list[list[int]] = [[] for _ in calls]
+    durations: list[list[int]] = [[] for _ in calls]
     for _ in range(count):
-        for call, times in zip(calls, found, strict=True):
+        for call, times in zip(calls, durations, strict=True):
             until = time.perf_counter_ns() + TURN_NS
             while True:
                 times.append(call())
                 if time.perf_counter_ns() >= until:
                     break
-    return found
+    return durations
 
 
-def _inference(path: Path, images: npt.NDArray[np.uint8]) -> Callable[[], int]:
+def _inference(path: Path, images: Images) -> Callable[[], int]:
     """Takes the next image and gives the nanoseconds of its inference."""
     from ai_edge_litert.interpreter import Interpreter
 

@@ -62,14 +62,14 @@ def record(models: Path, name: str, dataset: Dataset, split: Split, progress: Ca
         raise ArtifactError(f"{path}: not there, or not the file its manifest names", fix=f"harness build {name}")
     if before.split.sha256 != split.sha256:
         raise ArtifactError(f"{path}: made with another split than this one", fix="give the data it was built with")
-    found = rows(path, dataset, split)
-    for row in found:
-        progress(f"{name}: {row.filename}, {row.share:.0%} of weights zeroed: {told(row)}")
-    after = before.model_copy(update={"zeroed": found})
+    records = rows(path, dataset, split)
+    for row in records:
+        progress(f"{name}: {row.filename}, {row.share:.0%} of weights zeroed: {in_words(row)}")
+    after = before.model_copy(update={"zeroed": records})
     manifests.save(models, after)
     return after
 
 
-def told(row: Zeroed) -> str:
+def in_words(row: Zeroed) -> str:
     """A row in words."""
     return f"{row.gzip_bytes} bytes zipped, accuracy {row.accuracy:.4f}, latency x {row.latency_ratio:.3f}"

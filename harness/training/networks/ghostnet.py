@@ -6,13 +6,11 @@ parameters at 1000 classes (the paper says 5.2 M).
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import layers
 
-from harness.training.networks.blocks import INPUT_SHAPE, conv_bn, depthwise_bn, pixels
-from harness.training.networks.mnasnet import excite
+from harness.training.arrays import INPUT_SHAPE, Model, Tensor
+from harness.training.networks.blocks import conv_bn, depthwise_bn, excite, pixels
 
 #: kernel, expansion channels, output channels, squeeze-and-excitation ratio, stride
 BNECKS = (
@@ -40,13 +38,13 @@ def _divisible(value: float, by: int = 4) -> int:
     return rounded + by if rounded < 0.9 * value else rounded
 
 
-def _ghost(x: Any, out: int, *, act: str | None = "relu") -> Any:
+def _ghost(x: Tensor, out: int, *, act: str | None = "relu") -> Tensor:
     """Half the channels by a 1x1 convolution, the other half cheaply from those by a 3x3 depthwise one."""
     first = conv_bn(x, out // 2, 1, act=act)
     return layers.Concatenate()([first, depthwise_bn(first, 3, act=act)])
 
 
-def _bneck(x: Any, kernel: int, wide: int, out: int, ratio: float, stride: int) -> Any:
+def _bneck(x: Tensor, kernel: int, wide: int, out: int, ratio: float, stride: int) -> Tensor:
     width = x.shape[-1]
     y = _ghost(x, wide)
     if stride == 2:
@@ -60,7 +58,7 @@ def _bneck(x: Any, kernel: int, wide: int, out: int, ratio: float, stride: int) 
     return layers.Add()([x, y])
 
 
-def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Any:
+def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Model:
     """The network, untrained: raw pixels 0..255 of ``shape`` in, softmax over ``classes`` out."""
     inputs, x = pixels(shape)
     x = conv_bn(x, 16, 3, strides=2)

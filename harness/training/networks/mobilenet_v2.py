@@ -5,14 +5,13 @@ M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVP
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
-from harness.training.networks.blocks import INPUT_SHAPE, head, pixels
+from harness.training.arrays import INPUT_SHAPE, Model
+from harness.training.networks.blocks import head, pixels
 
 
-def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Any:
+def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Model:
     """The network, untrained: raw pixels 0..255 of ``shape`` in, softmax over ``classes`` out."""
     inputs, x = pixels(shape)
     body = keras.applications.MobileNetV2(input_tensor=x, include_top=False, weights=None, alpha=1.0)

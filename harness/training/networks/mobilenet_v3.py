@@ -6,15 +6,14 @@ A. Howard et al., "Searching for MobileNetV3", ICCV 2019, arXiv:1905.02244. The 
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import layers
 
-from harness.training.networks.blocks import INPUT_SHAPE, pixels
+from harness.training.arrays import INPUT_SHAPE, Model
+from harness.training.networks.blocks import pixels
 
 
-def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE, *, size: str = "small") -> Any:
+def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE, *, size: str = "small") -> Model:
     """The network, untrained: raw pixels 0..255 of ``shape`` in, softmax over ``classes`` out.
 
     Args:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.errors import UsageError
-from harness.data.size import IMAGE_SHAPE
+from harness.training.arrays import INPUT_SHAPE, Model
+from harness.training.layers import normalisations
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,14 @@ class Network:
     pruned_from: str | None = None
     pruning: Pruning = Pruning(keep=0.25)
 
-    def build(self, classes: int = 7, shape: tuple[int, int, int] = IMAGE_SHAPE) -> Any:
+    def build(self, classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Model:
         """An untrained Keras model: float32 pixels 0..255 of ``shape`` in, softmax probabilities out."""
         module = importlib.import_module(f"harness.training.networks.{self.module}")
         model = module.build(classes, shape, **dict(self.options))
-        for layer in model.layers:
+        for layer in normalisations(model):
             # Some published momenta (0.99, 0.999) average over far more steps than 800 images give: the running
             # statistics would lag and the network would be judged worse than it is.
-            if type(layer).__name__ == "BatchNormalization":
-                layer.momentum = min(layer.momentum, 0.9)
+            layer.momentum = min(layer.momentum, 0.9)
         return model
 
 
@@ -87,43 +87,80 @@ _SMALL = Pruning(
 )
 
 _WHOLE: tuple[Network, ...] = (
-    Network("resvgg19", "Residual VGG19", _XU, "resvgg19"),
-    Network("resvgg19-pruned", "Residual VGG19, pruned", _XU, "resvgg19", pruned_from="resvgg19", pruning=_SMALL),
+    Network(name="resvgg19", title="Residual VGG19", citation=_XU, module="resvgg19"),
     Network(
-        "vgg19", "VGG19", "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, "
-        "ICLR 2015", "resvgg19", (("residual", False), ("name", "vgg19")),
-    ),
-    Network("mobilenet-v1", "MobileNetV1", "Howard et al.: MobileNets, arXiv:1704.04861, 2017", "mobilenet_v1"),
-    Network(
-        "mobilenet-v2", "MobileNetV2", "Sandler et al.: MobileNetV2: Inverted Residuals and Linear Bottlenecks, "
-        "CVPR 2018", "mobilenet_v2",
+        name="resvgg19-pruned",
+        title="Residual VGG19, pruned",
+        citation=_XU,
+        module="resvgg19",
+        pruned_from="resvgg19",
+        pruning=_SMALL,
     ),
     Network(
-        "mobilenet-v3-small", "MobileNetV3-Small", "Howard et al.: Searching for MobileNetV3, ICCV 2019",
-        "mobilenet_v3", (("size", "small"),),
+        name="vgg19",
+        title="VGG19",
+        citation="Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015",
+        module="resvgg19",
+        options=(("residual", False), ("name", "vgg19")),
     ),
     Network(
-        "mobilenet-v3-large", "MobileNetV3-Large", "Howard et al.: Searching for MobileNetV3, ICCV 2019",
-        "mobilenet_v3", (("size", "large"),),
+        name="mobilenet-v1",
+        title="MobileNetV1",
+        citation="Howard et al.: MobileNets, arXiv:1704.04861, 2017",
+        module="mobilenet_v1",
     ),
     Network(
-        "squeezenet", "SqueezeNet 1.1", "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, "
-        "arXiv:1602.07360, 2016", "squeezenet",
+        name="mobilenet-v2",
+        title="MobileNetV2",
+        citation="Sandler et al.: MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018",
+        module="mobilenet_v2",
     ),
     Network(
-        "shufflenet-v2", "ShuffleNetV2 1.0x", "Ma et al.: ShuffleNet V2: Practical Guidelines for Efficient CNN "
-        "Architecture Design, ECCV 2018", "shufflenet_v2",
-    ),
-    Network("ghostnet", "GhostNet", "Han et al.: GhostNet: More Features from Cheap Operations, CVPR 2020", "ghostnet"),
-    Network(
-        "efficientnet-lite0", "EfficientNet-Lite0", "Tan, Le: EfficientNet: Rethinking Model Scaling for CNNs, ICML "
-        "2019; Lite form by R. Liu, TensorFlow blog, 2020", "efficientnet_lite0",
+        name="mobilenet-v3-small",
+        title="MobileNetV3-Small",
+        citation="Howard et al.: Searching for MobileNetV3, ICCV 2019",
+        module="mobilenet_v3",
+        options=(("size", "small"),),
     ),
     Network(
-        "mnasnet", "MnasNet-A1", "Tan et al.: MnasNet: Platform-Aware Neural Architecture Search for Mobile, CVPR 2019",
-        "mnasnet",
+        name="mobilenet-v3-large",
+        title="MobileNetV3-Large",
+        citation="Howard et al.: Searching for MobileNetV3, ICCV 2019",
+        module="mobilenet_v3",
+        options=(("size", "large"),),
     ),
-)  # fmt: skip
+    Network(
+        name="squeezenet",
+        title="SqueezeNet 1.1",
+        citation="Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, arXiv:1602.07360, 2016",
+        module="squeezenet",
+    ),
+    Network(
+        name="shufflenet-v2",
+        title="ShuffleNetV2 1.0x",
+        citation="Ma et al.: ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design, ECCV 2018",
+        module="shufflenet_v2",
+    ),
+    Network(
+        name="ghostnet",
+        title="GhostNet",
+        citation="Han et al.: GhostNet: More Features from Cheap Operations, CVPR 2020",
+        module="ghostnet",
+    ),
+    Network(
+        name="efficientnet-lite0",
+        title="EfficientNet-Lite0",
+        citation="Tan, Le: EfficientNet: Rethinking Model Scaling for CNNs, ICML 2019; Lite form by R. Liu, TensorFlow "
+        "blog, 2020",
+        module="efficientnet_lite0",
+    ),
+    Network(
+        name="mnasnet",
+        title="MnasNet-A1",
+        citation="Tan et al.: MnasNet: Platform-Aware Neural Architecture Search for Mobile, CVPR 2019",
+        module="mnasnet",
+    ),
+)
 
 #: Rivals that are pruned too, so that pruning isn't an advantage of one network alone. ShuffleNetV2's shuffle can't be.
 _RIVALS = (

@@ -1,8 +1,9 @@
 """VGG19 with a shortcut around each of its five blocks.
 
 K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015 (VGG19); and
-B. Xu, W. Yin, Y. Yang, "Facial Expression Recognition Based on Convolutional Neural Networks and Edge Computing", IEEE
-TOCS 2020, doi 10.1109/TOCS50858.2020.9339739: each block's input is added to its output, the sum feeds the next block.
+Gezheng Xu, Haoran Yin, Junhui Yang, "Facial Expression Recognition Based on Convolutional Neural Networks and Edge
+Computing", IEEE TOCS 2020, doi 10.1109/TOCS50858.2020.9339739: each block's input is added to its output, the sum feeds
+the next block.
 
 What the abstract leaves open, and what is done here:
 
@@ -18,12 +19,12 @@ What the abstract leaves open, and what is done here:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers
 
-from harness.training.networks.blocks import INPUT_SHAPE, conv_bn, head, pixels
+from harness.training.arrays import INPUT_SHAPE, Model
+from harness.training.networks.blocks import conv_bn, head, pixels
 
 #: output channels of VGG19's sixteen convolutions, block by block
 WIDTHS: tuple[tuple[int, ...], ...] = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
@@ -36,7 +37,7 @@ def build(
     widths: Sequence[Sequence[int]] = WIDTHS,
     residual: bool = True,
     name: str = "resvgg19",
-) -> Any:
+) -> Model:
     """The network, untrained.
 
     Args:

@@ -8,18 +8,17 @@ The shuffle of two halves is a reshape and a transpose, as in the paper; slices 
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import layers
 
-from harness.training.networks.blocks import INPUT_SHAPE, conv_bn, depthwise_bn, head, pixels
+from harness.training.arrays import INPUT_SHAPE, Model, Tensor
+from harness.training.networks.blocks import conv_bn, depthwise_bn, head, pixels
 
 #: output channels and number of units of each stage
 STAGES = ((116, 4), (232, 8), (464, 4))
 
 
-def _shuffle(left: Any, right: Any) -> Any:
+def _shuffle(left: Tensor, right: Tensor) -> Tensor:
     """Channels of both halves, one from each in turn."""
     x = layers.Concatenate()([left, right])
     _, height, width, channels = x.shape
@@ -28,24 +27,24 @@ def _shuffle(left: Any, right: Any) -> Any:
     return layers.Reshape((height, width, channels))(x)
 
 
-def _branch(x: Any, out: int, stride: int) -> Any:
+def _branch(x: Tensor, out: int, stride: int) -> Tensor:
     x = conv_bn(x, out, 1)
     x = depthwise_bn(x, 3, strides=stride, act=None)
     return conv_bn(x, out, 1)
 
 
-def _unit(x: Any, out: int) -> Any:
+def _unit(x: Tensor, out: int) -> Tensor:
     half = out // 2
     # cropping would be needed along channels: a slice is what the paper's split is
     return _shuffle(x[..., :half], _branch(x[..., half:], half, 1))
 
 
-def _down(x: Any, out: int) -> Any:
+def _down(x: Tensor, out: int) -> Tensor:
     left = conv_bn(depthwise_bn(x, 3, strides=2, act=None), out // 2, 1)
     return _shuffle(left, _branch(x, out // 2, 2))
 
 
-def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Any:
+def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE) -> Model:
     """The network, untrained: raw pixels 0..255 of ``shape`` in, softmax over ``classes`` out."""
     inputs, x = pixels(shape)
     x = conv_bn(x, 24, 3, strides=2)

@@ -10,15 +10,14 @@ images, and it costs nothing once folded. ``norm=False`` is the published networ
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import layers
 
-from harness.training.networks.blocks import INPUT_SHAPE, pixels
+from harness.training.arrays import INPUT_SHAPE, Model, Tensor
+from harness.training.networks.blocks import pixels
 
 
-def _conv(x: Any, filters: int, kernel: int, *, norm: bool, strides: int = 1, padding: str = "same") -> Any:
+def _conv(x: Tensor, filters: int, kernel: int, *, norm: bool, strides: int = 1, padding: str = "same") -> Tensor:
     x = layers.Conv2D(
         filters, kernel, strides=strides, padding=padding, use_bias=not norm, kernel_initializer="he_normal"
     )(x)
@@ -27,12 +26,12 @@ def _conv(x: Any, filters: int, kernel: int, *, norm: bool, strides: int = 1, pa
     return layers.ReLU()(x)
 
 
-def _fire(x: Any, squeeze: int, expand: int, *, norm: bool) -> Any:
+def _fire(x: Tensor, squeeze: int, expand: int, *, norm: bool) -> Tensor:
     x = _conv(x, squeeze, 1, norm=norm)
     return layers.Concatenate()([_conv(x, expand, 1, norm=norm), _conv(x, expand, 3, norm=norm)])
 
 
-def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE, *, norm: bool = True) -> Any:
+def build(classes: int = 7, shape: tuple[int, int, int] = INPUT_SHAPE, *, norm: bool = True) -> Model:
     """The network, untrained: raw pixels 0..255 of ``shape`` in, softmax over ``classes`` out."""
     inputs, x = pixels(shape)
     x = _conv(x, 64, 3, norm=norm, strides=2)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from harness.data.size import SIDE
+from harness.training.arrays import Images, Pixels
 
+Numbers = npt.NDArray[np.float64]
 _TURN = 0.14  # radians
 _ZOOM = 0.08
 _SHIFT = 3.0  # pixels
@@ -15,7 +19,7 @@ _OFFSET = 25.0
 _GRAIN = 8.0
 
 
-def augment(images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def augment(images: Images, rng: np.random.Generator) -> Pixels:
     """One random variation of each image.
 
     Args:
@@ -30,7 +34,7 @@ def augment(images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDAr
     zoom = 1.0 + rng.uniform(-_ZOOM, _ZOOM, n)
     mirror = np.where(rng.random(n) < 0.5, -1.0, 1.0)
     shift = rng.uniform(-_SHIFT, _SHIFT, (2, n))
-    warped = _warp(images, np.cos(turn) * zoom, np.sin(turn) * zoom, mirror, shift)
+    warped = _warp(images, _Motion(np.cos(turn) * zoom, np.sin(turn) * zoom, mirror, shift))
     gain = 1.0 + rng.uniform(-_GAIN, _GAIN, (n, 1, 1))
     offset = rng.uniform(-_OFFSET, _OFFSET, (n, 1, 1))
     grain = rng.uniform(0.0, _GRAIN, (n, 1, 1)) * rng.standard_normal(warped.shape, dtype=np.float32)
@@ -38,18 +42,27 @@ def augment(images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDAr
     return np.clip(lit, 0.0, 255.0).astype(np.float32)[..., None]
 
 
-def _warp(
-    images: npt.NDArray[np.uint8],
-    cos: npt.NDArray[np.float64],
-    sin: npt.NDArray[np.float64],
-    mirror: npt.NDArray[np.float64],
-    shift: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float32]:
+@dataclass(frozen=True)
+class _Motion:
+    """Where each image's pixels come from.
+
+    ``cos`` and ``sin`` hold the turn times the zoom, ``mirror`` is -1 for a mirror image and 1 otherwise, each (N,);
+    ``shift`` holds pixels to the right and down, (2, N).
+    """
+
+    cos: Numbers
+    sin: Numbers
+    mirror: Numbers
+    shift: Numbers
+
+
+def _warp(images: Images, motion: _Motion) -> npt.NDArray[np.float32]:
     """Turn, zoom, mirror and shift with bilinear sampling; what lies outside repeats the border."""
     centre = (SIDE - 1) / 2
     v, u = np.meshgrid(np.arange(SIDE) - centre, np.arange(SIDE) - centre, indexing="ij")
-    x = (cos[:, None, None] * u - sin[:, None, None] * v) * mirror[:, None, None] + shift[0][:, None, None]
-    y = sin[:, None, None] * u + cos[:, None, None] * v + shift[1][:, None, None]
+    cos, sin, mirror = (values[:, None, None] for values in (motion.cos, motion.sin, motion.mirror))
+    x = (cos * u - sin * v) * mirror + motion.shift[0][:, None, None]
+    y = sin * u + cos * v + motion.shift[1][:, None, None]
     x, y = np.clip(x + centre, 0, SIDE - 1.001), np.clip(y + centre, 0, SIDE - 1.001)
     left, top = x.astype(np.int64), y.astype(np.int64)
     fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)

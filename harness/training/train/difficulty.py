@@ -11,7 +11,6 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,8 +18,10 @@ from keras import layers
 
 from harness.data import registry, splits
 from harness.data.dataset import Dataset, Split
+from harness.training.arrays import Model
 from harness.training.networks.blocks import pixels
 from harness.training.train import loop
+from harness.training.train.epochs import TrainingSet, as_input
 from harness.training.train.recipe import Recipe
 
 
@@ -32,13 +33,13 @@ def nearest(dataset: Dataset, split: Split) -> float:
     return float((dataset.labels[split.train][best] == dataset.labels[split.test]).mean())
 
 
-def linear(classes: int) -> Any:
+def linear(classes: int) -> Model:
     """Softmax regression on the 2304 pixels."""
     inputs, x = pixels()
     return keras.Model(inputs, layers.Dense(classes, activation="softmax")(layers.Flatten()(x)), name="linear")
 
 
-def small_cnn(classes: int) -> Any:
+def small_cnn(classes: int) -> Model:
     """Three 3x3 convolutions (16, 32, 64), each with ReLU and 2x2 max pooling, and a softmax on what is left."""
     inputs, x = pixels()
     for filters in (16, 32, 64):
@@ -47,34 +48,40 @@ def small_cnn(classes: int) -> Any:
     return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x), name="cnn-3")
 
 
-def learned(make: Callable[[int], Any], dataset: Dataset, split: Split, epochs: int, seed: int, *, vary: bool) -> float:
-    """Test accuracy of a network trained by the common recipe; its best epoch is chosen on validation images."""
-    keras.utils.set_random_seed(seed)
+def learned(make: Callable[[int], Model], training_set: TrainingSet, epochs: int, *, vary: bool) -> float:
+    """Test accuracy of a network trained by the common recipe; its best epoch is chosen on validation images.
+
+    Args:
+        make: builds the network for a number of classes.
+        training_set: what is learnt; its seed is that of the weights, too.
+        epochs: passes over the training images.
+        vary: whether the images are varied anew in each epoch.
+    """
+    keras.utils.set_random_seed(training_set.seed)
+    dataset, split = training_set.dataset, training_set.split
     model = make(len(dataset.classes))
-    plain = (
-        loop.as_input(dataset.images[split.train]),
-        loop.one_hot(dataset.labels[split.train], len(dataset.classes)),
-    )
+    plain = as_input(training_set.images), training_set.targets
     with tempfile.TemporaryDirectory() as folder:
-        loop.train(
-            model,
-            dataset,
-            split,
-            Recipe(epochs=epochs),
-            seed=seed,
+        training = loop.Training(
+            dataset=dataset,
+            split=split,
+            recipe=Recipe(epochs=epochs),
+            seed=training_set.seed,
             folder=Path(folder),
             progress=lambda _: None,
             epochs=None if vary else lambda _: plain,
         )
-    return loop.score(model, loop.as_input(dataset.images[split.test]), dataset.labels[split.test])[0]
+        loop.train(model, training)
+    return loop.score(model, as_input(dataset.images[split.test]), dataset.labels[split.test])[0]
 
 
 def figures(dataset: Dataset, split: Split, *, epochs: int = 40, seed: int = 0) -> dict[str, float]:
     """Test accuracy by learner."""
+    training_set = TrainingSet(dataset, split, seed)
     return {
         "nearest neighbour": nearest(dataset, split),
-        "linear": learned(linear, dataset, split, epochs, seed, vary=False),
-        "cnn-3": learned(small_cnn, dataset, split, epochs, seed, vary=True),
+        "linear": learned(linear, training_set, epochs, vary=False),
+        "cnn-3": learned(small_cnn, training_set, epochs, vary=True),
     }
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.made.answers import good
 from harness.records.answer import RunnerResult
 from harness.run.verdict.energy import energy
-from tests.records.test_answer import good
 
 HWMON = "/sys/class/hwmon/hwmon1/"
 IIO = "/sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/"

@@ -7,34 +7,21 @@ from typing import Any
 
 import pytest
 
+from benchmarks.made.answers import good
 from harness.config.devices import parse
 from harness.records.answer import RunnerResult
 from harness.records.cell import RuntimeInfo
-from harness.records.manifest import Artifact, Manifest, SplitRecord, TensorSpec
 from harness.run.context import Context
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
 from harness.run.verdict.judge import judge, least_differing
-from tests.records.test_answer import good
+from tests.support.manifests import ARTIFACT, MANIFEST, SPLIT
 
 DEVICES = parse(
     "devices:\n- {name: pi, board: raspberry-pi-4, host: h}\n"
     "- {name: lax, board: generic, host: h, allow_fallback: true}\n"
     "- {name: em, board: raspberry-pi-4, emulate: true}\n"
 ).devices
-TENSOR = TensorSpec(shape=(1, 7), dtype="float32")
-ARTIFACT = Artifact(
-    variant="int8", format="tflite", sha256="1" * 64, bytes=1, input=TENSOR, output=TENSOR, quantisation="", accuracy=1,
-    accuracy_runtime="",
-)  # fmt: skip
-SPLIT = SplitRecord(
-    dataset="synthetic", dataset_sha256="0" * 64, synthetic=True, scheme="random", seed=0, fold=0, folds=1, n_train=1,
-    n_validation=1, n_test=2, subject_overlap=0, sha256="0" * 64,
-)  # fmt: skip
-MANIFEST = Manifest(
-    name="net", title="", citation="", classes=("a",), parameters=1, macs=1, seed=0, profile="full", split=SPLIT,
-    chain=(), artifacts=(ARTIFACT,), libraries={}, created="",
-)  # fmt: skip
 
 
 def verdict(

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.runs import NET
+from benchmarks.made.sshd import LENIENT
 from harness.config import devices as config
 from harness.records.cell import Cell
 from harness.remote.base import Command
@@ -26,9 +28,7 @@ from harness.run.inventory import inventory
 from harness.run.plan import Options, make
 from harness.run.session import Session, open_session
 from tests.conftest import MODELS
-from tests.run.test_loopback import NET
 from tests.support.board_fakes import patched
-from tests.support.sshd_fixtures import LENIENT
 
 pytestmark = [pytest.mark.qemu, pytest.mark.slow]
 

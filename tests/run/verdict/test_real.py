@@ -14,16 +14,18 @@ import numpy as np
 import pytest
 import yaml
 
+from benchmarks.made.runs import NET
+from benchmarks.made.sshd import LENIENT
 from harness.config import devices as config
 from harness.records.cell import Cell
 from harness.run import attempt
 from harness.run.plan import Options
 from harness.run.scheduler import Faked, Run
 from tests.conftest import MODELS
-from tests.run.test_loopback import NET, Recorder
 from tests.support import board_fakes as fakes
 from tests.support import model_outputs
-from tests.support.sshd_fixtures import LENIENT, Sshd
+from tests.support.loopback import Recorder
+from tests.support.sshd_fixtures import Sshd
 
 pytestmark = pytest.mark.slow
 

@@ -1,1 +1,1 @@
-"""The board's half of each runtime: one file each, found by the runtime's name."""
+"""The on-board half of each runtime, in one file with the runtime's name."""

@@ -1,4 +1,4 @@
-"""What the runner asks of a runtime, and how an image becomes a model's input."""
+"""The interface of a runtime for the runner, and the conversion of an image to a model's input."""
 
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional, Type
@@ -11,11 +11,12 @@ class Model(object):
     """A model loaded into a runtime. Its constructor imports the runtime and loads the model.
 
     Attributes:
-        import_ns, load_ns, allocate_ns: nanoseconds that importing the runtime, loading the model and, as a part of
-            that, allocating its tensors took; ``allocate_ns`` is None where the runtime doesn't tell the two apart.
-        version: the runtime's, None if unknown; ``build``: which wheel, compiler or provider it is of.
-        output_name: for messages.
-        invoke: computes; this alone is timed.
+        import_ns, load_ns: time to import the runtime, and to load the model, in nanoseconds.
+        allocate_ns: the part of ``load_ns`` that allocates tensors; None if the runtime does not separate the two.
+        version: the runtime's version; None if unknown.
+        build: description of the build: wheel tags, compiler, providers.
+        output_name: name of the output for messages.
+        invoke: runs one inference; this call alone is timed.
     """
 
     import_ns: int
@@ -30,7 +31,7 @@ class Model(object):
         raise NotImplementedError
 
     def prepare(self, image: Array) -> Array:
-        """An image, uint8 (48, 48, 1), as the value that :meth:`set` takes."""
+        """Convert an image, uint8 (48, 48, 1), to the value that :meth:`set` takes."""
         raise NotImplementedError
 
     def set(self, value: Array) -> None:
@@ -38,24 +39,30 @@ class Model(object):
         raise NotImplementedError
 
     def get(self) -> Array:
-        """The output, an array with one score for each class."""
+        """The output: an array with one score for each class."""
         raise NotImplementedError
 
     def quantised(self) -> bool:
-        """Whether it is known which scores an output's whole numbers stand for."""
+        """Whether the scale of an integer output is known."""
         raise NotImplementedError
 
     def applied(self) -> Json:
-        """The proof of which delegate ran: see :class:`harness.records.answer.Delegate`. Asked after the first
-        inference."""
+        """The proof of which delegate ran, as :class:`harness.records.answer.Delegate`.
+
+        It is called after the first inference.
+        """
         raise NotImplementedError
 
+    def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:  # noqa: ARG002
+        """An inference, on one thread, of another file that takes the same input; ``value`` is already in it."""
+        raise RunnerError("prefix-unsupported", "this runtime loads no prefixes")
+
     def profile(self, inputs: List[Array]) -> Json:  # noqa: ARG002
-        """What took how long inside the runtime: see :class:`harness.records.answer.Profile`."""
+        """The time of each node, as :class:`harness.records.answer.Profile`."""
         return {"how": "this runtime's Python interface has no profiler", "runs": 0, "nodes": []}
 
 
-#: The models that runtimes load, by the runtime's name; each runtime's file adds its own.
+#: The class of each runtime's models, by the runtime's name. Each runtime's file adds its own.
 MODELS: Dict[str, Type[Model]] = {}
 
 
@@ -73,7 +80,7 @@ def model_class(runtime: str) -> Type[Model]:
 
 
 def as_input(np: ModuleType, image: Array, dtype: Any, scale: float, zero_point: int) -> Array:
-    """One uint8 image (48, 48, 1) as the model's input (1, 48, 48, 1): pixels as they are, or quantised."""
+    """Convert a uint8 image (48, 48, 1) to the model's input (1, 48, 48, 1): unscaled pixels, or quantised ones."""
     value = image[np.newaxis].astype(np.float32)
     if dtype in (np.int8, np.uint8):
         if not scale:

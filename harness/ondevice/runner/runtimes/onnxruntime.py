@@ -40,8 +40,8 @@ class OnnxModel(Model):
         options = self.options()
         self.trace: Optional[str] = None
         if job["delegate"] != "cpu":
-            # a session lists its GPU even when every node went to the CPU; the profiler's trace of the first inference
-            # tells where each one ran
+            # a session lists its GPU even if every node runs on the CPU; only the profiler's trace of the first
+            # inference shows the provider of each node
             self.trace = tempfile.mkdtemp()
             options.enable_profiling = True
             options.profile_file_prefix = os.path.join(self.trace, "first")
@@ -49,7 +49,7 @@ class OnnxModel(Model):
             os.environ["ORT_TENSORRT_FP16_ENABLE"] = "1"  # without it, TensorRT computes in float32
         started = now_ns()
         self.session = ort.InferenceSession(self.path, options, providers=[self.provider])
-        self.load_ns = now_ns() - started  # allocating is part of creating the session
+        self.load_ns = now_ns() - started  # the creation of a session includes the allocation of tensors
         self.build = wheel_tags(ort) + " " + str(getattr(ort, "get_build_info", str)())
         self.input = self.session.get_inputs()[0]
         self.output = self.session.get_outputs()[0]
@@ -61,12 +61,12 @@ class OnnxModel(Model):
         self.invoke = self._invoke
 
     def chosen(self, delegate: str) -> str:
-        """The provider's name, if this build has it."""
-        provider, there = PROVIDERS.get(delegate), self.ort.get_available_providers()
+        """The execution provider of a delegate, if this build has it."""
+        provider, available = PROVIDERS.get(delegate), self.ort.get_available_providers()
         if provider is None:
             raise RunnerError("delegate-unsupported", "ONNX Runtime has no provider for '%s'" % delegate)
-        if provider not in there:
-            raise RunnerError("delegate-missing", "%s is not in this ONNX Runtime; it has %s" % (provider, there))
+        if provider not in available:
+            raise RunnerError("delegate-missing", "%s is not in this ONNX Runtime; it has %s" % (provider, available))
         return provider
 
     def options(self) -> Any:
@@ -76,14 +76,14 @@ class OnnxModel(Model):
         return options
 
     def profile(self, inputs: List[Array]) -> Json:
-        """Each node's time over one pass, by ONNX Runtime's own profiler, in a session of its own."""
+        """Each node's time over one pass, by ONNX Runtime's own profiler, in a separate session."""
         folder = tempfile.mkdtemp()
         try:
             options = self.options()
             options.enable_profiling = True
             options.profile_file_prefix = os.path.join(folder, "profile")
             session = self.ort.InferenceSession(self.path, options, providers=[self.provider])
-            session.run(None, {self.input.name: inputs[0]})  # from cold: not counted below
+            session.run(None, {self.input.name: inputs[0]})  # the first run is cold and is not counted below
             for value in inputs[:20]:
                 session.run(None, {self.input.name: value})
             with open(session.end_profiling(), encoding="utf-8") as handle:
@@ -97,21 +97,21 @@ class OnnxModel(Model):
         self.session.run_with_iobinding(self.binding)
 
     def prepare(self, image: Array) -> Array:
-        return as_input(self.np, image, self.dtype, 1.0, -128 if self.dtype == self.np.int8 else 0)
+        return as_input(self.np, image, self.dtype, scale=1.0, zero_point=-128 if self.dtype == self.np.int8 else 0)
 
     def set(self, value: Array) -> None:
-        self.held = value  # the binding keeps no reference of its own
+        self.held = value  # the binding keeps no reference
         self.binding.bind_cpu_input(self.input.name, value)
 
     def get(self) -> Array:
         return self.binding.copy_outputs_to_cpu()[0]
 
     def quantised(self) -> bool:
-        """ONNX keeps scales inside the graph; the controller has looked there."""
+        """Whether the output is quantised. ONNX keeps scales inside the graph, so the controller looks there."""
         return self.quantised_output
 
     def applied(self) -> Json:
-        """Which provider ran the nodes. The first inference's trace ends the profiling."""
+        """The execution provider that ran the nodes. This ends the profiling of the first inference."""
         listed = self.session.get_providers()
         names = {provider: name for name, provider in PROVIDERS.items()}
         how = "session providers %s" % listed
@@ -134,7 +134,7 @@ class OnnxModel(Model):
 
 
 def node_times(events: List[Json], runs: int) -> List[Json]:
-    """The nodes that took most of the last ``runs`` runs, at most 512, from a trace of ONNX Runtime's profiler."""
+    """The at most 512 slowest nodes of the last ``runs`` runs, from a trace of ONNX Runtime's profiler."""
     times: Dict[str, List[int]] = {}
     kinds: Dict[str, Tuple[str, str]] = {}
     for event in events:

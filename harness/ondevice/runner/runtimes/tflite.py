@@ -1,7 +1,7 @@
-"""tflite-runtime, and what its successor LiteRT has in common with it: the same Interpreter under two names."""
+"""tflite-runtime, and the code that it shares with its successor LiteRT, which has the same Interpreter."""
 
 from types import ModuleType
-from typing import Any, Dict, List, Set
+from typing import Any, Callable, Dict, List, Set
 
 from ..clock import now_ns
 from ..files import RunnerError
@@ -11,7 +11,7 @@ from .base import MODELS, Model, as_input
 
 
 class TfliteModel(Model):
-    #: the package that has the interpreter
+    #: the package of the interpreter
     PACKAGE = "tflite_runtime"
 
     def __init__(self, np: ModuleType, job: Json) -> None:
@@ -20,6 +20,7 @@ class TfliteModel(Model):
         package = __import__(self.PACKAGE + ".interpreter", fromlist=["Interpreter"])
         self.import_ns = now_ns() - started
         self.version = package_version(self.PACKAGE)
+        self.interpreter_class = package.Interpreter
         delegates = self.delegates(package, job["delegate"])
         started = now_ns()
         self.interpreter = package.Interpreter(
@@ -36,7 +37,7 @@ class TfliteModel(Model):
         self.invoke = self.interpreter.invoke
 
     def delegates(self, package: ModuleType, name: str) -> List[Any]:
-        """The delegate asked for, loaded; XNNPACK, which the interpreter takes by itself, is the CPU's."""
+        """Load the requested delegate. The CPU needs none, because the interpreter applies XNNPACK by itself."""
         if name == "cpu":
             return []
         if name != "edgetpu":
@@ -48,7 +49,7 @@ class TfliteModel(Model):
 
     def prepare(self, image: Array) -> Array:
         scale, zero_point = self.input.get("quantization", (0.0, 0))
-        value = as_input(self.np, image, self.input["dtype"], scale, zero_point)
+        value = as_input(self.np, image, self.input["dtype"], scale=scale, zero_point=zero_point)
         if tuple(value.shape) != tuple(self.input["shape"]):
             raise RunnerError("bad-model", "takes input %s, not %s" % (tuple(self.input["shape"]), value.shape))
         return value
@@ -59,15 +60,22 @@ class TfliteModel(Model):
     def get(self) -> Array:
         return self.interpreter.get_tensor(self.output["index"])
 
+    def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:
+        interpreter = self.interpreter_class(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
+        invoke: Callable[[], Any] = interpreter.invoke
+        return invoke
+
     def quantised(self) -> bool:
-        """Whether the file says which scores the output's whole numbers stand for."""
+        """Whether the model file has a scale for its output."""
         return bool(self.output.get("quantization", (0.0, 0))[0])
 
     def applied(self) -> Json:
-        """Which delegate ran how many of the model's nodes, from the interpreter's own node list."""
+        """The delegate, and the number of nodes that it ran, from the interpreter's own node list."""
         try:
             nodes = self.interpreter._get_ops_details()
-        except Exception as error:  # a private method: an old or new runtime may lack it
+        except Exception as error:  # the method is private, so another version may lack it
             return {"applied": None, "how": "no node list: %s" % error}
         kinds = sorted(set(node["op_name"] for node in nodes if is_delegate(node)))
         outputs = [int(detail["index"]) for detail in self.interpreter.get_output_details()]
@@ -89,10 +97,10 @@ def is_delegate(node: Json) -> bool:
 
 
 def executed_nodes(nodes: List[Json], outputs: List[int]) -> Set[int]:
-    """Indices of the nodes that are still executed.
+    """The indices of the nodes that are executed.
 
-    Nodes that a delegate took over stay in the list, with the delegate's node behind them. The walk back from the
-    outputs, always through the delegate where it makes a tensor, meets exactly the nodes that are executed.
+    Nodes that a delegate replaces stay in the list; the delegate's node follows them. A walk back from the outputs,
+    which prefers the delegate's node for a tensor, reaches exactly the executed nodes.
     """
     makers: Dict[int, Json] = {}
     for node in nodes:

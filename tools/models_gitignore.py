@@ -1,9 +1,13 @@
-"""Which model files belong into git, where every byte stays for ever."""
+"""Which of this repository's model files belong into git, where every byte stays for ever.
+
+``python -m tools.models_gitignore`` writes ``models/.gitignore``; it is called after a build whose files are to ship.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from harness.core.files import write_atomic
 from harness.records import manifest as manifests
 from harness.training.networks import registry
 
@@ -18,8 +22,12 @@ OURS = "resvgg19-pruned"
 
 def gitignore(models: Path) -> str:
     """Text of ``models/.gitignore``: model files stay out except every int8.tflite and named small ones."""
-    lines = ["# Written by `harness build`: big files are rebuilt from their manifests, small ones are kept.",
-             "*.tflite", "*.onnx", "!/*/int8.tflite"]  # fmt: skip
+    lines = [
+        "# Written by tools/models_gitignore.py: big files are rebuilt from their manifests, small ones are kept.",
+        "*.tflite",
+        "*.onnx",
+        "!/*/int8.tflite",
+    ]
     for name in manifests.names(models):
         if name in NOT_COMMITTED:
             lines.append(f"/{name}/int8.tflite")
@@ -27,12 +35,22 @@ def gitignore(models: Path) -> str:
         if name in _pruned_rivals():
             continue
         for artifact in manifests.load(models, name).artifacts:
-            wanted = artifact.variant in ("fp32", "int8") or (name == OURS and artifact.format == "tflite")
-            small = wanted and artifact.bytes < COMMIT_BELOW
-            if small and artifact.filename != "int8.tflite":
+            shipped = artifact.variant in ("fp32", "int8") or (name == OURS and artifact.format == "tflite")
+            small = artifact.bytes < COMMIT_BELOW
+            if shipped and small and artifact.filename != "int8.tflite":
                 lines.append(f"!/{name}/{artifact.filename}")
     return "\n".join(lines) + "\n"
 
 
 def _pruned_rivals() -> set[str]:
     return {n.name for n in registry.NETWORKS if n.pruned_from is not None and n.name != OURS}
+
+
+def main() -> None:
+    """Write the file."""
+    models = Path(__file__).parents[1] / "models"
+    write_atomic(models / ".gitignore", gitignore(models))
+
+
+if __name__ == "__main__":
+    main()

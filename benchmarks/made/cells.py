@@ -1,4 +1,4 @@
-"""Made-up cells, runs and manifests for tests. Nothing here was measured: the numbers only have the right shape."""
+"""Made-up cells, runs and manifests. Nothing here was measured: the numbers only have the right shape."""
 
 from __future__ import annotations
 

@@ -15,20 +15,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.made.answers import good
+from benchmarks.made.sshd import LENIENT, SSHD, free_port, make_key
 from harness.config import devices as config
-from harness.records.cell import Cell
-from harness.run.outcome import Outcome
-from harness.run.plan import CellJob, Options, Plan
-from harness.run.scheduler import Run
-from tests.conftest import MODELS
-from tests.records.test_answer import good
-from tests.support.sshd_fixtures import LENIENT, SSHD, free_port, make_key
 
-NET = "mobilenet-v3-small"
 #: The interpreter behind the stand-ins: the base one, as a board would have; it starts faster than an environment's.
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 
@@ -97,9 +90,9 @@ class Place:
             python=PYTHON, body=body.strip(), agent=indented(agent, 4), runner=indented(runner, 4),
             use_real=real, ready=not real, n=n,
         )  # fmt: skip
-        (self.bin / "good.json").write_text(json.dumps(good()))
+        (self.bin / "good.json").write_text(json.dumps(good()), encoding="utf-8")
         part = self.bin / ".python3"
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8")
         part.chmod(0o755)
         part.replace(self.bin / "python3")
 
@@ -124,10 +117,10 @@ class Farm:
             place.home.mkdir(parents=True)
             place.bin.mkdir()
         self.client_key, self.known_hosts = folder / "client", folder / "known_hosts"
-        (folder / "authorized").write_text(make_key(self.client_key) + "\n")
+        (folder / "authorized").write_text(make_key(self.client_key) + "\n", encoding="utf-8")
         kind, body = make_key(folder / "host").split()[:2]
         pinned = (f"[{address}]:{place.port} {kind} {body}\n" for place in self.places.values())
-        self.known_hosts.write_text("".join(pinned))
+        self.known_hosts.write_text("".join(pinned), encoding="utf-8")
         Path("/run/sshd").mkdir(exist_ok=True)
         self.servers: dict[str, subprocess.Popen[bytes]] = {}
         for name in names:
@@ -141,7 +134,8 @@ class Farm:
         (self.folder / name / "sshd_config").write_text(
             f"Port {place.port}\nListenAddress {self.address}\nHostKey {self.folder}/{host_key}\nPidFile none\n"
             f"AuthorizedKeysFile {self.folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            f'SetEnv "HOME={place.home}" "PATH={path}"\nPermitRootLogin yes\n'
+            f'SetEnv "HOME={place.home}" "PATH={path}"\nPermitRootLogin yes\n',
+            encoding="utf-8",
         )
         inside = ["ip", "netns", "exec", self.netns] if self.netns else []
         with log.open("wb") as handle:
@@ -159,7 +153,7 @@ class Farm:
             if self.servers[name].poll() is not None:
                 break
             threading.Event().wait(0.05)
-        raise AssertionError(log.read_text())
+        raise AssertionError(log.read_text(encoding="utf-8"))
 
     def kill(self, name: str) -> None:
         """A board's server and all that it started, at once and without a word."""
@@ -195,83 +189,14 @@ class Farm:
 
 
 def fleet(*devices: dict[str, object]) -> config.Fleet:
+    """Entries of devices.yaml, read as the harness reads them."""
     return config.parse(json.dumps({"devices": list(devices)}))  # JSON is YAML, without anchors
 
 
 def descendants(pid: int) -> list[int]:
     """Processes below ``pid``, deepest last."""
     found = []
-    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, encoding="utf-8", check=False)
     for child in map(int, done.stdout.split()):
         found += [child, *descendants(child)]
     return found
-
-
-class Told:
-    """Remembers what a run tells; ``on`` are functions called when a cell starts or has ended on a device."""
-
-    def __init__(self) -> None:
-        self.cells: dict[str, list[Cell]] = {}
-        self.messages: list[str] = []
-        self.started = threading.Semaphore(0)
-        self.ended = threading.Semaphore(0)
-
-    def planned(self, plan: Plan) -> None:
-        pass
-
-    def device(self, name: str, message: str) -> None:
-        self.messages.append(f"{name}: {message}")
-
-    def cell_started(self, job: CellJob) -> None:
-        self.started.release()
-
-    def cell_ended(self, job: CellJob, cell: Cell) -> None:
-        self.cells.setdefault(cell.device.name, []).append(cell)
-        self.ended.release()
-
-    def how(self, name: str) -> list[str]:
-        """``FAILED runner`` ... of a device's cells, in the order in which they ended."""
-        return [f"{c.status} {c.reasons[0].code}" if c.reasons else c.status for c in self.cells.get(name, [])]
-
-    def said(self, name: str) -> str:
-        return " | ".join(reason.text for cell in self.cells.get(name, []) for reason in cell.reasons)
-
-
-def work(boards: config.Fleet, results: Path, *, resume: str | None = None, **options: object) -> Run:
-    given = {"models": (NET,), "variants": ("int8",), "quick": True, **options}
-    return Run(boards, Options(**given), models=MODELS, results=results, resume=resume)  # type: ignore[arg-type]
-
-
-def execute(
-    boards: config.Fleet, results: Path, *, resume: str | None = None, **options: object
-) -> tuple[Outcome, Told]:
-    told = Told()
-    return work(boards, results, resume=resume, **options).execute(told), told
-
-
-@contextlib.contextmanager
-def running(run: Run) -> Iterator[tuple[Told, threading.Thread]]:
-    """A run in a thread of its own, so that a fault can be produced while it measures; joined on the way out."""
-    told = Told()
-    errors: list[BaseException] = []
-
-    def go() -> None:
-        try:
-            run.execute(told)
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=go)
-    thread.start()
-    try:
-        yield told, thread
-    finally:
-        thread.join(280)
-        assert not thread.is_alive(), "the run did not end"
-    if errors:
-        raise errors[0]
-
-
-def measured(cell: Cell) -> bool:
-    """Whether a cell has a number; whether it is to be believed depends on how quiet this machine is."""
-    return bool(cell.latency_ns) and cell.status != "FAILED"

@@ -1,0 +1,14 @@
+"""Where this checkout is, and how a child process imports the harness from it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+MODELS = REPOSITORY / "models"
+
+
+def environment() -> dict[str, str]:
+    """For a Python child process that imports the harness from this checkout."""
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}

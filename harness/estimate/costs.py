@@ -1,0 +1,147 @@
+"""What blocks of code cost on a core, by LLVM's machine code analyser, with a memory for what was asked before."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.errors import EstimateError, StoreError
+from harness.core.files import sha256_bytes, write_atomic
+from harness.core.paths import cache_dir
+from harness.estimate.toolchain import Llvm, run_both
+
+Code = tuple[int, ...]
+
+#: All that a core of these boards may execute, and more: an instruction too new for a core does not run there anyway.
+_FEATURES = "-mattr=+v8.4a,+dotprod,+crypto,+fullfp16,+lse,+rdm"
+#: How often a block is run in the analyser; its end and start are then a fiftieth of the figure at most.
+_ITERATIONS = 50
+#: Blocks in one call of the analyser.
+_BATCH = 200
+#: Calls, returns, branches and exceptions become a branch to the next instruction: the analyser assumes that they are
+#: predicted, and refuses or overrates some of them.
+_BRANCHES = frozenset({"b", "bl", "blr", "br", "ret", "svc", "hvc", "smc", "hlt", "brk", "eret"})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one execution of a block, in cycles.
+
+    Attributes:
+        latency: one after the other, each waiting for what it needs of the one before.
+        throughput: where nothing waits: as the busiest of the core's units has it.
+    """
+
+    latency: float
+    throughput: float
+
+
+class Costs:
+    """Costs of blocks on one scheduling model of one LLVM. Known ones are kept in a file under ``folder``."""
+
+    def __init__(self, llvm: Llvm, model: str, folder: Path | None = None) -> None:
+        self._llvm, self._model = llvm, model
+        self._file = (folder or cache_dir() / "estimate") / f"costs-{model}-llvm-{llvm.version}.json"
+        self._known: dict[str, tuple[float, float] | None] = self._read()
+        self._text: dict[int, str] = {}
+
+    def of(self, codes: Sequence[Code]) -> list[Cost | None]:
+        """The cost of each block; None where the analyser takes none of it.
+
+        Raises:
+            EstimateError: LLVM can't be run, or does not know the scheduling model.
+        """
+        keys = [_key(code) for code in codes]
+        missing = {key: code for key, code in zip(keys, codes, strict=True) if key not in self._known}
+        if missing:
+            self._disassemble({word for code in missing.values() for word in code})
+            entries = list(missing.items())
+            for start in range(0, len(entries), _BATCH):
+                self._analyse(entries[start : start + _BATCH])
+            self._write()
+        found = [self._known[key] for key in keys]
+        return [Cost(*cost) if cost else None for cost in found]
+
+    def _analyse(self, entries: list[tuple[str, Code]]) -> None:
+        """Ask for some blocks at once; where that fails, for each half, so that one bad block costs only itself."""
+        lines = []
+        for number, (_, code) in enumerate(entries):
+            lines += [f"# LLVM-MCA-BEGIN r{number}", *(self._text[word] for word in code), f"# LLVM-MCA-END r{number}"]
+        argv = [self._llvm.mca, "-mtriple=aarch64", f"-mcpu={self._model}", _FEATURES, "--json"]
+        argv += [f"-iterations={_ITERATIONS}"]
+        if self._llvm.major >= 19:
+            argv += ["--skip-unsupported-instructions=any"]
+        answer, said = run_both(argv, stdin="\n".join(lines) + "\n")
+        costs = _summaries(answer)
+        if len(costs) == len(entries):
+            for number, (key, _) in enumerate(entries):
+                self._known[key] = costs[f"r{number}"]
+        elif "not a recognized processor" in said:
+            raise EstimateError(f"llvm-mca {self._llvm.version} does not know the core {self._model}")
+        elif len(entries) == 1:
+            self._known[entries[0][0]] = None
+        else:
+            half = len(entries) // 2
+            self._analyse(entries[:half])
+            self._analyse(entries[half:])
+
+    def _disassemble(self, words: Iterable[int]) -> None:
+        """Fill ``_text`` with the assembler text of instructions; what LLVM does not know becomes ``nop``."""
+        new = sorted(set(words) - self._text.keys())
+        argv = [self._llvm.mc, "-disassemble", "-triple=aarch64", _FEATURES]
+        # one line an instruction; an unknown one gives a warning "<stdin>:LINE:1" and no line
+        answer, said = run_both(argv, stdin="".join(f"{_bytes(word)}\n" for word in new))
+        unknown = {int(line) for line in re.findall(r"^<stdin>:(\d+):\d+: warning", said, re.MULTILINE)}
+        texts = [text for line in answer.splitlines() if (text := line.strip()) and not text.startswith(".text")]
+        known = [word for line, word in enumerate(new, start=1) if line not in unknown]
+        if len(texts) != len(known):
+            raise EstimateError(f"llvm-mc {self._llvm.version} disassembled {len(texts)} of {len(known)} instructions")
+        self._text.update(dict.fromkeys(new, "nop"))
+        self._text.update((word, _without_target(text)) for word, text in zip(known, texts, strict=True))
+
+    def _read(self) -> dict[str, tuple[float, float] | None]:
+        """Costs kept from before; none where the file is damaged."""
+        try:
+            stored = json.loads(self._file.read_text(encoding="utf-8"))
+            return {key: (float(cost[0]), float(cost[1])) if cost else None for key, cost in stored.items()}
+        except (OSError, ValueError, TypeError, AttributeError, IndexError):
+            return {}
+
+    def _write(self) -> None:
+        """A folder that can't be written to costs time, not the estimate."""
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._file, json.dumps(self._known), durable=False)
+        except (OSError, StoreError):
+            return
+
+
+def _summaries(answer: str) -> dict[str, tuple[float, float]]:
+    """Region name -> cycles by latency and by throughput, from llvm-mca's JSON; empty where it is none."""
+    try:
+        regions = json.loads(answer)["CodeRegions"]
+        return {
+            region["Name"]: (
+                region["SummaryView"]["TotalCycles"] / region["SummaryView"]["Iterations"],
+                float(region["SummaryView"]["BlockRThroughput"]),
+            )
+            for region in regions
+        }
+    except (ValueError, KeyError, TypeError, ZeroDivisionError):
+        return {}
+
+
+def _key(code: Code) -> str:
+    return sha256_bytes(b"".join(word.to_bytes(4, "little") for word in code))[:32]
+
+
+def _bytes(word: int) -> str:
+    return " ".join(f"0x{byte:02x}" for byte in word.to_bytes(4, "little"))
+
+
+def _without_target(text: str) -> str:
+    """The instruction as the analyser is to see it."""
+    return "b #4" if text.split()[0] in _BRANCHES else text

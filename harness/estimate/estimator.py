@@ -1,0 +1,167 @@
+"""The estimates of one emulated board: its plugin, the folder that regions come to, and figures made of them."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from harness.core.errors import EstimateError
+from harness.core.paths import cache_dir
+from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES, Core
+from harness.estimate.costs import Costs
+from harness.estimate.model import RegionEstimate, estimate
+from harness.estimate.plugin import Plugin, ensure_plugin, need_programs
+from harness.estimate.regions import read_region
+from harness.estimate.toolchain import find_llvm
+from harness.records.estimate import Estimate, EstimatedRegion
+
+#: Inferences that are looked at. Timers and other programs on the board come into some of them.
+REGIONS = 5
+#: A folder of regions in which nothing has happened for so many seconds belongs to no controller any more.
+_LEFT_S = 86_400.0
+
+
+@dataclass(eq=False)
+class Estimator:
+    """Makes estimates of what an emulated board marks. Use as a context manager; one thread at a time.
+
+    Attributes:
+        core: the board's.
+        plugin: what QEMU loads.
+        folder: where the plugin writes regions; gone afterwards.
+    """
+
+    core: Core
+    plugin: Plugin
+    folder: Path
+    _costs: Costs
+    _llvm: str
+
+    @property
+    def option(self) -> str:
+        """The value of QEMU's ``-plugin``."""
+        return self.plugin.option(self.core, self.folder)
+
+    def next_regions(self, count: int) -> list[RegionEstimate]:
+        """The estimates of the next ``count`` regions that were marked, in order. Their files are removed.
+
+        Raises:
+            EstimateError: they are not there or damaged, or LLVM can't be asked.
+        """
+        paths = self._marked()[:count]
+        if len(paths) < count:
+            raise EstimateError(f"QEMU's plugin left {len(paths)} regions of {count}: the runner did not mark them")
+        try:
+            return [estimate(read_region(path), self.core, self._costs) for path in paths]
+        finally:
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+    def skip(self) -> None:
+        """Remove regions that nobody asked for: those of an attempt that went wrong."""
+        for path in self._marked():
+            path.unlink(missing_ok=True)
+
+    def _marked(self) -> list[Path]:
+        """The regions that are there, in the order in which they were marked."""
+        found = {path.name.removeprefix("region-"): path for path in self.folder.glob("region-*")}
+        return [found[number] for number in sorted(filter(str.isdecimal, found), key=int)]
+
+    def inference(self, count: int = REGIONS) -> Estimate:
+        """The estimate of one inference: the quietest of the next ``count`` regions.
+
+        Raises:
+            EstimateError: as :meth:`next_regions`.
+        """
+        regions = self.next_regions(count)
+        chosen = quietest(regions)
+        return Estimate(
+            cycles=round(chosen.cycles),
+            instructions=chosen.instructions,
+            core=self.core.name,
+            clock_hz=self.core.clock_hz,
+            regions=tuple(
+                EstimatedRegion(cycles=round(region.cycles), instructions=region.instructions, blocks=region.blocks)
+                for region in regions
+            ),
+            model=self.core.model,
+            llvm=self._llvm,
+            qemu=self.plugin.qemu,
+            cache_line_cycles=CACHE_LINE_CYCLES,
+            memory_line_cycles=MEMORY_LINE_CYCLES,
+        )
+
+    def close(self) -> None:
+        """Remove the folder of regions."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Estimator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def quietest(regions: Sequence[RegionEstimate]) -> RegionEstimate:
+    """The region with the fewest instructions: what else runs on a board only adds to them."""
+    return min(regions, key=lambda region: region.instructions)
+
+
+def estimator(board: str) -> Estimator:
+    """What makes estimates for boards of a family.
+
+    Args:
+        board: the family's name, such as ``raspberry-pi-4``.
+
+    Raises:
+        EstimateError: the family's core is not known, or a program is missing; the message names its package.
+    """
+    core = known_core(board)
+    llvm = find_llvm(core.llvm)
+    plugin = ensure_plugin()
+    home = cache_dir() / "estimate"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _sweep(home)
+        folder = Path(tempfile.mkdtemp(prefix="regions-", dir=home))
+    except OSError as error:
+        raise EstimateError(f"{home} can't be used: {error.strerror}", fix="set HARNESS_CACHE to a folder") from error
+    return Estimator(core=core, plugin=plugin, folder=folder, _costs=Costs(llvm, core.model), _llvm=llvm.version)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what controllers that were killed have left."""
+    for folder in home.glob("regions-*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < time.time() - _LEFT_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def check(board: str) -> None:
+    """Look whether estimates can be made for boards of a family, without making anything.
+
+    Raises:
+        EstimateError: what :func:`estimator` would say, but for a compiler or a QEMU that fails.
+    """
+    find_llvm(known_core(board).llvm)
+    need_programs()
+
+
+def known_core(board: str) -> Core:
+    """The core of a board family.
+
+    Raises:
+        EstimateError: it is not known.
+    """
+    core = CORES.get(board)
+    if core is None:
+        raise EstimateError(f"cycles of board {board!r} can't be estimated: its core is not known")
+    return core

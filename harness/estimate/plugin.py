@@ -1,0 +1,101 @@
+"""QEMU's plugin: compiled from plugin.c when it is first needed, then kept in the cache."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from harness.core.errors import EstimateError
+from harness.core.files import sha256_bytes
+from harness.core.paths import cache_dir
+from harness.estimate.cores import Core
+from harness.estimate.toolchain import need, run_both
+
+#: From which QEMU on its plugin interface has which version (include/qemu/qemu-plugin.h). Newer QEMUs still take 4.
+_APIS = (((9, 2), 4), ((9, 1), 3), ((9, 0), 2), ((6, 0), 1))
+_QEMU = "qemu-system-aarch64"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A compiled plugin that this QEMU loads.
+
+    Attributes:
+        path: absolute, as QEMU needs it.
+        api: version of QEMU's plugin interface.
+        qemu: QEMU's version, such as ``7.2.22``.
+    """
+
+    path: Path
+    api: int
+    qemu: str
+
+    def option(self, core: Core, folder: Path) -> str:
+        """The value of QEMU's ``-plugin``: regions go to ``folder`` and see the data caches of ``core``."""
+        caches = ":".join(f"{level.kib}:{level.ways}" for level in core.caches)
+        return ",".join(_escaped(word) for word in (str(self.path), f"out={folder}", f"caches={caches}"))
+
+
+def need_programs() -> tuple[str, str]:
+    """QEMU and the C compiler.
+
+    Raises:
+        EstimateError: one is not installed.
+    """
+    return need(_QEMU, "qemu-system-arm"), need("cc", "gcc libc6-dev")
+
+
+def ensure_plugin() -> Plugin:
+    """The plugin for the QEMU that is installed.
+
+    Raises:
+        EstimateError: QEMU or a C compiler is not there, or this QEMU takes no plugins.
+    """
+    qemu = need(_QEMU, "qemu-system-arm")
+    version = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", run_both([qemu, "--version"])[0])
+    if version is None:
+        raise EstimateError(f"{qemu} does not say its version")
+    number = (int(version[1]), int(version[2]))
+    api = next((api for since, api in _APIS if number >= since), None)
+    if api is None:
+        raise EstimateError(f"QEMU {version[0]} is too old for plugins", fix="QEMU 6.0 or newer")
+    source = resources.files("harness.estimate").joinpath("plugin.c").read_bytes()
+    key = sha256_bytes(b"\0".join((source, version[0].encode(), qemu.encode(), os.uname().machine.encode())))
+    path = cache_dir() / "estimate" / f"plugin-api{api}-{key[:16]}.so"
+    if not path.exists():
+        _compile(source, api, qemu, path)
+    return Plugin(path, api, version[0].partition(" ")[2])
+
+
+def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
+    """Compile the plugin, have QEMU load it once, and put it at ``path``."""
+    compiler = need("cc", "gcc libc6-dev")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="compile-", dir=path.parent))
+    try:
+        (folder / "plugin.c").write_bytes(source)
+        made = folder / "plugin.so"
+        flags = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-DAPI={api}"]
+        said = run_both([compiler, *flags, "-o", str(made), str(folder / "plugin.c")])[1]
+        if not made.exists():
+            raise EstimateError(
+                f"{compiler} can't compile QEMU's plugin: {said.strip()[-500:]}",
+                fix="sudo apt-get install gcc libc6-dev",
+            )
+        machine = [qemu, "-M", "none", "-nodefaults", "-display", "none"]
+        said = run_both([*machine, "-plugin", f"{_escaped(str(made))},probe=on"])[1]
+        if "plugin API" not in said:
+            raise EstimateError(f"{qemu} does not load plugins: {said.strip()[-500:]}", fix="a QEMU built with plugins")
+        made.rename(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _escaped(text: str) -> str:
+    """A value in a QEMU option list: commas are doubled."""
+    return text.replace(",", ",,")

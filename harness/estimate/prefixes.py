@@ -1,0 +1,192 @@
+"""The first operators of a TFLite file as a file of their own, by changing a few numbers in it.
+
+A TFLite file is a FlatBuffer: tables refer to each other by offsets, and a list begins with its length. So a file that
+ends after some operators is the whole file with the length of its operator list lowered, and with another list of
+outputs behind its end. Outputs are all tensors that a later operator needs: a runtime leaves out what nobody reads. The
+weights of the other operators stay in the file and are never read. Nothing is parsed but what is needed for that.
+
+Format: https://flatbuffers.dev/internals and TensorFlow's ``schema.fbs``, whose field numbers are below.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from harness.core.errors import ArtifactError
+from harness.core.safetext import clean
+
+#: Fields of the tables Model, OperatorCode, SubGraph, Tensor and Operator, by their place in schema.fbs.
+_MODEL_CODES, _MODEL_SUBGRAPHS = 1, 2
+_CODE_OLD, _CODE_CUSTOM, _CODE_NEW = 0, 1, 3
+_GRAPH_TENSORS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 2, 3
+_TENSOR_NAME = 3
+_OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
+
+#: Names of the operators that these networks use (schema.fbs, enum BuiltinOperator); others show their number.
+_NAMES = {
+    0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 6: "DEQUANTIZE",
+    9: "FULLY_CONNECTED", 14: "LOGISTIC", 17: "MAX_POOL_2D", 18: "MUL", 19: "RELU", 21: "RELU6", 22: "RESHAPE",
+    25: "SOFTMAX", 34: "PAD", 36: "GATHER", 39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 42: "DIV", 43: "SQUEEZE",
+    45: "STRIDED_SLICE", 49: "SPLIT", 54: "PRELU", 55: "MAXIMUM", 57: "MINIMUM", 74: "SUM", 77: "SHAPE",
+    83: "PACK", 102: "SPLIT_V", 114: "QUANTIZE", 117: "HARD_SWISH",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """How a file becomes one that ends after some operators.
+
+    Attributes:
+        patches: (byte offset, 32-bit value) pairs to change in it.
+        tail: 32-bit values to put behind its end, which is filled up to a multiple of four bytes before.
+    """
+
+    patches: tuple[tuple[int, int], ...]
+    tail: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the graph, in the order of execution.
+
+    Attributes:
+        index: its place in the list.
+        kind: such as ``CONV_2D``.
+        name: of the tensor that it makes.
+        prefix: the file that ends with this operator.
+    """
+
+    index: int
+    kind: str
+    name: str
+    prefix: Prefix
+
+
+def operators(content: bytes) -> tuple[Operator, ...]:
+    """The operators of the first graph of a TFLite file.
+
+    Raises:
+        ArtifactError: it is none, or damaged.
+    """
+    if content[4:8] != b"TFL3":
+        raise ArtifactError("this is no TFLite file")
+    try:
+        return _operators(content)
+    except (struct.error, ValueError, IndexError, RecursionError) as error:
+        raise ArtifactError(f"the TFLite file is damaged: {error}") from error
+
+
+def _operators(content: bytes) -> tuple[Operator, ...]:
+    model = _Table(content, _u32(content, 0))
+    graph = _Table(content, model.list_of_tables(_MODEL_SUBGRAPHS)[0])
+    codes = [_kind(_Table(content, place)) for place in model.list_of_tables(_MODEL_CODES)]
+    tensors = graph.list_of_tables(_GRAPH_TENSORS)
+    tables = [_Table(content, place) for place in graph.list_of_tables(_GRAPH_OPERATORS)]
+    made = [table.numbers(_OPERATOR_OUTPUTS) for table in tables]
+    length_place = graph.list_at(_GRAPH_OPERATORS)[0] - 4
+    outputs_place = graph.place_of(_GRAPH_OUTPUTS)
+    end = len(content) + -len(content) % 4
+    found = []
+    for index, (table, live) in enumerate(zip(tables, _live(tables, made, graph), strict=True)):
+        prefix = Prefix(((length_place, index + 1), (outputs_place, end - outputs_place)), (len(live), *live))
+        name = _Table(content, tensors[made[index][0]]).text(_TENSOR_NAME)
+        found.append(Operator(index, codes[table.number(_OPERATOR_CODE)], name, prefix))
+    return tuple(found)
+
+
+def _live(tables: list[_Table], made: list[tuple[int, ...]], graph: _Table) -> list[tuple[int, ...]]:
+    """For each operator, the tensors made so far that are needed after it: by later operators, or as outputs."""
+    needed = set(graph.numbers(_GRAPH_OUTPUTS))
+    after = []
+    for table in reversed(tables):
+        after.append(frozenset(needed))
+        needed |= set(table.numbers(_OPERATOR_INPUTS))
+    so_far: list[int] = []
+    live = []
+    for results, wanted in zip(made, reversed(after), strict=True):
+        so_far += results
+        live.append(tuple(tensor for tensor in so_far if tensor in wanted) or results[:1])
+    return live
+
+
+def prefix_of(content: bytes, prefix: Prefix) -> bytes:
+    """The file that ends after some operators."""
+    changed = bytearray(content + bytes(-len(content) % 4))
+    for offset, value in prefix.patches:
+        struct.pack_into("<I", changed, offset, value)
+    return bytes(changed) + struct.pack(f"<{len(prefix.tail)}I", *prefix.tail)
+
+
+def _kind(code: _Table) -> str:
+    """An operator code's name. Numbers above 127 are in a newer field than the others."""
+    custom = code.text(_CODE_CUSTOM)
+    number = max(code.number(_CODE_OLD, width=1), code.number(_CODE_NEW))
+    return custom or _NAMES.get(number, f"operator {number}")
+
+
+def _u32(content: bytes, place: int) -> int:
+    value: int = struct.unpack_from("<I", content, place)[0]
+    return value
+
+
+class _Table:
+    """One FlatBuffers table; ``place`` is where it begins."""
+
+    def __init__(self, content: bytes, place: int) -> None:
+        self._content, self._place = content, place
+        back: int = struct.unpack_from("<i", content, place)[0]
+        self._fields = place - back
+        if self._fields < 0:
+            raise ValueError("a table without fields")
+        self._size: int = struct.unpack_from("<H", content, self._fields)[0]
+
+    def _at(self, field: int) -> int | None:
+        """Where a field's value is; None where the field has its default."""
+        slot = 4 + 2 * field
+        if slot + 2 > self._size:
+            return None
+        offset: int = struct.unpack_from("<H", self._content, self._fields + slot)[0]
+        return self._place + offset if offset else None
+
+    def number(self, field: int, *, width: int = 4) -> int:
+        place = self._at(field)
+        if place is None:
+            return 0
+        value: int = struct.unpack_from({1: "<b", 4: "<i"}[width], self._content, place)[0]
+        return value
+
+    def list_at(self, field: int) -> tuple[int, int]:
+        """Where the first element of a list is, and how many there are."""
+        place = self.place_of(field)
+        start = place + _u32(self._content, place)
+        length = _u32(self._content, start)
+        if start + 4 + 4 * length > len(self._content):
+            raise ValueError("a list beyond the end")
+        return start + 4, length
+
+    def place_of(self, field: int) -> int:
+        """Where the offset of a list is."""
+        place = self._at(field)
+        if place is None:
+            raise ValueError(f"no list in field {field}")
+        return place
+
+    def numbers(self, field: int) -> tuple[int, ...]:
+        """A list of 32-bit numbers."""
+        start, length = self.list_at(field)
+        return struct.unpack_from(f"<{length}i", self._content, start)
+
+    def list_of_tables(self, field: int) -> list[int]:
+        """Where the tables of a list begin."""
+        start, length = self.list_at(field)
+        return [place + _u32(self._content, place) for place in range(start, start + 4 * length, 4)]
+
+    def text(self, field: int) -> str:
+        """A string made fit to be shown; empty where there is none."""
+        place = self._at(field)
+        if place is None:
+            return ""
+        start = place + _u32(self._content, place)
+        raw = self._content[start + 4 : start + 4 + min(_u32(self._content, start), 400)]
+        return clean(raw.decode("utf-8", "replace"))

@@ -1,0 +1,74 @@
+"""Estimated cycles, one row an artifact, one drawing a board: never on an axis with counts or measured times."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from harness.core.safetext import slug
+from harness.estimate.judge import LEAST_RATIO, QUANTITY, in_words, judgement
+from harness.report.figures.canvas import Drawing, kind_style
+from harness.report.figures.figure import Figure
+from harness.report.figures.rows import canvas, kind_legend, per_board, shown
+from harness.report.gather import ReportData
+from harness.report.table import brief
+
+_PLOT = "cycles"
+
+
+def cycles(data: ReportData) -> list[Drawing]:
+    """Estimated cycles of one inference on one thread of the board's core, lowest first."""
+    drawings = []
+    for _, board, every in per_board(data):
+        cells, cut = shown(every[every.estimated_cycles.notna()].sort_values("estimated_cycles", kind="stable"))
+        if cells.empty:
+            continue
+        first, last = cells.iloc[0], cells.iloc[-1]
+        words = in_words(first.estimated_cycles, first.estimate_clock_hz)
+        alt = (
+            f"Bars: {QUANTITY.lower()}, of {len(cells)} artifacts on {board}{cut}, from {_millions(first)} million "
+            f"({first.label}; {words}) to {_millions(last)} million ({last.label})."
+        )
+        drawings.append(
+            Drawing(
+                name=f"{_PLOT}-{slug(board)}",
+                plot=_PLOT,
+                title=f"{QUANTITY} on {board}: an estimate, not a measurement",
+                alt=alt,
+                figure=_bars(cells, f"{board}{cut}"),
+            )
+        )
+    return drawings
+
+
+def _millions(cell: pd.Series[float]) -> str:
+    return brief(float(cell.estimated_cycles) / 1e6)
+
+
+def _bars(cells: pd.DataFrame, title: str) -> Canvas:
+    """Bars from zero; those that can't be told apart from the lowest say so."""
+    figure, axes = canvas(cells, title)
+    values = cells.estimated_cycles.to_numpy() / 1e6
+    axes.barh(np.arange(len(cells)), values, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
+    for row, value in enumerate(values):
+        close = row > 0 and judgement(values[0], value) == "can't tell"
+        text = f"{brief(value)} (can't tell from the lowest)" if close else brief(value)
+        axes.text(value + values.max() * 0.015, row, text, va="center", fontsize=7.5)
+    axes.set_xlim(0, values.max() * 1.14)
+    axes.set_xlabel(f"{QUANTITY} (million)")
+    kind_legend(figure, cells)
+    return figure
+
+
+FIGURE = Figure(
+    name=_PLOT,
+    heading="Estimated cycles",
+    note=(
+        "Estimates, not measurements: blocks of code counted in the emulator, with costs by LLVM's machine code "
+        f"analyser and a model of the core's caches. Estimates closer than {LEAST_RATIO}x can't be told apart. Divided "
+        "by the core's nominal clock, they are times within a factor of two."
+    ),
+    draw=cycles,
+    scope="board",
+)

@@ -1,0 +1,116 @@
+"""Estimated cycles in a run: where they are wanted and possible, and what comes of one cell's marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from harness.config.devices import Device
+from harness.core.errors import ArtifactError, EstimateError
+from harness.core.safetext import plain
+from harness.estimate.estimator import REGIONS, Estimator, estimator
+from harness.estimate.prefixes import Operator, operators
+from harness.estimate.profile import operator_costs, quietest_of_each
+from harness.records.cell import Cell
+from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
+from harness.records.order import Marks
+from harness.run.plan import CellJob
+
+#: How long marking may take on top of a cell, in seconds: for each prefix of its network.
+PREFIX_S = 30.0
+
+#: Inferences of each prefix of a network that are looked at.
+PREFIX_REGIONS = 3
+
+#: A board's estimates; why there are none; or None where nobody asked for any.
+Estimates = Estimator | NoEstimate | None
+
+
+@contextmanager
+def estimating(device: Device, *, wanted: bool) -> Iterator[Estimates]:
+    """What makes a device's estimates while it is measured. Real boards have none: they are measured."""
+    if not wanted or not device.emulate:
+        yield None
+        return
+    if device.effective_clock != "instructions":
+        yield NoEstimate(reason="the board runs on the wall clock, where several cores run side by side")
+        return
+    try:
+        made = estimator(device.board)
+    except EstimateError as error:
+        yield NoEstimate(reason=_clip(error))
+        return
+    with made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Marking:
+    """What the runner is to mark for one cell, and what is made of it.
+
+    Attributes:
+        estimates: the board's.
+        operators: of the network, where each one's cost is asked for.
+    """
+
+    estimates: Estimator
+    operators: tuple[Operator, ...] = ()
+
+    @property
+    def marks(self) -> Marks:
+        """For the runner's order."""
+        prefixes = tuple((operator.prefix.patches, operator.prefix.tail) for operator in self.operators)
+        return Marks(regions=REGIONS, prefix_regions=PREFIX_REGIONS, prefixes=prefixes)
+
+    @property
+    def extra_s(self) -> float:
+        """How much longer the cell may take."""
+        return PREFIX_S * len(self.operators)
+
+    def begin(self) -> None:
+        """Before an attempt: what an earlier one left does not count."""
+        self.estimates.skip()
+
+    def added(self, cell: Cell) -> Cell:
+        """The cell with its estimate and the costs of its operators, or why it has none."""
+        try:
+            whole = self.estimates.inference()
+        except EstimateError as error:
+            return cell.model_copy(update={"estimate": NoEstimate(reason=_clip(error))})
+        found = {"estimate": whole, "operators": self._costs(whole) if self.operators else None}
+        return cell.model_copy(update=found)
+
+    def _costs(self, whole: Estimate) -> OperatorCosts | NoEstimate:
+        try:
+            regions = self.estimates.next_regions(PREFIX_REGIONS * (len(self.operators) + 1))
+            return operator_costs(self.operators, quietest_of_each(regions, PREFIX_REGIONS), whole)
+        except EstimateError as error:
+            return NoEstimate(reason=_clip(error))
+
+
+def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | NoEstimate | None:
+    """What to mark for a job; why nothing; None where nobody asked."""
+    if not isinstance(estimates, Estimator):
+        return estimates
+    if job.threads != 1:
+        return NoEstimate(reason=f"estimates are of one thread, and this cell has {job.threads}")
+    if job.delegate != "cpu":
+        return NoEstimate(reason=f"estimates are of the CPU, and this cell runs on {job.delegate}")
+    if not profile or job.shipped.artifact.format != "tflite":
+        return Marking(estimates)
+    try:
+        return Marking(estimates, operators(job.shipped.path.read_bytes()))
+    except (OSError, ArtifactError):
+        return Marking(estimates)  # that the file is damaged is for the runner to say
+
+
+def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
+    """The cell with what came of its marks."""
+    if isinstance(estimate, Marking):
+        return estimate.added(cell)
+    return cell.model_copy(update={"estimate": estimate}) if estimate else cell
+
+
+def _clip(error: EstimateError) -> str:
+    return plain(str(error))[:2000]

@@ -1,0 +1,81 @@
+"""What a network learns from in each epoch: images and targets that depend on the epoch's number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from harness.data.dataset import Dataset, Split
+from harness.training.arrays import Images, Index, Model, Pixels, Probabilities
+from harness.training.train.augment import augment
+
+#: images and targets of an epoch, by its number
+Epoch = Callable[[int], tuple[Pixels, Probabilities]]
+
+
+@runtime_checkable
+class InStep(Protocol):
+    """Lessons whose teacher can answer within the student's training step, which spares it a pass of its own."""
+
+    teacher: Model
+    trust: float
+
+    def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
+        """Images and targets of an epoch, the teacher's answers among them."""
+
+    def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
+        """Images and true labels of an epoch."""
+
+
+def one_hot(labels: Index, classes: int) -> Probabilities:
+    """Targets of known labels, shape (N, classes)."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def as_input(images: Images) -> Pixels:
+    """Images as networks take them: float32 (N, 48, 48, 1), 0..255."""
+    return images.astype(np.float32)[..., None]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The training part of a split, and the seed by which its images are varied."""
+
+    dataset: Dataset
+    split: Split
+    seed: int
+
+    @property
+    def images(self) -> Images:
+        """uint8 (N, 48, 48)."""
+        return self.dataset.images[self.split.train]
+
+    @property
+    def targets(self) -> Probabilities:
+        """True labels, float32 (N, classes)."""
+        return one_hot(self.dataset.labels[self.split.train], len(self.dataset.classes))
+
+
+def ahead(epoch: Epoch, numbers: range) -> Iterator[tuple[int, Pixels, Probabilities]]:
+    """Number, images and targets of epochs in order; each is made while the one before is learnt."""
+    with ThreadPoolExecutor(1) as worker:
+        upcoming = worker.submit(epoch, numbers[0]) if numbers else None
+        for number in numbers:
+            assert upcoming is not None
+            images, targets = upcoming.result()
+            upcoming = worker.submit(epoch, number + 1) if number + 1 in numbers else None
+            yield number, images, targets
+
+
+def augmented(training_set: TrainingSet) -> Epoch:
+    """Training images with true labels, varied anew in each epoch."""
+
+    def epoch(number: int) -> tuple[Pixels, Probabilities]:
+        rng = np.random.default_rng([training_set.seed, number, 1])
+        return augment(training_set.images, rng), training_set.targets
+
+    return epoch

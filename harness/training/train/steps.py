@@ -1,0 +1,119 @@
+"""Training steps on whatever backend Keras runs (TensorFlow, JAX or PyTorch, by ``KERAS_BACKEND``).
+
+Nothing here calls a backend: a step that Keras has no name for is a model whose output, loss or optimizer differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from harness.training.arrays import Layer, Model, Pixels, Probabilities, Tensor, Variable, Weights
+from harness.training.networks.macs import count_macs
+from harness.training.train.recipe import LARGE_MACS
+
+
+def copy_of(model: Model) -> Model:
+    """A functional model of its own with the same weights."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def jit_for(macs: int) -> bool | str:
+    """Keras's ``jit_compile`` for a network of ``macs`` multiply-accumulates per image."""
+    if keras.backend.backend() != "tensorflow":
+        return "auto"  # JAX without it would run one operation after the other
+    # measured on 2 cores: XLA makes resvgg19 a third faster, and MobileNets (depthwise) four times slower
+    return macs > LARGE_MACS
+
+
+class TaughtStudent(keras.Model):  # type: ignore[misc]
+    """A student and a teacher that answers the same images in the same step; only the student learns.
+
+    Its output is the student's probabilities and beside them the teacher's, (N, 2 * classes). The student shares its
+    variables with this model; the teacher is a copy, since it must not be trained.
+
+    Args:
+        student: what is trained.
+        teacher: what answers.
+        trust: share of the target that is the teacher's answer; the rest is the true label.
+    """
+
+    def __init__(self, student: Model, teacher: Model, trust: float) -> None:
+        super().__init__(name=student.name)
+        self.student, self.teacher, self.trust = student, copy_of(teacher), trust
+        self.teacher.trainable = False
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Both answers."""
+        answers = keras.ops.stop_gradient(self.teacher(images, training=False))
+        return keras.ops.concatenate([self.student(images, training=training), answers], axis=-1)
+
+    def taught(self, loss: keras.losses.Loss) -> keras.losses.Loss:
+        """A loss of the student's probabilities, as one of this model's output and the true labels."""
+
+        def of_both(truth: Tensor, both: Tensor) -> Tensor:
+            student, answers = keras.ops.split(both, 2, axis=-1)
+            return loss.call(self.trust * answers + (1 - self.trust) * truth, student)
+
+        return of_both
+
+
+class _Inference(keras.Model):  # type: ignore[misc]
+    """A model that answers as after training, also while gradients are taken."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(name="inference")
+        self.model = model
+
+    def call(self, images: Tensor) -> Tensor:
+        return self.model(images, training=False)
+
+
+class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """An optimizer that changes nothing and keeps the gradients that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(learning_rate=0.0)
+        self.gradients: list[Variable] = []
+
+    def build(self, variables: list[Variable]) -> None:
+        """Make a place for each variable's gradient."""
+        if not self.built:
+            super().build(variables)
+            self.gradients = [self.add_variable_from_reference(v, name="gradient") for v in variables]
+
+    def update_step(self, gradient: Tensor, variable: Variable, _rate: Tensor) -> None:
+        """Keep a gradient."""
+        self.assign(self.gradients[self._get_variable_index(variable)], gradient)
+
+
+def gradients(
+    model: Model, layers: list[Layer], images: Pixels, targets: Probabilities, *, batch: int
+) -> Iterator[list[list[Weights]]]:
+    """Gradients of the mean cross-entropy, as after training, for whole batches in order.
+
+    Args:
+        layers: whose trainable weights they are with respect to.
+        images: float32 (N, 48, 48, 1).
+        targets: float32 (N, classes).
+
+    Returns:
+        For each batch and layer, one array per trainable weight.
+    """
+    copy, names = copy_of(model), {layer.name for layer in layers}
+    for layer in copy.layers:
+        layer.trainable = layer.name in names
+    recorder = _Recorder()
+    learner = _Inference(copy)
+    learner.compile(recorder, keras.losses.CategoricalCrossentropy(), jit_compile=jit_for(count_macs(model)))
+    for start in range(0, len(images) - batch + 1, batch):
+        learner.train_on_batch(images[start : start + batch], targets[start : start + batch])
+        by_path = {
+            variable.path: np.array(gradient)
+            for variable, gradient in zip(learner.trainable_variables, recorder.gradients, strict=True)
+        }
+        yield [[by_path[v.path] for v in copy.get_layer(layer.name).trainable_variables] for layer in layers]

@@ -1,0 +1,123 @@
+"""Estimates of marked regions: the quietest, what goes into it, and what is said of two of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import EstimateError
+from harness.estimate.cores import CORES
+from harness.estimate.estimator import Estimator, _sweep, check, estimator
+from harness.estimate.judge import in_words, judgement
+from harness.estimate.plugin import Plugin
+from harness.records.estimate import Estimate
+from tests.support.estimate_factory import FOUR_OR_TWO, Known
+
+RETURN = "d65f03c0"
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Estimator:
+    """A Pi 4's estimates, with a cost of two cycles for any block."""
+    plugin = Plugin(tmp_path / "plugin.so", 1, "7.2.22")
+    return Estimator(CORES["raspberry-pi-4"], plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
+
+
+def mark(board: Estimator, number: int, executions: int) -> None:
+    board.folder.mkdir(exist_ok=True)
+    text = f"levels 2\nblock 1000 {executions} 0 0 {RETURN}\nend\n"
+    (board.folder / f"region-{number}").write_text(text)
+
+
+def test_an_estimate_is_the_quietest_region_and_says_what_went_into_it(board: Estimator) -> None:
+    for number, executions in enumerate([1004, 5000, 1002]):
+        mark(board, number, executions)
+    found = board.inference(3)
+    assert (found.cycles, found.instructions) == (2004, 1002)
+    assert [region.cycles for region in found.regions] == [2008, 10000, 2004]
+    assert (found.core, found.clock_hz, found.threads) == ("Cortex-A72", 1_500_000_000, 1)
+    assert (found.model, found.llvm, found.qemu) == ("cortex-a72", "19.1.7", "7.2.22")
+    assert Estimate.model_validate_json(found.model_dump_json()) == found
+
+
+def test_regions_are_taken_in_the_order_of_their_numbers_and_removed(board: Estimator) -> None:
+    for number in range(12):
+        mark(board, number, 100 + number)
+    assert [region.instructions for region in board.next_regions(12)] == list(range(100, 112))
+    assert not list(board.folder.iterdir())
+    mark(board, 12, 7)
+    assert board.next_regions(1)[0].instructions == 7
+
+
+def test_a_region_that_is_missing_is_said(board: Estimator) -> None:
+    mark(board, 0, 1)
+    with pytest.raises(EstimateError, match="left 1 regions of 5"):
+        board.inference()
+
+
+def test_regions_of_an_attempt_that_went_wrong_are_passed_over(board: Estimator) -> None:
+    mark(board, 0, 1)
+    mark(board, 1, 2)
+    board.skip()
+    mark(board, 2, 3)
+    assert board.next_regions(1)[0].instructions == 3
+
+
+def test_too_few_regions_do_not_confuse_the_next_attempt(board: Estimator) -> None:
+    mark(board, 0, 1)
+    with pytest.raises(EstimateError):
+        board.next_regions(3)
+    board.skip()
+    for number in (1, 2, 10):
+        mark(board, number, 100 + number)
+    assert [region.instructions for region in board.next_regions(3)] == [101, 102, 110]
+
+
+def test_the_folder_of_regions_goes_with_the_board(board: Estimator) -> None:
+    with board:
+        mark(board, 0, 1)
+    assert not board.folder.exists()
+
+
+def test_folders_that_killed_controllers_left_are_removed(tmp_path: Path) -> None:
+    for name, age_s in (("regions-old", 90_000), ("regions-new", 60), ("plugin-api1.so", 90_000)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    _sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"regions-new", "plugin-api1.so"}
+
+
+def test_a_board_without_a_known_core_has_no_estimate() -> None:
+    with pytest.raises(EstimateError, match="its core is not known"):
+        estimator("generic")
+
+
+@pytest.mark.parametrize(
+    ("cycles", "other", "expected"),
+    [
+        (100, 130, "faster"),
+        (100, 129, "can't tell"),
+        (130, 100, "slower"),
+        (129, 100, "can't tell"),
+        (1, 1, "can't tell"),
+    ],
+)
+def test_close_estimates_are_not_told_apart(cycles: int, other: int, expected: str) -> None:
+    assert judgement(cycles, other) == expected
+
+
+def test_time_is_said_in_words_and_as_a_rough_estimate() -> None:
+    assert in_words(759_000, 1_500_000_000) == "about 0.51 ms at 1.5 GHz, an estimate within a factor of two"
+
+
+def test_what_is_missing_is_found_without_making_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EstimateError, match="llvm-mca 14"):
+        check("raspberry-pi-4")
+    with pytest.raises(EstimateError, match="core is not known"):
+        check("generic")
+    assert not (tmp_path / "cache").exists()
