@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.farm import fleet
+from benchmarks.made.runs import DeviceRecorder, execute, work
+from benchmarks.made.sshd import LENIENT
 from harness.records.cell import Cell
 from harness.results import store
 from harness.results.compare import compare
 from harness.run.plan import CellJob
-from tests.support.board_fixtures import Told, execute, fleet, work
-from tests.support.sshd_fixtures import LENIENT
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -71,7 +72,7 @@ def test_counted_instructions_are_one_round_and_have_no_canary() -> None:
     assert run.schedule.plan.rounds == {"pi4": 1}
 
 
-class _Counting(Told):
+class _Counting(DeviceRecorder):
     """Counts the rounds that have begun."""
 
     def __init__(self) -> None:
