@@ -77,7 +77,7 @@ class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
     """An optimizer that changes nothing and keeps the gradients that it is given."""
 
     def __init__(self) -> None:
-        super().__init__(learning_rate=0.0)
+        super().__init__(learning_rate=0.0, name="recorder")
         self.gradients: list[Variable] = []
 
     def build(self, variables: list[Variable]) -> None:
