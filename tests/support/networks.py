@@ -25,3 +25,13 @@ def stirred(model: Any) -> Any:
         if type(layer).__name__ == "BatchNormalization":
             layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
     return model
+
+
+def small_resvgg19(seed: int, width: int = 2) -> Any:
+    """A residual VGG19 of two narrow blocks, with the weights that ``seed`` gives."""
+    import keras
+
+    from harness.training.networks import resvgg19
+
+    keras.utils.set_random_seed(seed)
+    return resvgg19.build(widths=((width, width), (4, 4)), name="tiny")

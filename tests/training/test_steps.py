@@ -18,27 +18,22 @@ pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore:__array__ im
 
 from harness.data.splits import split  # noqa: E402
 from harness.training.compress import distil  # noqa: E402
-from harness.training.networks import resvgg19  # noqa: E402
 from harness.training.train import epochs, loop, steps  # noqa: E402
 from harness.training.train.recipe import Recipe  # noqa: E402
-from tests.data.test_splits import small_dataset  # noqa: E402
+from tests.support.datasets import small_dataset  # noqa: E402
+from tests.support.networks import small_resvgg19  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
-def network(seed: int, width: int = 2) -> Any:
-    keras.utils.set_random_seed(seed)
-    return resvgg19.build(widths=((width, width), (4, 4)), name="tiny")
-
-
 def test_a_teacher_in_the_step_teaches_what_it_would_outside(tmp_path: Path) -> None:
     data = small_dataset()
     parts = split(data)
-    lessons = distil.live(network(7), epochs.TrainingSet(data, parts, 0))
+    lessons = distil.live(small_resvgg19(7), epochs.TrainingSet(data, parts, 0))
 
     def taught(source: Any, folder: Path) -> tuple[Any, loop.Outcome]:
-        student = network(3)
+        student = small_resvgg19(3)
         recipe = Recipe(epochs=2, smoothing=0.0)
         training = loop.Training(
             dataset=data, split=parts, recipe=recipe, seed=1, folder=folder, progress=lambda line: None, epochs=source
@@ -54,7 +49,7 @@ def test_a_teacher_in_the_step_teaches_what_it_would_outside(tmp_path: Path) -> 
 
 
 def test_the_teacher_stays_as_it_is() -> None:
-    student, teacher = network(3), network(7)
+    student, teacher = small_resvgg19(3), small_resvgg19(7)
     model = steps.TaughtStudent(student, teacher, trust=0.9)
     both = np.asarray(model(np.full((2, 48, 48, 1), 99, np.float32)))
     assert both.shape == (2, 14)
@@ -63,7 +58,7 @@ def test_the_teacher_stays_as_it_is() -> None:
 
 
 def test_gradients_are_those_of_the_loss() -> None:
-    model = network(3)
+    model = small_resvgg19(3)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, 48, 48, 1)).astype(np.float32)
     targets = np.eye(7, dtype=np.float32)[np.arange(8) % 7]
@@ -108,11 +103,11 @@ def test_any_backend_prunes_and_tunes(backend: str, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; import keras; from harness.data.splits import split\n"
         "from harness.training.compress.budget import Budget; from harness.training.compress.pipeline import *\n"
-        "from tests.data.test_splits import small_dataset; from tests.training.test_steps import network\n"
+        "from tests.support.datasets import small_dataset; from tests.support.networks import small_resvgg19\n"
         "data = small_dataset(); budget = Budget(macs=6e5, epochs=(1, 1), restarts=1, assistant=1)\n"
         "job = PruningJob(dataset=data, split=split(data), profile='full', seed=0, folder=Path(sys.argv[1]),"
         " progress=print, budget=budget)\n"
-        "_, steps = prune(network(1, width=8), job)\n"
+        "_, steps = prune(small_resvgg19(1, width=8), job)\n"
         "print(keras.backend.backend(), [step.kind for step in steps], 'tensorflow' in sys.modules)"
     )
     done = subprocess.run(

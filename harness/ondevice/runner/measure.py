@@ -1,7 +1,6 @@
 """Measures one cell: loads the model, warms up, times the passes, and records the board's state."""
 
 import gc
-import resource
 import sys
 from types import ModuleType
 from typing import List
@@ -10,7 +9,7 @@ from .canary import canary
 from .clock import now_ns
 from .files import RunnerError, sha256_of
 from .outputs import check_scores
-from .process import busiest, processes
+from .process import busiest, peak_rss_bytes, processes
 from .regions import Markers, mark, mark_prefixes
 from .runtimes.base import Model, model_class
 from .shapes import Array, Json
@@ -88,7 +87,7 @@ def measure(job: Json) -> Json:
     warmup, warmup_ended, idle = warmed_up(model, inputs, job["warmup"])
     answer = passes(np, model, inputs, plan=job["passes"], board=board)
     answer["evidence"]["start"].update(idle)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_rss_bytes()
     if canaries:
         canaries["after"] = canary(np)
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))

@@ -20,6 +20,18 @@ def note_stops() -> None:
     signal.siginterrupt(signal.SIGCONT, False)  # so that no system call of a runtime fails
 
 
+def peak_rss_bytes() -> int:
+    """The peak memory of this process in bytes, as the kernel counts it.
+
+    ``ru_maxrss`` is taken only where there is no ``VmHWM``: Linux carries it over fork and exec, so a process that a
+    larger one started shows the memory of that one.
+    """
+    for line in (read("/proc/self/status") or "").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 class Stops(object):
     """Measures idle time of this thread: it neither ran nor waited for a processor.
 
