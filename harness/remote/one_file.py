@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -40,7 +41,7 @@ def one_file(modules: Mapping[str, str]) -> str:
         modules: text by path in the package; the docstring of ``__init__.py`` becomes the program's.
 
     Raises:
-        ValueError: a name is defined twice, or a module imports in another way.
+        ValueError: a name is defined twice, or a module imports in another way or what Python itself lacks.
     """
     parts = {path: _taken_apart(path, modules[path], modules) for path in sorted(modules)}
     _refuse_doubles(parts)
@@ -76,7 +77,7 @@ def _refuse_doubles(parts: Mapping[str, _Module]) -> None:
 
 def _taken_apart(path: str, text: str, modules: Iterable[str]) -> _Module:
     module = _Module()
-    lines: list[str | None] = list(text.splitlines())
+    lines: list[str | None] = list(text.split("\n"))  # as ast counts: a form feed ends no line
     for node in ast.parse(text).body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.lineno == 1:
             module.docstring = str(node.value.value)
@@ -102,6 +103,11 @@ def _imported(module: _Module, path: str, node: ast.Import | ast.ImportFrom, mod
     """Note what one import statement at the top of a module takes."""
     if any(alias.asname for alias in node.names):
         raise ValueError(f"{path}: line {node.lineno}: a name can't be changed by its import")
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+    foreign = {name.partition(".")[0] for name in names} - (sys.stdlib_module_names - {"__future__"})
+    if foreign and (isinstance(node, ast.Import) or not node.level):
+        # the program's top is read before the job's packages can be found, and by boards that lack this one
+        raise ValueError(f"{path}: line {node.lineno}: {', '.join(sorted(foreign))} can't be imported at the top")
     if isinstance(node, ast.Import):
         for alias in node.names:
             module.imports.setdefault(alias.name, set())

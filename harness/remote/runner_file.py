@@ -36,12 +36,15 @@ def runner_file() -> Path:
 def runner_modules() -> dict[str, str]:
     """The text of the runner's modules by path, ``runtimes/litert.py``. They are read as resources, since the harness
     may itself be run from a zip."""
-    return dict(sorted(_modules(resources.files("harness.ondevice").joinpath("runner"), "")))
+    return dict(sorted(modules_in(resources.files("harness.ondevice").joinpath("runner"))))
 
 
-def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
+def modules_in(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
     for entry in folder.iterdir():
+        # editors and file systems leave `.#measure.py`, `._measure.py` and `.ipynb_checkpoints/` beside modules
+        if not entry.name.removesuffix(".py").isidentifier():
+            continue
         if entry.name.endswith(".py"):
             yield prefix + entry.name, entry.read_text(encoding="utf-8")
         elif entry.is_dir() and entry.name != "__pycache__":
-            yield from _modules(entry, f"{prefix}{entry.name}/")
+            yield from modules_in(entry, f"{prefix}{entry.name}/")

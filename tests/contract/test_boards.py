@@ -16,6 +16,7 @@ from harness.boards.registry import FAMILIES, GROUPS, POWER_SENSORS, READINGS, S
 from harness.boards.state import BoardState
 from harness.core.check import SEVERITIES, Check
 from harness.doctor.probe import sections
+from harness.runtimes.registry import DELEGATES
 
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 SILENT = sections("")
@@ -53,6 +54,7 @@ def test_it_is_described(name: str) -> None:
     assert board.title
     assert board.title.isprintable()
     assert "cpu" in board.delegates
+    assert set(board.delegates) <= set(DELEGATES)
     assert len(set(board.delegates)) == len(board.delegates)
     assert board.cpu_part is None or re.fullmatch(r"0x[0-9a-f]{3}", board.cpu_part)
     assert board.memory_mib >= 256

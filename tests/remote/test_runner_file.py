@@ -12,7 +12,7 @@ import pytest
 
 from harness.core.files import sha256_bytes
 from harness.remote.one_file import one_file
-from harness.remote.runner_file import runner_bytes, runner_file, runner_modules, runner_sha256
+from harness.remote.runner_file import modules_in, runner_bytes, runner_file, runner_modules, runner_sha256
 from tests.conftest import REPOSITORY
 from tests.support.pythons import OLD_PYTHONS
 
@@ -98,3 +98,32 @@ def test_what_would_not_fit_together_is_refused(changed: dict[str, str], complai
     modules = {"__init__.py": INIT, "__main__.py": MAIN, "a.py": "def twice(x: int) -> int:\n    return 2 * x\n"}
     with pytest.raises(ValueError, match=complaint):
         one_file(modules | changed)
+
+
+@pytest.mark.parametrize(
+    "line", ["import numpy", "from tflite_runtime import interpreter", "from __future__ import annotations"]
+)
+def test_only_pythons_own_modules_are_imported_at_the_top(line: str) -> None:
+    """The runtime would be imported before its packages can be found, on every board."""
+    with pytest.raises(ValueError, match=r"a\.py: line 1: \w+ can't be imported at the top"):
+        one_file({"__init__.py": INIT, "__main__.py": MAIN, "a.py": f"{line}\n\ndef twice(x):\n    return x + x\n"})
+
+
+def test_a_form_feed_is_no_line() -> None:
+    text = one_file(
+        {
+            "__init__.py": INIT,
+            "__main__.py": MAIN,
+            "a.py": "X = 1\n\x0c\nimport os\n\ndef twice(x):\n    return x + x\n",
+        }
+    )
+    assert subprocess.run([sys.executable, "-c", text], capture_output=True, check=True).stdout == b"42\n"
+
+
+def test_what_editors_leave_is_no_module(tmp_path: Path) -> None:
+    for name in (".#measure.py", "._measure.py"):
+        (tmp_path / name).write_bytes(b"\xff")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints/measure.py").write_text("X = 1\n", encoding="utf-8")
+    (tmp_path / "measure.py").write_text("X = 1\n", encoding="utf-8")
+    assert dict(modules_in(tmp_path)) == {"measure.py": "X = 1\n"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
+from harness.core.named import by_name
 from harness.report.figures.canvas import Drawing
 from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData
@@ -35,4 +36,4 @@ def _figure(module: str) -> Figure:
 
 FIGURES: tuple[Figure, ...] = tuple(map(_figure, _MODULES))
 #: ``{name that --plot takes: draw}``.
-PLOTS: dict[str, Callable[[ReportData], list[Drawing]]] = {figure.name: figure.draw for figure in FIGURES}
+PLOTS: dict[str, Callable[[ReportData], list[Drawing]]] = by_name((figure.name, figure.draw) for figure in FIGURES)
