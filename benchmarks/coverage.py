@@ -84,7 +84,7 @@ def by_pyperf(python: str, path: str, artifact: Path, processes: int) -> Trial:
             **os.environ, "PYTHONPATH": f"{path}:{Path(spec.origin).parent.parent}", "ARTIFACT": str(artifact)
         }  # fmt: skip
         done = subprocess.run(
-            [python, "-s", str(script), *words], env=environment, capture_output=True, text=True, check=False,
+            [python, "-s", str(script), *words], env=environment, capture_output=True, encoding="utf-8", check=False,
             timeout=600,
         )  # fmt: skip
         if done.returncode:

@@ -94,6 +94,8 @@ def _named(data: str) -> tuple[str, str | None]:
     source = SOURCES.get(name)
     if source is None or source.needs_path != bool(colon):
         return BY_PATH, data
+    if colon and not path:
+        raise UsageError(f"--data {data}: a path is missing", fix=f"--data {name}:PATH")
     return name, path if colon else None
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,9 +97,18 @@ def _render(data: ReportData, out: Path, plots: Sequence[str] | None, formats: S
     side_pages = page.side_pages(context)
     for side_page in side_pages:
         _write(out / side_page.file, side_page.html(context))
+    _remove_stale(out, keep={side_page.file for side_page in side_pages})
     pages = [*(page.Beside(each.file, each.title) for each in side_pages), *_beside(out)]
     _write(out / "index.html", page.index(context, drawn, pages=pages, left_out=left_out))
     return ReportPaths(out / "index.html", written, figures)
+
+
+def _remove_stale(out: Path, keep: Set[str]) -> None:
+    """Remove side pages of an earlier report there: they would speak of results that this one doesn't have."""
+    for side_page in page.SIDE_PAGES:
+        if side_page.file not in keep:
+            with suppress(OSError):
+                (out / side_page.file).unlink(missing_ok=True)
 
 
 def _beside(out: Path) -> list[page.Beside]:

@@ -18,6 +18,8 @@ _FILES = (
 def _registered(files: Collection[str]) -> dict[str, Runtime]:
     runtimes: dict[str, Runtime] = {}
     for file in files:
+        if file in runtimes:
+            raise TypeError(f"harness/runtimes/registry.py: '{file}' is listed twice")
         runtime = import_module(f"harness.runtimes.{file}").RUNTIME
         if not isinstance(runtime, Runtime) or runtime.name != file:
             raise TypeError(f"harness/runtimes/{file}.py: RUNTIME must be a Runtime of that name")

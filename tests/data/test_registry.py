@@ -78,3 +78,8 @@ def test_a_summary_counts_classes_and_what_was_left_out(tmp_path: Path) -> None:
     drawn = registry.summary(*registry.load_with_findings(SYNTHETIC))
     assert len(drawn) == 1
     assert drawn[0].startswith("data synthetic: 981 images, 118 people: anger")
+
+
+def test_a_named_data_set_needs_its_path() -> None:
+    with pytest.raises(UsageError, match="ckplus:: a path is missing"):
+        registry.choose("ckplus:")

@@ -76,3 +76,12 @@ def test_ours_in_a_run_brings_it_all_back() -> None:
     focus = focus_on([*NETWORKS, "resvgg19"])
     assert focus is not None
     assert focus.network == "resvgg19-pruned"
+
+
+def test_pages_of_an_earlier_report_that_do_not_apply_are_removed(tmp_path: Path) -> None:
+    ours = make_run(tmp_path / "results", [make_cell("resvgg19-pruned"), make_cell("squeezenet")], name="ours")
+    theirs = make_run(tmp_path / "results", [make_cell("mobilenet-v2"), make_cell("squeezenet")], name="theirs")
+    render([ours], tmp_path / "out", formats=("svg",))
+    assert (tmp_path / "out" / "claims.html").exists()
+    render([theirs], tmp_path / "out", formats=("svg",))
+    assert not (tmp_path / "out" / "claims.html").exists()
