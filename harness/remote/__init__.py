@@ -1,1 +1,3 @@
-"""Connections to boards: one small protocol, SSH and local. Nothing above here knows paramiko or subprocess."""
+"""Connections to boards: one small protocol with an SSH and a local form. No other package knows paramiko or
+subprocess.
+"""
