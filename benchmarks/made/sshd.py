@@ -1,4 +1,4 @@
-"""What every SSH server on loopback needs: the program, a free port, keys, and limits that suit a shared machine."""
+"""The needs of every SSH server on loopback: the program, a free port, keys, and limits that suit a shared machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import subprocess
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-#: Thresholds that don't apply on a shared machine; tests about load and steadiness set their own.
+#: Thresholds that don't apply on a shared machine; tests about load and stability set their own.
 LENIENT = dict.fromkeys(("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop"))
-#: Ports that this process has given out: what is free now may be promised to a server that has not started yet.
+#: Ports that this process has given out: a free port may be promised to a server that has not started yet.
 _GIVEN: set[int] = set()
 
 
 def free_port() -> int:
-    """A port for a server, below those that the kernel gives to clients: none of them can take it before it starts."""
+    """A port for a server, below those that the kernel gives to clients, so that no client takes it before it
+    starts.
+    """
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as sock, contextlib.suppress(OSError):
