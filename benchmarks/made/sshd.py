@@ -11,9 +11,9 @@ import subprocess
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-#: Thresholds that don't apply on a shared machine; tests about load and stability set their own.
+#: Thresholds that don't apply on a shared machine; tests about load and steadiness set their own.
 LENIENT = dict.fromkeys(("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop"))
-#: Ports that this process has given out: a free port may be promised to a server that has not started yet.
+#: Ports that this process has given out: what is free now may be promised to a server that has not started yet.
 _GIVEN: set[int] = set()
 
 

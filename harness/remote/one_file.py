@@ -42,7 +42,7 @@ def one_file(modules: Mapping[str, str]) -> str:
         modules: text by path in the package; the docstring of ``__init__.py`` becomes the program's.
 
     Raises:
-        ValueError: a name is defined twice, or a module uses another form of import.
+        ValueError: a name is defined twice, or a module imports in another way.
     """
     parts = {path: _taken_apart(path, modules[path], modules) for path in sorted(modules)}
     _refuse_doubles(parts)

@@ -34,9 +34,8 @@ def runner_file() -> Path:
 
 
 def runner_modules() -> dict[str, str]:
-    """The text of the runner's modules by path, such as ``runtimes/litert.py``. They are read as resources, since the
-    harness may itself run from a zip.
-    """
+    """The text of the runner's modules by path, ``runtimes/litert.py``. They are read as resources, since the harness
+    may itself be run from a zip."""
     return dict(sorted(_modules(resources.files("harness.ondevice").joinpath("runner"), "")))
 
 
