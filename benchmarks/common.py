@@ -128,9 +128,7 @@ class Bench:
         sys.exit(f"{cell.status}: {[reason.text for reason in cell.reasons]}")
 
     def forked(self, slower: Sequence[float]) -> list[Cell]:
-        """As :meth:`cell`, with one measurement for each share in ``slower``, by processes forked from one
-        (``FORKS``).
-        """
+        """As :meth:`cell`, one measurement for each share in ``slower``, by processes forked from one (``FORKS``)."""
         connection = self.session.connection
         prepared = self.session.prepared(self.job, self.test)
         contexts = [replace(self.context, inject_slowdown=share) for share in slower]

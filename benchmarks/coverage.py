@@ -123,9 +123,7 @@ def one_trial(here: Bench, options: argparse.Namespace, chance: random.Random) -
 
 
 def report(trials: Sequence[dict[str, Trial]]) -> float:
-    """Print the table; returns the share of the trials in which the harness's interval contained the long-run
-    median.
-    """
+    """Print the table; returns the share of trials in which the harness's interval contained the long-run median."""
     by_program: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         for program, said in trial.items():

@@ -118,9 +118,7 @@ class Boards:
         return sum(MARK in path.read_text(encoding="utf-8") for path in out.iterdir())
 
     def ansible(self, out: Path, program: str) -> int:
-        """Run ad hoc commands with pipelining and a shared connection for each board: the fastest form in Ansible's
-        manual.
-        """
+        """Run ad hoc commands with pipelining and one shared connection a board: the fastest in Ansible's manual."""
         (out / "cp").mkdir()
         settings = {
             "ANSIBLE_SSH_ARGS": f"-F {self.config} -o ControlMaster=auto -o ControlPersist=1s",

@@ -89,9 +89,7 @@ def table(house: House) -> str:
 
 
 def draw(house: House, out: Path) -> None:
-    """Draw the house as an SVG picture. It has no numbers, so it changes only when a room or an arrow is added or
-    removed.
-    """
+    """Draw the house as an SVG picture. It has no numbers, so it changes only with rooms and arrows."""
     import matplotlib as mpl
 
     mpl.use("svg")

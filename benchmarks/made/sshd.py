@@ -18,9 +18,7 @@ _GIVEN: set[int] = set()
 
 
 def free_port() -> int:
-    """A port for a server, below those that the kernel gives to clients, so that no client takes it before it
-    starts.
-    """
+    """A port for a server, below those that the kernel gives to clients, so that no client can take it first."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as sock, contextlib.suppress(OSError):

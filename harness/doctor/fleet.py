@@ -1,6 +1,4 @@
-"""``harness doctor``: all devices are reached at once, probed with one question, and judged by
-:mod:`harness.doctor`.
-"""
+"""``harness doctor``: all devices are reached at once, probed once, and judged by :mod:`harness.doctor`."""
 
 from __future__ import annotations
 
@@ -63,9 +61,7 @@ def check_fleet(fleet: Fleet) -> FleetFindings:
 
 
 def check_device(device: Device) -> tuple[Check, ...]:
-    """The checks of one device. An error that prevents them is returned as the only finding and affects no other
-    device.
-    """
+    """The checks of one device. An error that prevents them is the only finding and affects no other device."""
     try:
         if device.emulate:
             return _emulator(device)
@@ -85,9 +81,7 @@ def check_device(device: Device) -> tuple[Check, ...]:
 
 
 def _environment(device: Device, connection: Connection, seen: Probe | None) -> dict[str, str]:
-    """Variables that name the folder whose disk counts and what can be skipped: starting Python takes a second on a
-    slow board.
-    """
+    """The folder whose disk counts, and what to skip: a slow board takes a second to start Python."""
     environment = {"HARNESS_DIR": connection.root}
     if seen is not None:
         environment["HARNESS_PYTHON"] = "known"

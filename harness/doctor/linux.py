@@ -81,9 +81,7 @@ def parse_meminfo(text: str) -> tuple[int, int] | None:
 
 
 def parse_python(text: str) -> PythonInfo | None:
-    """Parse the probe's ``3.11.2 64 aarch64 numpy`` (or ``-`` for no numpy); None where python3 is missing or
-    broken.
-    """
+    """Parse the probe's ``3.11.2 64 aarch64 numpy`` (or ``-`` for no numpy); None where python3 is missing or fails."""
     match = re.search(r"^(\d{1,2})\.(\d{1,3})\.(\d{1,3}) (32|64) (\S{1,40}) (numpy|-)\s*$", text, re.MULTILINE)
     if match is None:
         return None
@@ -158,9 +156,7 @@ def check_memory(text: str, limits: Limits = DEFAULTS) -> list[Check]:
 
 
 def check_load(text: str, cores: int, limits: Limits = DEFAULTS) -> list[Check]:
-    """Check for other work on the board, which makes every timing worse. ``cores``: how many share the load, at least
-    1.
-    """
+    """Check for other work there, which disturbs every timing. ``cores``: those that share the load, at least 1."""
     match = re.match(r"(\d{1,6}\.\d\d) (\d{1,6}\.\d\d) ", text)
     if match is None:
         return [Check("load-unknown", "note", "/proc/loadavg can't be read")]

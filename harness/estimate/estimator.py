@@ -1,6 +1,4 @@
-"""The estimates of one emulated board: its plugin, the folder that receives regions, and the figures derived from
-them.
-"""
+"""The estimates of one emulated board: its plugin, the folder for regions, and the figures derived from them."""
 
 from __future__ import annotations
 

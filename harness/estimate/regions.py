@@ -1,6 +1,4 @@
-"""The plugin's record of one region: blocks of instructions, their executions, and the caches that served their
-data.
-"""
+"""The plugin's record of one region: blocks of instructions, their executions, and the caches that served them."""
 
 from __future__ import annotations
 

@@ -1,3 +1,1 @@
-"""Connections to boards: one small protocol with an SSH and a local form. No other package knows paramiko or
-subprocess.
-"""
+"""Connections to boards: one small protocol, over SSH and local. No other package knows paramiko or subprocess."""

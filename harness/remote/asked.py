@@ -75,9 +75,7 @@ def ask_openssh(target: SshTarget, way: str | None, *, timeout_s: float) -> Answ
 
 
 def _with_own_agent(way: str) -> str:
-    """The ProxyCommand with the user's agent and shell, so that its ``ssh`` uses the same agent as any ``ssh`` of the
-    user.
-    """
+    """The ProxyCommand with the user's agent and shell, so that its ``ssh`` uses the user's agent as usual."""
     shell, agent = os.environ.get("SHELL") or "/bin/sh", os.environ.get("SSH_AUTH_SOCK")
     given = [f"SSH_AUTH_SOCK={agent}"] if agent else ["-u", "SSH_AUTH_SOCK"]
     before = shlex.join(["env", *given, f"SHELL={shell}", shell, "-c"]).replace("%", "%%")

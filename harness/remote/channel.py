@@ -169,15 +169,11 @@ class Dialogue:
     # -- receiving
 
     def _wait(self) -> None:
-        """Wait for more output. Once both outputs have ended, their event stays set, and only the exit status is
-        missing.
-        """
+        """Wait for more output. Once both outputs have ended, their event stays set, only the exit status is due."""
         (self.channel.status_event if self.channel.eof_received else self._arrived).wait(0.2)
 
     def _pump(self, done: bool) -> bool:
-        """Read what has arrived; returns whether there was any. ``done``: the exit status has arrived, so nothing
-        follows.
-        """
+        """Read what has arrived; returns whether there was any. ``done``: the exit status is known, so this is all."""
         moved = False
         self.channel.settimeout(0.2)
         if self.channel.recv_stderr_ready():

@@ -190,9 +190,7 @@ def _read_public(file: Path) -> PublicBlob | None:
 
 
 def _public_half(file: Path) -> bytes | None:
-    """The public key beside a private one, or in the file itself; it identifies a key of the agent without a
-    passphrase.
-    """
+    """The public key beside a private one, or in the file itself; it identifies an agent's key without a passphrase."""
     for place in (file, file.with_name(file.name + ".pub")):
         if (public := _read_public(place)) is not None:
             return bytes(public.key_blob)

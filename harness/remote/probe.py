@@ -67,9 +67,7 @@ _ARGV_CHARS = 2000
 
 
 def agent_call(command: str, root: str, *args: str) -> tuple[list[str], bytes]:
-    """The program that runs the agent on a board, and its input: the agent's text, and the arguments if there are
-    many.
-    """
+    """The program that runs the agent on a board, and its input: the agent's text, and arguments if there are many."""
     source, words, listed = agent_source().encode(), list(args), b""
     if sum(map(len, words)) > _ARGV_CHARS:
         words, listed = [], "\0".join(args).encode("utf-8", "surrogateescape")

@@ -85,9 +85,7 @@ class Frame:
 
 
 def _pieces(script: str) -> list[str]:
-    """The script for printf's ``%b``, in words of limited size: safe characters as they are, all other bytes in
-    octal.
-    """
+    """The script for printf's ``%b``, in words of bounded size: safe characters as they are, other bytes in octal."""
     coded = [chr(b) if b in _SAFE else f"\\0{b:03o}" for b in script.encode("utf-8", "surrogateescape")]
     per_word = _WORD_CHARS // 5
     return ["".join(coded[at : at + per_word]) for at in range(0, len(coded), per_word)]

@@ -27,9 +27,7 @@ _OPEN: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
 
 def folder() -> Path:
-    """The folder. Its path is short whatever TMPDIR is, since OpenSSH limits sockets to 104 bytes less a random
-    suffix.
-    """
+    """The folder. Its path is short whatever TMPDIR is, since OpenSSH allows 104 bytes less a random suffix."""
     with _LOCK:
         if not _OPEN:
             made = tempfile.mkdtemp(prefix="harness-")

@@ -74,9 +74,7 @@ class SshConnection:
         return home if home.startswith("/") and "\n" not in home else None
 
     def _ask_home(self) -> Completed:
-        """Print the home folder. Stdin is held open until the answer, which reveals a start-up file that waits for
-        input.
-        """
+        """Print the home folder. Stdin stays open until the answer, to reveal a start-up file that awaits input."""
         given_s = self._start_s + 10
         return self.run(Command(["sh", "-c", _HOME], timeout_s=given_s, stdout_limit=4096, hold_stdin=True))
 

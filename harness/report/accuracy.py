@@ -101,9 +101,7 @@ class NetworkAccuracy:
 
     @cached_property
     def seeds(self) -> dict[Scheme, Seeds | None]:
-        """Accuracy seed by seed under each split; None where no accuracy is known, or where there are fewer than two
-        seeds.
-        """
+        """Accuracy seed by seed under each split; None where no accuracy is known, or for fewer than two seeds."""
         return {
             scheme: over_seeds(self.manifest, scheme) if self.manifest and self.by_split[scheme] else None
             for scheme, _ in SCHEMES

@@ -47,9 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One cell of one board over the runs. ``board`` identifies the board; ``device`` and ``short`` are labels for
-    people.
-    """
+    """One cell of one board over the runs. ``board`` identifies the board; ``device`` and ``short`` are for people."""
 
     cell: str
     model: str

@@ -1,6 +1,4 @@
-"""The networks that can be in a report's focus. To add one, write a :class:`~harness.report.focus.Focus` and add a line
-here.
-"""
+"""Networks that can be in focus. To add one, write a :class:`~harness.report.focus.Focus` and add a line here."""
 
 from __future__ import annotations
 

@@ -97,16 +97,12 @@ def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) ->
 
 
 def artifacts(data: ReportData) -> pd.DataFrame:
-    """One VALID cell for each artifact and split, taken from the first board; :func:`agreement` finds where boards
-    differ.
-    """
+    """One VALID cell for each artifact and split, from the first board; :func:`agreement` finds where boards differ."""
     return data.valid.drop_duplicates(["model_sha256", "split_sha256"])
 
 
 def verdicts(data: ReportData) -> dict[str, int]:
-    """The number of cells that are VALID, INVALID and FAILED, and of UNREADABLE files and MISSING cells if there are
-    any.
-    """
+    """The number of cells that are VALID, INVALID and FAILED, and of UNREADABLE files and MISSING cells if any."""
     counts = Counter(data.cells.status)
     found = {status: int(counts.get(status, 0)) for status in ("VALID", "INVALID", "FAILED")}
     more = {"UNREADABLE": len(data.bad_files), "MISSING": len(data.missing)}

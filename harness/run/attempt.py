@@ -52,9 +52,7 @@ class Underway:
     watcher: Watcher
 
     def keep(self, job: CellJob, cell: Cell) -> None:
-        """Store a cell and report it to the watcher. A failure caused by stopping the run is neither stored nor
-        reported.
-        """
+        """Store a cell and report it to the watcher. A failure caused by stopping is neither stored nor reported."""
         if cell.status == "FAILED" and self.halt.ending:
             return
         self.ledger.keep(job, cell)

@@ -107,9 +107,7 @@ class DeviceTurn:
         return [job for _, job in renamed if not self.underway.ledger.finished(job)]
 
     def _deploy(self, session: Session) -> None:
-        """Deploy the files. Content hashes tell which have arrived, so after a broken connection only the rest is
-        sent.
-        """
+        """Deploy the files. Content hashes tell which have arrived, so a new connection sends only the rest."""
         for attempt in range(RETRIES + 1):
             try:
                 return session.deploy(self.left, self.underway.ledger.schedule.tests)

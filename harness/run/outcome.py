@@ -47,9 +47,7 @@ class Bad:
 
 @dataclass
 class Outcome:
-    """A run's outcome. ``sent_bytes``: artifact bytes that had to be sent, by device; ``bad``: cells that are not
-    VALID.
-    """
+    """A run's outcome. ``sent_bytes``: artifact bytes sent, by device; ``bad``: cells that are not VALID."""
 
     run: str
     folder: Path

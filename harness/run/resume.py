@@ -21,9 +21,7 @@ REACHING = ("host", "port", "user", "identity_file", "known_hosts", "proxy_jump"
 
 @dataclass(frozen=True)
 class EarlierCell:
-    """The fields of a stored cell that resuming needs. ``run``: the run named in it; ``sha256``: of the artifact that
-    ran.
-    """
+    """What resuming needs of a stored cell. ``run``: the run named in it; ``sha256``: of the artifact that ran."""
 
     cell: str
     status: Status

@@ -1,6 +1,4 @@
-"""All rounds of a device's cells. Each round takes every cell once, in a new order, so that a drift affects all cells
-alike.
-"""
+"""All rounds of a device's cells. Each takes every cell once, in a new order, so that a drift affects all alike."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ BUSY = 3
 
 @dataclass
 class _Progress:
-    """The rounds of one cell so far, each as a cell; ``doubtful`` ones are from earlier attempts and wait for a better
-    one.
-    """
+    """The rounds of one cell so far, each as a cell; ``doubtful`` ones are from before and wait for a better one."""
 
     parts: list[Cell] = field(default_factory=list)
     doubtful: list[Cell] = field(default_factory=list)

@@ -176,9 +176,7 @@ def _middle(values: Iterable[int | None]) -> int | None:
 
 
 def _evidence(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The first round's evidence with the states of all rounds: before the first, after each pass, and after the
-    last.
-    """
+    """The first round's evidence with the states of all: before the first, after each pass, and after the last."""
     first, last = parts[0], parts[-1]
     states: dict[str, Any] = {key: last[key] for key in ("end", "after") if key in last}
     merged = {**first, **states, "during": [state for part in parts for state in part.get("during") or []]}

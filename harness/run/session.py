@@ -99,9 +99,7 @@ class Session:
         return replace(job, shipped=replace(job.shipped, artifact=artifact, path=compiled.model))
 
     def runtime_for(self, job: CellJob) -> str:
-        """The runtime that will run a job here. Another one may replace it, unless the runtime was requested by
-        name.
-        """
+        """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
         if self.device.runtimes is not None:
             return job.runtime
         return registry.fitting(job.runtime, wheels.available(self.probe.platform))

@@ -88,7 +88,5 @@ def _scheme(scheme: str) -> Literal["random", "subject"]:
 
 
 def _same_size(macs: int, other: int) -> bool:
-    """Whether two trainings are of one network, although pruning with another seed ends at slightly different
-    widths.
-    """
+    """Whether two trainings are of one network, although pruning with another seed ends at slightly other widths."""
     return abs(macs - other) <= 0.1 * macs

@@ -35,9 +35,7 @@ MOST_PATHS = 12
 
 @dataclass(frozen=True)
 class _Path:
-    """The measured points of a path: the parent's most precise artifact, the pruned network's, and its most
-    quantised.
-    """
+    """Measured points of a path: the parent's most precise artifact, the pruned network's, and its most quantised."""
 
     name: str
     cells: pd.DataFrame

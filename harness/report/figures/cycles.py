@@ -1,6 +1,4 @@
-"""Estimated cycles, one row an artifact, one drawing a board. They never share an axis with counts or measured
-times.
-"""
+"""Estimated cycles, one row an artifact, one drawing a board. They share no axis with counts or measured times."""
 
 from __future__ import annotations
 

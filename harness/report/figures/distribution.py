@@ -50,9 +50,7 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame, cut: str) -> Drawing:
 
 
 def _samples(axes: Axes, row: int, deviation: FloatArray, *, colour: str, high: float) -> None:
-    """Draw one row: dots from top to bottom in the order measured, so that drift shows as a slope and no random jitter
-    is needed.
-    """
+    """Draw one row: dots from top to bottom in the order measured; drift shows as a slope (no random jitter)."""
     offsets = (np.arange(deviation.size) / max(deviation.size - 1, 1) - 0.5) * 0.66
     near = deviation <= high
     axes.plot(

@@ -1,6 +1,4 @@
-"""The share of each operator in a network's estimated cycles: one bar an operator, in the order of execution, one
-drawing an artifact.
-"""
+"""Each operator's share of a network's estimated cycles: a bar an operator, as executed, a drawing an artifact."""
 
 from __future__ import annotations
 

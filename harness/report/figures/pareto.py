@@ -32,18 +32,14 @@ from harness.report.table import brief
 
 
 def frontier(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells on the Pareto frontier, fastest first: no other cell is at least as good in speed and accuracy and better
-    in one.
-    """
+    """Cells on the Pareto frontier, fastest first: no other is as good in speed and accuracy and better in one."""
     ordered = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
     best = ordered.accuracy.cummax()
     return ordered[ordered.accuracy.to_numpy() > best.shift(1, fill_value=-1.0).to_numpy()]
 
 
 def scatter(data: ReportData) -> list[Drawing]:
-    """One figure a board. Artifacts on a frontier are named below the axes, by numbers or, where they stand apart, by
-    letters.
-    """
+    """One figure a board. Artifacts on a frontier are named below, by numbers or, where they stand apart, letters."""
     return [_board(data, clock, board, cells) for clock, board, cells in per_board(data)]
 
 

@@ -175,9 +175,7 @@ def _speed(found: list[Versus]) -> list[Claim]:
 
 
 def _speed_on(claim: str, found: list[Versus]) -> Claim:
-    """The speed claim on one board. Published networks decide, as the claim is about them; pruned rivals are reported
-    beside them.
-    """
+    """The speed claim on a board. Published networks decide, as the claim is about them; pruned ones are also shown."""
     published, compressed = ([each for each in found if each.role == role] for role in (PUBLISHED, COMPRESSED))
     first = found[0]
     measured = f"{first.ours.label}: {brief(first.ours.value)} {first.clock.unit}, {_counted(published, 'rivals')}"

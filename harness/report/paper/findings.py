@@ -13,9 +13,7 @@ from harness.report.paper.roles import FOCUS
 
 @dataclass(frozen=True)
 class PaperFindings:
-    """Every rival on every board, and the outcome of the paper's claims; both are empty where the results are about
-    other networks.
-    """
+    """Every rival on every board, and the outcome of the paper's claims; both empty for results of other networks."""
 
     rivals: tuple[Versus, ...] = ()
     claims: tuple[Claim, ...] = ()

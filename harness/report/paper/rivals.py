@@ -169,9 +169,7 @@ def _side(cell: _Fastest) -> Side:
 
 
 def standing(found: list[Versus]) -> str:
-    """One board in half a sentence: how many rivals our network is faster than, with published and pruned ones
-    apart.
-    """
+    """One board in half a sentence: how many rivals our network is faster than, published and pruned ones apart."""
     shares = []
     for role, words in ((PUBLISHED, "rivals as published"), (COMPRESSED, "rivals pruned by us")):
         mine = [each for each in found if each.role == role]

@@ -20,9 +20,7 @@ STAYS = 0.05
 
 @dataclass(frozen=True)
 class _Row:
-    """A file with a share of zeros; ``whole`` is its size after gzip without zeroed weights, None where it is not
-    known.
-    """
+    """A file with a share of zeros; ``whole`` is its size after gzip without zeroed weights, None where unknown."""
 
     network: str
     zeroed: Zeroed

@@ -23,9 +23,7 @@ MOST_W = 1e5
 
 @dataclass(frozen=True)
 class Energy:
-    """``joules`` over all timed inferences; ``watts`` is the mean power; ``method`` names the sensor and how it was
-    read.
-    """
+    """``joules`` over all timed inferences; ``watts``: the mean power; ``method`` names the sensor and its reading."""
 
     joules: float
     watts: float

@@ -26,9 +26,7 @@ FAINT = 1e-7
 
 @dataclass(frozen=True)
 class _Rectified:
-    """A layer with a kernel, the layer that rectifies its output (perhaps itself), and the only layer that reads the
-    result.
-    """
+    """A layer with a kernel, the one that rectifies its output (perhaps itself), and the only reader of the result."""
 
     layer: Layer
     rectifier: Layer
@@ -62,9 +60,7 @@ def settle(model: Model, images: Pixels) -> list[str]:
 
 
 def _make_constant(part: _Rectified, entry: Weights) -> None:
-    """Make the layer output the mean of its input plus an offset that keeps it positive, and its reader weigh that
-    faintly.
-    """
+    """Make the layer output the mean of its input plus what keeps it positive, and its reader weigh that faintly."""
     kernel, bias = part.layer.get_weights()
     mean = np.full_like(kernel, 1 / kernel[..., 0].size)
     part.layer.set_weights([mean, np.full_like(bias, 1 + np.abs(entry).max())])

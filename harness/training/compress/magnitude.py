@@ -43,9 +43,7 @@ def weights(content: bytearray) -> list[Weights]:
 
 
 def zeroed(content: bytes, share: float) -> tuple[bytes, float]:
-    """The file with this share (0 to below 1) of all weights, the smallest ones, set to zero; and the share that is
-    zero.
-    """
+    """The file with this share (0 to below 1) of all weights, the smallest, at zero; and the share that is zero."""
     changed = bytearray(content)
     layers = weights(changed)
     every = np.concatenate([size.ravel() for _, size in layers])

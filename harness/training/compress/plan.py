@@ -150,9 +150,7 @@ class _Step:
 
 
 class _Widths:
-    """How many channels of each family are left; the least important are removed first, the most important restored
-    first.
-    """
+    """How many channels of each family are left; the least important go first, the most important return first."""
 
     def __init__(self, costs: CostModel, scores: Scores) -> None:
         self._costs, self._scores = costs, scores

@@ -105,9 +105,7 @@ def excite(x: Tensor, hidden: int, *, gate: str = "sigmoid") -> Tensor:
 
 
 def inverted(x: Tensor, stage: Stage, stride: int, *, act: str = "relu") -> Tensor:
-    """Inverted residual: widen by 1x1, depthwise, squeeze-and-excitation, narrow by 1x1; with a sum where shapes
-    allow.
-    """
+    """Inverted residual: widen by 1x1, depthwise, squeeze-and-excitation, narrow by 1x1; a sum where shapes allow."""
     width = x.shape[-1]
     y = conv_bn(x, width * stage.expand, 1, act=act) if stage.expand != 1 else x
     y = depthwise_bn(y, stage.kernel, strides=stride, act=act)

@@ -93,9 +93,7 @@ class Checkpoint:
         return values
 
     def _read_best(self, path: Path) -> list[Weights]:
-        """The weights in a file. The model and its optimizer, into which Keras also reads the file's state, are
-        restored afterwards.
-        """
+        """The weights in a file. The model and its optimizer, which Keras overwrites with the file's, are restored."""
         current = [np.array(variable) for variable in self._variables()]
         try:
             self.model.load_weights(path)

@@ -163,9 +163,7 @@ def optimizer_for(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
 
 
 def _reseed(model: Model, seed: int, epoch: int) -> None:
-    """Set dropout's random state from the epoch, so that a resumed run draws the same numbers as an uninterrupted
-    one.
-    """
+    """Set dropout's random state from the epoch, so that a resumed run draws the same numbers as a whole one."""
     for layer in model.layers:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
