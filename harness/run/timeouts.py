@@ -6,7 +6,7 @@ from harness.run.images import TestSet
 from harness.run.measure import SLOWEST_S_PER_MAC, work
 from harness.run.plan import CellJob
 
-#: The factor by which the fixed part (starting Python, loading, warm-up) and the time of a multiply-accumulate may
+#: The factors by which the fixed part (starting Python, loading, warm-up) and the time of a multiply-accumulate may
 #: exceed the largest seen: the next cell may be another variant, or the board may be busy.
 FIXED_TIMES = 10.0
 RATE_TIMES = 20.0

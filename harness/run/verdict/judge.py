@@ -100,7 +100,8 @@ def least_differing(job: CellJob, predictions: Sequence[int], labels: Sequence[i
     """The least number of answers that must differ from those given when the artifact was built.
 
     The manifest records how many of the test images were right then. Of the images run here, perhaps a subset, the
-    number right then lies between two bounds. Each right answer beyond these bounds is an answer that changed.
+    number right then lies between two bounds. Every answer by which the present number lies outside these bounds has
+    changed.
     """
     total = max(job.shipped.manifest.split.n_test, len(labels))
     right_then = round(job.shipped.artifact.accuracy * total)
