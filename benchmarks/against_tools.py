@@ -1,16 +1,16 @@
-"""The harness against a bare loop and against LiteRT's own benchmark tool, same artifact, by turns in one run.
+"""The harness against a bare loop and LiteRT's own benchmark tool: the same artifact, measured alternately in one run.
 
     python -m benchmarks.against_tools [--model resvgg19] [--variant int8] [--rounds 9]
     python -m benchmarks.against_tools --file some.tflite
 
-Each turn is a process of its own with the same Python, runtime and number of threads: the runner as the harness ships
-it, twelve lines that call ``invoke``, and ``ai_edge_litert/tools/benchmark_litert_model.py`` from the very wheel. The
-order changes from round to round, and the ratio is that of one round's medians: what drifts, drifts for all three.
-That tool rounds to 0.01 ms, so its raw times are taken from under it. It calls LiteRT's newer CompiledModel, whose
-Python wrapper takes 4 to 6 microseconds itself: with networks of a fraction of a millisecond these are seen (2 % of
-0.2 ms), with the default they are not.
+Each turn is a separate process with the same Python, runtime and number of threads: the runner as the harness ships it,
+twelve lines that call ``invoke``, and ``ai_edge_litert/tools/benchmark_litert_model.py`` from the same wheel. The order
+changes from round to round, and the ratio is that of one round's medians, so that a drift affects all three alike.
+LiteRT's tool rounds to 0.01 ms, so its raw times are intercepted. It calls LiteRT's newer CompiledModel, whose Python
+wrapper takes 4 to 6 microseconds itself. This is visible with networks of a fraction of a millisecond (2 % of 0.2 ms),
+but not with the default network.
 
-Ends with 1 unless the median of the ratios lies within 0.98 and 1.02 for both.
+Exits with 1 unless the median of the ratios lies within 0.98 and 1.02 for both.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def runner(python: str, path: str, file: Path, images: Path, warm: int, runs: in
 
 
 def ready(models: Path, model: str, variant: str) -> tuple[Path, str, str]:
-    """The artifact's file, and Python and PYTHONPATH as a local device has them."""
+    """The artifact's file, and Python and PYTHONPATH as on a local device."""
     with bench(LOCAL, model, variant, models=models) as made:
         path = ":".join(made.session.prepared(made.job, made.test).packages)
         return made.job.shipped.path, str(getattr(sys, "_base_executable", "")), path

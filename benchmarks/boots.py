@@ -1,8 +1,8 @@
-"""The instruction clock over several boots of an emulated board: the same artifact takes the same count.
+"""The instruction clock over several boots of an emulated board: the same artifact must give the same count.
 
     python -m benchmarks.boots [--boots 5] [--board raspberry-pi-4]
 
-Ends with 1 if the medians lie further apart than 0.1 %.
+Exits with 1 if the medians differ by more than 0.1 %.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the benchmarks of measuring share: runs without a screen, and tables."""
+"""Shared code of the benchmarks that measure: runs without a display, and tables."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from harness.run.session import Session, open_session
 
 LOCAL = {"name": "here", "board": "generic", "local": True, "runtimes": ["litert"]}
 BOARD = {"name": "pi4", "board": "raspberry-pi-4", "emulate": True, "runtimes": ["litert"]}
-#: How often a benchmark measures again what other programs spoilt.
+#: How often a benchmark repeats a measurement that other programs disturbed.
 PATIENCE = 20
 
 
 class Quiet:
-    """Remembers the cells of a run and says nothing."""
+    """Records the cells of a run and prints nothing."""
 
     def __init__(self) -> None:
         self.cells: list[Cell] = []
@@ -49,8 +49,8 @@ class Quiet:
 def one_run(
     device: dict[str, object], model: str, variant: str, results: Path, *, models: Path, quick: bool = False
 ) -> tuple[Path, Cell]:
-    """One cell as a run of its own. What other programs spoilt is measured again, for as long as a user would have
-    patience, and how often is printed.
+    """Measure one cell in a separate run. A measurement that other programs disturbed is repeated, as often as a
+    patient user would, and the number of repetitions is printed.
 
     Raises:
         SystemExit: no cell became VALID; the reasons are printed.
@@ -74,9 +74,9 @@ def _wrong(cell: Cell) -> set[str]:
     return {reason.code for reason in cell.reasons} - {"slowdown-injected"}
 
 
-#: Runs on the board: imports the runtime once, then each measurement is a process forked from there, which runs the
-#: shipped runner from its first line. So each has an interpreter, a warm-up and memory of its own, without the seconds
-#: that importing takes an emulated board.
+#: Runs on the board. It imports the runtime once; then each measurement is a process forked from it, which runs the
+#: shipped runner from its first line. So each has its own interpreter, warm-up and memory, without the seconds that the
+#: import takes on an emulated board.
 FORKS = """
 import json, os, sys
 sys.path[:1] = sys.argv[3:]
@@ -98,7 +98,7 @@ for number, line in enumerate(sys.stdin):
 
 @dataclass(frozen=True)
 class Bench:
-    """A device made ready for one artifact on LiteRT, to be measured again and again in one session."""
+    """A device prepared for one artifact on LiteRT, which is measured repeatedly in one session."""
 
     session: Session
     job: CellJob
@@ -106,17 +106,17 @@ class Bench:
     context: Context
 
     def cell(self, slower: float = 0.0) -> Cell:
-        """One measurement, as ``harness run`` makes it, in a process of its own. With ``slower`` (0.03: 3 %) the runner
-        slows itself; such a cell is INVALID for that alone, and is made VALID here so that it can be compared. What
-        other programs spoilt is measured again.
+        """One measurement, as ``harness run`` makes it, in a separate process. With ``slower`` (0.03: 3 %) the runner
+        slows itself; such a cell is INVALID for that alone, and is made VALID here so that it can be compared. A
+        measurement that other programs disturbed is repeated.
 
         Raises:
-            SystemExit: the cell is wrong for good, or stays spoilt; the reasons are printed.
+            SystemExit: the cell is invalid for good, or stays disturbed; the reasons are printed.
         """
         context = replace(self.context, inject_slowdown=slower)
         prepared = self.session.prepared(self.job, self.test)
         for attempt in range(PATIENCE):
-            self.session.lease.renew(600)  # else another program takes the device for free, and ends our runner
+            self.session.lease.renew(600)  # otherwise another program takes the free device, which ends our runner
             cell = measure.run_cell(
                 self.session.connection, Measurement(self.job, self.test, context), prepared, limit_s=600
             )
@@ -155,7 +155,7 @@ class Bench:
 
 @contextmanager
 def bench(device: dict[str, object], model: str, variant: str, *, models: Path, samples: int = 20) -> Iterator[Bench]:
-    """A device, booted or reached, with one artifact on it, until the ``with`` block ends."""
+    """Provide a device, booted or reached, with one artifact on it, until the ``with`` block ends."""
     fleet = config.parse(yaml.safe_dump({"devices": [device]}))
     shipped = [s for s in inventory(models, (model,), (variant,)) if s.artifact.format == "tflite"]
     (job,) = make(fleet, shipped, Options(quick=samples == 20)).jobs[str(device["name"])]
@@ -166,7 +166,7 @@ def bench(device: dict[str, object], model: str, variant: str, *, models: Path, 
 
 
 def keep(results: Path, name: str, cell: Cell) -> Path:
-    """A cell stored as a run of its own; returns the run's folder."""
+    """Store a cell as a separate run; returns the run's folder."""
     info = RunInfo(
         run=name, started=cell.started, harness=cell.harness, devices=(cell.device.name,), planned=(cell.cell,)
     )

@@ -1,20 +1,20 @@
-"""Whose interval holds the long-run median: ours, that of LiteRT's own benchmark tool, or pyperf's?
+"""How often an interval contains the long-run median: the harness's, that of LiteRT's own benchmark tool, and pyperf's.
 
     pip install pyperf; python -m benchmarks.coverage [--trials 200] [--model mobilenet-v3-small] [--variant int8]
 
-In each trial one artifact is measured by three programs on the same Python, runtime and thread, by turns in random
-order, so that what the machine does meanwhile meets all of them: the shipped runner in five rounds, each a process,
+In each trial three programs measure one artifact with the same Python, runtime and thread, alternately and in random
+order, so that other activity of the machine affects all of them: the shipped runner in five rounds, each a process,
 with the rounds spread over the trial; ``ai_edge_litert/tools/benchmark_litert_model.py`` with its default number of
-runs; and pyperf, which starts processes of its own (``--processes``, 20 by default as pyperf has it).
+runs; and pyperf, which starts its own processes (``--processes``, 20 as in pyperf's default).
 
-The interval of the harness is that of its report. The other two print no interval, so the kindest reading is taken: for
-LiteRT's tool the exact interval of the median of its raw times, for pyperf Student's t on the means of its processes.
-What each interval should hold is the median of all that the same program reported in all trials; so no program is
-blamed for another definition of the time. The table also shows what an interval would be like that only looks into one
-process of ours. It prints how often each held the long-run value and how wide it was.
+The interval of the harness is that of its report. The other two print no interval, so the most favourable one is
+computed: for LiteRT's tool the exact interval of the median of its raw times, for pyperf Student's t on the means of
+its processes. The target of each interval is the median of all values that the same program reported in all trials, so
+that no program is penalised for another definition of the time. The table also shows an interval computed from a single
+process of the harness. It prints how often each interval contained the long-run value and how wide it was.
 
-Ends with 1 unless the harness's intervals hold it in 90 % of the trials; with 200 trials, chance alone takes a true 95
-% down to 91 %.
+Exits with 1 unless the harness's intervals contain it in 90 % of the trials; with 200 trials, chance alone can lower a
+true 95 % to 91 %.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ OURS, ONE, LITERT, THEIRS = "harness, 5 rounds", "harness, 1 round", "benchmark_
 
 @dataclass(frozen=True)
 class Trial:
-    """What one program said once, and its interval, in nanoseconds."""
+    """The values that one program reported once, and its interval, in nanoseconds."""
 
     interval: Interval
-    #: what each of its processes reported
+    #: the value reported by each of its processes
     reported: tuple[float, ...]
 
 
@@ -101,7 +101,7 @@ def by_litert(python: str, path: str, artifact: Path, runs: int) -> Trial:
 
 
 def one_trial(here: Bench, options: argparse.Namespace, chance: random.Random) -> dict[str, Trial]:
-    """All programs once."""
+    """Run all programs once."""
     python = str(getattr(sys, "_base_executable", sys.executable))
     path = ":".join(here.session.prepared(here.job, here.test).packages)
     artifact = here.job.shipped.path
@@ -123,7 +123,7 @@ def one_trial(here: Bench, options: argparse.Namespace, chance: random.Random) -
 
 
 def report(trials: Sequence[dict[str, Trial]]) -> float:
-    """Print the table; returns the share of the trials in which the harness's interval held the long-run median."""
+    """Print the table; returns the share of trials in which the harness's interval contained the long-run median."""
     by_program: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         for program, said in trial.items():

@@ -1,9 +1,9 @@
-"""Do the doctor and a run agree on every strange board? ``python -m benchmarks.doctor_agrees [--json] [--only a,b]``.
+"""Whether the doctor and a run agree on strange boards: ``python -m benchmarks.doctor_agrees [--json] [--only a,b]``.
 
-Makes boards that nobody prepared (:mod:`benchmarks.strangers.matrix`), asks ``harness doctor`` about all of them at
-once, has ``harness run`` measure one small network on all of them, and prints both verdicts for each. A board that the
-doctor calls healthy must end VALID, and one that it doesn't must end FAILED. Exit 1 where one differs, or where a board
-isn't judged as it deserves. Needs root, for the boards' accounts. Some minutes on two cores.
+Makes unprepared boards (:mod:`benchmarks.strangers.matrix`), runs ``harness doctor`` on all of them at once, lets
+``harness run`` measure one small network on all of them, and prints both verdicts for each. A board that the doctor
+calls healthy must end VALID, any other must end FAILED. Exits with 1 where the verdicts differ, or where one is wrong
+for its board. Needs root, for the boards' accounts, and some minutes on two cores.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from benchmarks.strangers import Finding, World, missing
 from benchmarks.strangers.matrix import MATRIX, Kind, build
 
 REPOSITORY = Path(__file__).parents[1]
-#: Two of these agree about nothing.
+#: Codes that are no verdict: two of these don't count as agreement.
 NO_VERDICT = {"no-answer", "internal"}
 NOTHING = Finding("no-answer", "", healthy=False, connected=False)
 
 
 @dataclass(frozen=True)
 class Row:
-    """Both verdicts about one board."""
+    """Both verdicts on one board."""
 
     board: str
     doctor: str
     run: str
     agree: bool
-    #: both are what this board deserves
+    #: both verdicts are correct for this board
     right: bool
     doctor_says: str
     run_says: str
@@ -49,7 +49,7 @@ def judge(kind: Kind, doctor: Finding, run: Finding) -> Row:
 
 
 def compare(kinds: tuple[Kind, ...], models: Path) -> tuple[list[Row], dict[str, str]]:
-    """The rows, and why some boards can't be had here."""
+    """The rows, and the reasons why some boards can't be made here."""
     with World() as world:
         stranger, devices, skipped = build(world, kinds)
         listed = stranger.list_boards(*devices)

@@ -1,10 +1,10 @@
-"""Time of a distillation's epoch: ``python -m benchmarks.epoch [--epochs 5] [--rounds 2]``.
+"""Duration of an epoch of distillation: ``python -m benchmarks.epoch [--epochs 5] [--rounds 2]``.
 
-Apart, the teacher answers all images first and the student is fitted to its answers. Together, both stand in one
-compiled step and the next epoch's images are made meanwhile, as ``harness build`` does it. The two take turns, a few
-epochs each; the first epoch of a turn, which compiles, doesn't count. Wall time is the median; processor time is that
-of this process and tells more where other programs run. ``KERAS_BACKEND`` (tensorflow, jax or torch) chooses what
-Keras runs on.
+In the form "apart", the teacher answers all images first and the student is fitted to its answers. In the form
+"together", both are in one compiled step and the next epoch's images are made meanwhile, as in ``harness build``. The
+two forms alternate, a few epochs each; the first epoch of a turn, which compiles, doesn't count. Wall time is the
+median; processor time is that of this process and tells more where other programs run. ``KERAS_BACKEND`` (tensorflow,
+jax or torch) chooses what Keras runs on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harness.training.train import loop, steps
 from harness.training.train.epochs import TrainingSet, as_input
 from harness.training.train.recipe import Recipe
 
-#: about what ``resvgg19-pruned`` ends at; a quarter of VGG19's widths is about its teacher assistant
+#: close to the final widths of ``resvgg19-pruned``; a quarter of VGG19's widths is close to its teacher assistant's
 WIDTHS = ((2, 2), (2, 8), (2, 4, 4, 16), (2, 8, 2, 40), (8, 8, 6, 40))
 
 Times = list[tuple[float, float]]

@@ -1,7 +1,7 @@
 """The table of faults and their outcomes, and of hostile answers: ``python benchmarks/faults.py [--out FILE]``.
 
-It runs the tests that produce each fault (tests/run/test_faults*.py, tests/remote/test_hostile.py) and prints what they
-saw. A fault that can't be produced on this machine (no root, no QEMU) is shown as skipped, with the reason.
+It runs the tests that produce each fault (tests/run/test_faults*.py, tests/remote/test_hostile.py) and prints their
+observations. A fault that can't be produced on this machine (no root, no QEMU) is shown as skipped, with the reason.
 About five minutes.
 """
 
@@ -32,7 +32,7 @@ FAULTS = {
 
 
 class Collector:
-    """Keeps what each test recorded, and how it ended."""
+    """Records each test's observations and outcome."""
 
     def __init__(self) -> None:
         self.ended: dict[str, str] = {}
@@ -54,7 +54,7 @@ class Collector:
 
 
 def table(collector: Collector) -> str:
-    """Markdown."""
+    """The table as Markdown."""
     there = {fault: (how, outcome) for fault, how, outcome in collector.faults}
     lines = ["| fault | really produced by | outcome |", "|---|---|---|"]
     for test, fault in FAULTS.items():

@@ -2,8 +2,9 @@
 
 Compares the controller's memory with 64 and with 4 boards, and the run's time with the time that one board takes by
 itself ("own time": the same cells on one board, alone). The loopback boards' runner waits instead of computing, since
-64 boards' work does not fit on this machine; one QEMU board really computes. Two boards die on the way; the run is
-resumed. Each size is a process of its own, so that memory is comparable. Needs a quiet machine and five minutes.
+64 boards' work does not fit on this machine; one QEMU board really computes. Two boards die during the run, which is
+then resumed. Each size runs in a separate process, so that memory is comparable. Needs a quiet machine and five
+minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ QEMU = {"name": "qemu", "board": "raspberry-pi-4", "emulate": True, "runtimes": 
 
 
 def one(boards: int, cells: int, seconds: float, dead: int, qemu: bool) -> dict[str, object]:
-    """One run in a process of its own."""
+    """Run once in a separate process."""
     words = [str(boards), str(cells), str(seconds), str(dead), str(int(qemu))]
     done = subprocess.run([sys.executable, __file__, "--one", *words], stdout=subprocess.PIPE, check=True)
     answer = json.loads(done.stdout.splitlines()[-1])

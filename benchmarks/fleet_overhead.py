@@ -1,11 +1,11 @@
-"""What a fleet costs beside its work: ``harness run``, plain ``ssh`` in a loop, and ``ansible`` with forks, in one run.
+"""The overhead of a fleet: ``harness run``, plain ``ssh`` in a loop, and ``ansible`` with forks, in one run.
 
     python benchmarks/fleet_overhead.py [--boards 16] [--seconds 3] [--rounds 3] [--no-ansible]
 
-Every board is an sshd of its own on loopback, and the work is the same for all: a Python program on the board that
-waits (boards' computing does not fit on one machine; what the controller does is real) and gives a result of some kB,
-which must be on the controller in the end. Rounds are interleaved, each begins with another tool; medians are shown.
-Where there is no ``ansible`` program, ansible-core is installed into a throwaway virtual environment.
+Every board is a separate sshd on loopback, and the work is the same for all: a Python program on the board waits (the
+boards' computing does not fit on one machine; the controller's work is real) and returns a result of some kB, which
+must arrive at the controller. Rounds are interleaved and each begins with another tool; medians are shown. Where there
+is no ``ansible`` program, ansible-core is installed into a throwaway virtual environment.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from benchmarks.made.answers import good  # noqa: E402 - the checkout is on the 
 from benchmarks.made.checkout import environment  # noqa: E402
 from benchmarks.made.farm import PYTHON, Farm  # noqa: E402
 
-#: What the plain tools start on a board; the harness's stand-in for the runner does the same.
+#: The program that the plain tools start on a board; the harness's stand-in for the runner does the same.
 WORK = """#!{python} -S
 import time
 time.sleep({seconds})
@@ -46,30 +46,30 @@ ANSIBLE = "ansible-core>=2.17,<3"
 
 @dataclass(frozen=True)
 class Tool:
-    """One way to have the work done; ``run`` works in an empty folder and returns how many results came back."""
+    """One way to do the work. ``run`` works in an empty folder and returns how many results arrived."""
 
     name: str
     does: str
-    #: boards that it works on at a time
+    #: number of boards that it works on at a time
     width: int
     run: Callable[[Path], int]
 
 
 @dataclass(frozen=True)
 class Took:
-    """One tool's round. ``cpu_s``: processor time of its own processes, not of the boards'."""
+    """The cost of one tool's round. ``cpu_s``: processor time of its own processes, without the boards'."""
 
     seconds: float
     cpu_s: float
 
 
 class Boards:
-    """The farm, as each tool wants it told: devices.yaml, an ssh configuration, an inventory."""
+    """The farm in each tool's own form: devices.yaml, an ssh configuration, an inventory."""
 
     def __init__(self, folder: Path, count: int, seconds: float) -> None:
         self.folder, self.names = folder, [f"b{number:03}" for number in range(count)]
-        #: of each ``harness run``: from its first device's start to its last cell, in seconds; before that, it starts
-        #: and prepares the images, after that it makes the report: neither is about boards
+        #: for each ``harness run``, the seconds from its first device's start to its last cell. Before that, it starts
+        #: and prepares the images; afterwards it makes the report. Neither depends on the boards.
         self.fleet_s: list[float] = []
         self.farm = Farm(folder / "farm", self.names)
         answer = json.dumps(good())
@@ -109,7 +109,7 @@ class Boards:
         return measured
 
     def ssh(self, out: Path, width: int) -> int:
-        """``width`` 1: a loop, as people write it; else by xargs."""
+        """Run plain ssh. With ``width`` 1 in a loop, as people write it; otherwise by xargs."""
         quoted = f"ssh -n -F {self.config} $1 board-work >{out}/$1"
         script = f"for b in {' '.join(self.names)}; do set -- $b; {quoted}; done"
         if width > 1:
@@ -118,7 +118,7 @@ class Boards:
         return sum(MARK in path.read_text(encoding="utf-8") for path in out.iterdir())
 
     def ansible(self, out: Path, program: str) -> int:
-        """Ad hoc, with pipelining and a shared connection for each board: as fast as its manual makes it."""
+        """Run ad hoc commands with pipelining and one shared connection a board: the fastest in Ansible's manual."""
         (out / "cp").mkdir()
         settings = {
             "ANSIBLE_SSH_ARGS": f"-F {self.config} -o ControlMaster=auto -o ControlPersist=1s",
@@ -139,8 +139,8 @@ class Boards:
 
 @contextmanager
 def boards(count: int, seconds: float) -> Iterator[Boards]:
-    """Up until the ``with`` block ends."""
-    with tempfile.TemporaryDirectory(prefix="fo-") as folder:  # short: control sockets' paths are limited
+    """Provide the boards, which run until the ``with`` block ends."""
+    with tempfile.TemporaryDirectory(prefix="fo-") as folder:  # short, since paths of control sockets are limited
         made = Boards(Path(folder), count, seconds)
         try:
             yield made
@@ -163,10 +163,10 @@ def tools(made: Boards, ansible: str | None) -> list[Tool]:
 
 
 def rounds(made: Boards, chosen: list[Tool], count: int) -> dict[str, list[Took]]:
-    """Each tool ``count`` times, in turn.
+    """Run each tool ``count`` times, alternately.
 
     Raises:
-        SystemExit: a tool brought back fewer results than there are boards.
+        SystemExit: a tool returned fewer results than there are boards.
     """
     took: dict[str, list[Took]] = {tool.name: [] for tool in chosen}
     for number in range(count):
@@ -185,7 +185,7 @@ def rounds(made: Boards, chosen: list[Tool], count: int) -> dict[str, list[Took]
 
 
 def table(made: Boards, chosen: list[Tool], took: dict[str, list[Took]], seconds: float) -> str:
-    """Markdown. The overhead is what is left of the time without the work, which ``width`` boards do at a time."""
+    """The table as Markdown. The overhead is the time without the work, which ``width`` boards do at a time."""
     count = len(made.names)
     lines = ["| tool | what it does for a board | s | overhead per board, s | its processor time per board, s |"]
     lines.append("|---|---|---|---|---|")
@@ -205,7 +205,7 @@ def row(name: str, does: str, spent: float, over: float, cpu: float | None) -> s
 
 @contextmanager
 def ansible_program(wanted: bool) -> Iterator[str | None]:
-    """The ``ansible`` that is here, or one that is installed for this run only; None where neither can be."""
+    """Provide the installed ``ansible``, or one that is installed for this run only; None where neither is possible."""
     here = shutil.which("ansible")
     if here or not wanted:
         yield here if wanted else None

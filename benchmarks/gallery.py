@@ -1,9 +1,9 @@
-"""Every figure with few and many networks and boards, to look at after a change: nothing may overlap or be cut.
+"""Every figure with few and many networks and boards, for a visual check after a change: nothing may overlap or be cut.
 
     python -m benchmarks.gallery FOLDER [--networks 1,3,30] [--boards 1,3,12] [--plot pareto,latency]
 
 Makes one folder for each combination, e.g. FOLDER/30x12, with every figure as PNG, and a page with --page. The cells
-are made up (benchmarks/made/cells.py).
+are fabricated (benchmarks/made/cells.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.records.cell import Cell
 from harness.records.manifest import Manifest
 from harness.report import PLOTS, render
 
-#: With few networks too, every figure has something to show: a path of compression, and a rival pruned by us.
+#: Chosen so that every figure has content even with few networks: a compression path, and a rival pruned by us.
 VARIANTS = ("fp32", "int8", "fp16", "dynamic")
 FIRST = {1: ["resvgg19-pruned"], 3: ["resvgg19", "resvgg19-pruned", "mobilenet-v3-small-pruned"]}
 

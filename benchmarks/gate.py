@@ -1,19 +1,19 @@
-"""How often the gate trips when nothing changed (A/A), and how often it catches a slowdown that is there (A/B).
+"""How often the gate trips when nothing changed (A/A), and how often it catches a real slowdown (A/B).
 
     python -m benchmarks.gate wall [--comparisons 200] [--slower 0.10] [--gate 3%]
     python -m benchmarks.gate instructions [--comparisons 200] [--slower 0.03] [--gate 1%] [--boots 10]
 
-A measurement is a process with an interpreter, a warm-up and a series of its own; for each comparison of either kind
-there are three, two plain ones and a slowed one, in random order. A/A compares the two plain ones, A/B the second of
-them with the slowed one, in which the runner spins for the given share after each inference, inside what it times. So
-no measurement is in two comparisons of one kind. All go through the code of ``harness compare --gate``.
+A measurement is a process with its own interpreter, warm-up and series. Each comparison of either kind uses three of
+them, two plain ones and a slowed one, in random order. A/A compares the two plain ones, A/B the second of them with the
+slowed one, in which the runner spins for the given share after each inference, inside the timed part. So no measurement
+is in two comparisons of one kind. All use the code of ``harness compare --gate``.
 
-``wall`` measures here, each measurement as ``harness run --quick`` makes it. ``instructions`` boots emulated Raspberry
-Pi 4s, an even number; the two sides of a comparison are from two boots, as with two runs. There the processes are
-forked from one that has imported the runtime, since importing takes such a board seconds; one in each boot is started
-anew, and the table shows whether that makes a difference.
+``wall`` measures on this machine, each measurement as ``harness run --quick`` makes it. ``instructions`` boots an even
+number of emulated Raspberry Pi 4s; the two sides of a comparison are from two boots, as with two runs. There the
+processes are forked from one that has imported the runtime, since the import takes seconds on such a board. One process
+in each boot is started anew, and the table shows whether that makes a difference.
 
-Ends with 1 if A/A trips in more than 5 %, or A/B is caught in less than 95 % (``wall``) or 100 % (``instructions``).
+Exits with 1 if A/A trips in more than 5 %, or A/B is caught in less than 95 % (``wall``) or 100 % (``instructions``).
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from harness.core.stats import wilson
 from harness.records.cell import Cell
 from harness.results.compare import Comparison, compare, parse_gate
 
-#: By clock: share of the slowdown, gate, and how often it must be caught.
+#: By clock: share of the slowdown, gate, and the share of slowdowns that must be caught.
 DEFAULTS = {"wall": (0.10, "3%", 0.95), "instructions": (0.03, "1%", 1.0)}
-#: What ``--disturbed`` doesn't look at.
+#: The thresholds that ``--disturbed`` ignores.
 JUDGED = ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop")
 KINDS = ("plain", "plain again", "slowed")
 
 
 @dataclass
 class Found:
-    """Couples of cells by kind of comparison, and the cells of processes that were not forked."""
+    """Pairs of cells by kind of comparison, and the cells of processes that were not forked."""
 
     couples: dict[str, list[tuple[Cell, Cell]]] = field(default_factory=lambda: {"A/A": [], "A/B": []})
     whole: list[Cell] = field(default_factory=list)
 
     def add(self, first: dict[str, Cell], second: dict[str, Cell]) -> None:
-        """Two triples, by ``KINDS``: the sides of a comparison may come from two boots."""
+        """Add two triples, by ``KINDS``; the sides of a comparison may come from two boots."""
         self.couples["A/A"].append((first["plain"], second["plain again"]))
         self.couples["A/B"].append((first["plain again"], second["slowed"]))
 
 
 def shuffled(count: int, seed: int) -> list[str]:
-    """``count`` triples of ``KINDS``, each in an order of its own."""
+    """``count`` triples of ``KINDS``, each in its own random order."""
     chance = random.Random(seed)
     return [kind for _ in range(count) for kind in chance.sample(KINDS, len(KINDS))]
 
@@ -76,7 +76,7 @@ def on_the_wall_clock(options: argparse.Namespace, slower: float) -> Found:
 
 
 def on_boards(options: argparse.Namespace, slower: float) -> Found:
-    """Triples from each boot; those of one boot are compared with those of the next, both ways."""
+    """Triples from each boot; those of one boot are compared with those of the next, in both directions."""
     found = Found()
     boots: list[list[dict[str, Cell]]] = []
     for number in range(options.boots):
@@ -93,7 +93,7 @@ def on_boards(options: argparse.Namespace, slower: float) -> Found:
 
 
 def judged(couples: list[tuple[Cell, Cell]], gate: float) -> list[Comparison]:
-    """Each couple stored as two runs and compared as ``harness compare`` does."""
+    """Store each pair as two runs and compare them as ``harness compare`` does."""
     results = []
     with tempfile.TemporaryDirectory() as name:
         for number, (a, b) in enumerate(couples):
@@ -103,7 +103,7 @@ def judged(couples: list[tuple[Cell, Cell]], gate: float) -> list[Comparison]:
 
 
 def report(found: Found, slower: float, gate: float, wanted: float) -> bool:
-    """Print the table; whether everything is as promised."""
+    """Print the table; returns whether every limit is met."""
     rows, good = [], True
     for kind, couples in found.couples.items():
         results = judged(couples, gate)

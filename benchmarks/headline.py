@@ -1,15 +1,15 @@
-"""Is resvgg19-pruned faster than every rival in ``models/`` as published, best variant against best variant?
+"""Whether resvgg19-pruned is faster than every published rival in ``models/``, best variant against best variant.
 
     python -m benchmarks.headline [--models models] [--rounds 5] [--boards raspberry-pi-4,jetson-nano] [--no-local]
     python -m benchmarks.headline --from results/RUN [--from results/ANOTHER]
 
-One thread, LiteRT, the split of the manifests, all by ``harness run``. Here, on the wall clock, everything is measured
-in several rounds, so that the networks take turns and a slow minute hits all of them; on emulated boards instructions
-are counted, once. ``--from`` judges runs that are stored already instead. A network's best variant is the one with the
-lowest median. The uncompressed network (``--but``) is no rival. Rivals that we pruned (``*-pruned``) are listed in a
-second table: what the same pruning does for them.
+Everything runs by ``harness run`` with one thread, LiteRT and the split of the manifests. On this machine, by the wall
+clock, everything is measured in several rounds, so that the networks alternate and a slow minute affects all of them;
+on emulated boards instructions are counted once. ``--from`` judges stored runs instead. A network's best variant is the
+one with the lowest median. The uncompressed network (``--but``) is not a rival. Rivals that were pruned in this project
+(``*-pruned``) are listed in a second table, which shows the effect of the same pruning on them.
 
-Prints a table and ends with 1 if any ratio is 1.0 or more, or a rival or resvgg19-pruned is missing on a device.
+Prints a table and exits with 1 if any ratio is 1.0 or more, or a rival or resvgg19-pruned is missing on a device.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Best:
 
 
 def bests(cells: pd.DataFrame) -> dict[str, dict[str, Best]]:
-    """The fastest variant of each network by device, of VALID cells with one thread on LiteRT."""
+    """The fastest variant of each network by device, from VALID cells with one thread on LiteRT."""
     fit = cells[(cells.status == "VALID") & (cells.threads == 1) & (cells.runtime == "litert")]
     found: dict[str, dict[str, Best]] = {}
     for (device, model, variant), rows in fit.groupby(["device", "model", "variant"], sort=True):
@@ -77,7 +77,7 @@ def bests(cells: pd.DataFrame) -> dict[str, dict[str, Best]]:
 
 
 def judge(cells: pd.DataFrame, rivals: list[str]) -> tuple[list[tuple[object, ...]], list[str]]:
-    """Rows of the table, and what speaks against the claim, as text (empty when nothing does)."""
+    """The rows of the table, and the evidence against the claim, as text (empty where there is none)."""
     rows: list[tuple[object, ...]] = []
     against: list[str] = []
     found, clocks = bests(cells), dict(zip(cells.device, cells.clock, strict=True))

@@ -9,7 +9,7 @@ SHAPE = (1, 224, 224, 3)
 
 
 def network(name: str, variant: str, folder: Path) -> Path:
-    """A network's file; made where it isn't there. What weights it has changes neither counts nor estimates.
+    """A network's file, made if it doesn't exist. Its weights affect neither counts nor estimates.
 
     Args:
         name: ``mobilenet-v1``, ``-v2``, ``-v3-large`` or ``-v3-small``.

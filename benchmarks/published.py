@@ -1,6 +1,6 @@
-"""Latencies that others published, for ``benchmarks.validate_estimates``: each table with its source, threads and date.
+"""Published latencies by others, for ``benchmarks.validate_estimates``: each table with its source, threads and date.
 
-Only tables of 64-bit builds: a 32-bit build executes other instructions.
+Only tables of 64-bit builds are included, since a 32-bit build executes other instructions.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ class Published:
     """One table.
 
     Attributes:
-        title: chip and what ran there.
+        title: the chip and the program that ran there.
         board: the family whose emulated board executes the code.
         core: the core that measured.
-        threads: how many.
-        source, date: where it is from, and when it was measured or read.
+        threads: their number.
+        source, date: the origin, and when it was measured or read.
         milliseconds: (network, variant) -> median or mean latency.
         xnnpack: whether XNNPACK's kernels ran; older runtimes had others for int8.
     """
@@ -34,8 +34,8 @@ class Published:
     xnnpack: bool = True
 
 
-#: Of the phones. Arm's TRM of the Cortex-A75 (100403); Qualcomm Snapdragon 670: 256 KiB a core, 1 MiB shared, 2.0 GHz.
-#: LLVM's ``cortex-a75`` is its Cortex-A57, which has as many units.
+#: The core of the phones. Arm's TRM of the Cortex-A75 (100403); Qualcomm Snapdragon 670: 256 KiB a core, 1 MiB shared,
+#: 2.0 GHz. LLVM's ``cortex-a75`` is its Cortex-A57, which has the same number of units.
 CORTEX_A75 = replace(
     CORES["raspberry-pi-5"],
     name="Cortex-A75",

@@ -1,13 +1,13 @@
-"""How long a report of 10,000 cells takes, how much memory, how big the page is.
+"""The time and memory that a report of 10,000 cells takes, and the size of its page.
 
-Compared with what anybody would do without us: read the same cells with pandas from Parquet and draw a bare scatter.
-Both are whole processes, imports included, run by turns. The cells are made up. The first report reads every cell and
-keeps their table (harness/results/table_cache.py); those after it read that, as pandas reads its Parquet. Both are
-printed. Seconds are processor time, so that other programs on the machine do not change them.
+It is compared with the simplest alternative: to read the same cells with pandas from Parquet and draw a bare scatter
+plot. Both are whole processes, imports included, run alternately. The cells are fabricated. The first report reads
+every cell and stores their table (harness/results/table_cache.py); later ones read that table, as pandas reads its
+Parquet. Both are printed. Seconds are processor time, so that other programs on the machine do not change them.
 
     python -m benchmarks.report_10000 [--cells 10000] [--rounds 3]
 
-Ends with 1 if the report takes more than 3 times as long, 1 GiB of memory, or 5 MB of page.
+Exits with 1 if the report takes more than 3 times as long, 1 GiB of memory, or 5 MB of page.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TIMES, MEMORY, PAGE = 3.0, 1 << 30, 5_000_000
 
 
 def make(folder: Path, count: int) -> Path:
-    """A run of made-up cells: 50 boards, as many networks in four variants as it takes."""
+    """A run of fabricated cells: 50 boards, and as many networks in four variants as needed."""
     boards = [device(f"board-{i}", "raspberry-pi-5", emulated=bool(i % 2)) for i in range(50)]
     cells = []
     for i in range(count):
@@ -52,7 +52,7 @@ def make(folder: Path, count: int) -> Path:
         variant, network = ("fp32", "fp16", "dynamic", "int8")[rest % 4], rest // 4
         cost = 1 + network % 37
         accuracy = 0.7 + 0.3 * (network % 29) / 29
-        name = f"network-{network}" if network else "resvgg19-pruned"  # which is compared with all others
+        name = f"network-{network}" if network else "resvgg19-pruned"  # this one is compared with all others
         cells.append(make_cell(name, variant, board, median_ms=cost, accuracy=accuracy))
     return make_run(folder, cells)
 
@@ -62,7 +62,7 @@ def prepare(results: Path, parquet: Path, count: int) -> None:
 
 
 def timed(code: str, *arguments: Path) -> tuple[float, int]:
-    """(seconds of processor time, peak bytes) of a Python process; other programs on the machine don't change them."""
+    """(seconds of processor time, peak bytes) of a Python process; other programs on the machine don't affect them."""
     process = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)])
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -79,7 +79,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run, parquet = folder / "results" / "test-run", folder / "cells.parquet"
-        # in a process of its own: a child starts with its parent's peak memory
+        # in a separate process, since a child starts with its parent's peak memory
         context = multiprocessing.get_context("spawn")
         maker = context.Process(target=prepare, args=(folder / "results", parquet, asked.cells))
         maker.start()

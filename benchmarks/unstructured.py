@@ -1,9 +1,9 @@
-"""What zeroing single weights gives: ``python -m benchmarks.unstructured [--models models] [--model resvgg19]``.
+"""The effect of zeroing single weights: ``python -m benchmarks.unstructured [--models models] [--model resvgg19]``.
 
-The comparison with pruning by channels (``harness/training/compress/magnitude.py``). Prints size as stored and zipped,
-accuracy on the validation and the test images with LiteRT, and the latency of one thread here over that of the file
-with nothing zeroed, measured by turns. With ``--record`` the rows of the int8 file go into the network's manifest
-instead, for the report; nothing is trained. Needs the [train] extra.
+It is the comparison for pruning by channels (``harness/training/compress/magnitude.py``). Prints size as stored and
+compressed, accuracy on the validation and the test images with LiteRT, and the latency of one thread on this machine
+over that of the file without zeroed weights, measured alternately. With ``--record`` the rows of the int8 file go into
+the network's manifest instead, for the report; nothing is trained. Needs the [train] extra.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How good estimated cycles are: ``python -m benchmarks.validate_estimates [--page docs/estimates-validation.md]``.
+"""The quality of estimated cycles: ``python -m benchmarks.validate_estimates [--page docs/estimates-validation.md]``.
 
 Runs the networks of published tables (``benchmarks/published.py``), built without weights, on emulated boards, and
-holds counted instructions and estimated cycles against the published latencies: pairs of networks in the wrong order,
-how far ratios are off, and rank correlation. Writes a page. Needs the [train] extra; a quarter of an hour on two cores.
+compares counted instructions and estimated cycles with the published latencies: pairs of networks in the wrong order,
+errors of ratios, and rank correlation. Writes a page. Needs the [train] extra and a quarter of an hour on two cores.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from harness.runtimes import wheels
 
 Key = tuple[str, str]
 
-#: What runs on the board: one inference to warm up, then one region. Sent behind the text of regions.py.
+#: The program on the board: one inference to warm up, then one region. It is sent after the text of regions.py.
 DRIVER = """
 import sys
 sys.path[:0] = sys.argv[3:]
@@ -58,7 +58,7 @@ mark(Markers(), interpreter.invoke, 1)
 
 @dataclass(frozen=True)
 class Figures:
-    """What was found for one network: counted, and estimated on one thread and on the table's number of threads."""
+    """The figures of one network: counted, and estimated on one thread and on the table's number of threads."""
 
     instructions: int
     cycles: float
@@ -67,13 +67,13 @@ class Figures:
 
 @dataclass(frozen=True)
 class Quality:
-    """How well numbers order what was measured, and how far their ratios are from the measured ones.
+    """How well numbers order the measured latencies, and how far their ratios are from the measured ones.
 
     Attributes:
-        pairs, wrong: of networks; ``wrong`` have the other order.
-        apart, apart_wrong: those whose numbers differ by LEAST_RATIO or more.
-        median_error, worst_error: of ratios; 1 is none.
-        correlation: Spearman's, of ranks.
+        pairs, wrong: pairs of networks; ``wrong`` have the opposite order.
+        apart, apart_wrong: the pairs whose numbers differ by LEAST_RATIO or more.
+        median_error, worst_error: errors of ratios; 1 means no error.
+        correlation: Spearman's rank correlation.
     """
 
     pairs: int
@@ -118,7 +118,7 @@ def rows(table: Published, found: Mapping[Key, Figures]) -> list[str]:
 
 
 def judged(table: Published, found: Mapping[Key, Figures]) -> list[str]:
-    """How well each kind of number does on a table."""
+    """The quality of each kind of number on a table."""
     kinds = {
         "counted instructions": {key: float(figures.instructions) for key, figures in found.items()},
         "estimated cycles, 1 thread": {key: figures.cycles for key, figures in found.items()},
@@ -137,7 +137,7 @@ def judged(table: Published, found: Mapping[Key, Figures]) -> list[str]:
 
 
 def absolute(table: Published, found: Mapping[Key, Figures]) -> str:
-    """Estimated time at the nominal clock over the published one, from lowest to highest."""
+    """Estimated time at the nominal clock over the published time, from lowest to highest."""
     shares = sorted(
         (figures.shared_cycles if table.threads > 1 else figures.cycles)
         / table.core.clock_hz
@@ -181,7 +181,7 @@ def page(found: Mapping[str, Mapping[Key, Figures]], versions: str) -> str:
 
 
 def measure(table: Published, say: Callable[[str], None]) -> dict[Key, Figures]:
-    """Boot the table's board and look at each of its networks there."""
+    """Boot the table's board and examine each of its networks there."""
     plugin, llvm = ensure_plugin(), find_llvm(table.core.llvm)
     costs = Costs(llvm, table.core.model)
     folder = Path(tempfile.mkdtemp(prefix="validation-"))
@@ -204,7 +204,7 @@ def measure(table: Published, say: Callable[[str], None]) -> dict[Key, Figures]:
 
 
 def deploy(connection: Connection) -> tuple[str, ...]:
-    """Put LiteRT on the board; the folders it is imported from."""
+    """Put LiteRT on the board; returns the folders from which it is imported."""
     bundle = wheels.choose("litert", probe(connection).platform)
     names = {f"wheel:{wheel.sha256}": path for wheel, path in zip(bundle.wheels, wheels.fetch(bundle), strict=True)}
     present = stored(connection, list(names))

@@ -1,13 +1,14 @@
-"""A build against itself, and against a slower one, on a machine that is quiet, busy, restless, or slower for a while.
+"""Compares a build with itself and with a slower one, on a machine that is quiet, busy, restless, or slower for a
+while.
 
     python -m benchmarks.weathers [--weather quiet,busy,restless,quota] [--comparisons 200] [--slower 0.10] [--gate 3%]
 
-A comparison is one of two whole runs of three cells, as ``harness run --quick`` makes them, by the code of
-``harness compare --gate``. For each there are three runs, two plain ones and a slowed one, in random order. A/A
-compares the two plain ones, A/B the second of them with the slowed one, in which the runner spins for the given share
-after each inference, inside what it times. So no run is in two comparisons of one kind. With ``--pairs all``, which is
-quicker, every plain run is compared with every other plain one and with every slowed one: comparisons share runs then,
-so the intervals printed are narrower than they should be.
+A comparison is one of two whole runs of three cells, as ``harness run --quick`` makes them, by the code of ``harness
+compare --gate``. Each comparison uses three runs, two plain ones and a slowed one, in random order. A/A compares the
+two plain ones, A/B the second of them with the slowed one, in which the runner spins for the given share after each
+inference, inside the timed part. So no run is in two comparisons of one kind. With ``--pairs all``, which is quicker,
+every plain run is compared with every other plain one and with every slowed one: comparisons then share runs, so the
+printed intervals are too narrow.
 
 The weathers:
 
@@ -18,11 +19,11 @@ quota     before each run it is drawn whether it gets two thirds of a processor 
           Where no cgroup can be written this weather is left out. Stopping and continuing the runner instead would be
           no test: it sees that, and the cell is INVALID.
 
-A false alarm is a run in which a cell that didn't change trips the gate as slower. INVALID cells, and cells of which
-the comparison says that nobody can tell, are counted by themselves: they are what the tool should say where the machine
-is too rough. A slowed cell was judged where the comparison says slower, same or faster.
+A false alarm is a run in which a cell that didn't change trips the gate as slower. INVALID cells, and cells that the
+comparison calls undecided, are counted separately: they are the correct answer where the machine is too unsteady. A
+slowed cell was judged where the comparison says slower, same or faster.
 
-Ends with 1 if A/A has false alarms in more than 5 % of the runs, or less than 95 % of the judged slowed cells are
+Exits with 1 if A/A has false alarms in more than 5 % of the runs, or less than 95 % of the judged slowed cells are
 caught, in any weather.
 """
 
@@ -70,14 +71,14 @@ JUDGED = ("slower", "same", "faster")
 
 
 class Sky:
-    """What is done to the machine; by itself nothing."""
+    """A condition imposed on the machine; this base class imposes none."""
 
     def before_run(self, chance: random.Random) -> None:
         """Called before each run."""
 
 
 class Quota(Sky):
-    """A cgroup that this process, and so the runner, is in or out of, by chance before each run."""
+    """A cgroup that contains this process, and so the runner, or not, by chance before each run."""
 
     def __init__(self, group: Path, outside: Path) -> None:
         self._group, self._outside = group, outside
@@ -92,7 +93,7 @@ class Quota(Sky):
 
 @contextmanager
 def weather(name: str) -> Iterator[Sky | None]:
-    """The weather until the ``with`` block ends; None where this machine can't have it."""
+    """Provide the weather until the ``with`` block ends; None where this machine can't have it."""
     programs = {"busy": [[BUSY]], "restless": [[RESTLESS, "one"], [RESTLESS, "other"]]}.get(name, [])
     with ExitStack() as stack:
         for words in programs:
@@ -103,7 +104,7 @@ def weather(name: str) -> Iterator[Sky | None]:
 
 @contextmanager
 def _quota() -> Iterator[Quota | None]:
-    """cgroup 1 or 2, whichever there is; None where none can be written."""
+    """A quota by cgroup 1 or 2, whichever exists; None where none can be written."""
     for root, limits in (
         (Path("/sys/fs/cgroup/cpu"), {"cpu.cfs_period_us": f"{PERIOD}", "cpu.cfs_quota_us": f"{QUOTA}"}),
         (Path("/sys/fs/cgroup"), {"cpu.max": f"{QUOTA} {PERIOD}"}),
@@ -131,7 +132,7 @@ def _quota() -> Iterator[Quota | None]:
 
 @dataclass
 class Tally:
-    """What a number of comparisons said."""
+    """The outcomes of a number of comparisons."""
 
     comparisons: int = 0
     alarms: int = 0
@@ -153,7 +154,7 @@ class Tally:
 
 
 def measured(options: argparse.Namespace, results: Path, slower: float) -> Path:
-    """One run of all networks; a slowed cell is INVALID for that alone, and is made VALID so that it is compared."""
+    """One run of all networks. A slowed cell is INVALID for that alone, and is made VALID so that it is compared."""
     fleet = devices.parse(yaml.safe_dump({"devices": [LOCAL]}))
     asked = Options(models=options.networks, variants=("int8",), quick=True, rounds=options.rounds)
     run = Run(fleet, asked, models=options.models, results=results, faked=Faked(inject_slowdown=slower))
@@ -170,7 +171,7 @@ def _pardoned(cell: Cell) -> Cell:
 
 
 def in_weather(options: argparse.Namespace, sky: Sky, results: Path) -> dict[str, Tally]:
-    """Triples of runs measured and compared."""
+    """Measure and compare triples of runs."""
     chance = random.Random(options.seed)
     triples: list[dict[str, Path]] = []
     for number in range(options.comparisons):
@@ -190,7 +191,7 @@ def in_weather(options: argparse.Namespace, sky: Sky, results: Path) -> dict[str
 
 
 def pairs(triples: Sequence[dict[str, Path]], how: str) -> dict[str, list[tuple[Path, Path]]]:
-    """Which runs are compared, by kind; ``how``: ``disjoint`` or ``all``."""
+    """The pairs of runs that are compared, by kind; ``how``: ``disjoint`` or ``all``."""
     if how == "disjoint":
         return {
             "A/A": [(triple["plain"], triple["plain again"]) for triple in triples],
@@ -202,7 +203,7 @@ def pairs(triples: Sequence[dict[str, Path]], how: str) -> dict[str, list[tuple[
 
 
 def row(name: str, kind: str, tally: Tally) -> tuple[object, ...]:
-    """A line of the table."""
+    """One line of the table."""
     cells = tally.cells.total()
     counted, of = (tally.alarms, tally.comparisons) if kind == "A/A" else (tally.caught, tally.judged)
     likely = wilson(counted, of) if of else None
@@ -221,7 +222,7 @@ def row(name: str, kind: str, tally: Tally) -> tuple[object, ...]:
 
 
 def kept(kind: str, tally: Tally) -> bool:
-    """Whether the promise is kept."""
+    """Whether the promised limits are met."""
     if kind == "A/A":
         return tally.alarms <= 0.05 * tally.comparisons
     return tally.caught >= 0.95 * tally.judged

@@ -1,11 +1,11 @@
-"""Counts and draws the rooms of ``harness/`` and who imports whom, from the code as it stands.
+"""Counts and draws the rooms of ``harness/`` and the imports between them, from the present code.
 
     python tools/house.py                 # the table of rooms and arrows
     python tools/house.py --draw FILE     # the picture in docs/architecture.md
     python tools/house.py --root DIR      # of another checkout
 
-A room is a folder of the package, or a module that stands in the package itself. An arrow goes from a room to one that
-it imports from, wherever in a module the import stands.
+A room is a folder of the package, or a module directly in the package. An arrow goes from a room to one that it imports
+from, wherever in a module the import is.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 Arrow = tuple[str, str]
-#: modules that start the program rather than live in a room
+#: modules that start the program and belong to no room
 _ENTRIES = {"__init__", "__main__"}
 
 
 @dataclass
 class House:
-    """``lines``: of code a room; ``arrows``: how many modules of the first room import from the second."""
+    """``lines``: lines of code by room; ``arrows``: how many modules of the first room import from the second."""
 
     lines: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     arrows: dict[Arrow, int] = field(default_factory=lambda: defaultdict(int))
@@ -36,7 +36,7 @@ class House:
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of all that a module imports."""
+    """Dotted names of all imports of a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -45,7 +45,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def read(root: Path) -> House:
-    """The house of the checkout at ``root``."""
+    """Read the house of the checkout at ``root``."""
     house = House()
     package = root / "harness"
     for path in sorted(package.rglob("*.py")):
@@ -57,13 +57,13 @@ def read(root: Path) -> House:
         targets = {name.split(".")[1] for name in imported(ast.parse(text)) if name.startswith("harness.")}
         for target in targets - {room}:
             house.arrows[room, target] += 1
-    # `from harness import __version__` is no arrow
+    # `from harness import __version__` makes no arrow
     house.arrows = {arrow: count for arrow, count in house.arrows.items() if arrow[1] in house.lines}
     return house
 
 
 def floors(house: House) -> dict[str, int]:
-    """How high a room stands: one above the highest that it imports from; 0 at the ground.
+    """The floor of each room: one above the highest that it imports from; 0 at the bottom.
 
     Raises:
         ValueError: rooms import each other in a circle.
@@ -79,7 +79,7 @@ def floors(house: House) -> dict[str, int]:
 
 
 def table(house: House) -> str:
-    """The rooms, from the top floor down, with what each imports."""
+    """The rooms from the top floor down, with the rooms that each one imports."""
     height = floors(house)
     rows = [f"{len(house.lines)} rooms, {len(house.arrows)} arrows, {max(height.values()) + 1} floors"]
     for room in sorted(house.lines, key=lambda room: (-height[room], room)):
@@ -89,7 +89,7 @@ def table(house: House) -> str:
 
 
 def draw(house: House, out: Path) -> None:
-    """The house as an SVG picture. It has no numbers, so it changes only when a room or an arrow comes or goes."""
+    """Draw the house as an SVG picture. It has no numbers, so it changes only with rooms and arrows."""
     import matplotlib as mpl
 
     mpl.use("svg")

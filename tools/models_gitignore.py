@@ -1,6 +1,6 @@
-"""Which of this repository's model files belong into git, where every byte stays for ever.
+"""Which of this repository's model files are committed to git, where every byte stays for ever.
 
-``python -m tools.models_gitignore`` writes ``models/.gitignore``; it is called after a build whose files are to ship.
+``python -m tools.models_gitignore`` writes ``models/.gitignore``; run it after a build whose files will be shipped.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from harness.training.networks import registry
 
 #: files of networks below this size are committed beside every int8.tflite (models/.gitignore is written from it)
 COMMIT_BELOW = 2_000_000
-#: kept for an ablation table alone; its files are as big as the residual one's and are not committed
+#: used for an ablation table alone; its files are as large as the residual network's and are not committed
 NOT_COMMITTED = ("vgg19",)
-#: the pruned network whose TFLite files are all committed, since none is the fastest on every processor; of rivals the
-#: fastest on each (benchmarks/headline.py) is an int8 file, and of other pruned networks int8.tflite says enough
+#: All TFLite files of the pruned network are committed, since none is the fastest on every processor. Of rivals, the
+#: fastest on each (benchmarks/headline.py) is an int8 file; of other pruned networks int8.tflite is enough.
 OURS = "resvgg19-pruned"
 
 
 def gitignore(models: Path) -> str:
-    """Text of ``models/.gitignore``: model files stay out except every int8.tflite and named small ones."""
+    """The text of ``models/.gitignore``: model files are excluded except every int8.tflite and named small ones."""
     lines = [
         "# Written by tools/models_gitignore.py: big files are rebuilt from their manifests, small ones are kept.",
         "*.tflite",

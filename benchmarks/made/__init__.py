@@ -1,1 +1,1 @@
-"""What benchmarks and tests both make up: cells, runs, answers, and loopback boards that need no hardware."""
+"""Test data that benchmarks and tests share: cells, runs, answers, and loopback boards that need no hardware."""

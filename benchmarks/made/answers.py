@@ -1,4 +1,4 @@
-"""A right answer of the runner, to be changed into wrong ones."""
+"""A correct answer of the runner, from which tests make wrong ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def good() -> dict[str, Any]:
-    """The answer to cell ``c`` with two images, as JSON; a new one with each call."""
+    """The answer to cell ``c`` with two images, as JSON; a new object with each call."""
     return {
         "schema": 1,
         "cell": "c",

@@ -1,4 +1,4 @@
-"""Made-up cells, runs and manifests. Nothing here was measured: the numbers only have the right shape."""
+"""Fabricated cells, runs and manifests. Nothing here was measured; the numbers only have a realistic form."""
 
 from __future__ import annotations
 
@@ -128,12 +128,12 @@ def make_run(
 
 
 def networks(count: int) -> list[str]:
-    """``count`` names of networks: those of the project, rivals pruned by us, then made-up ones."""
+    """``count`` names of networks: those of the project, rivals pruned by us, then invented ones."""
     return [*NETWORKS, *PRUNED_RIVALS, *(f"made-up-network-{i:02d}" for i in range(count))][:count]
 
 
 def boards(count: int) -> list[DeviceInfo]:
-    """Emulated Pi 4, Nano, Coral, then real ones, then more emulated ones."""
+    """Emulated Pi 4, Nano and Coral, then real boards, then more emulated ones."""
     first = [
         device("pi4"),
         device("nano", "jetson-nano"),
@@ -149,7 +149,7 @@ def boards(count: int) -> list[DeviceInfo]:
 def matrix(
     n_networks: int | list[str], n_boards: int, variants: tuple[str, ...] = ("fp32", "int8"), **changes: Any
 ) -> list[Cell]:
-    """A whole made-up run: every network (so many, or these) in every variant on every board."""
+    """A whole fabricated run: every network (so many, or these) in every variant on every board."""
     cells = []
     for number, name in enumerate(networks(n_networks) if isinstance(n_networks, int) else n_networks):
         rng = random.Random(name.removesuffix("-pruned"))
@@ -173,7 +173,7 @@ def matrix(
 
 
 def make_manifest(name: str = "resvgg19-pruned", *, cross: bool = True) -> Manifest:
-    """A manifest with a whole chain of steps; all numbers made up."""
+    """A manifest with a whole chain of steps; all numbers are fabricated."""
     spec = TensorSpec(shape=(1, 48, 48, 1), dtype="int8", scale=0.004, zero_point=-128)
     steps = (
         ("trained", "20 epochs", 20_000_000, 900_000_000, 80_000_000, 0.97),
@@ -216,11 +216,11 @@ def make_manifest(name: str = "resvgg19-pruned", *, cross: bool = True) -> Manif
 
 
 def in_rounds(cell: Cell, count: int = 5, *, apart: float = 0.0, canary: Sequence[float] = (), seed: int = 0) -> Cell:
-    """The cell as ``count`` rounds of one pass each would have it.
+    """The cell as if measured in ``count`` rounds of one pass each.
 
     Args:
         apart: the standard deviation of the rounds' speeds, as a share.
-        canary: how long both loops took in each round, in milliseconds; none is stored when empty.
+        canary: duration of both loops in each round, in milliseconds; not stored when empty.
     """
     rng = random.Random(seed)
     per_round = cell.latency_ns[: cell.split.n]

@@ -1,4 +1,4 @@
-"""Where this checkout is, and how a child process imports the harness from it."""
+"""The path of this checkout, and the environment in which a child process imports the harness from it."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ MODELS = REPOSITORY / "models"
 
 
 def environment() -> dict[str, str]:
-    """For a Python child process that imports the harness from this checkout."""
+    """The environment for a Python child process that imports the harness from this checkout."""
     return {**os.environ, "PYTHONPATH": str(REPOSITORY)}

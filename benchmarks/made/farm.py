@@ -1,8 +1,8 @@
 """Boards that misbehave: many loopback "boards" behind real SSH servers, and stand-ins for their ``python3``.
 
-Each board has a port, a home folder and a ``bin`` of its own, so its store, its lease and its programs are its own. A
-stand-in takes the place of ``python3`` on that board's PATH: what the controller sees is a real SSH server and a real
-process that answers as the stand-in decides.
+Each board has its own port, home folder and ``bin``, and so its own store, lease and programs. A stand-in replaces
+``python3`` on that board's PATH: the controller sees a real SSH server and a real process that answers as the stand-in
+decides.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from benchmarks.made.answers import good
 from benchmarks.made.sshd import LENIENT, SSHD, free_port, make_key
 from harness.config import devices as config
 
-#: The interpreter behind the stand-ins: the base one, as a board would have; it starts faster than an environment's.
+#: The interpreter behind the stand-ins: the base one, as on a board; it starts faster than that of an environment.
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 
-#: The stand-in's frame. The agent is real but for "have": everything counts as sent, so that a board is ready at once.
-#: ``job`` is the runner's order, ``answer`` a right answer to it, ``write`` puts an answer where it belongs.
+#: The stand-in's frame. The agent is real except for "have": everything counts as sent, so that a board is ready at
+#: once. ``job`` is the runner's order, ``answer`` a correct answer to it, ``write`` puts an answer where it belongs.
 FRAME = """#!{python} -S
 import json, os, sys, time
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -69,7 +69,7 @@ def indented(code: str, by: int) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """One board: where it listens, what it calls home, what comes first on its PATH."""
+    """One board: its port, its home folder, and the folder at the front of its PATH."""
 
     name: str
     port: int
@@ -81,10 +81,10 @@ class Place:
         return self.home / ".cache" / "harness"
 
     def python(self, body: str = "", *, agent: str = "", runner: str = "", real: bool = False, n: int = 20) -> None:
-        """Put a stand-in first on this board's PATH.
+        """Put a stand-in at the front of this board's PATH.
 
         ``body`` answers as the runner; ``runner`` with ``real`` runs before the real runner takes over; ``agent`` runs
-        before the agent's part, and knows its ``command``.
+        before the agent's part, and can use its ``command``.
         """
         text = FRAME.format(
             python=PYTHON, body=body.strip(), agent=indented(agent, 4), runner=indented(runner, 4),
@@ -97,7 +97,7 @@ class Place:
         part.replace(self.bin / "python3")
 
     def link(self, wheels: Path) -> None:
-        """Unpacked runtimes are the same everywhere: boards of one test share one folder."""
+        """Share one folder of unpacked runtimes, which are equal everywhere, between the boards of one test."""
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "wheels").symlink_to(wheels)
 
@@ -108,7 +108,7 @@ class Place:
 
 
 class Farm:
-    """Loopback boards, each with an sshd of its own (one process each; they share keys and known_hosts)."""
+    """Loopback boards, each with its own sshd (one process each; they share keys and known_hosts)."""
 
     def __init__(self, folder: Path, names: list[str], *, address: str = "127.0.0.1", netns: str | None = None) -> None:
         self.folder, self.address, self.netns = folder, address, netns
@@ -145,7 +145,7 @@ class Farm:
             )  # fmt: skip
 
     def wait(self, name: str) -> None:
-        """Until the server says that it listens."""
+        """Wait until the server listens."""
         log = self.folder / name / "log"
         for _ in range(400):
             if b"Server listening" in log.read_bytes():
@@ -156,7 +156,7 @@ class Farm:
         raise AssertionError(log.read_text(encoding="utf-8"))
 
     def kill(self, name: str) -> None:
-        """A board's server and all that it started, at once and without a word."""
+        """Kill a board's server and all that it started, at once and silently."""
         server = self.servers.pop(name)
         below = descendants(server.pid)
         for pid in (server.pid, *below):
@@ -178,8 +178,8 @@ class Farm:
             "user": getpass.getuser(),
             "identity_file": str(self.client_key),
             "known_hosts": str(self.known_hosts),
-            "rounds": 1,  # what breaks in a round is looked at; tests/run/test_round_robin.py looks at several
-            # a stand-in runner answers what it likes: its predictions are not the artifact's
+            "rounds": 1,  # these tests look at one round; tests/run/test_round_robin.py has several
+            # a stand-in runner answers arbitrarily, so its predictions are not the artifact's
             "thresholds": {**LENIENT, "predictions": None, "drift": None, "dispersion": None},
             **more,
         }

@@ -1,4 +1,4 @@
-"""A run over many loopback boards, some of which die on the way; its time and the controller's memory."""
+"""A run over many loopback boards, some of which die during it; its time and the controller's memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.made.runs import DeviceRecorder, execute, measured, running, wor
 
 @dataclass(frozen=True)
 class FleetRun:
-    """What a run over many boards came to; the controller is this process."""
+    """The outcome of a run over many boards; the controller is this process."""
 
     seconds: float
     peak_bytes: int
@@ -21,7 +21,7 @@ class FleetRun:
 
 
 def peak_bytes() -> int:
-    """This process's peak memory since the kernel last started a new one."""
+    """This process's peak memory since the kernel last reset it."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     assert found
     return int(found[1]) * 1024
@@ -32,8 +32,8 @@ def run_fleet(
 ) -> tuple[FleetRun, DeviceRecorder]:
     """Run ``cells`` cells on each of ``boards`` loopback boards, and on the ``extra`` entries of devices.yaml.
 
-    The boards' runner waits ``cell_s`` seconds instead of computing: 64 boards' work does not fit on one machine, the
-    controller's does. ``dead`` boards end in their third cell; then they come back and the run is resumed.
+    The boards' runner waits ``cell_s`` seconds instead of computing: 64 boards' work does not fit on one machine, but
+    the controller's does. ``dead`` boards end in their third cell; then they come back and the run is resumed.
     """
     names = [f"b{number:02}" for number in range(boards)]
     farm = Farm(folder, names)
@@ -46,7 +46,7 @@ def run_fleet(
         if extra:
             devices = fleet(*(farm.entry(name, runtimes=["litert"]) for name in names), *extra)
         making = work(devices, folder / "results", threads=threads)
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the kernel starts a new peak
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the kernel resets the peak
         started = time.monotonic()
         with running(making) as (told, _):
             for number in range(dead):

@@ -1,4 +1,4 @@
-"""Runs over loopback boards, in this process: their cells are remembered, and a fault can be produced meanwhile."""
+"""Runs over loopback boards, in this process: their cells are recorded, and a fault can be produced meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NET = "mobilenet-v3-small"
 
 
 class DeviceRecorder:
-    """Remembers the cells of each device, and counts those that started and ended in two semaphores."""
+    """Records the cells of each device, and counts those that started and ended in two semaphores."""
 
     def __init__(self) -> None:
         self.cells: dict[str, list[Cell]] = {}
@@ -40,7 +40,7 @@ class DeviceRecorder:
         self.ended.release()
 
     def how(self, name: str) -> list[str]:
-        """``FAILED runner`` ... of a device's cells, in the order in which they ended."""
+        """``FAILED runner`` ... for a device's cells, in the order in which they ended."""
         return [f"{c.status} {c.reasons[0].code}" if c.reasons else c.status for c in self.cells.get(name, [])]
 
     def said(self, name: str) -> str:
@@ -61,7 +61,7 @@ def execute(
 
 @contextlib.contextmanager
 def running(run: Run) -> Iterator[tuple[DeviceRecorder, threading.Thread]]:
-    """A run in a thread of its own, so that a fault can be produced while it measures; joined on the way out."""
+    """Execute a run in a separate thread, so that a fault can be produced while it measures; joined on exit."""
     told = DeviceRecorder()
     errors: list[BaseException] = []
 
@@ -83,5 +83,5 @@ def running(run: Run) -> Iterator[tuple[DeviceRecorder, threading.Thread]]:
 
 
 def measured(cell: Cell) -> bool:
-    """Whether a cell has a number; whether it is to be believed depends on how quiet this machine is."""
+    """Whether a cell has a number; its verdict depends on how quiet this machine is."""
     return bool(cell.latency_ns) and cell.status != "FAILED"

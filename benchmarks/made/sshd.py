@@ -1,4 +1,4 @@
-"""What every SSH server on loopback needs: the program, a free port, keys, and limits that suit a shared machine."""
+"""The needs of every SSH server on loopback: the program, a free port, keys, and limits that suit a shared machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GIVEN: set[int] = set()
 
 
 def free_port() -> int:
-    """A port for a server, below those that the kernel gives to clients: none of them can take it before it starts."""
+    """A port for a server, below those that the kernel gives to clients, so that no client can take it first."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as sock, contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""A world of strangers: people with a fresh home folder, and boards that nobody prepared for the harness.
+"""A world of strangers: users with a fresh home folder, and boards that are not prepared for the harness.
 
 Everything is real: OpenSSH's own client and server with their defaults, one account of this machine for each board,
-keys made by ``ssh-keygen``. Only root can make it. :class:`~benchmarks.strangers.world.World` is the way in.
+keys made by ``ssh-keygen``. Only root can create it. :class:`~benchmarks.strangers.world.World` is the entry point.
 """
 
 from benchmarks.strangers.accounts import Account

@@ -1,4 +1,4 @@
-"""Accounts of this machine that stand for boards: a login shell, a home folder, and whatever lies in it."""
+"""Accounts of this machine that act as boards: a login shell, a home folder, and its contents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Marks our accounts in the user database, so that a process that was killed leaves nothing for good.
+#: Marks our accounts in the user database, so that those of a killed process can be found and removed.
 COMMENT = "made by the harness's tests"
 _NUMBERS = itertools.count()
 
@@ -27,7 +27,7 @@ class Account:
     uid: int
 
     def write(self, name: str, content: str | bytes, *, mode: int = 0o644) -> Path:
-        """A file of the account's own, ``name`` relative to its home folder."""
+        """Write a file owned by the account, ``name`` relative to its home folder."""
         path = self.home / name
         for folder in reversed(path.relative_to(self.home).parents):
             if not (self.home / folder).exists():
@@ -39,7 +39,7 @@ class Account:
         return path
 
     def authorize(self, *public_lines: str) -> None:
-        """What ``ssh-copy-id`` does on the board's side."""
+        """Do the board's side of ``ssh-copy-id``."""
         listed = self.home / ".ssh/authorized_keys"
         before = listed.read_text(encoding="utf-8") if listed.exists() else ""
         self.write(".ssh/authorized_keys", before + "".join(f"{line.strip()}\n" for line in public_lines), mode=0o600)
@@ -47,7 +47,7 @@ class Account:
 
 
 def make(folder: Path, *, shell: str = "/bin/bash", home: Path | None = None, uid: int | None = None) -> Account:
-    """A new account whose home is inside ``folder``, which must be open to everybody.
+    """Create an account whose home is inside ``folder``, which must be accessible to everybody.
 
     ``uid`` lets several accounts share one number, so that they can share files.
     """
@@ -65,7 +65,7 @@ def make(folder: Path, *, shell: str = "/bin/bash", home: Path | None = None, ui
 
 
 def remove(*names: str) -> None:
-    """End what runs in these accounts and delete them; their homes stay."""
+    """End the processes of these accounts and delete the accounts; their homes stay."""
     uids = set()
     for name in names:
         with contextlib.suppress(KeyError):
@@ -77,7 +77,7 @@ def remove(*names: str) -> None:
 
 
 def remove_abandoned() -> None:
-    """Delete accounts left by processes that are gone."""
+    """Delete accounts left by processes that have ended."""
     left = []
     for entry in pwd.getpwall():
         owner = re.fullmatch(r"strange(\d+)-\d+", entry.pw_name)
@@ -87,7 +87,7 @@ def remove_abandoned() -> None:
 
 
 def _database(words: list[str]) -> None:
-    """Change the user database; another process may hold it for a moment."""
+    """Change the user database; another process may lock it for a moment."""
     for attempt in range(20):
         done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
         if done.returncode == 0 or (words[0] == "userdel" and done.returncode == 6):

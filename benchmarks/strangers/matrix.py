@@ -1,4 +1,4 @@
-"""Boards as they are met: each with one thing that nobody who writes a tool has at home."""
+"""Boards as they occur in practice, each with one peculiarity that developers rarely have on their own boards."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from benchmarks.strangers.world import World
 ANOTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAHRSrMiN4nUpASV9vbxDKCFQYSXHlF4CZvCH8yMqCl5"
 
 
-#: Any code but those for boards that were never reached.
+#: Any code except those for boards that were never reached.
 BOARDS_OWN = "(?!host-key|authentication|unreachable|internal|no-answer).*"
 
 
 class Unavailable(Exception):
-    """This machine can't have such a board; the message says why."""
+    """Raised where this machine can't have such a board; the message says why."""
 
 
 @dataclass
 class Scene:
-    """What the boards of one matrix share: the stranger, one server with defaults, and a jump host."""
+    """The state that the boards of one matrix share: the stranger, one server with defaults, and a jump host."""
 
     world: World
     stranger: Stranger
@@ -53,7 +53,7 @@ class Scene:
         return {"user": account.name, **(server or self.server).place, **more}
 
     def host(self, name: str, lines: str, **more: object) -> dict[str, object]:
-        """A host of ~/.ssh/config, told apart from the others by name."""
+        """Add a host to ~/.ssh/config, distinguished from the others by name."""
         self.config.append(f"Host {name}\n" + "".join(f"    {line}\n" for line in lines.splitlines()))
         return {"host": name, **more}
 
@@ -61,7 +61,8 @@ class Scene:
 @dataclass(frozen=True)
 class Kind:
     """One board. ``works`` says whether it can be measured; ``code`` and ``says`` (regular expressions) are what both
-    say of it where it can't."""
+    programs report where it can't.
+    """
 
     name: str
     make: Callable[[Scene], dict[str, object]]
@@ -70,7 +71,7 @@ class Kind:
     says: str = ""
 
     def judges(self, finding: Finding) -> bool:
-        """Whether that is said which is wrong."""
+        """Whether a finding names the actual fault."""
         return bool(re.fullmatch(self.code, finding.code) and re.search(self.says, finding.text))
 
 
@@ -97,7 +98,7 @@ def _busybox(scene: Scene) -> dict[str, object]:
 
 
 def _files(content: dict[str, str], shell: str = "/bin/bash") -> Callable[[Scene], dict[str, object]]:
-    """A home with these files; ``{home}`` in them is the folder."""
+    """A home with these files; ``{home}`` in them is replaced by the folder."""
 
     def make(scene: Scene) -> dict[str, object]:
         if not os.access(shell, os.X_OK):
@@ -127,7 +128,7 @@ def _cache_is_a_file(scene: Scene) -> dict[str, object]:
 def _mounted(
     options: str, *, full: bool = False, again: str = "", **more: object
 ) -> Callable[[Scene], dict[str, object]]:
-    """A home on a file system of its own; ``again`` are the options it gets when the key is there."""
+    """A home on a separate file system; ``again`` are the options it gets once the key is in place."""
 
     def make(scene: Scene) -> dict[str, object]:
         account = scene.world.account()
@@ -153,7 +154,7 @@ def _fill(path: Path) -> None:
 
 
 def _elsewhere(scene: Scene) -> dict[str, object]:
-    """Its home is read-only, and devices.yaml names another folder."""
+    """A board with a read-only home; devices.yaml names another folder."""
     device = _mounted("size=900m", again="ro")(scene)
     folder = scene.world.folder / "elsewhere"
     folder.mkdir(mode=0o777)
@@ -162,7 +163,7 @@ def _elsewhere(scene: Scene) -> dict[str, object]:
 
 
 def _refused(scene: Scene) -> dict[str, object]:
-    return scene.device(scene.world.account())  # nobody put the key there
+    return scene.device(scene.world.account())  # the key was never put there
 
 
 def _down(scene: Scene) -> dict[str, object]:
@@ -219,7 +220,7 @@ def _down_behind(scene: Scene) -> dict[str, object]:
 
 
 def _key_file(name: str) -> Callable[[Scene], dict[str, object]]:
-    """A board that only the key ``~/.ssh/other`` opens, with ``name`` given for that."""
+    """A board that only the key ``~/.ssh/other`` opens; ``name`` is given for that key."""
 
     def make(scene: Scene) -> dict[str, object]:
         account = scene.world.account()
@@ -231,7 +232,7 @@ def _key_file(name: str) -> Callable[[Scene], dict[str, object]]:
 
 
 def _user_site(scene: Scene) -> dict[str, object]:
-    """What Python itself imports from a home folder at every start."""
+    """Files that Python itself imports from a home folder at every start."""
     asked = subprocess.run(
         ["/usr/bin/python3", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"], capture_output=True,
         encoding="utf-8", check=False,
@@ -242,7 +243,7 @@ def _user_site(scene: Scene) -> dict[str, object]:
 
 
 def _shim(scene: Scene) -> dict[str, object]:
-    """A python3 that isn't one and says what to do."""
+    """A fake python3 that prints instructions."""
     folder = scene.world.folder / "shims"
     folder.mkdir()
     (folder / "python3").write_text(
@@ -252,7 +253,7 @@ def _shim(scene: Scene) -> dict[str, object]:
     return scene.device(scene.account(), scene.own_server(f"SetEnv PATH={folder}:/usr/bin:/bin"))
 
 
-#: A ``typing`` that breaks whoever imports it, and modules that are no modules.
+#: A ``typing`` module that fails on import, and files that are no modules.
 BROKEN = "raise SystemExit('somebody imported me')\n"
 MATRIX = (
     Kind("bash", _shell("/bin/bash")),
@@ -306,10 +307,10 @@ MATRIX = (
 
 
 def build(world: World, kinds: tuple[Kind, ...] = MATRIX) -> tuple[Stranger, list[dict[str, object]], dict[str, str]]:
-    """Make the boards and a stranger who has done what the guide says for each.
+    """Make the boards and a stranger who has followed the guide for each.
 
     Returns:
-        the stranger, a device for each board, and why some can't be had here.
+        the stranger, a device for each board, and why some can't be made here.
     """
     stranger = world.stranger()
     scene = Scene(world, stranger, stranger.make_key(), world.server(), world.server())

@@ -1,4 +1,4 @@
-"""OpenSSH servers with their defaults, each on an address of its own, so that most can have port 22 as boards do."""
+"""OpenSSH servers with their defaults, each on its own address, so that most can have port 22 as boards do."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def _free(address: str, port: int) -> bool:
 class Server:
     """One sshd. ``address`` and ``port`` are where it listens; ``keys`` maps each type to its public line.
 
-    ``options`` are further lines of sshd_config; nothing but places is set otherwise. ``port`` 22 becomes a free one
-    where something listens on every address of this machine.
+    ``options`` are further lines of sshd_config; otherwise only paths and addresses are set. ``port`` 22 becomes a free
+    one where another program listens on every address of this machine.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Server:
 
     @property
     def name(self) -> str:
-        """As it is called in known_hosts."""
+        """The server's name in known_hosts."""
         return self.address if self.port == 22 else f"[{self.address}]:{self.port}"
 
     @property
     def place(self) -> dict[str, object]:
-        """``host`` and, where it must be said, ``port`` of a device."""
+        """``host`` and, where needed, ``port`` of a device."""
         return {"host": self.address, **({} if self.port == 22 else {"port": self.port})}
 
     def known(self, kind: str = "ed25519", name: str = "") -> str:
@@ -77,7 +77,7 @@ class Server:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def logins(self) -> int:
-        """How many connections got in so far."""
+        """The number of successful logins so far."""
         return self.log.count("Accepted publickey")
 
     def start(self) -> None:

@@ -1,8 +1,8 @@
-"""Somebody who has never used the harness: a fresh home folder, OpenSSH's defaults, and the public commands.
+"""A user who has never used the harness: a fresh home folder, OpenSSH's defaults, and the public commands.
 
-OpenSSH takes the home folder from the user database. nss_wrapper gives a process and its children a database of their
-own, in which our user is called ``stranger`` and lives in the fresh folder. All capabilities are dropped, so a file
-that its owner may not read can't be read, as for anybody who isn't root.
+OpenSSH takes the home folder from the user database. nss_wrapper gives a process and its children a separate database,
+in which our user is called ``stranger`` and has the fresh home folder. All capabilities are dropped, so that a file
+that its owner may not read can't be read, as for any user other than root.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from benchmarks.strangers.servers import Server, make_key
 from harness.core.paths import cache_dir
 
 REPOSITORY = Path(__file__).parents[2]
-#: What the machine itself needs to reach a package index; all else of the environment stays behind.
+#: The variables that the machine itself needs to reach a package index; all others are dropped.
 _KEPT = ("PIP_", "SSL_", "REQUESTS_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy")
-#: Tests share their machine with others. Whether a series is steady isn't what a stranger is here for.
+#: Tests share their machine with others, and a stranger's test is not about the stability of a series.
 LENIENT = dict.fromkeys(
     ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop", "stopped_s")
 )
@@ -34,7 +34,7 @@ LENIENT = dict.fromkeys(
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one board."""
+    """The outcome for one board."""
 
     code: str
     text: str
@@ -43,13 +43,13 @@ class Finding:
 
 
 class Findings(dict[str, Finding]):
-    """What ``doctor`` found for each board; ``error`` is what it printed when it gave no answer at all."""
+    """The doctor's findings for each board; ``error`` is its output where it gave no answer."""
 
     error = ""
 
 
 class Stranger:
-    """One person. ``names`` maps host names to addresses, as /etc/hosts does."""
+    """One user. ``names`` maps host names to addresses, as in /etc/hosts."""
 
     def __init__(self, home: Path, names: Mapping[str, str] | None = None) -> None:
         self.home = home
@@ -75,7 +75,7 @@ class Stranger:
         self._share_downloads()
 
     def _share_downloads(self) -> None:
-        """Runtimes and images are large and never change: they are this machine's."""
+        """Share runtimes and images with this machine, since they are large and never change."""
         own = self.home / ".cache/edge-harness"
         own.mkdir(parents=True)
         for name in ("wheels", "images"):
@@ -85,14 +85,14 @@ class Stranger:
     def run(
         self, *words: str, env: Mapping[str, str] | None = None, stdin: str = "", timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        """A program as the stranger starts it, in the home folder."""
+        """Run a program as the stranger starts it, in the home folder."""
         return subprocess.run(
             ["setpriv", "--bounding-set=-all", *words], cwd=self.home, env={**self.env, **(env or {})}, input=stdin,
             capture_output=True, encoding="utf-8", timeout=timeout, check=False, errors="replace",
         )  # fmt: skip
 
     def write(self, name: str, content: str | bytes, *, mode: int = 0o600) -> Path:
-        """A file in the home folder, or of ``~/.ssh`` when the name starts so."""
+        """Write a file in the home folder, or in ``~/.ssh`` when the name starts so."""
         path = self.home / name
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
@@ -102,16 +102,16 @@ class Stranger:
         return path
 
     def make_key(self, name: str = "id_ed25519", kind: str = "ed25519", *options: str, passphrase: str = "") -> str:
-        """``ssh-keygen``, into ``~/.ssh``; returns the public line."""
+        """Run ``ssh-keygen`` into ``~/.ssh``; returns the public line."""
         (self.home / ".ssh").mkdir(mode=0o700, exist_ok=True)
         return make_key(self.home / ".ssh" / name, kind, *options, passphrase=passphrase)
 
     def ssh(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Plain ``ssh`` that asks nothing."""
+        """Run plain ``ssh`` without prompts."""
         return self.run("ssh", "-o", "BatchMode=yes", *words, env=env)
 
     def log_in_once(self, server: Server, user: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """``ssh`` once by hand; the option stands for the person who compares the fingerprint and says yes."""
+        """Run ``ssh`` once by hand; the option replaces the user who compares the fingerprint and accepts it."""
         port = [] if server.port == 22 else ["-p", str(server.port)]
         return self.ssh("-o", "StrictHostKeyChecking=accept-new", *port, *options, f"{user}@{server.address}", "true")
 
@@ -126,7 +126,7 @@ class Stranger:
         return self.write(name, yaml.safe_dump({"devices": entries}, sort_keys=False), mode=0o644)
 
     def doctor(self, devices: Path, *words: str, env: Mapping[str, str] | None = None) -> Findings:
-        """``harness doctor --json``."""
+        """Run ``harness doctor --json``."""
         done = self.harness("doctor", "--devices", str(devices), "--json", *words, env=env, timeout=180)
         findings = Findings()
         try:
@@ -143,7 +143,7 @@ class Stranger:
     def measure(
         self, devices: Path, *words: str, models: Path = REPOSITORY / "models", env: Mapping[str, str] | None = None
     ) -> Findings:
-        """``harness run`` of one small network; a finding is healthy where every cell is VALID."""
+        """Run ``harness run`` with one small network; a finding is healthy where every cell is VALID."""
         results = self.home / "results"
         if results.exists():
             shutil.rmtree(results)
@@ -165,7 +165,7 @@ class Stranger:
 
 
 def _finding(checks: Sequence[Mapping[str, Any]]) -> Finding:
-    """A board's checks in one: the first error, and everything that the errors say."""
+    """A board's checks as one finding: the first error, and the text of all errors."""
     errors = [check for check in checks if check["severity"] == "error"]
     said = " / ".join(f"{check['text']} {check['fix']}".strip() for check in errors)
     reached = any(check["code"] == "reachable" and check["severity"] == "ok" for check in checks)
@@ -173,7 +173,7 @@ def _finding(checks: Sequence[Mapping[str, Any]]) -> Finding:
 
 
 def as_ssh(device: Mapping[str, object]) -> list[str]:
-    """The ``ssh`` command line that says the same as a device of devices.yaml."""
+    """The ``ssh`` command line equivalent to a device of devices.yaml."""
     words: list[str] = []
     for key, option in (("port", "-p"), ("user", "-l"), ("identity_file", "-i"), ("proxy_jump", "-J")):
         if key in device:

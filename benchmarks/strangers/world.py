@@ -1,4 +1,4 @@
-"""Makes boards, servers and strangers, and takes all of it away again."""
+"""Creates boards, servers and strangers, and removes them again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from benchmarks.strangers.accounts import Account
 from benchmarks.strangers.servers import KEY_TYPES, SSHD, Server
 from benchmarks.strangers.stranger import Stranger
 
-#: The boards of these tests say no more often than real ones would: many names stand for one server here.
+#: A raised limit, so that boards don't refuse connections more often than real ones do: many names share one server
+#: here.
 MANY = ("MaxStartups 500",)
 
 
 def missing() -> str:
-    """Why no such world can be made here; nothing when it can."""
+    """The reason why no such world can be created here; empty where it can."""
     if os.geteuid() != 0:
         return "needs root, to make accounts for boards"
     lacking = [name for name in ("ssh", "ssh-keygen", "ssh-agent", "setpriv", "useradd") if shutil.which(name) is None]
@@ -34,12 +35,12 @@ def missing() -> str:
 
 
 class World:
-    """Use it in a ``with`` block; what was made ends with it."""
+    """A world; use it in a ``with`` block. Everything created is removed at its end."""
 
     def __init__(self) -> None:
         accounts.remove_abandoned()
         self.folder = Path(tempfile.mkdtemp(prefix="strange-"))
-        self.folder.chmod(0o755)  # boards' accounts live in it
+        self.folder.chmod(0o755)  # the accounts of boards live in it
         self._accounts: list[str] = []
         self._servers: list[Server] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -66,24 +67,24 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def account(self, *, shell: str = "/bin/bash", home: str = "", uid: int | None = None) -> Account:
-        """A board's user; ``home`` names the folder where it matters."""
+        """Create a board's user; ``home`` names the folder where it matters."""
         made = accounts.make(self.folder, shell=shell, home=self.folder / home if home else None, uid=uid)
         self._accounts.append(made.name)
         return made
 
     def server(self, *options: str, key_types: Sequence[str] = KEY_TYPES, port: int = 22, many: bool = True) -> Server:
-        """A server with OpenSSH's defaults; ``many`` lets everybody in at once."""
+        """Start a server with OpenSSH's defaults; ``many`` lets many connections in at once."""
         made = Server(self.folder, [*options, *(MANY if many else ())], key_types=key_types, port=port)
         self._servers.append(made)
         return made
 
     def stranger(self, names: Mapping[str, str] | None = None) -> Stranger:
-        """Somebody with a fresh home folder."""
+        """Create a stranger with a fresh home folder."""
         self._strangers += 1
         return Stranger(self.folder / f"home-{self._strangers}", names)
 
     def agent(self, *keys: Path) -> Path:
-        """An ssh-agent with these keys, in this order; returns its socket."""
+        """Start an ssh-agent with these keys, in this order; returns its socket."""
         socket = self.folder / f"agent-{len(self._processes)}"
         self._processes.append(subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL))
         for _ in range(200):
@@ -99,7 +100,7 @@ class World:
         return socket
 
     def mount(self, path: Path, options: str, owner: Account | None = None) -> bool:
-        """A file system in memory at ``path``; false where that is not permitted."""
+        """Mount a file system in memory at ``path``; returns false where that is not permitted."""
         path.mkdir(parents=True, exist_ok=True)
         words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
         if subprocess.run(words, capture_output=True, check=False).returncode:
@@ -110,5 +111,5 @@ class World:
         return True
 
     def remount(self, path: Path, options: str) -> None:
-        """Give a file system made by :meth:`mount` other options."""
+        """Change the options of a file system made by :meth:`mount`."""
         subprocess.run(["mount", "-o", f"remount,{options}", str(path)], check=True, capture_output=True)

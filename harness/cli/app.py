@@ -1,4 +1,4 @@
-"""The command line: the commands, and how an error becomes one line and an exit code. The only place that exits."""
+"""The command line: its commands, and how an error becomes one line and an exit code. The process exits only here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.safetext import print_anything
 
 #: The commands, in the order of the help. Each is a module of this package with its options and its body, which imports
-#: what it needs when it runs. ``COMMAND`` in it is a function, or a Typer group of functions.
+#: its dependencies when it runs. Its ``COMMAND`` is a function, or a Typer group of functions.
 COMMANDS = ("run", "report", "build", "doctor", "compare", "export", "emulate", "data")
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def _root(
         bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and leave.")
     ] = False,
 ) -> None:
-    del version  # its callback has left already
+    del version  # its callback has exited already
     if debug:
         os.environ["HARNESS_DEBUG"] = "1"
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _outcome() -> int:
-    """Run the command; its exit code."""
+    """Run the command; returns its exit code."""
     try:
         app()
     except SystemExit as left:

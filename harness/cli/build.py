@@ -68,7 +68,7 @@ def build(  # one parameter an option
 
 
 def build_networks(options: BuildOptions) -> None:
-    """Build networks and print what was made.
+    """Build networks and print the results.
 
     Raises:
         MissingExtraError: the [train] extra is not installed.

@@ -1,4 +1,4 @@
-"""What a run says at its end: how many cells count, which do not and why, and how to measure those again."""
+"""The end of a run's output: how many cells count, which do not and why, and how to measure those again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from harness.run.attempt import PASSING
 from harness.run.outcome import Bad, Outcome
 
-#: More than so many cells of one device that share their codes become one line.
+#: More cells than this of one device that share their codes become one line.
 APART = 4
-#: How many of them that line names.
+#: The number of cells named in that line.
 NAMED = 3
 _TEXT = 160
 MEANING = {
@@ -22,14 +22,14 @@ MEANING = {
 
 
 def again_argv(*, devices: Path, models: Path, results: Path, reports: Path, run: str) -> list[str]:
-    """The command that goes on with a run: it measures what is not VALID, with the options the run was begun with."""
+    """The command that continues a run: it measures what is not VALID, with the options that the run was begun with."""
     given = {"--devices": devices, "--models": models, "--results": results, "--reports": reports}
     words = [word for option, path in given.items() for word in (option, str(path))]
     return ["harness", "run", *words, "--resume", run]
 
 
 def closing(outcome: Outcome, again: Sequence[str]) -> str:
-    """The end of a run for people."""
+    """The end of a run, as text for people."""
     counts = Counter(outcome.cells.values())
     statuses = ", ".join(f"{counts[status]} {status}" for status in ("VALID", "INVALID", "FAILED") if counts[status])
     lines = [f"run {outcome.run}: {statuses or 'no cells'}"]
@@ -70,7 +70,7 @@ def why(bad: Bad) -> str:
 
 
 def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, object]:
-    """The end of a run for programs."""
+    """The end of a run, as data for programs."""
     return {
         "run": outcome.run,
         "folder": str(outcome.folder),

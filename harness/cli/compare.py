@@ -44,7 +44,7 @@ def compare(  # one parameter an option
 
 
 def comparison_lines(outcome: Comparison) -> list[str]:
-    """A comparison for a terminal: a line a cell, then the sums, then what trips the gate."""
+    """A comparison for a terminal: one line a cell, then the sums, then what trips the gate."""
     lines = [f"{outcome.b} against {outcome.a}" + (" (synthetic data)" if outcome.synthetic else "")]
     for pair in outcome.pairs:
         if pair.ratio is None:

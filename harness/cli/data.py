@@ -1,4 +1,4 @@
-"""``harness data``: data sets looked at."""
+"""``harness data``: inspect data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``harness doctor``: what would make a first run fail."""
+"""``harness doctor``: find problems before a first run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``harness emulate``: QEMU boards by themselves."""
+"""``harness emulate``: QEMU boards without a run."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def up(
 
 
 def _by_clock(names: Sequence[str], devices: Path, clock: str | None) -> dict[ClockName, list[tuple[str, BoardFamily]]]:
-    """The boards to boot, by the clock they run under; all emulated devices when none is named.
+    """The boards to boot, by their clock; all emulated devices when none is named.
 
     Raises:
-        UsageError: a name is neither a device's nor a board family's.
+        UsageError: a name is neither a device nor a board family.
     """
     from harness.boards.registry import FAMILIES
     from harness.config.devices import load

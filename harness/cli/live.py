@@ -1,4 +1,4 @@
-"""What a run shows while it works: a live device x model table on a terminal, plain lines elsewhere."""
+"""The display of a running run: a live table of devices and models on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARK = {"VALID": "ok", "INVALID": "INVALID", "FAILED": "FAILED"}
 
 
 def figure(cell: Cell) -> str:
-    """A cell's median in its own unit, and its accuracy: for one line of progress."""
+    """A cell's median in its own unit, and its accuracy, for one line of progress."""
     why = "; ".join(f"{reason.code}: {reason.text}" for reason in cell.reasons)
     if not cell.latency_ns:
         return why[:300]
@@ -34,7 +34,7 @@ def figure(cell: Cell) -> str:
 
 
 class Progress:
-    """How far a run is, in rounds; with several of them all cells of a device end in the last one. Not thread-safe."""
+    """A run's progress in rounds; with several rounds, all cells of a device end in the last one. Not thread-safe."""
 
     def __init__(self, plan: Plan) -> None:
         self._rounds = plan.rounds
@@ -53,7 +53,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Rounds that have ended; those of one that is measured again at the end count once."""
+        """The number of finished rounds; a round that is measured again at the end counts once."""
         return sum(self._begun.values()) - len(self._running)
 
     def _of(self, device: str) -> int:
@@ -100,17 +100,17 @@ class PlainWatcher:
         self._say(f"[{ended}/{self._total}, {left:.0f} s left] {cell.status} {label}: {figure(cell)}")
 
     def _say(self, line: str) -> None:
-        with self._lock, contextlib.suppress(OSError):  # a terminal that is gone costs no measurement
+        with self._lock, contextlib.suppress(OSError):  # a lost terminal costs no measurement
             print(plain(line), file=sys.stderr, flush=True)
 
 
 def eta_s(elapsed_s: float, ended: int, total: int) -> float:
-    """Seconds left if cells go on at the pace so far; the total may shrink once boards are known."""
+    """Seconds left at the pace so far; the total may shrink once boards are known."""
     return elapsed_s / ended * max(0, total - ended) if ended else 0.0
 
 
 class LiveWatcher:
-    """A table that is redrawn in place: a row a model, a column a device, and the time left."""
+    """A table that is redrawn in place: one row a model, one column a device, and the time left."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -140,7 +140,7 @@ class LiveWatcher:
         with self._lock:
             self._plan, self._progress = plan, Progress(plan)
         for reason in plan.skipped:
-            if reason.code != "left-out":  # what is damaged, not what is left out on purpose
+            if reason.code != "left-out":  # damaged files alone, not what is left out on purpose
                 self._live.console.print(Text(f"left out: {plain(reason.text)}"))
 
     def device(self, name: str, message: str) -> None:

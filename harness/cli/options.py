@@ -1,4 +1,4 @@
-"""Options that several commands have, and how their words become values."""
+"""Options that several commands share, and the conversion of their text into values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Json = Annotated[bool, typer.Option("--json")]
 
 
 def split(values: list[str] | None) -> tuple[str, ...]:
-    """The words of an option that repeats; each may also be a comma list."""
+    """The values of an option that can be repeated; each may also be a comma-separated list."""
     return tuple(part.strip() for value in values or [] for part in value.split(",") if part.strip())
 
 
 def whole(values: list[str] | None, option: str, least: int, most: int) -> tuple[int, ...]:
-    """Whole numbers of an option that repeats or is a comma list.
+    """The whole numbers of an option that can be repeated or is a comma-separated list.
 
     Raises:
-        UsageError: one is no whole number, or not within ``least`` and ``most``.
+        UsageError: one is not a whole number, or not between ``least`` and ``most``.
     """
     try:
         numbers = tuple(int(part) for part in split(values))
@@ -39,10 +39,10 @@ def whole(values: list[str] | None, option: str, least: int, most: int) -> tuple
 
 
 def share(text: str, option: str) -> float:
-    """``2%`` or ``0.02`` as 0.02.
+    """Convert ``2%`` or ``0.02`` to 0.02.
 
     Raises:
-        UsageError: not a share above 0 and below 100 %.
+        UsageError: the text is not a share above 0 and below 100 %.
     """
     number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
     try:

@@ -1,4 +1,4 @@
-"""What commands print, and whether there is a place for what they write."""
+"""Output of commands, and the check that their files can be written."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from harness.core.safetext import plain
 
 
 def say(line: str) -> None:
-    """A line for people: stderr, so that stdout stays for data."""
+    """Print a line for people. It goes to stderr, so that stdout stays for data."""
     print(plain(line), file=sys.stderr, flush=True)
 
 
 def print_answer(answer: Mapping[str, object], as_json: bool) -> None:
-    """One JSON object, or the ``text`` in it."""
+    """Print one JSON object, or only its ``text``."""
     print(json.dumps(answer) if as_json else answer["text"])
 
 
 def plain_lines(text: str) -> str:
-    """Text in which what came from boards can't drive a terminal, while lines stay lines."""
+    """The text without terminal escapes, since parts may come from boards; line breaks stay."""
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def check_places(**folders: Path) -> None:
-    """Look whether what a command writes at its end has a place, before it measures or trains for hours.
+    """Check that a command's files can be written, before it measures or trains for hours.
 
     Args:
-        folders: by the options that named them; the cache is looked at besides.
+        folders: by the options that named them; the cache is checked as well.
 
     Raises:
         UsageError: files can't be put into one of them.

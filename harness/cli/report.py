@@ -33,11 +33,11 @@ def report(  # one parameter an option
 def make_report(
     runs: Sequence[str], results: Path, out: Path, *, plots: Sequence[str] = (), formats: Sequence[str] = ()
 ) -> dict[str, object]:
-    """Make a report; the answer names what was made: ``text``, ``index`` and ``tables``.
+    """Make a report; the answer names the results: ``text``, ``index`` and ``tables``.
 
     Args:
         runs: names under ``results``, or paths.
-        plots, formats: all figures, and SVG and PNG, where none are named.
+        plots, formats: all figures, and both SVG and PNG, where none are named.
 
     Raises:
         UsageError, StoreError, ReportError: it can't be made.

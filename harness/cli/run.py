@@ -1,4 +1,4 @@
-"""``harness run``: networks measured on boards."""
+"""``harness run``: measure networks on boards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Request:
-    """Where a run finds and puts what it needs, and how it is to end."""
+    """The inputs and outputs of a run, and its behaviour at the end."""
 
     devices: Path
     models: Path
@@ -82,7 +82,7 @@ def run(  # one parameter an option
         as_json=as_json,
         accept_invalid=accept_invalid,
     )
-    with Signals(leave=os._exit) as signals:  # before all that takes time to import
+    with Signals(leave=os._exit) as signals:  # before the slow imports
         from harness.data.registry import choose
         from harness.run.plan import Options
 
@@ -108,8 +108,9 @@ COMMAND = run
 
 
 def _run(request: _Request, options: Options, signals: Signals) -> int:
-    """Plan, measure, report; the exit code. Nothing is touched before ``signals`` are noted; until then, and while the
-    report is made, they end the process at once."""
+    """Plan, measure, report; returns the exit code. Nothing is touched before ``signals`` are recorded instead of
+    ending the process. Until then, and while the report is made, a signal ends the process at once.
+    """
     from harness.cli.closing import again_argv, closing
     from harness.config.devices import load
 
@@ -130,12 +131,12 @@ def _run(request: _Request, options: Options, signals: Signals) -> int:
         return 130
     signals.noting = False
     if not request.as_json:
-        print(plain_lines(closing(outcome, again)), flush=True)  # before the report: that may fail by itself
+        print(plain_lines(closing(outcome, again)), flush=True)  # before the report, which may fail by itself
     return _close(request, outcome, again)
 
 
 def _planned(request: _Request, fleet: Fleet, options: Options) -> Run:
-    """Plan; networks asked for and not there are built first where the [train] extra is installed."""
+    """Plan the run; requested networks that are missing are built first where the [train] extra is installed."""
     from harness.run.scheduler import Run
 
     try:
@@ -146,18 +147,18 @@ def _planned(request: _Request, fleet: Fleet, options: Options) -> Run:
 
 
 def _build(models: Path, options: Options, missing: MissingModelError) -> None:
-    """Build the networks that are missing.
+    """Build the missing networks.
 
     Raises:
-        UsageError: a network was named where a folder is.
-        MissingModelError: ``missing``, where they can't be built.
+        UsageError: a network was named where a folder is expected.
+        MissingModelError: ``missing`` itself, where they can't be built.
     """
     from harness.cli.build import build_networks
     from harness.training.networks.registry import names
     from harness.training.options import BuildOptions
 
     known = set(names())
-    # else they'd be built, for hours, into a folder so called
+    # otherwise they would be built, for hours, into a folder of that name
     if not models.exists() and known.issuperset(str(models).split(",")):
         raise UsageError(
             f"--models {models}: no such folder, but networks are called so",
@@ -170,7 +171,7 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
 
 
 def _execute(work: Run, signals: Signals) -> Outcome | None:
-    """Measure; None where that was interrupted."""
+    """Measure; None if it was interrupted."""
     from harness.cli.live import LiveWatcher, PlainWatcher
 
     watcher = LiveWatcher() if sys.stderr.isatty() else PlainWatcher()
@@ -183,7 +184,7 @@ def _execute(work: Run, signals: Signals) -> Outcome | None:
 
 
 def _close(request: _Request, outcome: Outcome, again: list[str]) -> int:
-    """Make the report and say what has come of the run; the exit code."""
+    """Make the report and print the run's outcome; returns the exit code."""
     from harness.cli.closing import summary
 
     report, problem = _reported(outcome, request)
@@ -198,11 +199,11 @@ def _close(request: _Request, outcome: Outcome, again: list[str]) -> int:
 
 
 def _reported(outcome: Outcome, request: _Request) -> tuple[str | None, str | None]:
-    """Make the report of what was measured: (where it is, what went wrong)."""
+    """Make the report of the measurements: (its path, its error)."""
     from harness.cli.report import make_report
 
     try:
-        # by its folder: its name may be another run's under `results`
+        # by its folder, since `results` may hold another run of that name
         made = make_report([str(outcome.folder.absolute())], request.results, request.reports)
         return str(made["index"]), None
     except HarnessError as error:

@@ -1,5 +1,5 @@
-"""What makes a first run on a board fail, told before it is tried: parsers of a board's own words, and checks.
+"""Finds problems on a board before its first run: parsers of the board's own output, and checks.
 
-Everything here is pure: text in, records out, no connection and no clock. :mod:`harness.doctor.probe` has the one shell
-command whose output :func:`harness.doctor.examine.examine` judges.
+Everything here is pure: text in, records out, no connection and no clock. :mod:`harness.doctor.probe` holds the one
+shell command whose output :func:`harness.doctor.examine.examine` judges.
 """

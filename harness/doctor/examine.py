@@ -1,4 +1,4 @@
-"""A board's answer to the probe, judged: which checks belong to which board, and their text."""
+"""A board's answer to the probe, judged: which checks apply to which board, and their text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from harness.doctor.probe import sections
 from harness.remote.probe import Probe
 from harness.runtimes import onboard
 
-#: What only says that no wheel of ours fits.
+#: Codes that only mean that none of the harness's wheels fits.
 _WHEELS = ("runtime-missing", "numpy-missing", "glibc-missing")
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What a board printed for :data:`harness.doctor.probe.PROBE`; it is not trusted.
+    """A board's output for :data:`harness.doctor.probe.PROBE`; it is not trusted.
 
-    ``sent`` and ``received`` are the controller's clock around the probe, in seconds since 1970.
+    ``sent`` and ``received`` are the controller's clock before and after the probe, in seconds since 1970.
     """
 
     text: str
@@ -34,12 +34,13 @@ class Answered:
 
 @dataclass(frozen=True)
 class Listed:
-    """What devices.yaml says of a board and asks of it.
+    """A board's entry in devices.yaml, and the requirements in it.
 
     Attributes:
-        emulated: an emulated board has neither its maker's tools nor an accelerator, so these aren't looked for.
-        runtimes: a runtime that does not fit is an error.
-        delegates: ``edgetpu`` makes an Accelerator on USB be looked for on any board.
+        emulated: whether the board is emulated; it then has neither its maker's tools nor an accelerator, so these are
+            not checked.
+        runtimes: the required runtimes; one that does not fit is an error.
+        delegates: the required delegates; with ``edgetpu``, any board is checked for an Accelerator on USB.
     """
 
     family: BoardFamily
@@ -51,10 +52,10 @@ class Listed:
 def examine(
     answered: Answered, listed: Listed, *, limits: Limits = DEFAULTS, seen: Probe | None = None
 ) -> tuple[Check, ...]:
-    """Everything that a board's answer tells about it, worst first; never raises.
+    """All findings in a board's answer, worst first; never raises.
 
     Args:
-        seen: the agent's answer, where there is one: the Python that a run will meet.
+        seen: the agent's answer, where there is one; it describes the Python that a run will use.
     """
     family, delegates = listed.family, listed.delegates
     told = sections(answered.text)
@@ -79,7 +80,7 @@ def examine(
 def _python_checks(told: dict[str, str], listed: Listed) -> list[Check]:
     checks = linux.check_python(told["python"], told["libc"], listed.runtimes)
     if listed.delegates and onboard.DELEGATES.issuperset(listed.delegates):
-        # then the board's own runtime counts, and no wheel of ours
+        # then the board's own runtime counts, and no wheel of the harness
         return [check for check in checks if check.code not in _WHEELS]
     return checks
 
@@ -91,12 +92,12 @@ def _as_told(seen: Probe) -> dict[str, str]:
 
 
 def _cores(cpu: str) -> int:
-    """How many cores ``uniq -c`` counted."""
+    """The number of cores that ``uniq -c`` counted."""
     return sum(int(count) for count in re.findall(r"^\s*(\d{1,4}) (?:CPU part|model name)", cpu, re.MULTILINE))
 
 
 def _check_family(cpu: str, model: str, family: BoardFamily) -> list[Check]:
-    """Is it the board that devices.yaml says? A wrong name would put numbers under the wrong board."""
+    """Check that the board is of the family in devices.yaml. A wrong family would put numbers under the wrong board."""
     parts = sorted(set(re.findall(r"CPU part\s*: (0x[0-9a-f]{1,4})\b", cpu)))
     if family.cpu_part is None or not parts:
         return []
@@ -112,7 +113,7 @@ def _check_family(cpu: str, model: str, family: BoardFamily) -> list[Check]:
 
 
 def render_board(name: str, checks: tuple[Check, ...], *, verbose: bool = False) -> str:
-    """One board's checks as plain text; what is fine is only counted unless ``verbose``."""
+    """One board's checks as plain text; passed checks are only counted unless ``verbose``."""
     fine = sum(check.severity == "ok" for check in checks)
     lines = [f"{clean(name)}: {fine} of {len(checks)} checks fine"]
     for check in checks:

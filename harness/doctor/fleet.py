@@ -1,4 +1,4 @@
-"""``harness doctor``: all devices are reached at once, asked one question, and judged by :mod:`harness.doctor`."""
+"""``harness doctor``: all devices are reached at once, probed once, and judged by :mod:`harness.doctor`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from harness.remote.runner_file import runner_bytes, runner_sha256
 from harness.runtimes import edgetpu_compiler, onboard
 from harness.runtimes.wheels import Bundle, available, choose, table
 
-#: A board that has not answered by then is a finding itself.
+#: A board that has not answered after this many seconds is a finding in itself.
 CONNECT_S = 4.0
-#: How long the agent's part may take, with a lease that is waited for.
+#: How long the agent's part may take, including the wait for a lease.
 CHECK_S = 30.0
-#: A board knows by this that two checks are of the same process.
+#: Lets a board recognise that two checks come from the same process.
 _TOKEN = secrets.token_hex(8)
 
 
@@ -42,7 +42,7 @@ class FleetFindings:
 
     @property
     def healthy(self) -> bool:
-        """No error anywhere; warnings don't stop a run."""
+        """Whether there is no error anywhere; warnings don't stop a run."""
         return not any(check.severity == "error" for _, checks in self.boards for check in checks)
 
     def to_json(self) -> dict[str, object]:
@@ -53,7 +53,7 @@ class FleetFindings:
 def check_fleet(fleet: Fleet) -> FleetFindings:
     """Examine all devices side by side; none is booted.
 
-    Two things are changed on them: the harness's folder is made there, and the runner is put into it.
+    Two things change on them: the harness's folder is created, and the runner is put into it.
     """
     with ThreadPoolExecutor(max_workers=min(64, len(fleet.devices))) as pool:
         checks = pool.map(check_device, fleet.devices)
@@ -61,7 +61,7 @@ def check_fleet(fleet: Fleet) -> FleetFindings:
 
 
 def check_device(device: Device) -> tuple[Check, ...]:
-    """The checks of one device. A problem that prevents asking is the only one; it costs no other device its checks."""
+    """The checks of one device. An error that prevents them is the only finding and affects no other device."""
     try:
         if device.emulate:
             return _emulator(device)
@@ -73,7 +73,7 @@ def check_device(device: Device) -> tuple[Check, ...]:
                 connection.close()
     except HarnessError as error:
         return (_finding(error),)
-    except Exception as error:  # a mistake of ours
+    except Exception as error:  # a bug in the harness
         if os.environ.get("HARNESS_DEBUG"):
             traceback.print_exc()
         text = f"a mistake in the harness: {type(error).__name__}: {error}"
@@ -81,7 +81,7 @@ def check_device(device: Device) -> tuple[Check, ...]:
 
 
 def _environment(device: Device, connection: Connection, seen: Probe | None) -> dict[str, str]:
-    """Which folder's disk counts, and what need not be looked at: starting Python takes a slow board a second."""
+    """The folder whose disk counts, and what to skip: a slow board takes a second to start Python."""
     environment = {"HARNESS_DIR": connection.root}
     if seen is not None:
         environment["HARNESS_PYTHON"] = "known"
@@ -95,7 +95,7 @@ def _finding(error: HarnessError, severity: Severity = "error") -> Check:
 
 
 def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
-    """The checks of a board that is connected: first what would stop a run, then what makes numbers worse."""
+    """The checks of a connected board: first the obstacles to a run, then what makes numbers worse."""
     seen, obstacles = _look_for_obstacles(device, connection)
     sent = time.time()
     environment = _environment(device, connection, seen)
@@ -103,7 +103,7 @@ def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
     answered = Answered(done.stdout.decode("utf-8", "replace"), sent=sent, received=time.time())
     listed = Listed(device.family, runtimes=device.runtimes or (), delegates=device.delegates)
     checks = examine(answered, listed, seen=seen)
-    if seen is None:  # the obstacle says why, in the board's own words
+    if seen is None:  # the obstacle has the reason, in the board's own words
         checks = tuple(check for check in checks if check.code not in ("python-missing", "python-old"))
     elif not any(check.severity == "error" for check in obstacles):
         checks = tuple(replace(c, severity="warning") if c.code == "disk-full" else c for c in checks)
@@ -115,9 +115,10 @@ def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
 
 
 def _look_for_obstacles(device: Device, connection: Connection) -> tuple[Probe | None, tuple[Check, ...]]:
-    """Do what a run does before its first cell, as far as that goes: (what the board is, what is wrong).
+    """Do the steps that a run takes before its first cell, as far as they succeed: (the board's description, the
+    obstacles).
 
-    All is asked of one process on the board, since Python takes its time to start there.
+    One process on the board answers everything, since Python takes long to start there.
     """
     seen = None
     try:
@@ -142,14 +143,14 @@ def _look_for_obstacles(device: Device, connection: Connection) -> tuple[Probe |
 
 
 def _wheels(device: Device) -> dict[str, int]:
-    """Sizes in bytes of all wheels that a board may need, whatever Python it turns out to have."""
+    """Sizes in bytes of all wheels that a board may need, whatever its Python version turns out to be."""
     if onboard.DELEGATES.issuperset(device.delegates):
         return {}
     return {f"wheel:{wheel.sha256}": wheel.size_bytes for bundle in table() for wheel in bundle.wheels}
 
 
 def _bundles(device: Device, seen: Probe) -> list[Bundle]:
-    """The wheels that a run would bring. Other checks tell which runtimes don't fit."""
+    """The wheels that a run would send. Other checks report runtimes that don't fit."""
     if onboard.DELEGATES.issuperset(device.delegates):
         return []
     bundles = []
@@ -170,7 +171,7 @@ def _emulator(device: Device) -> tuple[Check, ...]:
 
 
 def _estimates(device: Device) -> Check:
-    """Whether a run could estimate cycles; that it can't is no fault."""
+    """Whether a run could estimate cycles; if it can't, that is no fault."""
     from harness.estimate.estimator import check
 
     try:
@@ -181,5 +182,5 @@ def _estimates(device: Device) -> Check:
 
 
 def render(findings: FleetFindings) -> str:
-    """All boards as plain text."""
+    """All boards' findings as plain text."""
     return "\n".join(render_board(name, checks) for name, checks in findings.boards)

@@ -1,4 +1,4 @@
-"""What every Linux board tells: governor and frequencies, temperature, disk, memory, load, clock, Python and libc."""
+"""The state of any Linux board: governor and frequencies, temperature, disk, memory, load, clock, Python and libc."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PYTHON_NEW = (3, 9)
 
 @dataclass(frozen=True)
 class CpuFreq:
-    """One core's cpufreq files; frequencies in kHz. ``hardware`` is the most it can do."""
+    """One core's cpufreq files; frequencies in kHz. ``hardware`` is the highest possible frequency."""
 
     core: str
     governor: str
@@ -29,7 +29,7 @@ class CpuFreq:
 
 @dataclass(frozen=True)
 class PythonInfo:
-    """The board's python3: version, 32 or 64 bits, its machine (``aarch64``), and whether numpy is there."""
+    """The board's python3: version, 32 or 64 bits, its machine (``aarch64``), and whether numpy is installed."""
 
     version: tuple[int, int, int]
     bits: int
@@ -38,7 +38,7 @@ class PythonInfo:
 
 
 def parse_cpufreq(text: str) -> tuple[CpuFreq, ...]:
-    """Lines of ``cpu0 ondemand 600000 600000 1500000 1500000``; others are passed over."""
+    """Parse lines of ``cpu0 ondemand 600000 600000 1500000 1500000``; others are skipped."""
     cores = []
     for line in text.splitlines():
         words = line.split()
@@ -54,9 +54,9 @@ def parse_cpufreq(text: str) -> tuple[CpuFreq, ...]:
 
 
 def parse_thermal(text: str) -> dict[str, float]:
-    """Lines of ``cpu-thermal 48686`` (the kernel's millidegrees) as degrees Celsius by zone.
+    """Parse lines of ``cpu-thermal 48686`` (the kernel's millidegrees) as degrees Celsius by zone.
 
-    Left out: ``PMIC`` zones, which show a constant on a Jetson Nano, and what no sensor can mean.
+    Left out: ``PMIC`` zones, which show a constant on a Jetson Nano, and values that no sensor can mean.
     """
     zones: dict[str, float] = {}
     for zone, value in re.findall(r"^(\S{1,60}) (-?\d{1,7})\s*$", text, re.MULTILINE):
@@ -67,13 +67,13 @@ def parse_thermal(text: str) -> dict[str, float]:
 
 
 def parse_df(text: str) -> int | None:
-    """Free bytes in ``df -Pk``'s answer (POSIX form, one file system); None where there is none."""
+    """Free bytes from the output of ``df -Pk`` (POSIX form, one file system); None where it is missing."""
     match = re.search(r"^\S.* +\d{1,15} +\d{1,15} +(\d{1,15}) +\d{1,3}% +/", text, re.MULTILINE)
     return int(match[1]) * 1024 if match else None
 
 
 def parse_meminfo(text: str) -> tuple[int, int] | None:
-    """Total and available bytes from /proc/meminfo's lines; None where one is missing (kernels before 3.14)."""
+    """Total and available bytes from the lines of /proc/meminfo; None where one is missing (kernels before 3.14)."""
     kib = dict(re.findall(r"^(Mem(?:Total|Available)): +(\d{1,15}) kB", text, re.MULTILINE))
     if len(kib) < 2:
         return None
@@ -81,7 +81,7 @@ def parse_meminfo(text: str) -> tuple[int, int] | None:
 
 
 def parse_python(text: str) -> PythonInfo | None:
-    """The probe's ``3.11.2 64 aarch64 numpy`` (or ``-`` for no numpy); None where python3 is missing or broken."""
+    """Parse the probe's ``3.11.2 64 aarch64 numpy`` (or ``-`` for no numpy); None where python3 is missing or fails."""
     match = re.search(r"^(\d{1,2})\.(\d{1,3})\.(\d{1,3}) (32|64) (\S{1,40}) (numpy|-)\s*$", text, re.MULTILINE)
     if match is None:
         return None
@@ -97,7 +97,7 @@ def parse_libc(text: str) -> tuple[int, int] | None:
 
 
 def check_cpufreq(text: str) -> list[Check]:
-    """A governor other than ``performance``, and a limit below what the hardware can do, are warnings."""
+    """Warn of a governor other than ``performance``, and of a limit below the hardware's maximum."""
     cores = parse_cpufreq(text)
     if not cores:
         return [Check("governor-unknown", "note", "no cpufreq: the clock can't be seen (as on an emulated board)")]
@@ -117,7 +117,7 @@ def check_cpufreq(text: str) -> list[Check]:
 
 
 def check_temperature(zones: dict[str, float], limits: Limits = DEFAULTS) -> list[Check]:
-    """The hottest sensor of an idle board."""
+    """Check the hottest sensor of an idle board."""
     if not zones:
         return [Check("temperature-unknown", "note", "no temperature sensor to be seen")]
     zone, degrees = max(zones.items(), key=lambda item: item[1])
@@ -131,7 +131,7 @@ def check_temperature(zones: dict[str, float], limits: Limits = DEFAULTS) -> lis
 
 
 def check_disk(text: str, limits: Limits = DEFAULTS) -> list[Check]:
-    """Enough room in the home folder for runtime, models and images."""
+    """Check that the home folder has enough room for runtime, models and images."""
     free = parse_df(text)
     if free is None:
         return [
@@ -144,7 +144,7 @@ def check_disk(text: str, limits: Limits = DEFAULTS) -> list[Check]:
 
 
 def check_memory(text: str, limits: Limits = DEFAULTS) -> list[Check]:
-    """Enough memory for the largest network."""
+    """Check that there is enough memory for the largest network."""
     memory = parse_meminfo(text)
     if memory is None:
         return [Check("memory-unknown", "note", "/proc/meminfo does not tell the available memory")]
@@ -156,7 +156,7 @@ def check_memory(text: str, limits: Limits = DEFAULTS) -> list[Check]:
 
 
 def check_load(text: str, cores: int, limits: Limits = DEFAULTS) -> list[Check]:
-    """Something else that runs makes every timing worse. ``cores``: how many share the load, at least 1."""
+    """Check for other work there, which disturbs every timing. ``cores``: those that share the load, at least 1."""
     match = re.match(r"(\d{1,6}\.\d\d) (\d{1,6}\.\d\d) ", text)
     if match is None:
         return [Check("load-unknown", "note", "/proc/loadavg can't be read")]
@@ -168,12 +168,12 @@ def check_load(text: str, cores: int, limits: Limits = DEFAULTS) -> list[Check]:
 
 
 def check_clock(text: str, sent: float, received: float, limits: Limits = DEFAULTS) -> list[Check]:
-    """The board's clock against the controller's.
+    """Check the board's clock against the controller's.
 
     Args:
         text: the board's ``date +%s.%N``, in seconds since 1970 (BusyBox gives whole seconds only).
-        sent, received: the controller's clock when the probe was sent and when its answer was there, in seconds. The
-            board's clock was read somewhere between, so the offset is known to half of that.
+        sent, received: the controller's clock when the probe was sent and when its answer arrived, in seconds. The
+            board's clock was read in between, so the offset is known to half of the difference.
     """
     match = re.match(r"(\d{1,12})(?:\.(\d{1,9})\b)?", text)
     if match is None:
@@ -188,7 +188,7 @@ def check_clock(text: str, sent: float, received: float, limits: Limits = DEFAUL
 
 
 def check_python(python: str, libc: str, runtimes: Sequence[str] = ()) -> list[Check]:
-    """Is there a Python, and a C library, for which the runtime table has wheels: any, and each of ``runtimes``?"""
+    """Check that the runtime table has wheels for the board's Python and C library: any, and each of ``runtimes``."""
     info = parse_python(python)
     if info is None:
         answer = f": {clean(python, 80)!r}" if python else ""

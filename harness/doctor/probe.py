@@ -1,19 +1,19 @@
-"""The one command that asks a board everything, and its answer taken apart into sections.
+"""The one command that collects everything about a board, and the parser that splits its output into sections.
 
-One command, since a connection costs more than all of it. It needs only a POSIX shell and changes nothing. What a board
-does not have leaves its section empty. Commands that may hang or ask for a password are bounded (``timeout``,
-``sudo -n``). Variables may say what need not be asked: ``HARNESS_PYTHON=known`` and ``HARNESS_GPU=none``;
-``HARNESS_DIR`` is the folder whose disk counts.
+There is one command, since a connection costs more than all of it. It needs only a POSIX shell and changes nothing. A
+section is empty where a board lacks its source. Commands that may hang or ask for a password are bounded (``timeout``,
+``sudo -n``). Variables name what can be skipped: ``HARNESS_PYTHON=known`` and ``HARNESS_GPU=none``; ``HARNESS_DIR`` is
+the folder whose disk counts.
 """
 
 from __future__ import annotations
 
 from harness.boards.registry import SECTIONS as BOARD_SECTIONS
 
-#: Lines that begin a section. A board that prints such a line itself only spoils its own answer.
+#: Starts the lines that begin a section. A board that prints such a line itself only spoils its own answer.
 MARK = "@@harness "
 
-#: More than this from a board is not an answer to the probe; the connection should cut it off there.
+#: A longer output is not an answer to the probe; the connection should cut it off there.
 MAX_ANSWER_BYTES = 64 << 10
 
 _SECTIONS = {
@@ -41,7 +41,7 @@ _SECTIONS = {
     "clock": "date +%s.%N",
 }
 
-#: The shell command to run on the board. It ends with 0 whatever is missing there.
+#: The shell command to run on the board. Its exit status is 0 whatever is missing there.
 PROBE = (
     "export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/opt/vc/bin\n"
     + "".join(f"echo '{MARK}{name}'\n{{ {command}; }} 2>/dev/null\n" for name, command in _SECTIONS.items())
@@ -50,9 +50,9 @@ PROBE = (
 
 
 def sections(answer: str) -> dict[str, str]:
-    """The answer's sections by name, without surrounding blanks; missing and unknown ones are ``""`` and left out.
+    """The answer's sections by name, without surrounding blanks; missing ones are ``""``, unknown ones are left out.
 
-    ``end`` is ``"end"`` where the answer is whole, else ``""``: a connection broke or the board cut it short.
+    ``end`` is ``"end"`` where the answer is complete, else ``""``: the connection broke or the board cut it short.
     """
     answers = dict.fromkeys(_SECTIONS, "")
     answers["end"] = ""

@@ -1,28 +1,30 @@
-"""What an estimate has to know of each board's core: scheduling model, data caches, clock and memory.
+"""The facts about each board's core that an estimate needs: scheduling model, data caches, clock and memory.
 
 Sources. Sizes and clocks: Raspberry Pi documentation, "Processors" (BCM2837B0, BCM2711, BCM2712); NVIDIA Jetson Nano
 module data sheet DA-09366 and Tegra X1 technical reference manual; NXP i.MX 8M data sheet IMX8MDQLQCEC and Coral Dev
-Board data sheet. Ways: Arm's technical reference manuals of Cortex-A53 (DDI 0500), A57 (DDI 0488), A72 (100095), A76
-(100798) and of the DynamIQ shared unit (100453). Clocks are the nominal ones; a board may run faster or slower.
+Board data sheet. Associativity: Arm's technical reference manuals of Cortex-A53 (DDI 0500), A57 (DDI 0488), A72
+(100095), A76 (100798) and of the DynamIQ shared unit (100453). Clocks are the nominal ones; a board may run faster or
+slower.
 
-Scheduling models are LLVM's. A Cortex-A76 takes that of the Neoverse N1, its server form: LLVM's ``cortex-a76`` is the
-model of a Cortex-A57 and twice too slow. A Cortex-A53 takes that of the Cortex-A55, its successor of the same width.
+Scheduling models are LLVM's. A Cortex-A76 uses the model of the Neoverse N1, its server form, because LLVM's
+``cortex-a76`` is the model of a Cortex-A57 and twice too slow. A Cortex-A53 uses the model of the Cortex-A55, its
+successor of the same width.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Cycles that a line of 64 bytes costs when the second or third level serves it, and when memory does. They are the
-#: same for every core, so that no single table of latencies can have decided them. A prototype chose them on 33
-#: published latencies of six chips.
+#: Cycles for a line of 64 bytes that the second level, the third level or memory serves. They are the same for every
+#: core, so that no single table of latencies determines them. A prototype fitted them to 33 published latencies of six
+#: chips.
 CACHE_LINE_CYCLES = 8
 MEMORY_LINE_CYCLES = 24
 
 
 @dataclass(frozen=True)
 class CacheLevel:
-    """One data cache: size in KiB, and how many lines one address can be in."""
+    """One data cache: size in KiB, and associativity (the number of lines that one address can occupy)."""
 
     kib: int
     ways: int
@@ -35,8 +37,8 @@ class Core:
     Attributes:
         name: Arm's name.
         model: LLVM's scheduling model (``-mcpu``).
-        llvm: the oldest LLVM in which that model is usable.
-        in_order: whether the core waits for memory before it goes on.
+        llvm: the oldest LLVM version with a usable form of that model.
+        in_order: whether the core executes in order and so waits for memory.
         caches: data caches from the first level on.
         clock_hz: nominal clock.
     """

@@ -1,4 +1,4 @@
-"""What blocks of code cost on a core, by LLVM's machine code analyser, with a memory for what was asked before."""
+"""Costs of code blocks on a core, from LLVM's machine code analyser, with a cache of earlier answers."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from harness.estimate.toolchain import Llvm, run_both
 
 Code = tuple[int, ...]
 
-#: All that a core of these boards may execute, and more: an instruction too new for a core does not run there anyway.
+#: A superset of the features of these boards' cores; an instruction that a core lacks is never executed on it.
 _FEATURES = "-mattr=+v8.4a,+dotprod,+crypto,+fullfp16,+lse,+rdm"
-#: How often a block is run in the analyser; its end and start are then a fiftieth of the figure at most.
+#: Repetitions of a block in the analyser; its start and end then make up a fiftieth of the figure at most.
 _ITERATIONS = 50
 #: Blocks in one call of the analyser.
 _BATCH = 200
-#: Calls, returns, branches and exceptions become a branch to the next instruction: the analyser assumes that they are
-#: predicted, and refuses or overrates some of them.
+#: Calls, returns, branches and exceptions are replaced by a branch to the next instruction: the analyser assumes that
+#: they are predicted, and rejects or overestimates some of them.
 _BRANCHES = frozenset({"b", "bl", "blr", "br", "ret", "svc", "hvc", "smc", "hlt", "brk", "eret"})
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one execution of a block, in cycles.
+    """The cost of one execution of a block, in cycles.
 
     Attributes:
-        latency: one after the other, each waiting for what it needs of the one before.
-        throughput: where nothing waits: as the busiest of the core's units has it.
+        latency: executions in sequence, each waiting for its inputs from the one before.
+        throughput: independent executions, limited by the busiest of the core's units.
     """
 
     latency: float
@@ -40,7 +40,7 @@ class Cost:
 
 
 class Costs:
-    """Costs of blocks on one scheduling model of one LLVM. Known ones are kept in a file under ``folder``."""
+    """Costs of blocks on one scheduling model of one LLVM. Known costs are stored in a file under ``folder``."""
 
     def __init__(self, llvm: Llvm, model: str, folder: Path | None = None) -> None:
         self._llvm, self._model = llvm, model
@@ -49,10 +49,10 @@ class Costs:
         self._text: dict[int, str] = {}
 
     def of(self, codes: Sequence[Code]) -> list[Cost | None]:
-        """The cost of each block; None where the analyser takes none of it.
+        """The cost of each block; None where the analyser accepts none of it.
 
         Raises:
-            EstimateError: LLVM can't be run, or does not know the scheduling model.
+            EstimateError: LLVM can't be run, or lacks the scheduling model.
         """
         keys = [_key(code) for code in codes]
         missing = {key: code for key, code in zip(keys, codes, strict=True) if key not in self._known}
@@ -66,7 +66,7 @@ class Costs:
         return [Cost(*cost) if cost else None for cost in found]
 
     def _analyse(self, entries: list[tuple[str, Code]]) -> None:
-        """Ask for some blocks at once; where that fails, for each half, so that one bad block costs only itself."""
+        """Analyse some blocks at once; if that fails, analyse each half, so that one bad block costs only itself."""
         lines = []
         for number, (_, code) in enumerate(entries):
             lines += [f"# LLVM-MCA-BEGIN r{number}", *(self._text[word] for word in code), f"# LLVM-MCA-END r{number}"]
@@ -89,7 +89,7 @@ class Costs:
             self._analyse(entries[half:])
 
     def _disassemble(self, words: Iterable[int]) -> None:
-        """Fill ``_text`` with the assembler text of instructions; what LLVM does not know becomes ``nop``."""
+        """Fill ``_text`` with the assembler text of instructions; an instruction unknown to LLVM becomes ``nop``."""
         new = sorted(set(words) - self._text.keys())
         argv = [self._llvm.mc, "-disassemble", "-triple=aarch64", _FEATURES]
         # one line an instruction; an unknown one gives a warning "<stdin>:LINE:1" and no line
@@ -103,7 +103,7 @@ class Costs:
         self._text.update((word, _without_target(text)) for word, text in zip(known, texts, strict=True))
 
     def _read(self) -> dict[str, tuple[float, float] | None]:
-        """Costs kept from before; none where the file is damaged."""
+        """The stored costs; empty where the file is damaged."""
         try:
             stored = json.loads(self._file.read_text(encoding="utf-8"))
             return {key: (float(cost[0]), float(cost[1])) if cost else None for key, cost in stored.items()}
@@ -111,7 +111,7 @@ class Costs:
             return {}
 
     def _write(self) -> None:
-        """A folder that can't be written to costs time, not the estimate."""
+        """Store the costs. A folder that can't be written to costs time, not the estimate."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._file, json.dumps(self._known), durable=False)
@@ -120,7 +120,7 @@ class Costs:
 
 
 def _summaries(answer: str) -> dict[str, tuple[float, float]]:
-    """Region name -> cycles by latency and by throughput, from llvm-mca's JSON; empty where it is none."""
+    """Region name -> cycles by latency and by throughput, from llvm-mca's JSON; empty where the text is not JSON."""
     try:
         regions = json.loads(answer)["CodeRegions"]
         return {
@@ -143,5 +143,5 @@ def _bytes(word: int) -> str:
 
 
 def _without_target(text: str) -> str:
-    """The instruction as the analyser is to see it."""
+    """The instruction in the form for the analyser, without the target of a branch."""
     return "b #4" if text.split()[0] in _BRANCHES else text

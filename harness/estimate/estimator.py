@@ -1,4 +1,4 @@
-"""The estimates of one emulated board: its plugin, the folder that regions come to, and figures made of them."""
+"""The estimates of one emulated board: its plugin, the folder for regions, and the figures derived from them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
 from harness.records.estimate import Estimate, EstimatedRegion
 
-#: Inferences that are looked at. Timers and other programs on the board come into some of them.
+#: Inferences that are examined. Timers and other programs on the board add to some of them.
 REGIONS = 5
-#: A folder of regions in which nothing has happened for so many seconds belongs to no controller any more.
+#: A folder of regions without activity for this many seconds belongs to no running controller.
 _LEFT_S = 86_400.0
 
 
 @dataclass(eq=False)
 class Estimator:
-    """Makes estimates of what an emulated board marks. Use as a context manager; one thread at a time.
+    """Estimates the regions marked on an emulated board. Use as a context manager; one thread at a time.
 
     Attributes:
         core: the board's.
-        plugin: what QEMU loads.
-        folder: where the plugin writes regions; gone afterwards.
+        plugin: the plugin that QEMU loads.
+        folder: where the plugin writes regions; removed on exit.
     """
 
     core: Core
@@ -49,10 +49,10 @@ class Estimator:
         return self.plugin.option(self.core, self.folder)
 
     def next_regions(self, count: int) -> list[RegionEstimate]:
-        """The estimates of the next ``count`` regions that were marked, in order. Their files are removed.
+        """The estimates of the next ``count`` marked regions, in order. Their files are removed.
 
         Raises:
-            EstimateError: they are not there or damaged, or LLVM can't be asked.
+            EstimateError: they are missing or damaged, or LLVM can't be run.
         """
         paths = self._marked()[:count]
         if len(paths) < count:
@@ -64,12 +64,12 @@ class Estimator:
                 path.unlink(missing_ok=True)
 
     def skip(self) -> None:
-        """Remove regions that nobody asked for: those of an attempt that went wrong."""
+        """Remove regions that were not requested: those of a failed attempt."""
         for path in self._marked():
             path.unlink(missing_ok=True)
 
     def _marked(self) -> list[Path]:
-        """The regions that are there, in the order in which they were marked."""
+        """The regions in the folder, in the order in which they were marked."""
         found = {path.name.removeprefix("region-"): path for path in self.folder.glob("region-*")}
         return [found[number] for number in sorted(filter(str.isdecimal, found), key=int)]
 
@@ -111,12 +111,12 @@ class Estimator:
 
 
 def quietest(regions: Sequence[RegionEstimate]) -> RegionEstimate:
-    """The region with the fewest instructions: what else runs on a board only adds to them."""
+    """The region with the fewest instructions, since other work on a board only adds to them."""
     return min(regions, key=lambda region: region.instructions)
 
 
 def estimator(board: str) -> Estimator:
-    """What makes estimates for boards of a family.
+    """The estimator for boards of a family.
 
     Args:
         board: the family's name, such as ``raspberry-pi-4``.
@@ -138,7 +138,7 @@ def estimator(board: str) -> Estimator:
 
 
 def _sweep(home: Path) -> None:
-    """Remove what controllers that were killed have left."""
+    """Remove the folders of controllers that were killed."""
     for folder in home.glob("regions-*"):
         with contextlib.suppress(OSError):
             if folder.stat().st_mtime < time.time() - _LEFT_S:
@@ -146,10 +146,10 @@ def _sweep(home: Path) -> None:
 
 
 def check(board: str) -> None:
-    """Look whether estimates can be made for boards of a family, without making anything.
+    """Check that estimates can be made for boards of a family, without making anything.
 
     Raises:
-        EstimateError: what :func:`estimator` would say, but for a compiler or a QEMU that fails.
+        EstimateError: as :func:`estimator`, except for a compiler or a QEMU that fails.
     """
     find_llvm(known_core(board).llvm)
     need_programs()
@@ -159,7 +159,7 @@ def known_core(board: str) -> Core:
     """The core of a board family.
 
     Raises:
-        EstimateError: it is not known.
+        EstimateError: the family's core is not known.
     """
     core = CORES.get(board)
     if core is None:

@@ -1,11 +1,11 @@
-"""Cycles from blocks: what the core's units take, or what its memory takes, whichever is more.
+"""Cycles from blocks: the time of the core's units or the time of its memory, whichever is larger.
 
 For each block, the units take its cost by LLVM's analyser times its executions. Memory takes a number of cycles for
-each line that a later cache or memory served. A core that executes out of order does both at once, so the larger of the
-two counts; one that executes in order waits, so their sum counts.
+each line served by a later cache or by memory. A core that executes out of order does both at once, so the larger of
+the two counts; a core that executes in order waits, so their sum counts.
 
-Not modelled: branches predicted wrongly, address translation, prefetching, the instruction cache, where pages lie in
-memory, and what threads do to each other.
+Not modelled: mispredicted branches, address translation, prefetching, the instruction cache, the placement of pages in
+memory, and the influence of threads on each other.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from harness.estimate.cores import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, Core
 from harness.estimate.costs import Code, Cost, Costs
 from harness.estimate.regions import Block, instructions
 
-#: The analyser is asked for the blocks that make up this share of all instructions; the rest is taken to be like them.
+#: The analyser receives the blocks that make up this share of all instructions; the rest is assumed to be similar.
 COVERED = 0.999
-#: Cycles an instruction, for a block that the analyser does not take.
+#: Cycles an instruction, for a block that the analyser does not accept.
 _UNKNOWN_CYCLES = 0.8
 
 
@@ -28,9 +28,9 @@ class RegionEstimate:
     """One region's figures.
 
     Attributes:
-        cycles: estimated.
-        instructions: counted.
-        blocks: how many different blocks the analyser was asked for.
+        cycles: the estimate.
+        instructions: their count.
+        blocks: how many different blocks the analyser received.
     """
 
     cycles: float
@@ -42,11 +42,12 @@ def estimate(blocks: tuple[Block, ...], core: Core, costs: Costs, *, threads: in
     """The estimated cycles of one region.
 
     Args:
-        threads: among how many cores the work is divided evenly, each with the whole cache to itself. Units and caches
-            then take a share each, memory is one for all. A rough form, tried on networks that ran with four threads.
+        threads: the number of cores among which the work is divided evenly, each with the whole cache to itself. Units
+            and caches then do a share each, while memory is shared by all. This is a rough model, tested on networks
+            that ran with four threads.
 
     Raises:
-        EstimateError: the region is empty, or LLVM can't be asked.
+        EstimateError: the region is empty, or LLVM can't be run.
     """
     total = instructions(blocks)
     if not total:
@@ -66,7 +67,7 @@ def _cycles(block: Block, cost: Cost | None, core: Core, threads: int) -> float:
     if cost is None:
         each = _UNKNOWN_CYCLES * len(block.code)
     else:
-        # A loop's rounds wait for each other; what runs between other blocks overlaps with them.
+        # The iterations of a loop wait for each other; a block between other blocks overlaps with them.
         each = cost.latency if loops_on_itself(block.code) else cost.throughput
     units = block.executions * each / threads
     memory = CACHE_LINE_CYCLES * block.cache_lines / threads + MEMORY_LINE_CYCLES * block.memory_lines

@@ -1,4 +1,4 @@
-"""QEMU's plugin: compiled from plugin.c when it is first needed, then kept in the cache."""
+"""QEMU's plugin: compiled from plugin.c when it is first needed, then stored in the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from harness.core.paths import cache_dir
 from harness.estimate.cores import Core
 from harness.estimate.toolchain import need, run_both
 
-#: From which QEMU on its plugin interface has which version (include/qemu/qemu-plugin.h). Newer QEMUs still take 4.
+#: The version of the plugin interface by the first QEMU that has it (include/qemu/qemu-plugin.h). Newer QEMUs still
+#: accept 4.
 _APIS = (((9, 2), 4), ((9, 1), 3), ((9, 0), 2), ((6, 0), 1))
 _QEMU = "qemu-system-aarch64"
 
@@ -36,13 +37,13 @@ class Plugin:
     qemu: str
 
     def option(self, core: Core, folder: Path) -> str:
-        """The value of QEMU's ``-plugin``: regions go to ``folder`` and see the data caches of ``core``."""
+        """The value of QEMU's ``-plugin``: regions are written to ``folder`` and use the data caches of ``core``."""
         caches = ":".join(f"{level.kib}:{level.ways}" for level in core.caches)
         return ",".join(_escaped(word) for word in (str(self.path), f"out={folder}", f"caches={caches}"))
 
 
 def need_programs() -> tuple[str, str]:
-    """QEMU and the C compiler.
+    """Check that QEMU and the C compiler are installed.
 
     Raises:
         EstimateError: one is not installed.
@@ -54,7 +55,7 @@ def ensure_plugin() -> Plugin:
     """The plugin for the QEMU that is installed.
 
     Raises:
-        EstimateError: QEMU or a C compiler is not there, or this QEMU takes no plugins.
+        EstimateError: QEMU or a C compiler is missing, or this QEMU accepts no plugins.
     """
     qemu = need(_QEMU, "qemu-system-arm")
     version = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", run_both([qemu, "--version"])[0])
@@ -73,7 +74,7 @@ def ensure_plugin() -> Plugin:
 
 
 def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
-    """Compile the plugin, have QEMU load it once, and put it at ``path``."""
+    """Compile the plugin, let QEMU load it once as a test, and put it at ``path``."""
     compiler = need("cc", "gcc libc6-dev")
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="compile-", dir=path.parent))

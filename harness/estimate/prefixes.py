@@ -1,9 +1,9 @@
-"""The first operators of a TFLite file as a file of their own, by changing a few numbers in it.
+"""The first operators of a TFLite file as a separate file, made by changing a few numbers in it.
 
 A TFLite file is a FlatBuffer: tables refer to each other by offsets, and a list begins with its length. So a file that
 ends after some operators is the whole file with the length of its operator list lowered, and with another list of
-outputs behind its end. Outputs are all tensors that a later operator needs: a runtime leaves out what nobody reads. The
-weights of the other operators stay in the file and are never read. Nothing is parsed but what is needed for that.
+outputs appended. Outputs are all tensors that a later operator needs, since a runtime omits whatever is not read. The
+weights of the other operators stay in the file and are never read. Only the parts needed for this are parsed.
 
 Format: https://flatbuffers.dev/internals and TensorFlow's ``schema.fbs``, whose field numbers are below.
 """
@@ -23,7 +23,7 @@ _GRAPH_TENSORS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 2, 3
 _TENSOR_NAME = 3
 _OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
 
-#: Names of the operators that these networks use (schema.fbs, enum BuiltinOperator); others show their number.
+#: Names of the operators that these networks use (schema.fbs, enum BuiltinOperator); others appear as numbers.
 _NAMES = {
     0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 6: "DEQUANTIZE",
     9: "FULLY_CONNECTED", 14: "LOGISTIC", 17: "MAX_POOL_2D", 18: "MUL", 19: "RELU", 21: "RELU6", 22: "RESHAPE",
@@ -35,11 +35,11 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Prefix:
-    """How a file becomes one that ends after some operators.
+    """The changes that turn a file into one that ends after some operators.
 
     Attributes:
         patches: (byte offset, 32-bit value) pairs to change in it.
-        tail: 32-bit values to put behind its end, which is filled up to a multiple of four bytes before.
+        tail: 32-bit values to append, after padding the file to a multiple of four bytes.
     """
 
     patches: tuple[tuple[int, int], ...]
@@ -53,7 +53,7 @@ class Operator:
     Attributes:
         index: its place in the list.
         kind: such as ``CONV_2D``.
-        name: of the tensor that it makes.
+        name: of its output tensor.
         prefix: the file that ends with this operator.
     """
 
@@ -67,7 +67,7 @@ def operators(content: bytes) -> tuple[Operator, ...]:
     """The operators of the first graph of a TFLite file.
 
     Raises:
-        ArtifactError: it is none, or damaged.
+        ArtifactError: it is not a TFLite file, or is damaged.
     """
     if content[4:8] != b"TFL3":
         raise ArtifactError("this is no TFLite file")
@@ -96,7 +96,7 @@ def _operators(content: bytes) -> tuple[Operator, ...]:
 
 
 def _live(tables: list[_Table], made: list[tuple[int, ...]], graph: _Table) -> list[tuple[int, ...]]:
-    """For each operator, the tensors made so far that are needed after it: by later operators, or as outputs."""
+    """For each operator, the tensors made so far that are needed after it, by later operators or as outputs."""
     needed = set(graph.numbers(_GRAPH_OUTPUTS))
     after = []
     for table in reversed(tables):
@@ -131,7 +131,7 @@ def _u32(content: bytes, place: int) -> int:
 
 
 class _Table:
-    """One FlatBuffers table; ``place`` is where it begins."""
+    """One FlatBuffers table; ``place`` is its position."""
 
     def __init__(self, content: bytes, place: int) -> None:
         self._content, self._place = content, place
@@ -142,7 +142,7 @@ class _Table:
         self._size: int = struct.unpack_from("<H", content, self._fields)[0]
 
     def _at(self, field: int) -> int | None:
-        """Where a field's value is; None where the field has its default."""
+        """The position of a field's value; None where the field has its default."""
         slot = 4 + 2 * field
         if slot + 2 > self._size:
             return None
@@ -157,7 +157,7 @@ class _Table:
         return value
 
     def list_at(self, field: int) -> tuple[int, int]:
-        """Where the first element of a list is, and how many there are."""
+        """The position of a list's first element, and the list's length."""
         place = self.place_of(field)
         start = place + _u32(self._content, place)
         length = _u32(self._content, start)
@@ -166,7 +166,7 @@ class _Table:
         return start + 4, length
 
     def place_of(self, field: int) -> int:
-        """Where the offset of a list is."""
+        """The position of a list's offset."""
         place = self._at(field)
         if place is None:
             raise ValueError(f"no list in field {field}")
@@ -178,12 +178,12 @@ class _Table:
         return struct.unpack_from(f"<{length}i", self._content, start)
 
     def list_of_tables(self, field: int) -> list[int]:
-        """Where the tables of a list begin."""
+        """The positions of the tables in a list."""
         start, length = self.list_at(field)
         return [place + _u32(self._content, place) for place in range(start, start + 4 * length, 4)]
 
     def text(self, field: int) -> str:
-        """A string made fit to be shown; empty where there is none."""
+        """A string, sanitised for display; empty where there is none."""
         place = self._at(field)
         if place is None:
             return ""

@@ -1,4 +1,4 @@
-"""Where a network's cycles go: each operator's cost as the difference of two prefixes of the graph."""
+"""The share of each operator in a network's cycles: its cost is the difference of two prefixes of the graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.records.estimate import Estimate, OperatorCost, OperatorCosts
 
 
 def quietest_of_each(regions: Sequence[RegionEstimate], count: int) -> list[RegionEstimate]:
-    """The quietest of each ``count`` regions in a row."""
+    """The quietest region of each group of ``count`` consecutive ones."""
     return [quietest(regions[start : start + count]) for start in range(0, len(regions), count)]
 
 
@@ -22,10 +22,10 @@ def operator_costs(operators: Sequence[Operator], prefixes: Sequence[RegionEstim
 
     Args:
         prefixes: the estimates of a call without a network, and of the prefixes that end with each operator.
-        whole: the estimate of the file as it is.
+        whole: the estimate of the unchanged file.
 
     Raises:
-        EstimateError: there is another number of prefixes than there are operators.
+        EstimateError: the numbers of prefixes and operators differ.
     """
     if len(prefixes) != len(operators) + 1 or not operators:
         raise EstimateError(f"{len(prefixes)} regions for {len(operators)} operators")

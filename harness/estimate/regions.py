@@ -1,4 +1,4 @@
-"""What the plugin saw in one region: blocks of instructions, how often each ran, and who served its data."""
+"""The plugin's record of one region: blocks of instructions, their executions, and the caches that served them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.core.errors import EstimateError
 
-#: No region is larger: bounds the controller's memory. A large network's has some 5,000 blocks in 1 MB.
+#: The size limit of a region, which bounds the controller's memory. A large network's has some 5,000 blocks in 1 MB.
 _MAX_BYTES = 256 << 20
 
 
@@ -40,10 +40,10 @@ class _Piece:
 
 
 def read_region(path: Path) -> tuple[Block, ...]:
-    """The blocks of a region's file, each code once.
+    """The blocks of a region's file, each distinct code once.
 
     Raises:
-        EstimateError: the file is not there, not whole, or too large.
+        EstimateError: the file is missing, incomplete or too large.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -61,7 +61,7 @@ def read_region(path: Path) -> tuple[Block, ...]:
 
 
 def _piece(words: list[str]) -> _Piece:
-    """``block ADDRESS EXECUTIONS SERVED... CODE``; the last of SERVED is memory."""
+    """Parse ``block ADDRESS EXECUTIONS SERVED... CODE``; the last of SERVED is memory."""
     word, address, executions, *served, code = words
     if word != "block" or len(code) % 8 or not code:
         raise ValueError(" ".join(words)[:80])
@@ -72,10 +72,10 @@ def _piece(words: list[str]) -> _Piece:
 
 
 def joined(pieces: list[_Piece]) -> list[Block]:
-    """Put together again what QEMU translated in two parts: at the end of a page, or where a block was too long.
+    """Join pieces that QEMU translated separately: at the end of a page, or where a block was too long.
 
-    Two pieces belong together when the first does not end in a branch, and the second alone begins where it ends and
-    ran as often.
+    Two pieces belong together when the first does not end in a branch, and the second one is the only piece that begins
+    where the first ends and ran as often.
     """
     starting = defaultdict(list)
     for piece in pieces:
@@ -110,7 +110,7 @@ def _both(first: Block, second: Block) -> Block:
 
 
 def merged(blocks: list[Block]) -> tuple[Block, ...]:
-    """The same code at several addresses becomes one block; in the order in which each code first comes."""
+    """Merge equal code at several addresses into one block; in the order of first appearance."""
     by_code: dict[tuple[int, ...], list[Block]] = defaultdict(list)
     for block in blocks:
         by_code[block.code].append(block)
@@ -131,5 +131,5 @@ def ends_block(word: int) -> bool:
 
 
 def instructions(blocks: tuple[Block, ...]) -> int:
-    """How many instructions a region executed."""
+    """The number of instructions that a region executed."""
     return sum(block.executions * len(block.code) for block in blocks)

@@ -1,4 +1,4 @@
-"""Finding the programs that an estimate needs, and running them."""
+"""Finding and running the programs that an estimate needs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from functools import cache
 
 from harness.core.errors import EstimateError
 
-#: Versions of LLVM that are looked for by name (``llvm-mca-19``), newest first. Debian 12 has 14 to 19, Ubuntu 24.04
-#: 14 to 20; the plain name is looked at as well.
+#: Versions of LLVM that are searched by name (``llvm-mca-19``), newest first. Debian 12 has 14 to 19, Ubuntu 24.04 has
+#: 14 to 20; the plain name is searched as well.
 _VERSIONS = range(30, 13, -1)
-#: No call of a compiler or of LLVM takes longer than this, in seconds.
+#: Time limit of a call of a compiler or of LLVM, in seconds.
 _TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
 class Llvm:
-    """The two programs of one LLVM: ``mc`` disassembles, ``mca`` says what a piece of code costs."""
+    """The two programs of one LLVM: ``mc`` disassembles, ``mca`` estimates the cost of a piece of code."""
 
     mc: str
     mca: str
@@ -50,7 +50,7 @@ def find_llvm(least: int) -> Llvm:
 
 @cache
 def _newest_llvm(path: str) -> Llvm | None:
-    """``path`` is PATH, so that a program installed meanwhile elsewhere is seen."""
+    """Find the newest LLVM; ``path`` is the value of PATH, so that a change of PATH is noticed despite the cache."""
     present = []
     for suffix in ("", *(f"-{version}" for version in _VERSIONS)):
         mc, mca = shutil.which(f"llvm-mc{suffix}", path=path), shutil.which(f"llvm-mca{suffix}", path=path)
@@ -78,7 +78,7 @@ def need(program: str, package: str) -> str:
 
 
 def run(argv: Sequence[str], *, stdin: str | None = None) -> str:
-    """Run a program and return what it wrote to standard output. Its exit status is not looked at.
+    """Run a program and return its standard output. Its exit status is ignored.
 
     Raises:
         EstimateError: it can't be started, or did not end in time.
@@ -87,7 +87,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None) -> str:
 
 
 def run_both(argv: Sequence[str], *, stdin: str | None = None) -> tuple[str, str]:
-    """As :func:`run`, with standard error as second."""
+    """As :func:`run`, with standard error as the second value."""
     try:
         done = subprocess.run(
             argv,

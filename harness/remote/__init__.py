@@ -1,1 +1,1 @@
-"""Connections to boards: one small protocol, SSH and local. Nothing above here knows paramiko or subprocess."""
+"""Connections to boards: one small protocol, over SSH and local. No other package knows paramiko or subprocess."""

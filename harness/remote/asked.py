@@ -1,8 +1,8 @@
 """The host key that OpenSSH itself accepts, where certificates, a KnownHostsCommand or DNS decide.
 
-The output of ``ssh`` can't tell: a server may have whole lines of its own printed before its key is looked at. So
-``ssh`` is given an agent of ours that holds no key. ``ssh`` turns to its agent only after it has accepted the server's
-key, and tells the agent which key that is.
+The output of ``ssh`` is no proof: a server may print lines of its own before its key is checked. So ``ssh`` is given an
+SSH agent of ours that holds no key. ``ssh`` contacts its agent only after it has accepted the server's key, and tells
+the agent which key that is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.remote.hostkeys import Answer, fingerprint
 from harness.remote.identities import certified_key
 from harness.remote.target import SshTarget
 
-#: Only the server's identity is asked for, so everything else in the user's settings is switched off.
+#: Only the server's identity is needed, so everything else in the user's settings is switched off.
 _OPTIONS = (
     "ControlPath=none", "BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no", "RemoteCommand=none",
     "PermitLocalCommand=no", "ClearAllForwardings=yes", "PubkeyAuthentication=yes", "PreferredAuthentications=none",
@@ -44,10 +44,10 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 def ask_openssh(target: SshTarget, way: str | None, *, timeout_s: float) -> Answer:
-    """Let OpenSSH connect, verify the host key by all its rules, and end before it logs in.
+    """Let OpenSSH connect, verify the host key by all its rules, and stop before it logs in.
 
     Args:
-        way: a ProxyCommand, tokens not replaced, that leads to the server; None where it is reached without one.
+        way: a ProxyCommand to the server, with its tokens unexpanded; None where none is needed.
     """
     agent = sockets.folder() / f"agent-{secrets.token_hex(4)}"
     words = ["ssh", "-v", "-o", f"IdentityAgent={openssh.quoted(agent)}"]
@@ -75,7 +75,7 @@ def ask_openssh(target: SshTarget, way: str | None, *, timeout_s: float) -> Answ
 
 
 def _with_own_agent(way: str) -> str:
-    """The ProxyCommand with the user's agent and shell: ``ssh`` gives it the agent that ``ssh`` itself has."""
+    """The ProxyCommand with the user's agent and shell, so that its ``ssh`` uses the user's agent as usual."""
     shell, agent = os.environ.get("SHELL") or "/bin/sh", os.environ.get("SSH_AUTH_SOCK")
     given = [f"SSH_AUTH_SOCK={agent}"] if agent else ["-u", "SSH_AUTH_SOCK"]
     before = shlex.join(["env", *given, f"SHELL={shell}", shell, "-c"]).replace("%", "%%")
@@ -83,7 +83,7 @@ def _with_own_agent(way: str) -> str:
 
 
 def _accepted(words: Sequence[str], listener: socket.socket, stderr: IO[bytes], deadline: float) -> bytes | None:
-    """The key that ``ssh`` accepts; nothing (but not None) where it accepts one and is too old to tell which."""
+    """The key that ``ssh`` accepts; empty (but not None) where it accepts one and is too old to report which."""
     process = subprocess.Popen(
         list(words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True,
         env={**os.environ, "SHELL": "/bin/sh", "SSH_ASKPASS_REQUIRE": "never"},
@@ -99,7 +99,7 @@ def _accepted(words: Sequence[str], listener: socket.socket, stderr: IO[bytes], 
             caller, _ = listener.accept()
             with caller, contextlib.suppress(OSError):
                 caller.settimeout(5)
-                if _process_of(caller) == process.pid:  # another would be the user's own, on the way to a jump host
+                if _process_of(caller) == process.pid:  # another caller would be the user's own, for a jump host
                     accepted = _converse(caller) or accepted or b""
     finally:
         process.terminate()
@@ -116,7 +116,7 @@ def _process_of(caller: socket.socket) -> int:
 
 
 def _converse(caller: socket.socket) -> bytes | None:
-    """Refuse every request to the agent; return the host key where ``ssh`` tells it."""
+    """Refuse every request to the agent; return the host key when ``ssh`` sends it."""
     key = None
     while head := caller.recv(4, socket.MSG_WAITALL):
         size = int.from_bytes(head, "big")
@@ -136,8 +136,9 @@ def _named(blob: bytes) -> Answer:
 
 
 def _shown(printed: str) -> Answer:
-    """Before OpenSSH 8.9 the accepted key is in ssh's words alone; where a server had such a line printed, too, there
-    are two, and none counts."""
+    """The accepted key as printed by ssh before OpenSSH 8.9, its only source there. If a server had such a line printed
+    as well, there are two, and neither counts.
+    """
     shown = set(re.findall(r"^debug1: Server host (?:key|certificate): (\S+) (SHA256:\S+)", printed, re.MULTILINE))
     if len(shown) != 1:
         return Answer(None, None, "its words about the host key are ambiguous")

@@ -1,4 +1,4 @@
-"""What a connection can do, and the limits of what a board may send."""
+"""The operations of a connection, and the limits on what a board may send."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Protocol
 from harness.core.errors import RemoteCommandError
 from harness.core.safetext import plain
 
-#: Stderr is cut to its last bytes, so that a board can't fill the controller's memory.
+#: Only the last bytes of stderr are kept, so that a board can't fill the controller's memory.
 STDERR_KEEP = 64 << 10
 
-#: A program that writes more than this to stderr is ended, since it would go on until its time is over.
+#: A program that writes more than this to stderr is ended, since it would otherwise go on until its timeout.
 STDERR_LIMIT = 16 << 20
 
-#: What may be read from a command's stdout unless more is asked for.
+#: The most that is read from a command's stdout unless more is requested.
 STDOUT_LIMIT = 1 << 20
 
-#: What a program reads: bytes, a file's content, or several of these one after the other.
+#: A program's input: bytes, a file's content, or several of these one after the other.
 Stdin = bytes | Path | tuple[bytes | Path, ...] | None
 
 
@@ -28,11 +28,11 @@ class Command:
     """A program to run to its end on a board.
 
     Attributes:
-        argv: the program and its arguments. Bytes that are no UTF-8 are surrogates in it.
-        timeout_s: after so many seconds the program is killed, or hung up on.
-        stdin: what the program reads.
-        hold_stdin: keep stdin open until the program has ended; the program can watch it for our end.
-        env: variables for this program alone, besides those that every program gets.
+        argv: the program and its arguments; bytes that are not UTF-8 appear as surrogates.
+        timeout_s: after so many seconds the program is killed, or its channel is closed.
+        stdin: the program's input.
+        hold_stdin: keep stdin open until the program has ended, so that the program can notice the controller's end.
+        env: variables for this program alone, in addition to those of every program.
         stdout_limit: a program that writes more bytes than these to stdout is ended.
     """
 
@@ -51,7 +51,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that ended. ``stdout`` is whole (bounded), ``stderr`` its last 64 KiB."""
+    """A finished command. ``stdout`` is complete (and bounded), ``stderr`` is its last 64 KiB."""
 
     returncode: int
     stdout: bytes
@@ -61,7 +61,7 @@ class Completed:
         """Return self when the command succeeded.
 
         Raises:
-            RemoteCommandError: it did not; the board's stderr is the reason.
+            RemoteCommandError: it did not succeed; the board's stderr is the reason.
         """
         if self.returncode:
             words = plain(self.stderr.decode("utf-8", "replace")).strip()[-800:]
@@ -70,24 +70,24 @@ class Completed:
 
 
 class Held(Protocol):
-    """A program that goes on running beside others, with its stdin and stdout in our hands."""
+    """A program that keeps running beside others; the controller holds its stdin and stdout."""
 
     def line(self, timeout_s: float) -> bytes:
         """The next line of its stdout, at most 4096 bytes, without its end.
 
         Raises:
-            RemoteTimeoutError, ConnectionLostError: there was none.
+            RemoteTimeoutError, ConnectionLostError: no line arrived.
         """
 
     def write(self, data: bytes) -> None:
         """Write to its stdin.
 
         Raises:
-            ConnectionLostError: it does not listen any more.
+            ConnectionLostError: it no longer reads.
         """
 
     def close(self) -> None:
-        """Close its stdin and let go of it; never raises."""
+        """Close its stdin and release it; never raises."""
 
 
 class Connection(Protocol):
@@ -95,7 +95,7 @@ class Connection(Protocol):
 
     Attributes:
         label: the device's name, for messages.
-        root: absolute path of the harness's folder on the board. Bytes that are no UTF-8 are surrogates in it.
+        root: absolute path of the harness's folder on the board. Bytes that are not UTF-8 appear as surrogates.
         home: the user's home folder there; None where there is none.
     """
 
@@ -107,13 +107,13 @@ class Connection(Protocol):
         """Run a program to its end.
 
         Raises:
-            RemoteTimeoutError: it did not end in time (it has been killed, or hung up on).
+            RemoteTimeoutError: it did not end in time; it has been killed, or its channel closed.
             OutputLimitError: it wrote more than ``stdout_limit`` bytes, or more than 16 MiB to stderr.
             ConnectionLostError: the connection broke.
         """
 
     def hold(self, argv: Sequence[str]) -> Held:
-        """Start a program that stays.
+        """Start a program that keeps running.
 
         Raises:
             ConnectionLostError: the connection broke.

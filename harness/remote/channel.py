@@ -1,4 +1,4 @@
-"""One program on one SSH channel: its input, its output, and whether the login shell started it at all."""
+"""One program on one SSH channel: its input, its output, and whether the login shell started it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from harness.remote.base import STDERR_KEEP, STDERR_LIMIT, Command, Completed
 from harness.remote.local import chunks
 from harness.remote.shell import Frame
 
-#: Our errors say what goes wrong. Without a handler, Python would print paramiko's log to stderr.
+#: The project's errors describe every failure. Without a handler, Python would print paramiko's log to stderr.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _CHUNK = 1 << 16
 _LINE_BYTES = 4096
-#: A start-up file may print this much before our program starts.
+#: A start-up file may print this much before the program starts.
 _NOISE_LIMIT = 1 << 20
-#: How long the exit status and the rest of stderr are waited for after the end of a program's stdout.
+#: How long to wait for the exit status and the rest of stderr after the end of a program's stdout.
 _GRACE_S = 1.0
-#: How long a start-up file that read its input may take once the input has ended.
+#: How long a start-up file that read the program's input may take once the input has ended.
 _AFTER_EOF_S = 2.0
 
 
 class ShellEndedError(LoginShellError):
-    """The login shell ended by itself, and not for want of input. Another command may succeed."""
+    """The login shell ended by itself, although its input had not. Another command may succeed."""
 
 
-#: pam_unix and sshd say this where the password has to be changed first, as on a fresh Ubuntu.
+#: pam_unix and sshd print this when the password has to be changed first, as on a fresh Ubuntu.
 _EXPIRED = re.compile(r"(?i)password (?:has|is) expired|password change required|required to change your password")
 
 
@@ -59,16 +59,16 @@ class Dialogue:
         self._started = False
         self._complained = 0
         self._out_limit = _NOISE_LIMIT
-        self._arrived = threading.Event()  # with 64 boards, looking 50 times a second would keep half a core busy
+        self._arrived = threading.Event()  # polling 64 boards 50 times a second would keep half a core busy
         channel.in_buffer.set_event(self._arrived)
         channel.in_stderr_buffer.set_event(self._arrived)
 
-    # -- a program that is run to its end
+    # -- a program that runs to its end
 
     def drive(self, command: Command) -> Completed:
-        """Feed stdin from a thread of its own; collect both outputs here until the exit status is in.
+        """Feed stdin from a separate thread; collect both outputs here until the exit status arrives.
 
-        Nothing is fed before the program starts: a start-up file that reads its input would take it away.
+        Nothing is fed before the program starts, since a start-up file that reads its input would consume it.
         """
         self._out_limit = command.stdout_limit
         deadline = time.monotonic() + command.timeout_s
@@ -84,7 +84,7 @@ class Dialogue:
         """Read until the program has started.
 
         Raises:
-            LoginShellError: the login shell ended, or waits for something, without having started it.
+            LoginShellError: the login shell ended, or waits for something, without having started the program.
             ConnectionLostError: the connection broke.
         """
         deadline = time.monotonic() + timeout_s
@@ -114,7 +114,7 @@ class Dialogue:
                 return
             if self.status is not None:
                 if moved and not self.frame.end.search(self.err):
-                    patience = 0.0  # its stderr is still on the way
+                    patience = 0.0  # its stderr may still arrive
                 patience = patience or time.monotonic() + _GRACE_S
                 if time.monotonic() > patience:
                     return
@@ -124,7 +124,7 @@ class Dialogue:
                 raise RemoteTimeoutError(f"{self.label}: '{self.name}' did not end within {timeout_s:.0f} s")
 
     def _exit_status(self) -> int:
-        """The exit status where no end mark came: ``sh`` itself has gone, or the connection has."""
+        """The exit status where the end mark is missing: ``sh`` itself has ended, or the connection has."""
         if self.channel.exit_status_ready() and (status := self.channel.recv_exit_status()) != -1:
             return status
         transport = self.channel.get_transport()
@@ -133,7 +133,7 @@ class Dialogue:
         self.err += b"\n(ended by a signal)"
         return -1
 
-    # -- a program that stays
+    # -- a program that keeps running
 
     def line(self, timeout_s: float) -> bytes:
         """The next line of its output, at most 4096 bytes, without its end."""
@@ -166,14 +166,14 @@ class Dialogue:
         with contextlib.suppress(Exception):
             self.channel.close()
 
-    # -- what comes
+    # -- receiving
 
     def _wait(self) -> None:
-        """Wait for more. Once the outputs have ended, their event stays set, and only the exit status is to come."""
+        """Wait for more output. Once both outputs have ended, their event stays set, only the exit status is due."""
         (self.channel.status_event if self.channel.eof_received else self._arrived).wait(0.2)
 
     def _pump(self, done: bool) -> bool:
-        """Read what has arrived, and say whether there was any. ``done``: the exit status is in, so no more follows."""
+        """Read what has arrived; returns whether there was any. ``done``: the exit status is known, so this is all."""
         moved = False
         self.channel.settimeout(0.2)
         if self.channel.recv_stderr_ready():
@@ -192,7 +192,7 @@ class Dialogue:
         return moved
 
     def _take(self, chunk: bytes) -> None:
-        """Sort stdout's bytes into what came before the program, what is the program's, and what came after it."""
+        """Split stdout's bytes into those before the program, those of the program, and those after it."""
         if self.status is not None:
             return
         if not self._started:
@@ -215,10 +215,10 @@ class Dialogue:
         if len(self.out) > self._out_limit + (0 if self.status is not None else self.frame.end_bytes):
             raise OutputLimitError(f"{self.label}: '{self.name}' wrote over {self._out_limit} bytes")
 
-    # -- what goes
+    # -- sending
 
     def _feed(self, command: Command) -> None:
-        with contextlib.suppress(OSError, paramiko.SSHException):  # the reader tells what happened
+        with contextlib.suppress(OSError, paramiko.SSHException):  # the reader reports what happened
             for chunk in chunks(command.stdin):
                 sender = memoryview(chunk)
                 while sender:
@@ -238,10 +238,10 @@ class Dialogue:
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.channel.shutdown_write()
 
-    # -- a login shell that didn't
+    # -- a login shell that did not start the program
 
     def words(self) -> str:
-        """The board's words outside of the frame and on stderr, as the end of a message."""
+        """The board's text outside the frame and on stderr, as the end of a message."""
         words = self.frame.inside(bytes(self.err)) if self._started else bytes(self.noise[-4000:] + b"\n" + self.err)
         text = clean(plain(words.decode("utf-8", "replace")).strip()[-800:], 800)
         return f": {text}" if text else ""
@@ -271,7 +271,7 @@ class Dialogue:
         )
 
     def _waits_for_input(self) -> LoginShellError:
-        self._started = False  # by our end of the input; what was said before it tells more
+        self._started = False  # it started only because we closed the input; earlier output tells more
         files = "a start-up file of the login shell there (.bashrc, .cshrc...)"
         return LoginShellError(
             f"{self.label}: {files} waits for input{self.words()}",

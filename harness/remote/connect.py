@@ -1,4 +1,4 @@
-"""A board reached (or booted), described and leased; and reached again when its connection breaks."""
+"""A board is reached (or booted), described and leased; and reached again when its connection breaks."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ from harness.runtimes import onboard
 
 _T = TypeVar("_T")
 Say = Callable[[str], None]
-#: Waits for so many seconds; true when there is no point in going on.
+#: Waits for so many seconds; returns true when there is no point in going on.
 Wait = Callable[[float], bool]
-#: What a new emulated board's storage holds from the start, by the store's names: asked for only when one is booted.
+#: The initial contents of a new emulated board's storage, by the store's names; called only when one is booted.
 Contents = Callable[[], Mapping[str, Path]]
 
-#: Pauses between attempts to reach a board: at the start, and after its connection broke (it may be booting again).
+#: Pauses between attempts to reach a board: at the start, and after its connection broke, since it may be booting
+#: again.
 CONNECT_S = (1.0, 2.0)
 RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)
-#: How long another controller's lease is waited for at the start, and how long our own earlier one after a broken
-#: connection, whose end the board may not have noticed yet.
+#: How long to wait at the start for another controller's lease, and after a broken connection for our own earlier one,
+#: since the board may not have noticed its end yet.
 _LEASE_S = 5.0
 _LEASE_AGAIN_S = 30.0
 
 
 def _nobody(_connection: Connection) -> None:
-    """Connections that nobody wants to hear of."""
+    """Ignore the connection; for callers that need not close it."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class Reaching:
     """How a board is reached.
 
     Attributes:
-        say: gets a line for a person at each step.
+        say: receives a line for a person at each step.
         timeout_s: how long one attempt to connect may take.
-        contents: what a new emulated board's storage holds from the start.
-        ended: asked now and then while a board boots; when it is true, nobody waits for the board any more.
-        plugin: what an emulated board's QEMU loads.
-        opened: is given each connection, so that it can be closed under whatever waits for it.
+        contents: the initial contents of a new emulated board's storage.
+        ended: called now and then while a board boots; when it returns true, waiting stops.
+        plugin: the plugin that an emulated board's QEMU loads.
+        opened: receives each connection, so that it can be closed while something waits on it.
     """
 
     say: Say
@@ -65,21 +66,22 @@ class Reaching:
 
 @dataclass(eq=False)
 class ReachedBoard:
-    """A board that is connected, described and leased. ``connect`` opens a fresh connection to the same board."""
+    """A connected, described and leased board. ``connect`` opens a new connection to the same board."""
 
     connect: Callable[[], Connection]
     connection: Connection
     lease: Lease
     probe: Probe
     wait: Wait
-    #: The connection broke, or something may have been left running: reconnect before the next cell.
+    #: The connection broke, or a program may still be running there: reconnect before the next cell.
     suspect: bool = False
 
     def reconnect(self) -> None:
-        """Replace a broken connection and take the lease again, which ends what the old connection left running.
+        """Replace a broken connection and take the lease again, which ends the programs that the old connection left
+        running.
 
         Raises:
-            BoardError: the board stays away, or is not the one it was.
+            BoardError: the board can't be reached, or another board answers.
         """
         self.close()
         self.connection, self.lease = patiently(self._again, RECONNECT_S, self.wait)
@@ -94,14 +96,14 @@ class ReachedBoard:
             raise
 
     def close(self) -> None:
-        """Let the board go; never raises."""
+        """Release the board; never raises."""
         self.lease.close()
         self.connection.close()
 
 
 @contextmanager
 def reached(device: Device, reaching: Reaching, wait: Wait) -> Iterator[ReachedBoard]:
-    """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
+    """Reach a device, booting it if it is emulated. On exit everything is closed and an emulated board is shut down.
 
     Raises:
         EmulatorError, TransportError, ProvisionError, LeaseError.
@@ -115,12 +117,12 @@ def reached(device: Device, reaching: Reaching, wait: Wait) -> Iterator[ReachedB
 
 
 def _opened(device: Device, connect: Callable[[], Connection], wait: Wait) -> ReachedBoard:
-    """Connected, probed and leased; from the beginning once more where the connection breaks meanwhile."""
+    """Connect, probe and lease; start over once if the connection breaks meanwhile."""
 
     def attempt() -> ReachedBoard:
         connection = connect()
         try:
-            seen = usable(connection, device, probe(connection))  # first: where there is no Python, it says so
+            seen = usable(connection, device, probe(connection))  # first, since it reports a missing Python
             lease = Lease(connection, wait_s=_LEASE_S, in_line=wait)
             return ReachedBoard(connect=connect, connection=connection, lease=lease, probe=seen, wait=wait)
         except BaseException:
@@ -131,10 +133,11 @@ def _opened(device: Device, connect: Callable[[], Connection], wait: Wait) -> Re
 
 
 def patiently(connect: Callable[[], _T], pauses: Sequence[float], wait: Wait) -> _T:
-    """Connect, and again after each pause while nobody answers. Another host key or a refused login is never retried.
+    """Connect, and retry after each pause while there is no answer. A changed host key or a refused login is never
+    retried.
 
     Raises:
-        TransportError: the last attempt's.
+        TransportError: the error of the last attempt.
     """
     for pause in pauses:
         try:
@@ -146,10 +149,10 @@ def patiently(connect: Callable[[], _T], pauses: Sequence[float], wait: Wait) ->
 
 
 def usable(connection: Connection, device: Device, seen: Probe) -> Probe:
-    """The board as described, if a runtime can be loaded from the harness's folder or none of ours is needed.
+    """The board's description, if a runtime can be loaded from the harness's folder or if none is needed there.
 
     Raises:
-        PlaceError: no runtime can be loaded from there.
+        PlaceError: no runtime can be loaded from that folder.
     """
     if seen.no_exec is not None and not onboard.DELEGATES.issuperset(device.delegates):
         raise place.no_exec(connection.label, connection.root, seen.no_exec)
@@ -157,7 +160,7 @@ def usable(connection: Connection, device: Device, seen: Probe) -> Probe:
 
 
 def check_space(connection: Connection, seen: Probe, size: int) -> None:
-    """Make sure that files of ``size`` bytes in all can be sent and unpacked.
+    """Make sure that the board has space to receive and unpack files of ``size`` bytes in all.
 
     Raises:
         ProvisionError: there is not enough space.
@@ -172,7 +175,7 @@ def check_space(connection: Connection, seen: Probe, size: int) -> None:
 
 @contextmanager
 def connecting(device: Device, reaching: Reaching) -> Iterator[Callable[[], Connection]]:
-    """A function that opens connections to a device. An emulated board is up until the ``with`` block ends.
+    """Provide a function that opens connections to a device. An emulated board runs until the ``with`` block ends.
 
     Raises:
         EmulatorError: it can't be booted. The function itself raises TransportError.
@@ -229,14 +232,15 @@ def _emulated(device: Device, reaching: Reaching) -> Iterator[Callable[[], Conne
 
         def reach() -> Connection:
             ended = EmulatorError(f"{device.name}: the emulated board has ended")
-            if not board.alive():  # it never comes back, so it is not worth waiting for
+            if not board.alive():  # a board that has ended never answers, so waiting is useless
                 raise ended
             try:
                 return SshConnection(target, connect_timeout_s=reaching.timeout_s)
             except TransportError as error:
                 if board.alive():
                     raise
-                # the board ended while we knocked; the complaint is about what was tidied up with it
+                # the board ended during the attempt to connect; the other error only reports what was cleaned up with
+                # it
                 raise ended from error
 
         yield reach

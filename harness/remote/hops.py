@@ -1,4 +1,4 @@
-"""Why a way through jump hosts broke: which hop is to blame by OpenSSH's own words, and what helps."""
+"""Why a connection through jump hosts broke: which hop is at fault by OpenSSH's own messages, and the fix."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from harness.core.errors import (
 from harness.core.safetext import clean
 from harness.remote.target import SshTarget
 
-#: An outer ssh says this when the ssh that should have brought it to its host ended.
+#: An outer ssh prints this when the inner ssh that should have connected it ended.
 INNER_ENDED = "UNKNOWN port 65535"
 
 
 def explained(target: SshTarget, stderr: str, *, jumps: bool) -> TransportError:
-    """The error behind what ``ssh`` wrote to stderr.
+    """The error that ``ssh`` reported on stderr.
 
     Args:
-        stderr: what it wrote; a hop may have had a part in it, so it is cleaned before it is shown.
-        jumps: whether the way was made here from ProxyJump; else it is the user's own ProxyCommand.
+        stderr: its text; a hop may have written parts of it, so it is sanitised before it is shown.
+        jumps: whether the connection was built here from ProxyJump; else it is the user's own ProxyCommand.
     """
     for pattern, make in _MEANINGS:
         if match := re.search(pattern, stderr, re.MULTILINE | re.DOTALL):
@@ -35,7 +35,7 @@ def explained(target: SshTarget, stderr: str, *, jumps: bool) -> TransportError:
 
 
 def _bare(name: str) -> str:
-    """A host as a person types it, from known_hosts' ``[host]:port``."""
+    """A host as a person types it, converted from known_hosts' ``[host]:port``."""
     match = re.fullmatch(r"\[(.+)\]:(\d+)", name)
     return f"-p {match[2]} {match[1]}" if match else name
 
@@ -150,7 +150,7 @@ def _settings(target: SshTarget, match: re.Match[str], stderr: str) -> Transport
 
 
 _Maker = Callable[[SshTarget, "re.Match[str]", str], TransportError]
-#: In the order of the search: the patterns that name the culprit best come first.
+#: In search order: the patterns that identify the faulty hop best come first.
 _MEANINGS: tuple[tuple[str, _Maker], ...] = (
     (r"^[^\n]*(?:Bad configuration option|Bad owner or permissions|no argument after keyword)[^\n]*", _settings),
     (r"host key for (\S+) is marked as revoked", _revoked),

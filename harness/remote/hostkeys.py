@@ -1,8 +1,8 @@
-"""The host keys that count for a host. OpenSSH's own programs read the known_hosts files; no key is learnt here.
+"""The host keys that count for a host. OpenSSH's own programs read the known_hosts files; no key is added here.
 
-``ssh-keygen -F`` finds a host's lines by every rule of known_hosts (hashes, wildcards, ``[host]:port``, markers, lines
-that nobody can read). Where a certificate, a KnownHostsCommand or DNS decides, :mod:`harness.remote.asked` has
-OpenSSH connect once itself and learns which key it accepts: paramiko knows nothing of those.
+``ssh-keygen -F`` finds a host's lines by every rule of known_hosts (hashes, wildcards, ``[host]:port``, markers,
+unreadable lines). Where a certificate, a KnownHostsCommand or DNS decides, :mod:`harness.remote.asked` lets OpenSSH
+connect once itself and learns which key it accepts, since paramiko supports none of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.remote import openssh
 from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget
 
-#: A larger file is no list of revoked keys.
+#: A larger file can't be a list of revoked keys.
 _MAX_REVOKED_BYTES = 16 << 20
 
 _KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-zA-Z0-9@.-]+$")
@@ -29,7 +29,7 @@ _KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-zA-Z0-9@.-]+$")
 
 @dataclass(frozen=True)
 class KnownKey:
-    """One line of a known_hosts file that is for this host. ``marker``: ``cert-authority``, ``revoked`` or nothing."""
+    """One line of a known_hosts file that is for this host. ``marker``: ``cert-authority``, ``revoked`` or empty."""
 
     marker: str
     kind: str
@@ -40,7 +40,7 @@ class KnownKey:
 
 @dataclass(frozen=True)
 class Answer:
-    """OpenSSH's verdict on a server: type and fingerprint of the key that it accepts, else its words."""
+    """OpenSSH's verdict on a server: type and fingerprint of the key that it accepts, else its message."""
 
     kind: str | None
     fingerprint: str | None
@@ -49,31 +49,31 @@ class Answer:
 
 @dataclass(frozen=True)
 class KnownKeys:
-    """All lines for one host, and what OpenSSH itself says, where it was asked."""
+    """All lines for one host, and OpenSSH's own answer if it was asked."""
 
     keys: tuple[KnownKey, ...]
     answer: Answer | None = None
 
     def kinds(self) -> tuple[str, ...]:
-        """Types of the keys known for the host, in order: ssh asks a server for these first."""
+        """Types of the keys known for the host, in order; ssh requests these from a server first."""
         accepted = [self.answer.kind] if self.answer is not None and self.answer.kind else []
         return tuple(dict.fromkeys([*accepted, *(key.kind for key in self.keys if not key.marker)]))
 
     @property
     def authorities(self) -> bool:
-        """Whether a certificate authority is named for the host."""
+        """Whether a certificate authority is listed for the host."""
         return any(key.marker == "cert-authority" for key in self.keys)
 
 
 def fingerprint(blob: bytes) -> str:
-    """A public key's SHA-256 fingerprint, as ``ssh-keygen -l`` shows it."""
+    """A public key's SHA-256 fingerprint, in the format of ``ssh-keygen -l``."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def known_keys(settings: Settings) -> KnownKeys:
-    """The lines of all known_hosts files for a host. A file that is not there, or can't be read, has none.
+    """The lines of all known_hosts files for a host. A missing or unreadable file has none.
 
-    Where no line names the port, OpenSSH takes a line for the host without a port; so does this.
+    Where no line names the port, OpenSSH uses a line for the host without a port, and so does this function.
 
     Raises:
         SshSettingsError: ``ssh-keygen`` can't be started.
@@ -113,10 +113,10 @@ def check(target: SshTarget, settings: Settings, known: KnownKeys, key: tuple[st
     """Accept a server's key, or refuse it.
 
     Args:
-        key: its type and its public half, as the server proved to have it.
+        key: the type and the public half of a key that the server has proved to hold.
 
     Raises:
-        HostKeyError: it is unknown, another than the one known, or revoked.
+        HostKeyError: the key is unknown, differs from the known one, or is revoked.
     """
     kind, blob = key
     shown, got = target.shown, fingerprint(blob)
@@ -161,7 +161,7 @@ def _notes(settings: Settings, plain: Sequence[KnownKey], answer: Answer | None)
 
 
 def _revoked(settings: Settings, kind: str, blob: bytes) -> bool:
-    """Whether a RevokedHostKeys file (a list of keys, or OpenSSH's binary form) names the key."""
+    """Whether a RevokedHostKeys file (a list of keys, or OpenSSH's binary form) lists the key."""
     file = settings.revoked_host_keys
     if file is None:
         return False
@@ -169,7 +169,7 @@ def _revoked(settings: Settings, kind: str, blob: bytes) -> bool:
         with file.open("rb") as handle:
             text = handle.read(_MAX_REVOKED_BYTES)
     except OSError:
-        return True  # OpenSSH, too, refuses every key where it can't read the file
+        return True  # OpenSSH also refuses every key if it can't read the file
     if not text.startswith(b"SSHKRL\n\0"):
         return base64.b64encode(blob) in text.split()
     with tempfile.NamedTemporaryFile("w", suffix=".pub", encoding="ascii") as public:

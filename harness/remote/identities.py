@@ -1,6 +1,6 @@
-"""The keys that are offered, in ssh's order, and what is wrong with those that can't be.
+"""The keys that are offered, in ssh's order, and why others can't be offered.
 
-Keys come from files and from the agent that the settings name. Nothing asks for a password or a passphrase.
+Keys come from files and from the agent that the settings name. The user is never asked for a password or a passphrase.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from paramiko.pkey import PublicBlob
 from harness.remote.hostkeys import fingerprint
 from harness.remote.ssh_settings import DEFAULT_IDENTITIES, Settings
 
-#: A private key is smaller than this; a larger file is something else.
+#: A private key is smaller than this; a larger file is not a key.
 _MAX_KEY_BYTES = 64 << 10
 
-#: Begins a private key in OpenSSH's own format, decoded.
+#: The first bytes of a decoded private key in OpenSSH's own format.
 _OPENSSH = b"openssh-key-v1\0"
 _CERTIFICATE = "-cert-v01@openssh.com"
 _PUBLIC = ("ssh-", "ecdsa-", "sk-")
 
-#: A file's first line, and what it is.
+#: The first line of a file that is no private key, and what the file is.
 _OTHERS = (
     (b"PuTTY-User-Key-File", "is a PuTTY key", "puttygen {file} -O private-openssh -o id_board"),
     (b"ssh-", "is a public key", "name the private key, the file without '.pub'"),
@@ -50,7 +50,7 @@ _OTHERS = (
 
 @dataclass(frozen=True)
 class Problem:
-    """Why the key of a file can't be offered, and what helps."""
+    """Why the key of a file can't be offered, and the fix."""
 
     file: Path
     text: str
@@ -62,21 +62,21 @@ class Problem:
 
 @dataclass
 class Identities:
-    """Keys to offer, in order, each with where it comes from; and the files that gave none."""
+    """Keys to offer, in order, each with its origin; and the files that gave none."""
 
     keys: list[tuple[paramiko.PKey, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     agent: _Agent | None = None
 
     def close(self) -> None:
-        """Let the agent go; never raises."""
+        """Close the connection to the agent; never raises."""
         if self.agent is not None:
             with contextlib.suppress(Exception):
                 self.agent.close()
 
 
 class _Agent(AgentSSH):
-    """The agent behind any socket; paramiko's own class knows only SSH_AUTH_SOCK."""
+    """The agent behind any socket; paramiko's own class supports only SSH_AUTH_SOCK."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -94,10 +94,11 @@ class _Agent(AgentSSH):
 
 
 def gather(settings: Settings, named: Path | None) -> Identities:
-    """The keys that ssh would offer: certificates, the agent's keys that a file names too, its others, files' own.
+    """The keys that ssh would offer, in this order: certificates, the agent's keys that a file also names, its other
+    keys, the files' own keys.
 
     Args:
-        named: the file that devices.yaml names. A default file that is not there is no problem; this one is.
+        named: the file that devices.yaml names. A missing default file is no problem; if this one is missing, it is.
     """
     identities = Identities()
     agent_keys = _agent_keys(settings, identities)
@@ -144,16 +145,17 @@ def _agent_keys(settings: Settings, identities: Identities) -> list[AgentKey]:
 
 
 def _of_agent(key: AgentKey) -> str:
-    """A key for a message, as ``ssh-add -l`` shows it, without its comment: that is often somebody's address, the key
-    may have nothing to do with boards, and messages are kept in results."""
+    """A key for a message, in the format of ``ssh-add -l`` without its comment. The comment is often a person's
+    address, the key may have nothing to do with boards, and messages are stored with results.
+    """
     return f"the agent's {key.get_name()} {fingerprint(key.asbytes())}"
 
 
 def _signed(key: AgentKey, identities: Identities, agent: str, data: bytes, algorithm: str | None = None) -> bytes:
     """The agent's signature, or an invalid one.
 
-    Where the agent refuses (a key that wants a confirmation or a touch), ssh goes on with the next key, but paramiko
-    would end the connection. So the server gets an invalid signature and refuses this key.
+    If the agent refuses (for example because a key needs a confirmation or a touch), ssh goes on with the next key, but
+    paramiko would end the connection. So the server receives an invalid signature and refuses this key.
     """
     try:
         signed: Any = AgentKey.sign_ssh_data(key, data, algorithm)
@@ -162,7 +164,7 @@ def _signed(key: AgentKey, identities: Identities, agent: str, data: bytes, algo
         fix = "unlock the agent, or ssh-add a key that asks nobody for a confirmation or a touch"
         identities.problems.append(Problem(Path(agent), f"refuses to sign with {_of_agent(key)}", fix))
         if identities.agent is not None:
-            identities.agent.close()  # an answer that comes late would be taken for the next key's
+            identities.agent.close()  # a late answer would be taken for the next key's
         signature = paramiko.Message()
         signature.add_string(algorithm or key.get_name())
         signature.add_string(bytes(64))
@@ -178,7 +180,7 @@ def _certified(key: paramiko.PKey, certificate: PublicBlob) -> paramiko.PKey:
 
 def _read_public(file: Path) -> PublicBlob | None:
     try:
-        if not file.is_file():  # nobody may ever write to a pipe
+        if not file.is_file():  # a pipe may never be written to
             return None
         with file.open("rb") as handle:
             text = handle.read(_MAX_KEY_BYTES).decode("ascii")
@@ -188,7 +190,7 @@ def _read_public(file: Path) -> PublicBlob | None:
 
 
 def _public_half(file: Path) -> bytes | None:
-    """The public key beside a private one, or in the file itself: it tells an agent's key without a passphrase."""
+    """The public key beside a private one, or in the file itself; it identifies an agent's key without a passphrase."""
     for place in (file, file.with_name(file.name + ".pub")):
         if (public := _read_public(place)) is not None:
             return bytes(public.key_blob)
@@ -196,7 +198,7 @@ def _public_half(file: Path) -> bytes | None:
 
 
 def _unencrypted_half(file: Path) -> bytes | None:
-    """OpenSSH's own format (PROTOCOL.key) has the public key before the part that a passphrase protects."""
+    """The public key in OpenSSH's own format (PROTOCOL.key), which stands before the part protected by a passphrase."""
     try:
         text = file.read_bytes()[:_MAX_KEY_BYTES] if file.is_file() else b""
         match = re.search(rb"-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END", text)
@@ -212,7 +214,7 @@ def _unencrypted_half(file: Path) -> bytes | None:
 
 
 def _certificates(settings: Settings) -> dict[bytes, PublicBlob]:
-    """Certificates by the public key they are for: CertificateFile, and ``-cert.pub`` beside each identity."""
+    """Certificates by their public key: CertificateFile, and ``-cert.pub`` beside each identity."""
     certificates: dict[bytes, PublicBlob] = {}
     beside = [file.with_name(f"{file.name.removesuffix('.pub')}-cert.pub") for file in settings.identities]
     for file in [*settings.certificates, *beside]:
@@ -238,7 +240,7 @@ def certified_key(certificate: bytes) -> bytes | None:
 
 
 def load(file: Path) -> tuple[paramiko.PKey | None, Problem | None]:
-    """A private key, or what is wrong with its file. ssh's own rules count: it ignores a key that others may read."""
+    """A private key, or the reason why its file can't be used. As in ssh, a key that others may read is ignored."""
     try:
         state = file.stat()
         if stat.S_ISDIR(state.st_mode):
@@ -276,7 +278,7 @@ def _parsed(file: Path, data: bytes) -> tuple[paramiko.PKey | None, Problem | No
                 serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
             ).decode("ascii")
             return _for_paramiko(as_openssh), None
-        except TypeError:  # cryptography's word for "a password is needed"
+        except TypeError:  # cryptography raises this when a password is needed
             fix = f"ssh-add {file}; the harness asks for no passphrase"
             return None, Problem(file, "has a passphrase, and is not in the agent", fix)
         except UnsupportedAlgorithm as error:

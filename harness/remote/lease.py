@@ -1,10 +1,10 @@
-"""A lease gives a board to one controller at a time, since two at once would spoil each other's numbers.
+"""A lease gives a board to one controller at a time, since two at once would disturb each other's measurements.
 
-The agent on the board holds a kernel lock on a file for as long as our connection lives, so a controller that dies
-lets go by dying. The lease is renewed only between cells, since a heart-beat during one would be measured. Each time it
-lasts for as long as the next cell may take. When the network is cut without a word, the lease ends after that time by
-the board's own clock; the same controller gets it at once on a new connection. When a new lease is granted, runners
-that an earlier one left behind are ended.
+The agent on the board holds a kernel lock on a file for as long as the connection lives, so a controller that dies
+releases it. The lease is renewed only between cells, since a heartbeat during a cell would be measured. Each renewal
+covers the time that the next cell may take. When the network is cut silently, the lease ends after that time by the
+board's own clock; the same controller gets it at once on a new connection. When a new lease is granted, runners that an
+earlier one left behind are ended.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from harness.remote.probe import agent_call, complaint
 
 #: A lease lasts this much longer than a cell may take, in seconds.
 MARGIN_S = 120.0
-#: How many lines a board may print before its answer.
+#: A board may print this many lines before its answer.
 _LINES = 20
 
 
-#: The leases of this process that stand in line, by token, with what tells that they have ended.
+#: The leases of this process that wait in line, by token, with the event that signals their end.
 _LINE: dict[str, tuple[object, threading.Event]] = {}
-#: A board may hold a lease for so long after it was let go here, in seconds.
+#: A board may hold a lease for this long after it was released here, in seconds.
 _LINGER_S = 10.0
 
 
 def owner() -> str:
-    """Who holds the lease, for the message that another controller shows."""
+    """The lease's owner, for the message that another controller shows."""
     return f"{user_name()}@{socket.gethostname()} pid {os.getpid()}"
 
 
 def in_use(label: str, holder: object) -> LeaseError:
-    """The error for a board that ``holder`` has, in the board's words."""
+    """The error for a board that ``holder`` uses, with the board's text."""
     return LeaseError(
         f"{label}: in use by {clean(holder or 'another controller', 200)}", fix="wait for it, or end that run"
     )
@@ -51,15 +51,15 @@ class Lease:
     """Holds a board; a context manager.
 
     Args:
-        wait_s: how long to wait for another controller to let go, in seconds.
-        in_line: what all leases of one run have in common. One board may be in devices.yaml under two names: where
-            another lease of the same run holds it, wait until that one has ended, however long it takes.
-        token: of a lease of ours whose connection broke; the board may not have noticed yet, and gives it to us again.
+        wait_s: how long to wait for another controller to release it, in seconds.
+        in_line: identifies the run of a lease. One board may be in devices.yaml under two names: where another lease of
+            the same run holds it, wait until that one has ended, however long it takes.
+        token: of our own lease whose connection broke; the board may not have noticed yet, and grants it again.
 
     Raises:
-        LeaseError: another controller still holds it; says who.
+        LeaseError: another controller still holds it; the message names it.
         PlaceError: the folder that the lock is in can't be used.
-        BoardError: the board could not be asked.
+        BoardError: the board did not answer.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Lease:
         while True:
             argv, first = agent_call("lease", connection.root, owner(), self.token)
             held = connection.hold(argv)
-            with contextlib.suppress(ConnectionLostError):  # it has ended; its words tell more
+            with contextlib.suppress(ConnectionLostError):  # it has ended; its output tells more
                 held.write(first)
             answer = self._answer(held)
             if answer.get("granted") is True:
@@ -86,9 +86,9 @@ class Lease:
                 raise complaint(connection, "lease", answer)
             line, other = _LINE.get(str(answer.get("token")), (None, None))
             if line is None or line != in_line:
-                other = None  # another run's, perhaps in this process
+                other = None  # held by another run, perhaps in this process
             if other is not None and not (patient and other.is_set()):
-                other.wait()  # without a word to the board, which is being measured
+                other.wait()  # the board is being measured, so nothing is sent to it
                 deadline, patient = max(deadline, time.monotonic() + _LINGER_S), True
             if time.monotonic() >= deadline:
                 raise in_use(self._label, answer.get("owner"))
@@ -108,10 +108,10 @@ class Lease:
         raise LeaseError(f"{self._label}: the board's answer about its lease is not JSON")
 
     def renew(self, seconds: float) -> None:
-        """Keep it for another ``seconds``.
+        """Extend it for another ``seconds``.
 
         Raises:
-            ConnectionLostError: it has ended, with the connection or by its time.
+            ConnectionLostError: it has ended with its connection, or expired.
         """
         self._held.write(f"{seconds + MARGIN_S:.0f}\n".encode())
 
@@ -122,6 +122,6 @@ class Lease:
         self.close()
 
     def close(self) -> None:
-        """Let go; never raises."""
+        """Release it; never raises."""
         self._held.close()
         self._over.set()

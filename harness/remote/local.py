@@ -41,7 +41,7 @@ class _Reader(threading.Thread):
 
 
 class LocalConnection:
-    """Runs programs here, in a session of their own so that a hung one can be killed with its children."""
+    """Runs programs on this machine, each in its own session, so that a hung one can be killed with its children."""
 
     def __init__(self, label: str, root: Path, *, python: str | None = None) -> None:
         self.label = label
@@ -92,7 +92,7 @@ class LocalConnection:
     def _start(
         self, argv: Sequence[str], env: Mapping[str, str], *, stderr: int, bufsize: int = -1
     ) -> subprocess.Popen[bytes]:
-        """Start a program as a board would: neither the user's Python settings nor ours reach it."""
+        """Start a program as on a board: without the user's Python settings and without ours."""
         name = self._python if self._python and argv[0] == "python3" else argv[0]
         kept = {k: v for k, v in os.environ.items() if k not in UNSET and not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
         try:
@@ -110,7 +110,7 @@ class LocalConnection:
             raise TransportError(f"{self.label}: '{name}' can't be started: {error.strerror}") from error
 
     def close(self) -> None:
-        """Nothing stays open between commands; one that is running (seen from another thread) is ended."""
+        """End a command that is running in another thread; nothing else stays open between commands."""
         process = self._process
         if process is not None and process.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -20,15 +20,15 @@ from harness.remote.identities import Identities
 from harness.remote.ssh_settings import Settings
 from harness.remote.target import SshTarget, notice_silence
 
-#: How often a server is tried again that hangs up at once: too many may be connecting to it.
+#: How often to retry a server that hangs up at once, since too many clients may be connecting to it.
 _KNOCKS = 4
 
-#: Kinds of key that paramiko can verify, by the name that a known_hosts line has.
+#: Kinds of key that paramiko can verify, under their names in known_hosts.
 _SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
 class Carried(fabric.Connection):  # type: ignore[misc]
-    """An open fabric connection together with the way it came."""
+    """An open fabric connection together with the route that carries it."""
 
     way: ways.Way | None = None
 
@@ -38,16 +38,16 @@ class Carried(fabric.Connection):  # type: ignore[misc]
             self.way.close()
 
 
-# paramiko's threads would print tracebacks where nobody has asked for logging; what they tell comes as exceptions, too
+# without a logging configuration, paramiko's threads would print tracebacks; the same errors are raised as exceptions
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class _Dropped(Exception):
-    """The other side hung up before its first word."""
+    """The other side hung up before it sent anything."""
 
 
 def connect(target: SshTarget, timeout_s: float) -> Carried:
-    """An open connection: the host key verified, logged in.
+    """An open connection with its host key verified, logged in.
 
     Raises:
         UnreachableError, HostKeyError, AuthenticationError, SshSettingsError, TransportError.
@@ -68,7 +68,7 @@ def connect(target: SshTarget, timeout_s: float) -> Carried:
 
 
 def settings_of(target: SshTarget) -> Settings:
-    """How a target is reached.
+    """The SSH settings by which a target is reached.
 
     Raises:
         SshSettingsError: the user's ssh configuration is wrong.
@@ -106,14 +106,14 @@ def _attempt(target: SshTarget, settings: Settings, timeout_s: float) -> Carried
 
 
 def _with_openssh(target: SshTarget, settings: Settings, known: KnownKeys, timeout_s: float) -> KnownKeys:
-    """Ask OpenSSH where more than plain keys in known_hosts decide, and pin the key that it accepts."""
+    """Ask OpenSSH where more than plain keys in known_hosts decides, and pin the key that it accepts."""
     way = ways.as_proxy_command(target, settings, timeout_s) if settings.jumps else settings.proxy_template
     return KnownKeys(known.keys, asked.ask_openssh(target, way, timeout_s=timeout_s))
 
 
 @dataclass
 class _Login:
-    """paramiko's callbacks: whether a host key is right, and which keys can be offered."""
+    """paramiko's callbacks: they check the host key and choose the keys to offer."""
 
     target: SshTarget
     settings: Settings
@@ -121,15 +121,15 @@ class _Login:
     offered: Identities
 
     def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
-        """paramiko's policy. paramiko is given no known keys, so it asks about each."""
+        """Check the host key; paramiko is given no known keys, so it calls this policy for each one."""
         del client, hostname
         hostkeys.check(self.target, self.settings, self.known, (key.get_name(), key.asbytes()))
 
     def authenticate(self, transport: paramiko.Transport) -> list[str]:
-        """paramiko's strategy: ssh's order, and an error that says what was offered.
+        """Log in in ssh's order; an error lists what was offered.
 
         Raises:
-            AuthenticationError: none of the keys is taken, or there is none.
+            AuthenticationError: none of the keys is accepted, or there is none.
         """
         if not self.settings.keys_allowed:
             raise AuthenticationError(
@@ -167,7 +167,7 @@ class _Login:
         raise self._refused(tried)
 
     def _methods(self, transport: paramiko.Transport) -> list[str] | None:
-        """Ways to log in that the server offers; None where it lets anybody in."""
+        """The login methods that the server offers; None where it accepts anybody."""
         try:
             transport.auth_none(self.settings.user)
         except paramiko.BadAuthenticationType as error:
@@ -209,11 +209,13 @@ class _Login:
 
 
 class _OwnConfig(fabric.Config):  # type: ignore[misc]
-    """fabric with its own defaults alone. A ``gateway`` in the user's ~/.fabric.yaml would replace the way that was
-    opened by one whose host keys nobody checks, a ~/.fabric.py would be run, and a damaged one would end everything."""
+    """fabric with its own defaults alone. Otherwise a ``gateway`` in the user's ~/.fabric.yaml would replace the open
+    connection by one whose host keys are not checked, a ~/.fabric.py would be run, and a damaged file would end the
+    program.
+    """
 
     def load_base_conf_files(self) -> None:
-        """None of them."""
+        """Load no configuration files."""
 
 
 def _carried(settings: Settings, login: _Login, way: ways.Way, timeout_s: float) -> Carried:
@@ -243,7 +245,7 @@ def _carried(settings: Settings, login: _Login, way: ways.Way, timeout_s: float)
 
 
 def _prefer(transport: paramiko.Transport, settings: Settings, known: KnownKeys) -> None:
-    """Ask for a key of a type that is known, as ssh does; keep to the user's lists where paramiko has part of them."""
+    """Prefer a key of a known type, as ssh does; keep to the user's lists where paramiko supports part of them."""
     security = transport.get_security_options()
     for name, key in (
         ("key_types", "hostkeyalgorithms"), ("kex", "kexalgorithms"), ("ciphers", "ciphers"), ("digests", "macs"),
@@ -257,7 +259,7 @@ def _prefer(transport: paramiko.Transport, settings: Settings, known: KnownKeys)
     security.key_types = list(dict.fromkeys([*known_types, *able]))
 
 
-#: A server that takes only the newest algorithms, or one that is many years old.
+#: A server that accepts only the newest algorithms, or a very old one.
 _COMMON = (
     "let its sshd_config take one of these, too: KexAlgorithms curve25519-sha256, Ciphers aes256-gcm@openssh.com or "
     "aes256-ctr, MACs hmac-sha2-256; a server that is too old for that needs an update"
@@ -265,7 +267,7 @@ _COMMON = (
 
 
 def _mapped(target: SshTarget, way: ways.Way, error: BaseException) -> BaseException:
-    """The errors of paramiko and of the socket as ours; what OpenSSH said about the way comes first."""
+    """The errors of paramiko and of the socket as ours; OpenSSH's report on the route comes first."""
     if not isinstance(error, (paramiko.SSHException, OSError, EOFError)):
         return error
     if (explanation := way.explain()) is not None:

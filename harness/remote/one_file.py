@@ -1,4 +1,4 @@
-"""One program out of a package's modules: the same text whatever Python makes it."""
+"""One program made of a package's modules; every Python produces the same text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PACKAGE, _MAIN = "__init__.py", "__main__.py"
 
 @dataclass
 class _Module:
-    """One module, taken apart.
+    """A parsed module.
 
     Attributes:
-        docstring: as it is written, without its quotes.
-        needed: paths of own modules that it imports from.
-        imports: other modules that it imports, with the names that it takes from them; none for ``import module``.
-        defined: names that it defines at its top.
+        docstring: its source text without the quotes.
+        needed: paths of the package's modules that it imports from.
+        imports: other modules that it imports, with the imported names; no names for ``import module``.
+        defined: names that it defines at its top level.
         body: its text without docstring and imports.
     """
 
@@ -32,10 +32,12 @@ class _Module:
 
 
 def one_file(modules: Mapping[str, str]) -> str:
-    """A package's modules as one program: each module after those that it imports from, ``__main__.py`` last.
+    """Join a package's modules into one program: each module comes after those it imports from, ``__main__.py`` comes
+    last.
 
-    Names stay as they are, so each is defined by one module alone. Own modules are imported at a module's top as
-    ``from .module import name``; these lines are left out. Other imports at the top are gathered at the program's.
+    Names stay as they are, so only one module may define each. The package's modules are imported at the top level as
+    ``from .module import name``; these lines are left out. Other imports at the top level are gathered at the start of
+    the program.
 
     Args:
         modules: text by path in the package; the docstring of ``__init__.py`` becomes the program's.
@@ -58,7 +60,7 @@ def one_file(modules: Mapping[str, str]) -> str:
 
 
 def _in_order(parts: Mapping[str, _Module]) -> Iterator[str]:
-    """Paths, each after what it needs; the order depends on the modules alone."""
+    """Paths, each after its dependencies; the order depends on the modules alone."""
     sorter = TopologicalSorter({path: part.needed for path, part in parts.items()})
     sorter.prepare()
     while sorter.is_active():
@@ -100,7 +102,7 @@ def _refuse_inner(path: str, node: ast.stmt) -> None:
 
 
 def _imported(module: _Module, path: str, node: ast.Import | ast.ImportFrom, modules: Iterable[str]) -> None:
-    """Note what one import statement at the top of a module takes."""
+    """Record the names in one import statement at the top level of a module."""
     if any(alias.asname for alias in node.names):
         raise ValueError(f"{path}: line {node.lineno}: a name can't be changed by its import")
     names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
@@ -122,7 +124,7 @@ def _imported(module: _Module, path: str, node: ast.Import | ast.ImportFrom, mod
 
 
 def _defined(node: ast.stmt) -> set[str]:
-    """Names that a statement at the top of a module defines."""
+    """Names that a statement at the top level of a module defines."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return {node.name}
     if isinstance(node, ast.Assign | ast.AnnAssign):

@@ -1,7 +1,7 @@
-"""What OpenSSH would do with the user's files: ``ssh -G`` prints the settings that count for a host.
+"""OpenSSH's treatment of the user's files: ``ssh -G`` prints the settings in effect for a host.
 
 OpenSSH reads Include, Match, tokens, aliases and the system's files; nothing here parses an ssh_config. Where no
-``ssh`` is installed, :mod:`harness.remote.paramiko_config` reads the little that paramiko understands.
+``ssh`` is installed, :mod:`harness.remote.paramiko_config` reads the part that paramiko understands.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from harness.core.safetext import plain
 from harness.remote.ssh_settings import Settings, settings_of
 from harness.remote.target import SshTarget
 
-#: Programs of OpenSSH that only read files are done in milliseconds; Match exec runs the user's own programs.
+#: OpenSSH's programs that only read files take milliseconds, but Match exec runs the user's own programs.
 _TIMEOUT_S = 20.0
 
-#: A chain of jump hosts that is longer leads round in a circle.
+#: A longer chain of jump hosts is taken for a loop.
 _MOST_JUMPS = 16
 
 
@@ -32,7 +32,7 @@ def installed() -> bool:
 
 
 def run(argv: Sequence[str], *, timeout_s: float = _TIMEOUT_S) -> subprocess.CompletedProcess[str]:
-    """Run a program of OpenSSH that must not ask anybody anything: it gets no terminal.
+    """Run a program of OpenSSH without a terminal, so that it can't ask the user anything.
 
     Raises:
         SshSettingsError: it can't be started, or hangs.
@@ -52,7 +52,7 @@ _BY_HAND = "try 'ssh -G HOST' by hand"
 
 
 def options(target: SshTarget) -> list[str]:
-    """What devices.yaml says about a host, as options of ``ssh``."""
+    """The settings of a host in devices.yaml, as options of ``ssh``."""
     words = []
     if target.user is not None:
         words += ["-l", target.user]
@@ -79,7 +79,7 @@ def hop(text: str) -> tuple[str, str, str]:
 
 
 def known_hosts_options(target: SshTarget) -> list[str]:
-    """A known_hosts file named in devices.yaml is the only one that counts."""
+    """Options that make a known_hosts file named in devices.yaml the only one that counts."""
     if target.known_hosts is None:
         return []
     file = f"UserKnownHostsFile={quoted(target.known_hosts)}"
@@ -87,7 +87,7 @@ def known_hosts_options(target: SshTarget) -> list[str]:
 
 
 def hop_known_hosts_options(target: SshTarget, jump: str) -> list[str]:
-    """The files that may have a jump host's key: the one that devices.yaml names, and those that ``ssh -J`` reads."""
+    """The files that may hold a jump host's key: the one that devices.yaml names, and those that ``ssh -J`` reads."""
     if target.known_hosts is None:
         return []
     files = [target.known_hosts, *_resolve(_of_hop(target, jump)).known_hosts]
@@ -100,20 +100,20 @@ def _of_hop(target: SshTarget, jump: str) -> SshTarget:
 
 
 def quoted(path: Path) -> str:
-    """A path as the value of an ssh option: tokens kept out; blanks, quotes and ``#`` are part of it."""
+    """A path as the value of an ssh option: tokens are escaped; blanks, quotes and ``#`` are part of it."""
     text = re.sub(r'(["\\])', r"\\\1", str(path).replace("%", "%%"))
     return f'"{text}"'
 
 
 def resolve(target: SshTarget) -> Settings:
-    """What OpenSSH would do to reach a host, with all hosts that it would jump through.
+    """How OpenSSH would reach a host, with all its jump hosts.
 
     Raises:
-        SshSettingsError: the user's ssh configuration is wrong; OpenSSH's own words say how.
+        SshSettingsError: the user's ssh configuration is wrong; OpenSSH's own message says how.
     """
     settings = _resolve(target)
     jumps = list(settings.jumps)
-    # OpenSSH asks the first hop's own settings, too; named here, that hop's key is checked as strictly as the others'
+    # OpenSSH also reads the first hop's own settings; named here, that hop's key is checked as strictly as the others
     while jumps and len(jumps) < _MOST_JUMPS:
         before = _resolve(_of_hop(target, jumps[0])).jumps
         if not before:

@@ -1,7 +1,7 @@
 """Settings without OpenSSH: for emulated boards, which ignore the user's files, and where ``ssh`` is not installed.
 
-paramiko understands Host, HostName, Port, User, IdentityFile and ProxyCommand. It reads no Include and no certificates;
-:func:`limits` says so to the doctor.
+paramiko understands Host, HostName, Port, User, IdentityFile and ProxyCommand. It supports neither Include nor
+certificates; :func:`limits` reports that to the doctor.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from harness.remote.hostkeys import KnownKey, KnownKeys
 from harness.remote.ssh_settings import DEFAULT_IDENTITIES, Settings, home
 from harness.remote.target import SshTarget
 
-#: A larger file is no known_hosts file.
+#: A larger file can't be a known_hosts file.
 _MAX_BYTES = 16 << 20
 
 
 def exactly(target: SshTarget) -> Settings:
-    """Only what the target says, without the user's configuration, agent and default keys."""
+    """Exactly the target's own settings, without the user's configuration, agent and default keys."""
     port = target.port or 22
     return Settings(
         hostname=target.host,
@@ -40,7 +40,7 @@ def exactly(target: SshTarget) -> Settings:
 
 
 def resolve(target: SshTarget) -> Settings:
-    """What paramiko makes of ``~/.ssh/config``.
+    """The settings that paramiko reads from ``~/.ssh/config``.
 
     Raises:
         SshSettingsError: the file can't be read, or needs OpenSSH.
@@ -95,7 +95,7 @@ def _user() -> str:
 
 
 def known_keys(settings: Settings) -> KnownKeys:
-    """The plain lines of known_hosts files for a host, read line by line; a line that can't be read is passed over."""
+    """The plain lines of known_hosts files for a host, read line by line; an unreadable line is skipped."""
     keys = []
     for file in settings.known_hosts:
         try:
@@ -127,7 +127,7 @@ def _key(line: str, name: str, file: str, number: str) -> list[KnownKey]:
 
 
 def limits() -> str | None:
-    """What can't be done without OpenSSH, for the doctor; None where it is installed."""
+    """The limitations without OpenSSH, for the doctor; None where it is installed."""
     if openssh.installed():
         return None
     return "no ssh here: Include, Match, jump hosts, certificates and wildcards in known_hosts are not understood"

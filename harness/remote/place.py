@@ -1,16 +1,16 @@
-"""The harness's folder on a board, and what is wrong with it in a person's words."""
+"""The harness's folder on a board, and descriptions of its faults for people."""
 
 from __future__ import annotations
 
 from harness.core.errors import PlaceError
 from harness.core.safetext import clean
 
-#: In the home folder, unless devices.yaml names another with ``dir``.
+#: In the home folder, unless ``dir`` in devices.yaml names another.
 DEFAULT = "~/.cache/harness"
 
 _ELSEWHERE = "name another folder with 'dir:' in devices.yaml"
 
-#: What an error number means, and what helps.
+#: The meaning of an error number, and its fix.
 _FAULTS = {
     "EROFS": ("the file system is read-only", f"a worn-out SD card turns read-only; replace it, or {_ELSEWHERE}"),
     "ENOSPC": ("the board's disk is full", "free space under {root}, or " + _ELSEWHERE),
@@ -34,7 +34,7 @@ def folder(label: str, home: str | None, given: str | None) -> str:
         given: ``dir`` of devices.yaml.
 
     Raises:
-        PlaceError: it would be in the home folder, and there is none.
+        PlaceError: the folder would be in the home folder, and there is none.
     """
     chosen = given or DEFAULT
     if not chosen.startswith("~"):
@@ -46,19 +46,19 @@ def folder(label: str, home: str | None, given: str | None) -> str:
 
 
 def fault(label: str, root: str, name: str, *, path: str, words: str) -> PlaceError:
-    """What an error of the board's file system means.
+    """The meaning of an error from the board's file system.
 
     Args:
-        name: the error number's name, ``EROFS``.
+        name: the error number's name, such as ``EROFS``.
         path: where it happened.
-        words: the board's own words.
+        words: the board's own message.
     """
     text, fix = _FAULTS.get(name, (clean(words, 300), _ELSEWHERE))
     return PlaceError(f"{label}: {clean(path or root, 300)}: {text}", fix=fix.format(root=clean(root, 300)))
 
 
 def no_exec(label: str, root: str, words: str) -> PlaceError:
-    """The error for a folder whose files may be read but not run, so that no runtime can be loaded from there."""
+    """The error for a folder whose files may be read but not executed, so that no runtime can be loaded from there."""
     return PlaceError(
         f"{label}: {clean(root, 300)}: no program library may be loaded from there, a 'noexec' file system? "
         f"({clean(words, 200)})",

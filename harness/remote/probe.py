@@ -1,4 +1,4 @@
-"""What a board is. The agent on it is asked, and its answer is checked before it is used."""
+"""The description of a board. The agent on the board is asked, and its answer is checked before it is used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Cpu(BaseModel):
 
 
 class Probe(BaseModel):
-    """The agent's answer about a board. Sizes in bytes, ``time_s`` is the board's Unix time."""
+    """The agent's description of a board. Sizes are in bytes, ``time_s`` is the board's Unix time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -48,7 +48,7 @@ class Probe(BaseModel):
     disk_free_bytes: Annotated[int, Field(ge=0, le=1 << 62)]
     time_s: float
     numpy: Short | None
-    #: why no program library can be loaded from the harness's folder; None where one can
+    #: why no shared library can be loaded from the harness's folder; None where one can
     no_exec: Short | None = None
 
     @property
@@ -57,17 +57,17 @@ class Probe(BaseModel):
 
 
 def agent_source() -> str:
-    """The agent's text."""
+    """The agent's source text."""
     return resources.files("harness.ondevice").joinpath("agent.py").read_text(encoding="utf-8")
 
 
-#: An SSH server need not take a longer command: Dropbear, which many small boards have, takes 9,000 bytes with all that
-#: goes around these.
+#: An SSH server need not accept a longer command: Dropbear, common on small boards, accepts 9,000 bytes including
+#: everything around these arguments.
 _ARGV_CHARS = 2000
 
 
 def agent_call(command: str, root: str, *args: str) -> tuple[list[str], bytes]:
-    """The program that runs the agent on a board, and what it reads first: the agent's text, and arguments if many."""
+    """The program that runs the agent on a board, and its input: the agent's text, and arguments if there are many."""
     source, words, listed = agent_source().encode(), list(args), b""
     if sum(map(len, words)) > _ARGV_CHARS:
         words, listed = [], "\0".join(args).encode("utf-8", "surrogateescape")
@@ -82,7 +82,7 @@ def ask(
     """Run one agent command on the board and return its JSON object.
 
     Raises:
-        ProvisionError: Python is missing there or too old, or the answer is no answer.
+        ProvisionError: Python is missing there or too old, or the answer is malformed.
         PlaceError: the harness's folder there can't be used.
         TransportError: the connection failed.
     """
@@ -95,7 +95,7 @@ def ask(
 def answered(
     connection: Connection, command: str, *args: str, timeout_s: float, stdin: bytes | Path | None = None
 ) -> dict[str, Any]:
-    """Do as :func:`ask` does, but leave an error that the agent reports in the answer."""
+    """As :func:`ask`, but an error that the agent reports stays in the answer."""
     argv, first = agent_call(command, connection.root, *args)
     done = connection.run(Command(argv, timeout_s, stdin=first if stdin is None else (first, stdin)))
     words = clean(plain(done.stderr.decode("utf-8", "replace")).strip()[-400:])
@@ -115,12 +115,12 @@ def answered(
 
 
 def last_line(words: bytes) -> bytes:
-    """The last line, which is the answer; a wrapper around the board's Python may print something before it."""
+    """The last line, which holds the answer; a wrapper around the board's Python may print something before it."""
     return words.rstrip().rpartition(b"\n")[2]
 
 
 def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -> ProvisionError | TransferError:
-    """The error for what the agent could not do."""
+    """The error for a failure of the agent."""
     label, text, path, number = (
         connection.label, *(clean(answer.get(key) or "", 400) for key in ("error", "path", "errno"))
     )  # fmt: skip
@@ -133,9 +133,9 @@ def complaint(connection: Connection, command: str, answer: Mapping[str, Any]) -
 
 
 def probe(connection: Connection) -> Probe:
-    """Ask a board what it is.
+    """Ask a board for its description.
 
-    The harness's folder there is made if need be, and tried.
+    The harness's folder there is created if needed, and tested.
 
     Raises:
         ProvisionError, PlaceError, TransportError: see :func:`ask`.
@@ -147,7 +147,7 @@ def described(connection: Connection, answer: Any) -> Probe:
     """The agent's description of a board, checked.
 
     Raises:
-        ProvisionError: it is none.
+        ProvisionError: the answer is not a description.
     """
     try:
         return Probe.model_validate(answer)
@@ -167,7 +167,7 @@ def stored(connection: Connection, names: Sequence[str]) -> set[str]:
 
 
 def send_s(size: int) -> float:
-    """Seconds that sending and unpacking ``size`` bytes may take."""
+    """The seconds that sending and unpacking ``size`` bytes may take."""
     return 120 + size / 50_000
 
 
@@ -175,7 +175,7 @@ def send(connection: Connection, name: str, path: Path) -> int:
     """Send one file into the board's store under ``name``; returns the bytes sent.
 
     Raises:
-        TransferError: it did not arrive as it was sent. TransportError, ProvisionError as for :func:`ask`.
+        TransferError: it was damaged on the way. TransportError, ProvisionError as for :func:`ask`.
     """
     size = path.stat().st_size
     if name.partition(":")[2] != sha256_file(path):

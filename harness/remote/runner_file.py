@@ -1,4 +1,4 @@
-"""The runner as one file: made of its package's modules, named on a board by its content."""
+"""The runner as one file, built from its package's modules; its name on a board is its content hash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.remote.one_file import one_file
 
 @functools.cache
 def runner_bytes() -> bytes:
-    """The runner, as shipped."""
+    """The runner's bytes, as shipped."""
     return one_file(runner_modules()).encode()
 
 

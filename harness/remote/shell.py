@@ -1,8 +1,9 @@
-"""What a board's login shell is sent: a form that every shell takes, with a frame around the program's output.
+"""The command line for a board's login shell: a form that every shell accepts, with a frame around the program's
+output.
 
-The login shell may be any (bash, zsh, fish, csh...), and its start-up files may print what they like. So it is only
-asked to start ``sh`` with words that no shell reads anything into. Everything else is said to that ``sh``. It prints a
-random word before and after the program's output. What lies outside is the login shell's, not the program's.
+The login shell may be any (bash, zsh, fish, csh...), and its start-up files may print anything. So it is only asked to
+start ``sh``, with words that no shell interprets. Everything else is sent to that ``sh``, which prints a random word
+before and after the program's output. Output outside these words belongs to the login shell, not to the program.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 
-#: Set for every program on a board, so that the user's locale and packages don't matter and an environment is always
-#: the same. Where there is no C.UTF-8, Python 3.7 and newer take UTF-8 by the second one.
+#: Set for every program on a board, so that the user's locale and packages don't matter and the environment is always
+#: the same. Where C.UTF-8 is missing, PYTHONUTF8 gives Python 3.7 and newer UTF-8.
 SETTINGS = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
 
-#: Variables that change a shell, Python or a tool are removed: of Python all that its manual names (to 3.14).
+#: Variables that change a shell, Python or a tool are removed; for Python, all that its manual lists (up to 3.14).
 _SHELL = ("ENV", "BASH_ENV", "CDPATH", "GLOBIGNORE", "POSIXLY_CORRECT", "GREP_OPTIONS", "GREP_COLOR", "TAR_OPTIONS")
 _LOCALE = ("LANG", "LANGUAGE", "LC_CTYPE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LC_COLLATE")
 #: These differ between two connections, and the size of the environment moves a program's stack.
@@ -31,13 +32,13 @@ _PYTHON = (
 )
 UNSET = (*_SHELL, *_LOCALE, *_SESSION, *(f"PYTHON{name}" for name in _PYTHON.split()))
 
-#: Programs start here. In the home folder, where an SSH session starts, a file may be called like a Python module.
+#: Programs start here. In the home folder, where an SSH session starts, a file may have the name of a Python module.
 FOLDER = "/"
 
 #: Programs are also searched here, since a start-up file may have replaced PATH.
 _ALSO_PATH = "/usr/local/bin:/usr/bin:/bin"
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-=,: ")
-#: The original csh takes no word above 4,096 characters.
+#: The original csh accepts no word above 4,096 characters.
 _WORD_CHARS = 800
 
 
@@ -48,13 +49,14 @@ class Frame:
         self.word = secrets.token_hex(8)
         self.begin = f"{self.word}<\n".encode()
         self.end = re.compile(f"{self.word}>(\\d{{1,3}})\n".encode())
-        #: no end is longer than this
+        #: the longest possible end
         self.end_bytes = len(self.word) + 5
 
     def command(self, argv: Sequence[str], env: Mapping[str, str] | None = None, *, sh: str = "sh") -> str:
         """The line for the login shell. Characters beyond UTF-8 in ``argv`` are surrogates, as in :func:`os.fsdecode`.
 
-        ``env`` is for the program alone; ``sh`` says 128 and the signal's number where a signal ended it.
+        ``env`` is for the program alone. ``sh`` exits with 128 plus the signal's number where a signal ended the
+        program.
         """
         given = [f"{key}={shlex.quote(value)}" for key, value in {**SETTINGS, **(env or {})}.items()]
         script = "; ".join(
@@ -83,7 +85,7 @@ class Frame:
 
 
 def _pieces(script: str) -> list[str]:
-    """The script for printf's ``%b``: safe characters as they are, all other bytes in octal; in words of some size."""
+    """The script for printf's ``%b``, in words of bounded size: safe characters as they are, other bytes in octal."""
     coded = [chr(b) if b in _SAFE else f"\\0{b:03o}" for b in script.encode("utf-8", "surrogateescape")]
     per_word = _WORD_CHARS // 5
     return ["".join(coded[at : at + per_word]) for at in range(0, len(coded), per_word)]

@@ -1,7 +1,8 @@
-"""The folder of this process's OpenSSH sockets: shared connections to jump hosts, and an agent of ours.
+"""The folder of this process's OpenSSH sockets: shared connections to jump hosts, and the agent of
+:mod:`harness.remote.asked`.
 
-A process that is killed tidies nothing up. So a shell waits for the end of this process, closes the shared connections
-then, and removes the folder.
+A killed process cleans nothing up. So a shell waits for the end of this process, then closes the shared connections and
+removes the folder.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 #: The names of shared connections' sockets begin with this.
 SHARED = "hop-"
 
-#: Words: the folder. It reads until the pipe from us is closed, by us or by our end.
+#: Argument: the folder. The script reads until the pipe from this process is closed, by the process or by its end.
 _TIDY = (
     f'read -r _; for socket in "$1"/{SHARED}*; do '
     '[ -S "$socket" ] && ssh -F /dev/null -o "ControlPath=$socket" -O exit harness; done; rm -rf "$1"'
@@ -26,7 +27,7 @@ _OPEN: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
 
 def folder() -> Path:
-    """The folder. Sockets have short paths (OpenSSH: 104 bytes less a random suffix), whatever TMPDIR is."""
+    """The folder. Its path is short whatever TMPDIR is, since OpenSSH allows 104 bytes less a random suffix."""
     with _LOCK:
         if not _OPEN:
             made = tempfile.mkdtemp(prefix="harness-")

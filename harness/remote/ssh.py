@@ -16,13 +16,12 @@ from harness.remote.login import Carried, connect
 from harness.remote.shell import Frame
 from harness.remote.target import SshTarget
 
-#: Pauses before a session that was refused is asked for again, in seconds; from a later one on, a second connection may
-#: help.
+#: Pauses before a refused session is requested again, in seconds; later in the list, a second connection may help.
 _REFUSED_S = (0.0, 0.05, 0.2, 0.5, 1.0, 1.0)
 _SECOND_LINK_S = 0.2
 
-#: Prints the home folder, if it is there. fish takes an umlaut in HOME for two letters where no locale is set; then the
-#: login shell's own environment (that of the shell above our own) has it right.
+#: Prints the home folder if it exists. Where no locale is set, fish takes a non-ASCII letter in HOME for two letters;
+#: then the login shell's own environment (that of the parent shell) has the correct value.
 _HOME = """
 if [ -n "$HOME" ] && [ ! -d "$HOME" ] && [ -n "$(printf %s "$HOME" | LC_ALL=C tr -d ' -~')" ]; then
   login=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PPID/status")
@@ -39,16 +38,14 @@ class SshConnection:
     Args:
         folder: where the harness's files go on the board, absolute or beginning with ``~/``.
 
-    Raises (on creation):
-        UnreachableError, HostKeyError, AuthenticationError, TransportError.
-        LoginShellError: we are let in, and no command is run there.
-        PlaceError: there is no home folder.
+    Raises (on creation): UnreachableError, HostKeyError, AuthenticationError, TransportError. LoginShellError: the
+        login succeeds, but no command is run. PlaceError: there is no home folder.
     """
 
     def __init__(self, target: SshTarget, *, folder: str | None = None, connect_timeout_s: float = 20.0) -> None:
         self.label = target.label
         self._target, self._connect_s = target, connect_timeout_s
-        #: The second one is opened only where the server allows one session at a time on each.
+        #: the second one is opened only where the server allows one session at a time on each
         self._links: list[Carried] = [connect(target, connect_timeout_s)]
         self._closed = False
         self._sh = "sh"
@@ -56,16 +53,17 @@ class SshConnection:
             self.home = self._home()
             self.root = place.folder(self.label, self.home, folder)
         except BaseException:
-            self.close()  # nobody else has it yet
+            self.close()  # the caller never receives it
             raise
 
     def _home(self) -> str | None:
-        """The home folder, None where there is none; any bytes that are no UTF-8 are kept as surrogates."""
+        """The home folder; None where there is none. Bytes that are not UTF-8 are kept as surrogates."""
         again: Completed | None = None
         try:
             done = self._ask_home()
         except ShellEndedError:
-            # A start-up file may have lost PATH. Not so at once: a restricted shell takes no program with a slash.
+            # A start-up file may have replaced PATH. The full path is only a fallback, since a restricted shell refuses
+            # a program with a slash.
             self._sh = "/bin/sh"
             with contextlib.suppress(ShellEndedError):
                 again = self._ask_home()
@@ -76,13 +74,13 @@ class SshConnection:
         return home if home.startswith("/") and "\n" not in home else None
 
     def _ask_home(self) -> Completed:
-        """Ask for the home folder. Stdin is held until the answer, which shows a start-up file that waits for input."""
+        """Print the home folder. Stdin stays open until the answer, to reveal a start-up file that awaits input."""
         given_s = self._start_s + 10
         return self.run(Command(["sh", "-c", _HOME], timeout_s=given_s, stdout_limit=4096, hold_stdin=True))
 
     @property
     def _start_s(self) -> float:
-        """Start-up files may take as long as logging in may."""
+        """The seconds that start-up files may take: as long as logging in."""
         return self._connect_s * 3
 
     def run(self, command: Command) -> Completed:
@@ -111,7 +109,7 @@ class SshConnection:
         return dialogue
 
     def _begin(self, frame: Frame, name: str, line: str) -> Dialogue:
-        """A channel with a program on it: ``line`` is what the login shell is given to start it."""
+        """A channel with a running program; ``line`` is the login shell's command that starts it."""
         channel = self._session()
         channel.settimeout(30)
         try:
@@ -130,8 +128,8 @@ class SshConnection:
     def _session(self) -> paramiko.Channel:
         """A new session.
 
-        A refused one is asked for again, since the server may still be closing the last one. Where the server allows
-        one session at a time (``MaxSessions 1``) and the lease has it, a second connection is opened.
+        A refused session is requested again, since the server may still be closing the last one. Where the server
+        allows one session at a time (``MaxSessions 1``) and the lease uses it, a second connection is opened.
         """
         refused: Exception | None = None
         for pause in _REFUSED_S:

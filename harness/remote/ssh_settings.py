@@ -1,4 +1,4 @@
-"""The settings that count for one host, read from what ``ssh -G`` prints."""
+"""The settings in effect for one host, parsed from the output of ``ssh -G``."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ _ALGORITHMS = ("hostkeyalgorithms", "kexalgorithms", "ciphers", "macs")
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that count for one host, as OpenSSH resolved them.
+    """The settings in effect for one host, as OpenSSH resolved them.
 
     Attributes:
-        host_key_name: the name under which known_hosts files have the host: ``host``, ``[host]:port`` or an alias.
+        host_key_name: the host's name in known_hosts files: ``host``, ``[host]:port`` or an alias.
         known_hosts: files in the order in which they are read; they need not exist.
-        identity_agent: socket of the agent that counts; None where there is none.
-        jumps: hosts to go through, the first one nearest to this machine; empty where there is none.
-        proxy_command: the user's own command, tokens replaced; None where there is none.
+        identity_agent: socket of the agent in use; None where there is none.
+        jumps: jump hosts, the first one nearest to this machine; may be empty.
+        proxy_command: the user's own command with tokens expanded; None where there is none.
         algorithms: the user's lists of ``hostkeyalgorithms``, ``kexalgorithms``, ``ciphers`` and ``macs``.
-        asks_openssh: known_hosts alone does not decide (certificates' own rules apart): a KnownHostsCommand or DNS.
+        asks_openssh: whether a KnownHostsCommand or DNS decides besides known_hosts (certificates have their own
+            rules).
     """
 
     hostname: str
@@ -40,11 +41,11 @@ class Settings:
     certificates: tuple[Path, ...] = ()
     identity_agent: str | None = None
     identities_only: bool = False
-    #: the user's files allow logging in by a key
+    #: the user's files allow login with a key
     keys_allowed: bool = True
     jumps: tuple[str, ...] = ()
     proxy_command: str | None = None
-    #: the same for all hosts that share it, tokens not replaced
+    #: the same command for all hosts that share it, with tokens unexpanded
     proxy_template: str | None = None
     revoked_host_keys: Path | None = None
     address_family: str = "any"
@@ -52,17 +53,17 @@ class Settings:
     compression: bool = False
     algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     asks_openssh: bool = False
-    #: the user's files say that host keys need not be checked; here they are checked all the same
+    #: the user's files disable the check of host keys; the harness checks them all the same
     lax: bool = False
 
     @property
     def place(self) -> tuple[object, ...]:
-        """Where the host is: two names of one board have the same place."""
+        """Where the host is; two names of one board have the same place."""
         return (self.hostname.lower(), self.port, self.jumps, self.proxy_command)
 
     @property
     def door(self) -> tuple[object, ...]:
-        """What all connections that begin alike have in common: the server that a ProxyCommand meets is not known."""
+        """The server that the connection meets first; for a ProxyCommand, which hides it, the command itself."""
         return ("proxy", self.proxy_template) if self.proxy_template else (self.hostname.lower(), self.port, self.jumps)
 
 
@@ -78,7 +79,7 @@ def settings_of(target: SshTarget, printed: str, agent: str) -> Settings:
     """The settings that ``ssh -G`` printed for a host.
 
     Args:
-        agent: what SSH_AUTH_SOCK holds.
+        agent: the value of SSH_AUTH_SOCK.
     """
     values = _Values(printed)
     hostname, user = values.first("hostname") or target.host, values.first("user") or target.user or ""
@@ -114,7 +115,7 @@ def settings_of(target: SshTarget, printed: str, agent: str) -> Settings:
 
 
 class _Values:
-    """``ssh -G``'s lines: values in order, by keyword."""
+    """The lines of ``ssh -G``: values in order, by keyword."""
 
     def __init__(self, printed: str) -> None:
         self._values: dict[str, list[str]] = {}
@@ -132,7 +133,7 @@ class _Values:
         return value if value and value.lower() != "none" else None
 
     def paths(self, key: str, tokens: Mapping[str, str]) -> tuple[Path, ...]:
-        """The files of a keyword that stands once for each."""
+        """The files of a keyword that occurs once for each."""
         return tuple(Path(expanded(name, tokens)) for name in self.all(key) if name != "none")
 
 
@@ -150,7 +151,7 @@ def _keys_allowed(values: _Values) -> bool:
 
 
 def _tokens(target: SshTarget, *, hostname: str, port: int, user: str, alias: str | None) -> dict[str, str]:
-    """ssh_config(5), TOKENS; ``%C`` and what is rarer stays as it is."""
+    """The tokens of ssh_config(5), TOKENS; ``%C`` and rarer ones are left unexpanded."""
     local = ""
     with contextlib.suppress(KeyError):
         local = pwd.getpwuid(os.getuid()).pw_name
@@ -163,7 +164,7 @@ def _tokens(target: SshTarget, *, hostname: str, port: int, user: str, alias: st
 
 
 def expanded(text: str, tokens: Mapping[str, str], *, tilde: bool = True) -> str:
-    """A value with its tokens, ``${VARIABLES}`` and leading ``~`` replaced, as OpenSSH does it."""
+    """A value with its tokens, ``${VARIABLES}`` and leading ``~`` expanded as OpenSSH does it."""
     text = re.sub(r"%.", lambda match: tokens.get(match[0], match[0]), text)
     text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match[1], ""), text)
     if tilde and (text == "~" or text.startswith("~/")):
@@ -173,7 +174,8 @@ def expanded(text: str, tokens: Mapping[str, str], *, tilde: bool = True) -> str
 
 def file_names(text: str) -> list[str]:
     """The files of a line that separates them by blanks. ``ssh -G`` prints names with blanks without quotes, so words
-    that only together name a file that exists belong together."""
+    are joined where only together they name an existing file.
+    """
     parts, names = re.split(r"(\s+)", text.strip()), []  # words, and the blanks between them
     while parts and parts[0]:
         for end in range(len(parts), 0, -2):
@@ -186,7 +188,7 @@ def file_names(text: str) -> list[str]:
 
 
 def _agent(value: str, tokens: Mapping[str, str], environment: str) -> str | None:
-    """The socket that ``IdentityAgent`` names; ``environment`` is SSH_AUTH_SOCK."""
+    """The socket that ``IdentityAgent`` names; ``environment`` is the value of SSH_AUTH_SOCK."""
     if value.lower() == "none":
         return None
     if value == "SSH_AUTH_SOCK":

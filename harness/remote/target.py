@@ -1,4 +1,4 @@
-"""Where a board is and who we are there, as devices.yaml says; and how long a connection may stay silent."""
+"""A board's address and login from devices.yaml, and how long a connection may stay silent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from harness.config.devices import Device
 
-#: A board that acknowledges nothing for this long is gone, in seconds. Its kernel answers, so no cell is disturbed.
+#: A board that acknowledges nothing for this many seconds is lost. Its kernel acknowledges, so no cell is disturbed.
 SILENCE_S = 20
 
 
 @dataclass(frozen=True)
 class SshTarget:
-    """Where a board is and who we are there. None means: what the user's ssh configuration or ssh's default says."""
+    """A board's address and login. None means the value of the user's ssh configuration or ssh's default."""
 
     label: str
     host: str
@@ -27,12 +27,12 @@ class SshTarget:
     identity_file: Path | None = None
     known_hosts: Path | None = None
     proxy_jump: str | None = None
-    #: Emulated boards are reached with exactly what is here, whatever the user's own SSH configuration says.
+    #: Emulated boards are reached with exactly these settings, whatever the user's own SSH configuration says.
     use_ssh_config: bool = True
 
     @property
     def shown(self) -> str:
-        """The board for a message: its name in devices.yaml and where that is."""
+        """The board for a message: its name in devices.yaml and its address."""
         return f"{self.label} ({self.host}{f':{self.port}' if self.port else ''})"
 
     @property
@@ -51,7 +51,7 @@ class SshTarget:
 
 
 def ssh_target(device: Device) -> SshTarget:
-    """A device of devices.yaml that is reached over the network; it has a ``host``."""
+    """The target of a device in devices.yaml that is reached over the network; it has a ``host``."""
     return SshTarget(
         label=device.name,
         host=device.host or "",
@@ -67,7 +67,7 @@ def notice_silence(transport: paramiko.Transport) -> None:
     """Let the kernel break a connection whose other side is silent, since nothing reports a cut cable."""
     sock = getattr(transport, "sock", None)
     if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
-        transport.set_keepalive(30)  # through a jump host there is no network socket of ours
+        transport.set_keepalive(30)  # through a jump host this process has no network socket
         return
     for option, value in (
         (socket.TCP_KEEPIDLE, max(1, SILENCE_S // 2)),

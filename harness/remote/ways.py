@@ -1,7 +1,8 @@
-"""The way to a board: a socket straight to it, through the user's ProxyCommand, or through jump hosts.
+"""The route to a board: a socket straight to it, through the user's ProxyCommand, or through jump hosts.
 
-OpenSSH makes every jump, so it verifies each hop's key and logs in there as the user's files say. Boards behind one
-jump host share one connection to it: OpenSSH's servers drop newcomers when many knock at once (MaxStartups).
+OpenSSH makes every jump, so it verifies each hop's key and logs in there according to the user's files. Boards behind
+one jump host share one connection to it, since OpenSSH's servers drop new clients when many connect at once
+(MaxStartups).
 """
 
 from __future__ import annotations
@@ -28,30 +29,30 @@ from harness.remote.target import SshTarget
 #: How many connections to one server may be opening at once. MaxStartups allows ten by default.
 AT_THE_DOOR = 4
 
-#: How long a shared connection to a jump host outlives its last user, also where this process was killed; in seconds.
+#: How long a shared connection to a jump host outlives its last user, even if this process was killed; in seconds.
 _PERSIST_S = 20
 
-#: How long a jump host's refusal counts, in seconds: boards behind one that is down need not each wait for it.
+#: How long a jump host's refusal is remembered, in seconds, so that not every board behind it has to wait for it.
 _REMEMBER_S = 3.0
 
 
 class Way(Protocol):
-    """An open socket towards a board, and what can be told when nothing comes through it."""
+    """An open socket towards a board, with an explanation if it breaks."""
 
     sock: socket.socket
 
     def explain(self) -> TransportError | None:
-        """The error that broke the way, where it is not the board's fault; None where nothing is known."""
+        """The error that broke the route, where the board is not at fault; None where nothing is known."""
 
     def close(self) -> None:
-        """End what was started for it; never raises."""
+        """End the programs that were started for it; never raises."""
 
 
 def open_way(target: SshTarget, settings: Settings, *, timeout_s: float) -> Way:
-    """Open the way that the settings name.
+    """Open the route that the settings name.
 
     Raises:
-        TransportError: there is no way; the hop that is to blame is named.
+        TransportError: the route can't be opened; the message names the hop at fault.
     """
     if settings.jumps:
         shared = _shared(target, settings, timeout_s)
@@ -134,12 +135,12 @@ class _Proxied:
 
     def explain(self) -> TransportError | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2)  # its last words come with its end
+            self._process.wait(2)  # its last message comes with its end
         if self._process.poll() is None:
             return None  # it still holds the connection, so it isn't the one that broke
         words = self._said()
         if self._alone is not None and "request failed: " in words:
-            words = _tried_alone(self._alone) or words  # a shared connection keeps the reason to itself
+            words = _tried_alone(self._alone) or words  # a shared connection does not pass the reason on
         return explained(self._target, words, jumps=self._alone is not None)
 
     def _said(self) -> str:
@@ -164,14 +165,14 @@ def _tried_alone(command: Sequence[str]) -> str:
     return ""
 
 
-#: The user's own settings of a jump host count, but for what would ask somebody, write to known_hosts, or do more than
-#: bring us on. LogLevel: ssh's own words tell what went wrong.
+#: A jump host's own settings in the user's files apply, except those that would ask the user, write to known_hosts, or
+#: do more than forward the connection. LogLevel: ssh's own messages say what went wrong.
 _HOP_OPTIONS = (
     "BatchMode=yes", "StrictHostKeyChecking=yes", "ControlPath=none", "ClearAllForwardings=yes", "ForwardAgent=no",
     "RemoteCommand=none", "PermitLocalCommand=no", "UpdateHostKeys=no", "LogLevel=INFO",
 )  # fmt: skip
 
-#: Stands where ``ssh`` wants a host's name although the shared connection decides where it goes.
+#: A placeholder for the host's name that ``ssh`` requires although the shared connection decides where it goes.
 _LABEL = "harness"
 
 
@@ -184,18 +185,19 @@ class _Shared:
         self._refused: tuple[float, TransportError] | None = None
 
     def command(self) -> list[str]:
-        # ProxyCommand: where the shared connection has just ended, ssh must not try one of its own to the label
+        # ProxyCommand: where the shared connection has just ended, ssh must not try its own connection to the label
         options = (f"ControlPath={self.path}", "ProxyCommand=false", "BatchMode=yes", "LogLevel=INFO")
         return ["ssh", *(word for option in options for word in ("-o", option))]
 
     def ensure(self, target: SshTarget, command: Sequence[str], alone: Sequence[str], timeout_s: float) -> None:
-        """Open it if need be; other threads wait while it is being opened.
+        """Open it if needed; other threads wait while it is being opened.
 
         Args:
-            command: opens it. alone: goes the same way without sharing, to find out what went wrong.
+            command: opens it.
+            alone: takes the same route without sharing, to find out what went wrong.
 
         Raises:
-            TransportError: the jump host, named, and why.
+            TransportError: names the jump host and the reason.
         """
         with self.lock:
             if openssh.run([*self.command(), "-O", "check", _LABEL]).returncode == 0:
@@ -206,7 +208,7 @@ class _Shared:
             self.path.unlink(missing_ok=True)
             words = _opened(command, timeout_s * 3)
             if words is not None:
-                if INNER_ENDED in words:  # to a shared connection, ssh does not pass on what an inner hop's ssh says
+                if INNER_ENDED in words:  # a shared connection hides the message of an inner hop's ssh
                     words = _tried_alone(alone) or words
                 refused = explained(target, words, jumps=True)
                 self._refused = (time.monotonic(), refused)
@@ -214,7 +216,7 @@ class _Shared:
 
 
 def _opened(command: Sequence[str], timeout_s: float) -> str | None:
-    """Start the shared connection; None when it is there, else OpenSSH's words."""
+    """Start the shared connection; None when it is open, else OpenSSH's message."""
     with tempfile.TemporaryFile() as stderr:
         try:
             code = subprocess.run(
@@ -241,7 +243,7 @@ def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
     with _SHARED_LOCK:
         place = sockets.folder() / f"{sockets.SHARED}{len(_SHARED)}"
         shared = _SHARED.setdefault(tuple(command), _Shared(place))
-    # first, since of an option that stands twice ssh takes the first
+    # first, since ssh uses the first of two equal options
     first = ["-f", "-N", "-M", "-o", f"ControlPersist={_PERSIST_S}", "-o", f"ControlPath={shared.path}"]
     alone = _hop_command(target, settings.jumps, timeout_s, _forward(settings))
     shared.ensure(target, [command[0], *first, *command[1:]], alone, timeout_s)
@@ -249,7 +251,7 @@ def _shared(target: SshTarget, settings: Settings, timeout_s: float) -> _Shared:
 
 
 def as_proxy_command(target: SshTarget, settings: Settings, timeout_s: float) -> str:
-    """The way through the jump hosts as a ProxyCommand, for a connection of OpenSSH's own."""
+    """The route through the jump hosts as a ProxyCommand, for a connection of OpenSSH's own."""
     shared = _shared(target, settings, timeout_s)
     words = [*shared.command(), *_forward(settings), _LABEL]
     return shlex.join(words).replace("%", "%%")
@@ -261,8 +263,9 @@ def _forward(settings: Settings) -> list[str]:
 
 
 def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, more: Sequence[str] = ()) -> list[str]:
-    """``ssh`` to the last jump host, through those before it. Like ``-J``, with strict options for every hop: ``-J``
-    would let the first hops ask the person at the terminal whether an unknown key is right."""
+    """``ssh`` to the last jump host, through those before it. Like ``-J``, but with strict options for every hop: with
+    ``-J`` the first hops would ask the user at the terminal whether an unknown key is correct.
+    """
     *before, last = jumps
     words = ["ssh"]
     for option in (*_HOP_OPTIONS, f"ConnectTimeout={max(1, round(timeout_s))}"):
@@ -270,7 +273,7 @@ def _hop_command(target: SshTarget, jumps: Sequence[str], timeout_s: float, more
     words += openssh.hop_known_hosts_options(target, last)
     if before:
         *inner, host = (shlex.quote(word).replace("%", "%%") for word in _hop_command(target, before, timeout_s))
-        # %h and %p: what this hop's own settings say of its address
+        # %h and %p: the address in this hop's own settings
         words += ["-o", f"ProxyCommand={' '.join(inner)} -W '[%h]:%p' {host}"]
     user, host, port = openssh.hop(last)
     words += ["-l", user] if user else []
@@ -283,7 +286,7 @@ _DOORS: dict[tuple[object, ...], threading.BoundedSemaphore] = {}
 
 @contextlib.contextmanager
 def door(settings: Settings) -> Iterator[None]:
-    """Let only a few connections to one server open at once."""
+    """Limit how many connections to one server open at once."""
     with _SHARED_LOCK:
         semaphore = _DOORS.setdefault(settings.door, threading.BoundedSemaphore(AT_THE_DOOR))
     with semaphore:

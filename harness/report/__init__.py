@@ -1,6 +1,6 @@
-"""Reports from stored results alone: tables (CSV, Markdown), figures (SVG, PNG) and one self-contained HTML page.
+"""Reports made from stored results alone: tables (CSV, Markdown), figures (SVG, PNG) and one self-contained HTML page.
 
-The same results give the same bytes: nothing here asks for the time, the machine or the order of a folder.
+The same results give the same bytes, so nothing here reads the time, the machine's name or the order of a folder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.report.summary import summarise
 from harness.report.table import Table
 from harness.results.compare import Comparison
 
-#: File formats a figure can be written in.
+#: File formats in which a figure can be written.
 FORMATS = ("svg", "png")
 
 __all__ = ["FORMATS", "PLOTS", "ReportPaths", "render", "render_comparison", "render_history"]
@@ -31,7 +31,7 @@ __all__ = ["FORMATS", "PLOTS", "ReportPaths", "render", "render_comparison", "re
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """What was written. ``index`` is None when only single plots were asked for."""
+    """The files that were written. ``index`` is None when only single plots were requested."""
 
     index: Path | None
     tables: tuple[Path, ...]
@@ -49,15 +49,15 @@ def render(
     """Write the report of one or several runs.
 
     Args:
-        runs: run folders (``results/<run>``); where several hold the same cell, the newest counts.
+        runs: run folders (``results/<run>``); where several hold the same cell, the newest result counts.
         out: folder for ``index.html``, ``tables/`` and ``figures/``; files of the same name are replaced.
         manifests: provenance by network; None takes the copies in ``<run>/manifests/``.
-        plots: names from ``PLOTS``; only these figures are written then, without tables and page.
+        plots: names from ``PLOTS``; if any are given, only these figures are written, without tables and page.
         formats: of ``svg`` and ``png``.
 
     Raises:
         UsageError: unknown plot or format.
-        ReportError, StoreError: nothing to report on, or a run that can't be read.
+        ReportError, StoreError: there is nothing to report on, or a run can't be read.
     """
     _check(plots or (), PLOTS, "plot")
     _check(formats, FORMATS, "format")
@@ -67,10 +67,10 @@ def render(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Turn the search for cycles of garbage off meanwhile.
+    """Turn the search for reference cycles off meanwhile.
 
-    A report makes millions of numbers that stay, and searching them again and again takes a fifth of the time.
-    Reference counting frees the rest as ever.
+    A report creates millions of numbers that stay alive, and searching them again and again takes a fifth of the time.
+    Reference counting still frees everything else.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -86,7 +86,7 @@ def _render(data: ReportData, out: Path, plots: Sequence[str] | None, formats: S
     with styled():
         drawings, left_out = _draw(data, plots)
         if left_out and "svg" in formats:
-            formats = ("svg",)  # PNG would take as long again
+            formats = ("svg",)  # a PNG would take as long again
         drawn, figures = _write_figures(drawings, out / "figures", formats, keep=not plots)
     if plots:
         return ReportPaths(None, (), figures)
@@ -112,7 +112,7 @@ def _remove_stale(out: Path, keep: Set[str]) -> None:
 
 
 def _beside(out: Path) -> list[page.Beside]:
-    """Pages that other commands make: where they are, or the command."""
+    """The pages that other commands write beside this one: their paths, or the command that makes them."""
     return [
         *(
             page.Beside(name if (out / name).is_file() else None, title, command)
@@ -124,15 +124,16 @@ def _beside(out: Path) -> list[page.Beside]:
     ]
 
 
-#: Above this many VALID cells a report draws only one board of each clock, unless plots are asked for by name.
+#: Above this many VALID cells a report draws only the overview of one board of each clock, unless plots are requested
+#: by name.
 MANY_CELLS = 2000
-#: Above this many boards it draws one figure of each of the others.
+#: Above this many boards only the overview is drawn for all of them; the other figures are drawn for the first ones.
 MOST_BOARDS = 6
 _OVERVIEW = "pareto"
 
 
 def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[Iterator[Drawing], str]:
-    """The drawings asked for, one after the other, and what to say of those left out."""
+    """Draw the requested figures one after the other; also return the note on those that were left out."""
     boards = [int(group) for clock in data.clocks for group in data.of(clock).group.unique()]
     if plots or (len(data.valid) <= MANY_CELLS and len(boards) <= MOST_BOARDS):
         return _each(data, plots or tuple(PLOTS), boards), ""
@@ -155,7 +156,7 @@ def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[Iterator[Drawi
 
 
 def _each(data: ReportData, names: Sequence[str], boards: Sequence[int]) -> Iterator[Drawing]:
-    """Figures by name; those of one board each are made board by board, so that few are there at a time."""
+    """Figures by name. Figures of a single board are made board by board, so that few are in memory at a time."""
     few = len(boards) < data.cells.group.nunique()
     chosen = replace(data, cells=data.cells[data.cells.group.isin(boards)]) if few else data
     by_name = {figure.name: figure for figure in FIGURES}
@@ -168,7 +169,7 @@ def _each(data: ReportData, names: Sequence[str], boards: Sequence[int]) -> Iter
 
 
 def _first(data: ReportData, most: int) -> list[int]:
-    """The first boards of each clock, as many of one as of the other where there are enough."""
+    """The first boards of each clock, the same number for each clock where there are enough."""
     queues = [[int(group) for group in data.of(clock).group.unique()] for clock in data.clocks]
     ranked = [(rank, place, group) for place, queue in enumerate(queues) for rank, group in enumerate(queue)]
     chosen = {group for _, _, group in sorted(ranked)[:most]}
@@ -210,14 +211,14 @@ def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = 
 def _write_drawings(
     draw: Callable[[], list[Drawing]], out: Path, formats: Sequence[str]
 ) -> tuple[list[tuple[Drawing, str]], tuple[Path, ...]]:
-    """The figures of a page beside the report's: each drawing with its SVG, and the files' paths."""
+    """Write the figures of a page beside the report's; returns each drawing with its SVG, and the files' paths."""
     _check(formats, FORMATS, "format")
     with styled():
         return _write_figures(draw(), out / "figures", formats)
 
 
 def _write_page(out: Path, html: str, table: Table, figures: tuple[Path, ...]) -> ReportPaths:
-    """A page beside the report's, called like its one table."""
+    """Write a page beside the report's; its file is named after its one table."""
     written = _write_tables({table.name: table}, out / "tables")
     path = out / f"{table.name}.html"
     _write(path, html)
@@ -230,18 +231,18 @@ def _check(asked: Sequence[str], known: Sequence[str] | Mapping[str, object], wh
             raise UsageError(f"no {what} '{name}'", fix=f"one of: {', '.join(known)}")
 
 
-#: So many figures are thrown away together: they are full of cycles, which only a search finds.
+#: This many figures are freed together: they are full of reference cycles, which only the collector finds.
 _COLLECTED = 12
 
 
 def _write_figures(
     drawings: Iterable[Drawing], folder: Path, formats: Sequence[str], *, keep: bool = True
 ) -> tuple[list[tuple[Drawing, str]], tuple[Path, ...]]:
-    """Write figures as they come; returns them with their SVG (if ``keep``), empty, and the files' paths."""
+    """Write figures as they are drawn; returns them with their SVG (empty unless ``keep``), and the files' paths."""
     paths: list[Path] = []
     drawn = []
     taken: set[str] = set()
-    gc.freeze()  # what is there already stays, and need not be searched
+    gc.freeze()  # existing objects stay alive and need not be searched
     for count, made in enumerate(drawings, 1):
         drawing = replace(made, name=_free(made.name, taken))
         vector = svg(drawing.figure) if keep or "svg" in formats else ""
@@ -260,9 +261,9 @@ def _write_figures(
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """A file name of its own: labels that differ in other signs than letters and digits give the same one."""
+    """A file name that is not taken yet: labels that differ only in special characters would give the same name."""
     fresh, number = name, 2
-    while fresh.lower() in taken:  # some file systems take big and small letters for the same
+    while fresh.lower() in taken:  # some file systems ignore the case of letters
         fresh, number = f"{name}-{number}", number + 1
     taken.add(fresh.lower())
     return fresh
@@ -278,7 +279,7 @@ def _write_tables(made: Mapping[str, Table], folder: Path) -> tuple[Path, ...]:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """Whole or not at all, but without waiting for the disk: a report can always be made again."""
+    """Write the whole file or nothing. It does not wait for the disk, since a report can always be made again."""
     try:
         write_output(path, content, durable=False)
     except StoreError as error:

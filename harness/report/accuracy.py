@@ -1,8 +1,8 @@
 """The table of accuracy: every network under either split.
 
-Figures come from the manifests kept with the results. A random split puts frames of one sequence, and faces of one
-person, on both sides; the subject-disjoint one doesn't. How long each network was trained, and whether a teacher
-helped, stands beside its figures: accuracies of networks that were trained differently don't rank the networks.
+The accuracies come from the manifests stored with the results. A random split puts frames of one sequence, and faces of
+one person, on both sides; the subject-disjoint one doesn't. Each row also gives the number of epochs and whether a
+teacher was used: accuracies of networks that were trained differently don't rank the networks.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from harness.report.table import Table, tabulate
 from harness.results.columns import Column, Value
 
 SCHEMES: tuple[tuple[Scheme, str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))
-#: What people read where a figure doesn't exist.
+#: Shown to people where a figure doesn't exist.
 MISSING = "–"
 
 
 @dataclass(frozen=True)
 class SplitAccuracy:
-    """One accuracy: ``right`` of ``images`` test images, ``source`` says which trainings it is from."""
+    """One accuracy: ``right`` of ``images`` test images; ``source`` names the trainings that it comes from."""
 
     right: int
     images: int
@@ -44,10 +44,10 @@ class SplitAccuracy:
 
 
 def accuracy_under(manifest: Manifest, scheme: Scheme) -> SplitAccuracy | None:
-    """A network's accuracy under that split; None where nobody trained it so.
+    """A network's accuracy under that split; None where no training used it.
 
-    The shipped artifact counts for the scheme it was built with, and folds for the subject-disjoint one: they cover
-    more people than a single split.
+    The shipped artifact counts for the split that it was built with. Folds are preferred for the subject-disjoint
+    split, since they cover more people than a single split.
     """
     checks = [check for check in manifest.cross_checks if check.scheme == scheme and check.trials]
     best = precise(manifest)
@@ -62,7 +62,7 @@ def accuracy_under(manifest: Manifest, scheme: Scheme) -> SplitAccuracy | None:
 
 
 def _folds(check: CrossCheck) -> SplitAccuracy:
-    """All folds as one; trainings of one fold with several seeds are averaged, so that no image counts twice."""
+    """All folds as one. Trainings of one fold with several seeds are averaged, so that no image counts twice."""
     folds: dict[int, list[tuple[float, int]]] = defaultdict(list)
     for trial in check.trials:
         folds[trial.fold].append((trial.accuracy, trial.n_test))
@@ -79,7 +79,7 @@ def _seeds(check: CrossCheck) -> str:
 
 
 def epochs(manifest: Manifest) -> tuple[int | None, int | None]:
-    """(epochs alone, epochs with a teacher), summed over the chain; None where its steps don't tell."""
+    """(epochs alone, epochs with a teacher), summed over the chain; None where its steps don't record them."""
     alone: list[int] = []
     taught: list[int] = []
     for step in manifest.chain:
@@ -90,7 +90,7 @@ def epochs(manifest: Manifest) -> tuple[int | None, int | None]:
 
 @dataclass(frozen=True)
 class NetworkAccuracy:
-    """A network with its accuracy under each split; ``manifest`` is None where it has none."""
+    """A network with its accuracy under each split; ``manifest`` is None where there is none."""
 
     name: str
     manifest: Manifest | None
@@ -101,7 +101,7 @@ class NetworkAccuracy:
 
     @cached_property
     def seeds(self) -> dict[Scheme, Seeds | None]:
-        """Accuracy seed by seed under each split; None where no accuracy is known, or fewer than two seeds are."""
+        """Accuracy seed by seed under each split; None where no accuracy is known, or for fewer than two seeds."""
         return {
             scheme: over_seeds(self.manifest, scheme) if self.manifest and self.by_split[scheme] else None
             for scheme, _ in SCHEMES
@@ -113,13 +113,13 @@ class NetworkAccuracy:
 
     @property
     def to_make(self) -> str | None:
-        """The commands that make the accuracies that are missing."""
+        """The commands that produce the missing accuracies."""
         missing = [scheme for scheme, _ in SCHEMES if self.by_split[scheme] is None]
         return "; ".join(f"harness build {self.name} --split {scheme}" for scheme in missing) or None
 
 
 def columns(*first: Column[NetworkAccuracy]) -> tuple[Column[NetworkAccuracy], ...]:
-    """The columns of a table of accuracies, after those given."""
+    """The columns of a table of accuracies, appended to those given."""
     return (
         Column("network", "Network", lambda network: network.name),
         *first,
@@ -132,7 +132,7 @@ def columns(*first: Column[NetworkAccuracy]) -> tuple[Column[NetworkAccuracy], .
 
 
 def _split_columns(scheme: Scheme, title: str) -> Iterator[Column[NetworkAccuracy]]:
-    """What is known of a network under one split: its accuracy, what that rests on, and its spread over seeds."""
+    """The columns of one split: a network's accuracy, what it rests on, and its spread over seeds."""
 
     def known(name: str, heading: str, value: Callable[[SplitAccuracy], Value]) -> Column[NetworkAccuracy]:
         return Column(
@@ -177,7 +177,7 @@ _Row = Mapping[str, Value]
 
 
 def for_page(table: Table) -> Table:
-    """The same in fewer columns, so that both splits are seen side by side; what figures rest on comes last."""
+    """The same rows in fewer columns, so that both splits fit side by side; the basis of the figures comes last."""
     names = [name for name, _ in table.columns]
     first = [(name, heading) for name, heading in table.columns[: names.index("random_percent")] if name != "data"]
     rows: list[_Row] = [dict(zip(names, row, strict=True)) for row in table.rows]
@@ -189,7 +189,7 @@ def for_page(table: Table) -> Table:
 
 
 def _shown_columns(scheme: Scheme, title: str, *, several: bool) -> Iterator[Column[_Row]]:
-    """A split's accuracy and interval, and, where some network has ``several`` seeds, its mean over them."""
+    """A split's accuracy and interval, and its mean over seeds where some network has ``several``."""
     yield Column(scheme, title, lambda row: _percents(row, f"{scheme}_percent"))
     yield Column(
         f"{scheme}_interval",
@@ -201,7 +201,7 @@ def _shown_columns(scheme: Scheme, title: str, *, several: bool) -> Iterator[Col
 
 
 def _rests_on(row: _Row) -> str:
-    """In words what the figures of a row rest on."""
+    """What the figures of a row rest on, in words."""
     rests = [f"Data: {row['data']}."] if row["data"] else []
     for scheme, title in SCHEMES:
         if row[f"{scheme}_percent"] is not None:

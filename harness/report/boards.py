@@ -1,4 +1,4 @@
-"""Tables about boards: who wins on each, what each is, what its evidence says, and where boards disagree."""
+"""Tables about boards: the winner on each, the hardware, a summary of the evidence, and where boards disagree."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from harness.report.table import Table, tabulate, whole
 from harness.results.columns import Column
 from harness.results.table import IntArray
 
-#: Cells a board's evidence is summed up from; with more, evenly spread ones.
+#: At most this many cells are summed up as a board's evidence; with more, evenly spread ones are taken.
 MOST_EVIDENCE = 50
 
 
 def winners_table(data: ReportData, found: list[Best]) -> Table:
-    """The answer in one row a board. Values are in the unit the row names, and the column's name has no unit."""
+    """The winners, one row a board. Values are in the unit that the row names, so the column's name has no unit."""
     columns: list[Column[Best]] = [
         Column("device", "Board", lambda best: best.board),
         Column("emulated", "Emulated", lambda best: best.emulated),
@@ -52,13 +52,13 @@ def _pick_median(clock: Clock) -> Column[Best]:
 
 @dataclass(frozen=True)
 class _Described:
-    """A board with all its cells and the states it was seen in."""
+    """A board with all its cells and the recorded states."""
 
     cells: pd.DataFrame
     states: tuple[BoardState, ...]
 
     def column(self, name: str) -> object:
-        """What the board said of itself in its first cell, by the column of ``data.cells``."""
+        """The board's value of a column of ``data.cells``, taken from its first cell."""
         return self.cells.iloc[0][name]
 
     @cached_property
@@ -113,7 +113,7 @@ _BOARD_COLUMNS: tuple[Column[_Described], ...] = (
 
 
 def boards_table(data: ReportData) -> Table:
-    """What each board is and what state it was in, as it said itself."""
+    """Each board's hardware and its state, as the board reported them."""
     boards = (_described(cells) for _, cells in data.cells.groupby("board_id", sort=False))
     note = "Empty: the board has no such sensor or did not say."
     return tabulate(_BOARD_COLUMNS, boards, name="boards", title="Boards and evidence", note=note)
@@ -125,7 +125,7 @@ def text(value: object) -> str | None:
 
 
 def every(values: Iterable[object]) -> str | None:
-    """The different values there are, or None."""
+    """The distinct values, or None where there are none."""
     return ", ".join(dict.fromkeys(clean(v, 120) for v in values if v not in (None, ""))) or None
 
 
@@ -148,13 +148,13 @@ _AGREEMENT_COLUMNS: tuple[Column[Agreement], ...] = (
 
 
 def agreement_table(found: list[Agreement]) -> Table:
-    """Artifacts that ran on several boards, and on how many images those boards disagree."""
+    """Artifacts that ran on several boards, with the number of images on which those boards disagree."""
     return tabulate(_AGREEMENT_COLUMNS, found, name="agreement", title="Do the boards agree?")
 
 
 @dataclass(frozen=True)
 class _Answered:
-    """What an artifact answered; ``truth`` and ``answers`` are class numbers, one an image."""
+    """An artifact's answers; ``truth`` and ``answers`` are class numbers, one an image."""
 
     model: str
     artifact: str
@@ -167,7 +167,7 @@ class _Answered:
         return stats.wilson(int(np.count_nonzero(self.truth == self.answers)), len(self.truth))
 
     def recall(self, name: str) -> float | None:
-        """Percent of the images of a class that were named right; None where there are none."""
+        """Percent of a class's images that were classified correctly; None where there are none."""
         mine = self.truth == (self.classes.index(name) if name in self.classes else -1)
         return float(np.mean(self.answers[mine] == self.truth[mine]) * 100) if mine.any() else None
 

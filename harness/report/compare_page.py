@@ -1,4 +1,4 @@
-"""The page of a comparison: two runs side by side, what got faster, slower, less accurate."""
+"""The page of a comparison of two runs: which cells became faster, slower or less accurate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOOKS = {
 
 
 def table(found: Comparison) -> Table:
-    """One row a pair; each clock has columns of its own."""
+    """One row a pair; each clock has its own columns."""
     clocks = list(dict.fromkeys(pair.clock for pair in found.pairs))
     columns: list[Column[Pair]] = [
         Column("device", "Board", lambda pair: pair.device),
@@ -60,7 +60,7 @@ def table(found: Comparison) -> Table:
 
 
 def _percent_of(pair: Pair, end: Literal["value", "low", "high"]) -> float | None:
-    """How far the ratio, or an end of its interval, is from 1."""
+    """The distance of the ratio, or of an end of its interval, from 1 in percent."""
     if pair.ratio is None:
         return None
     return ({"value": pair.ratio.value, "low": pair.ratio.low, "high": pair.ratio.high}[end] - 1) * 100
@@ -83,7 +83,7 @@ def _medians(found: Comparison, clock: Clock) -> tuple[Column[Pair], Column[Pair
 
 
 def changes(found: Comparison) -> list[Drawing]:
-    """Change of the median with its interval, one figure a board, the biggest changes first."""
+    """Change of the median with its interval, one figure a board, the largest changes first."""
     boards: dict[tuple[str, bool, Clock], list[Pair]] = {}
     for pair in found.pairs:
         if pair.ratio is not None:
@@ -118,7 +118,7 @@ def _board(board: str, pairs: list[Pair], gate: float | None) -> Drawing:
 
 
 def _intervals(axes: Axes, ordered: list[Pair], gate: float | None) -> None:
-    """A row a pair: the ratio with its interval, on an axis that has both signs."""
+    """One row a pair: the ratio with its interval, on an axis with both signs."""
     for verdict, (colour, marker) in _LOOKS.items():
         rows = [(i, p.ratio) for i, p in enumerate(ordered) if p.verdict == verdict and p.ratio]
         if rows:

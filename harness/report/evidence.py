@@ -1,4 +1,4 @@
-"""A cell's evidence as it is stored, and the states of the board in it. Anything odd in it is taken as unknown."""
+"""A cell's stored evidence and the states of the board in it. Anything malformed is treated as unknown."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def states(evidence: object, key: str) -> list[BoardState]:
 
 
 def content(evidence: object) -> Mapping[str, object]:
-    """A cell's evidence, which may still be JSON text (harness/results/table_cache.py); empty where it is neither."""
+    """A cell's evidence, which may still be JSON text (harness/results/table_cache.py); empty where it is malformed."""
     found = _parsed(evidence) if isinstance(evidence, str) else evidence
     return found if isinstance(found, Mapping) else {}
 
 
-@functools.lru_cache(maxsize=8)  # several parts of one cell's evidence are asked for in turn
+@functools.lru_cache(maxsize=8)  # several parts of one cell's evidence are read in turn
 def _parsed(text: str) -> object:
     return from_json(text)

@@ -1,8 +1,8 @@
-"""The network that a report is about, where it is about one.
+"""The network that a report is about, where there is one.
 
-A report treats all networks alike, unless its results hold one that is in focus: that one stands first, every other
-one has a role beside it, and those of one role stand apart, because they must not be taken for the rest.
-:mod:`harness.report.registry` lists what can be in focus.
+A report treats all networks alike, unless its results hold one that is in focus. That network then comes first, every
+other network has a role beside it, and the networks of one role stand apart, because they must not be confused with the
+rest. :mod:`harness.report.registry` lists the networks that can be in focus.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Focus:
 
     Attributes:
         network: the one that is drawn first.
-        family: results with any of these are looked at this way.
+        family: results with any of these networks have this focus.
         role: the role of a network, by its name and, where there is one, its manifest.
         apart: the role of those that have a frontier of their own.
-        apart_label: these in a figure.
-        apart_tag: marks one of these on a card.
-        data_set: what synthetic data stands in for.
-        winner_columns: columns that the table of winners has besides.
+        apart_label: their name in a figure.
+        apart_tag: the mark of such a network on a card.
+        data_set: the data set that synthetic data replaces.
+        winner_columns: additional columns of the table of winners.
         style: CSS of the pages that belong to the focus.
     """
 

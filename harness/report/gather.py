@@ -1,4 +1,4 @@
-"""What a report is made of, gathered once from run folders: a table of cells, what each clock means, provenance."""
+"""The data of a report, gathered once from run folders: a table of cells, the meaning of each clock, provenance."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class ReportData:
     """Everything a page, a table or a figure is drawn from.
 
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
-    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by what it is: harness/results/identity.py),
-    ``group`` (one a board and split), ``board_label``, ``model_label``, ``label`` (network and variant),
-    ``kind`` (variant.format), ``role`` (beside the network in focus; empty where none is), ``value``, ``low``,
-    ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), sorted
-    for reading. Numbers are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people, and
-    distinct. ``focus`` is the network that the report is about, where its results hold one.
+    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by its hardware:
+    harness/results/identity.py), ``group`` (one a board and split), ``board_label``, ``model_label``, ``label``
+    (network and variant), ``kind`` (variant.format), ``role`` (beside the network in focus; empty without one),
+    ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
+    refused), sorted for reading. Numbers are NaN unless the cell is VALID. ``device``, ``model`` and labels are for
+    people and are distinct. ``focus`` is the network that the report is about, where its results hold one.
     """
 
     runs: tuple[RunInfo, ...]
@@ -68,7 +68,7 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
 
     Raises:
         ReportError: no run given.
-        StoreError: a run.json can't be read (single cell files that can't are listed in the report instead).
+        StoreError: a run.json can't be read. Unreadable files of single cells are listed in the report instead.
     """
     if not runs:
         raise ReportError("no run to report on", fix="harness run --devices devices.yaml")
@@ -107,15 +107,15 @@ def _missing(runs: Sequence[RunInfo], known: Set[str]) -> tuple[str, ...]:
     return tuple(cell for cell in planned if cell not in known)
 
 
-#: What a device is called, and what it is.
+#: A device's name and the description of its board.
 _Board = tuple[str, identity.Facts]
 
 
 def _boards(cells: pd.DataFrame) -> tuple[list[int], list[_Board]]:
     """Each cell's board as a number, and the boards.
 
-    A cell without a description (nobody could reach the board) belongs to the board of that name and kind which the
-    same run describes, else to the only one there is.
+    A cell without a description (the board was never reached) belongs to the board of the same name and kind that its
+    run describes elsewhere, else to the only such board.
     """
     looks = [_Look(*row) for row in zip(*(cells[name].tolist() for name in _Look._fields), strict=True)]
     facts = [identity.hardware(look) + identity.system(look) for look in looks]
@@ -152,12 +152,12 @@ class _Look(NamedTuple):
 
     @property
     def place(self) -> tuple[str, str, bool, str]:
-        """What devices.yaml says of it."""
+        """The description in devices.yaml."""
         return (self.device, self.board, self.emulated, self.clock)
 
 
 def _newest(cells: pd.DataFrame, ids: Sequence[int]) -> dict[tuple[str, int], int]:
-    """(cell, board) -> its row with the newest result; of two as new the later one."""
+    """(cell, board) -> its row with the newest result; of two results of the same time, the later row."""
     found: dict[tuple[str, int], int] = {}
     started = cells.started.tolist()
     for row, key in enumerate(zip(cells.cell.tolist(), ids, strict=True)):
@@ -192,7 +192,7 @@ def _enrich(
 
 
 def _named(frame: pd.DataFrame, ids: Sequence[int], boards: Sequence[_Board]) -> dict[str, list[Any]]:
-    """Names and labels for people, distinct where what they stand for is."""
+    """Names and labels for people, distinct where the things they name are."""
     full, short = identity.board_labels(boards, 80, latin=False), identity.board_labels(boards, 24)
     columns: dict[str, list[Any]] = {
         "device": [full[board] for board in ids], "board": _each(lambda text: clean(text, 80), frame.board),
@@ -215,22 +215,22 @@ def _named(frame: pd.DataFrame, ids: Sequence[int], boards: Sequence[_Board]) ->
 
 
 def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Each row as a dictionary of plain Python values; several times as fast as pandas' own ``to_dict``."""
+    """Each row as a dictionary of plain Python values; this is several times as fast as pandas' own ``to_dict``."""
     for row in zip(*(frame[name].tolist() for name in names), strict=True):
         yield dict(zip(names, row, strict=True))
 
 
 def _each(make: Callable[..., str], *columns: Iterable[Any]) -> list[Any]:
-    """``make`` of each row; called once for rows that are alike, and most are in some column."""
+    """``make`` of each row. It is called once for equal rows, since most columns repeat few values."""
     return list(map(functools.cache(make), *columns))
 
 
 def _summaries(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(median, low, high, p90) / 1e6 of each cell; NaN unless it is VALID, and for what so few samples can't give.
+    """(median, low, high, p90) / 1e6 of each cell; NaN unless it is VALID, and where there are too few samples.
 
-    Where a cell has several rounds on the wall clock, the first three come from these.
-    All four of the others are order statistics, so their ranks depend on the number of samples alone: they are asked
-    for once for each number, of the series 0, 1, 2..., in which a value is its own rank.
+    Where a cell has several rounds on the wall clock, the first three come from the rounds. Otherwise all four are
+    order statistics, so their ranks depend on the number of samples alone. They are computed once for each number of
+    samples, on the series 0, 1, 2..., in which a value is its own rank.
     """
     found = np.full((len(frame), 4), np.nan)
     valid = np.flatnonzero(frame.status == "VALID")

@@ -1,4 +1,4 @@
-"""The page's big table as data: few columns, sorted and filtered in the browser."""
+"""The page's large table as data: few columns, sorted and filtered in the browser."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from harness.results.columns import Column, Value
 
 @dataclass(frozen=True)
 class Grid:
-    """Column headings and rows; units stand in the headings. Columns 0, 1 and 5 are those with a filter."""
+    """Column headings and rows; units stand in the headings. Columns 0, 1 and 5 have a filter."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
 
     def json(self) -> Markup:
-        """For a script element of type application/json."""
+        """The grid as JSON for a script element of type application/json."""
         return Markup(script_json({"heads": self.heads, "rows": self.rows}))  # noqa: S704 - escaped by script_json
 
 
@@ -38,7 +38,7 @@ _READ = (
 
 
 def grid(data: ReportData) -> Grid:
-    """One row a cell; each clock has columns of its own."""
+    """One row a cell; each clock has its own columns."""
     columns: list[Column[_Cell]] = [
         Column("device", "Board", itemgetter("board_label")),
         Column("model", "Network", itemgetter("model")),
@@ -86,6 +86,6 @@ def _half_width(cell: _Cell) -> float | None:
 
 
 def short(value: object, digits: int = 5) -> float | None:
-    """A number to that many significant digits: the page stays small, the CSV has all of them."""
+    """A number with that many significant digits: the page stays small, and the CSV has full precision."""
     found = number(value)
     return None if found is None else float(f"{found:.{digits}g}")

@@ -1,4 +1,4 @@
-"""Cells over time: one line a cell across all runs of a results folder, significant changes marked."""
+"""Cells over time: one line a cell across all runs of a results folder, with significant changes marked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.results.change import middle
 from harness.results.columns import Column
 from harness.results.pairs import measured
 
-#: Names at the right of a figure; the rest are grey lines, and in the table.
+#: The most lines that are named at the right of a figure; the others are grey, and named in the table.
 _MOST_NAMED = 12
 
 
@@ -31,11 +31,11 @@ class Point:
     """A cell's VALID result in one run.
 
     Attributes:
-        run: the run's place in :attr:`History.runs`.
+        run: index in :attr:`History.runs`.
         median: in the line's unit.
         accuracy: 0 to 1.
-        change: the ratio to the point before, where that is a significant change.
-        broken: why it can't be compared with the point before; empty where it can.
+        change: the ratio to the previous point, where the change is significant.
+        broken: why it can't be compared with the previous point; empty where it can.
     """
 
     run: int
@@ -47,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One cell of one board over the runs. ``board`` tells boards apart, ``device`` and ``short`` are labels of it."""
+    """One cell of one board over the runs. ``board`` identifies the board; ``device`` and ``short`` are for people."""
 
     cell: str
     model: str
@@ -61,30 +61,30 @@ class Line:
 
     @property
     def start(self) -> int:
-        """The first point that the last one can be compared with."""
+        """The first point with which the last one can be compared."""
         return max((at for at, point in enumerate(self.points) if point.broken), default=0)
 
     @property
     def total(self) -> float:
-        """Last median by the first one it can be compared with."""
+        """The ratio of the last median to the first with which it can be compared."""
         return self.points[-1].median / self.points[self.start].median
 
 
 @dataclass(frozen=True)
 class History:
-    """``runs`` are names in order of time."""
+    """The lines of all cells; ``runs`` are run names in order of time."""
 
     runs: tuple[str, ...]
     lines: tuple[Line, ...]
     synthetic: bool
 
 
-#: A cell of one board: what the board is called, what it is, the cell's name.
+#: A cell of one board: the board's name, its description, the cell's name.
 _Key = tuple[str, identity.Facts, str]
 
 
 def gather(runs: Sequence[Path]) -> History:
-    """Read runs, oldest first; cells that can't be read are left out (each run's own report lists them)."""
+    """Read runs, oldest first. Unreadable cells are left out; each run's own report lists them."""
     series: dict[_Key, list[tuple[int, Cell]]] = {}
     names = []
     for number, folder in enumerate(runs):
@@ -124,9 +124,9 @@ def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) ->
 
 
 def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) -> tuple[Line, ...]:
-    """Marks the significant steps by the rule of :mod:`harness.results.compare`.
+    """Mark the significant steps by the rule of :mod:`harness.results.compare`.
 
-    p-values are corrected over all steps of all cells that can be compared (Holm).
+    p-values are corrected over all comparable steps of all cells (Holm).
     """
     steps = [
         (at, i, measured(cells[i - 1][1], cells[i][1], interval=False))
@@ -171,7 +171,7 @@ def table(history: History) -> Table:
 
 
 def figures(history: History) -> list[Drawing]:
-    """One figure a board: each cell's median relative to its first, significant changes marked and named."""
+    """One figure a board: each cell's median relative to its first, with significant changes marked and named."""
     boards: dict[int, list[Line]] = {}
     for line in history.lines:
         if len(line.points) > 1:
@@ -217,7 +217,7 @@ def _board(history: History, lines: list[Line]) -> Drawing:
 
 
 def _draw_line(axes: Axes, line: Line, look: tuple[str, str] | None) -> None:
-    """A cell relative to its first median; ``look`` is the colour and style of one that is named."""
+    """Draw a cell relative to its first median; ``look`` is the colour and style of a named line."""
     colour, style = look or (MUTED, "-")
     x = [p.run for p in line.points]
     y = [(p.median / base - 1) * 100 for p, base in zip(line.points, _bases(line), strict=True)]
@@ -228,7 +228,7 @@ def _draw_line(axes: Axes, line: Line, look: tuple[str, str] | None) -> None:
 
 
 def _bases(line: Line) -> list[float]:
-    """For each point the first median that it can be compared with."""
+    """For each point, the first median with which it can be compared."""
     bases: list[float] = []
     for point in line.points:
         bases.append(point.median if point.broken or not bases else bases[-1])

@@ -46,16 +46,16 @@ class Beside:
 
 
 def _harmless(value: object) -> object:
-    """Every text a template writes, without terminal escapes and direction marks; Jinja2 escapes the rest."""
+    """Remove terminal escapes and direction marks from every text that a template writes; Jinja2 escapes the rest."""
     return clean(value, 20_000) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-#: Where the style of a focus stands in the pages' own.
+#: The place in the pages' stylesheet where the style of a focus is inserted.
 _STYLE_SLOT = "/* here: what a focus brings */\n"
 
 
 def environment(focus: Focus | None = None) -> Environment:
-    """Jinja2 as every page uses it: everything escaped, unknown names refused."""
+    """The Jinja2 settings of every page: everything is escaped, unknown names are errors."""
     env = Environment(
         loader=FileSystemLoader([TEMPLATES, PAPER_TEMPLATES]),
         autoescape=True,
@@ -75,7 +75,7 @@ def environment(focus: Focus | None = None) -> Environment:
     return env
 
 
-#: What comes after the figures, for the list of contents.
+#: The sections after the figures, for the table of contents.
 _TABLES = (
     ("agreement", "Do the boards agree?"), ("not-valid", "Without a valid measurement"), ("skipped", "Left out"),
     ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"), ("boards", "Boards"),
@@ -86,14 +86,14 @@ _MOST_STDERR = 20
 
 #: Pieces that belong to some reports alone.
 PARTS: tuple[PagePart, ...] = PAPER_PARTS
-#: The same of pages.
+#: Pages that belong to some reports alone.
 SIDE_PAGES: tuple[SidePage, ...] = PAPER_PAGES
 
 
 def context(
     data: ReportData, summary: Summary, tables: Mapping[str, Table], figures: Sequence[tuple[Drawing, str]]
 ) -> PageContext:
-    """What the page and all its parts are made from; ``figures`` are drawings with their SVG."""
+    """The data that the page and all its parts are made from; ``figures`` are drawings with their SVG."""
     return PageContext(
         environment=environment(data.focus),
         data=data,
@@ -109,7 +109,7 @@ def side_pages(page: PageContext) -> list[SidePage]:
 
 
 def _parts(page: PageContext) -> Mapping[str, list[Markup]]:
-    """The pieces that these results have, by the slot they stand in."""
+    """The pieces that these results have, by their slot."""
     slots: dict[str, list[Markup]] = defaultdict(list)
     for part in PARTS:
         if html := part.html(page):
@@ -129,7 +129,7 @@ def index(
     Args:
         figures: each drawing with its SVG.
         pages: the pages beside this one.
-        left_out: what to say of figures that were not drawn.
+        left_out: the note on figures that were not drawn.
     """
     data, summary = page.data, page.summary
     drawn = [figure for figure in FIGURES if figure.name in page.plots]
@@ -205,13 +205,13 @@ def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing
 
 
 def _marked(device: str, emulated: bool, words: str) -> Markup:
-    """A line about a board, marked where it was emulated."""
+    """A line about a board, with a mark if the board was emulated."""
     tag = Markup(' <span class="tag">emulated</span>') if emulated else ""
     return Markup("{}{}, {}").format(clean(device, 80), tag, clean(words, 2_000))
 
 
 def _disagreeing(data: ReportData) -> list[str]:
-    """Cells whose rounds disagree: the interval of the median reaches further than what is called the same."""
+    """Cells whose rounds disagree: the interval of the median is wider than the limit for calling medians the same."""
     valid = data.valid
     several = valid[(valid.rounds.map(len) > 1).astype(bool)]
     reach = several.high / several.value - 1
@@ -223,7 +223,7 @@ def _disagreeing(data: ReportData) -> list[str]:
 
 
 def _trust(data: ReportData) -> list[str]:
-    """Sentences on samples, delegates and state of the boards."""
+    """Sentences on samples, delegates and the state of the boards."""
     valid = data.valid
     if valid.empty:
         return []
@@ -243,7 +243,7 @@ def _trust(data: ReportData) -> list[str]:
 
 
 def _on_rounds(valid: pd.DataFrame) -> list[str]:
-    """How many processes measured a cell on the wall clock, and what its interval knows."""
+    """How many processes measured a cell on the wall clock, and what its interval covers."""
     counts = sorted({len(sizes) for sizes in valid[valid.clock == "wall"].rounds})
     if not counts or counts == [1]:
         return []
@@ -252,7 +252,7 @@ def _on_rounds(valid: pd.DataFrame) -> list[str]:
 
 
 def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
-    """(which cell, lines of what its runner wrote) of cells that are not VALID."""
+    """(label of the cell, last lines of its runner's stderr) of cells that are not VALID."""
     found = []
     for _, cell in data.cells[data.cells.status != "VALID"].iterrows():
         text = content(cell.evidence).get("stderr")
@@ -262,6 +262,8 @@ def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
 
 
 def _overlap(data: ReportData) -> int | None:
-    """Most test images of a person who is also in training, over the random splits used; None where nobody knows."""
+    """The largest number of test images of a person who is also in the training set, over the random splits used; None
+    where it is not known.
+    """
     known = data.cells[data.cells.scheme == "random"].subject_overlap.dropna()
     return int(known.max()) if len(known) else None

@@ -1,4 +1,4 @@
-"""Parts of a report that belong to some reports alone: tables, pieces of the page, pages beside it."""
+"""Parts that only some reports have: tables, pieces of the page, pages beside it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def always(_: ReportData) -> bool:
-    """For what every report has."""
+    """Applies to every report."""
     return True
 
 
 def focused(data: ReportData) -> bool:
-    """For what belongs to a network in focus."""
+    """Applies to reports with a network in focus."""
     return data.focus is not None
 
 
@@ -36,7 +36,7 @@ class TablePart:
 
 @dataclass(frozen=True)
 class PageContext:
-    """What a part of the page is made from; ``plots`` are the names of figures that were drawn."""
+    """The data that a part of the page is made from; ``plots`` are the names of figures that were drawn."""
 
     environment: Environment
     data: ReportData
@@ -50,9 +50,9 @@ class PagePart:
     """A piece of the page.
 
     Attributes:
-        slot: where it stands: ``winners``, ``figures`` (below all of them), ``accuracy``, or, below a figure's
-            drawings, its name; ``note-<name>`` takes the place of the note above a figure.
-        html: the piece, without a new line at its end; empty where these results have none.
+        slot: its place: ``winners``, ``figures`` (below all of them), ``accuracy``, or, below a figure's drawings, its
+            name; ``note-<name>`` replaces the note above a figure.
+        html: the piece, without a newline at its end; empty where these results have none.
     """
 
     slot: str
@@ -65,7 +65,7 @@ class SidePage:
 
     Attributes:
         file: its name.
-        title: what a link to it says.
+        title: the text of a link to it.
         html: the page.
     """
 

@@ -1,4 +1,4 @@
-"""Figures as pictures inside the page: small, without a request, in the reader's own colours."""
+"""Figures as pictures inside the page: small, without a request, in the colours of the reader's theme."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DECIMALS = re.compile(r"(\.\d\d)\d+")
 
 _USE = re.compile(r'<use xlink:href="#([^"]+)"(?: transform="translate\(([-\d.]+) ([-\d.]+)\)")?/>')
 _GLYPH = re.compile(r'<path id="(DejaVuSans[^"]*)"')
-#: Bytes of pictures on one page; those that come later are files alone.
+#: The most bytes of pictures on one page; later pictures are written as files alone.
 MOST_PICTURES = 3_200_000
 
 
 def picture(drawing: Drawing, svg: str) -> Markup:
     """An ``<img>`` that holds the SVG itself: no request, no script (images can't run any), its own dark colours.
 
-    An image rather than markup in the page because thousands of glyphs would be thousands of elements of the page.
+    It is an image rather than inline markup, because thousands of glyphs would become thousands of page elements.
     """
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg ") :], flags=re.DOTALL)
     for colour, variable in ((INK, "--ink"), (MUTED, "--muted"), (GRID, "--grid")):
@@ -44,7 +44,7 @@ def picture(drawing: Drawing, svg: str) -> Markup:
 
 
 def _short_glyphs(body: str) -> str:
-    """The same picture with short names for glyphs and whole units between them: letters are most of a figure's bytes.
+    """The same picture with short glyph names and whole units inside glyphs, since glyphs are most of a figure's bytes.
 
     A glyph's unit is less than a tenth of a point at the sizes used.
     """
@@ -67,7 +67,7 @@ def _short_glyphs(body: str) -> str:
 
 
 def pictures(figures: Sequence[tuple[Drawing, str]]) -> dict[str, list[tuple[Drawing, Markup]]]:
-    """Each plot's pictures; the first of every plot before the second of any, until the page has enough."""
+    """Each plot's pictures; the first of every plot comes before the second of any, until the page is full."""
     by_plot: dict[str, list[tuple[Drawing, str]]] = {}
     for drawing, svg in figures:
         by_plot.setdefault(drawing.plot, []).append((drawing, svg))

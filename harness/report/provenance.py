@@ -1,4 +1,4 @@
-"""Tables about where artifacts come from: networks with both accuracies, files with hashes, steps of the chain."""
+"""Tables about the origin of artifacts: networks with both accuracies, files with hashes, steps of the chain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.results.columns import Column
 
 
 def used(data: ReportData) -> list[Manifest]:
-    """Manifests of the networks that are in the results, by name."""
+    """Manifests of the networks in the results, by name."""
     names = set(data.cells.model)
     return [manifest for name, manifest in sorted(data.manifests.items()) if name in names]
 
@@ -48,7 +48,7 @@ _NETWORK_COLUMNS: tuple[Column[Manifest], ...] = (
 
 
 def networks_table(data: ReportData) -> Table:
-    """One row a network: what it costs, what it was trained on, and its accuracy under either split."""
+    """One row a network: its cost, its training data, and its accuracy under either split."""
     note = (
         "A random split puts frames of one sequence on both sides, so it flatters; subject-disjoint is the honest one."
     )
@@ -56,7 +56,7 @@ def networks_table(data: ReportData) -> Table:
 
 
 def precise(manifest: Manifest) -> Artifact | None:
-    """The artifact least was taken from: fp32 where there is one."""
+    """The most precise artifact: fp32 where there is one."""
     ranks = ("fp32", "fp16", "dynamic", "int8")
     return min(manifest.artifacts, key=lambda a: (ranks.index(a.variant), a.format != "tflite"), default=None)
 
@@ -75,7 +75,7 @@ def _cross(check: CrossCheck) -> str:
 
 @dataclass(frozen=True)
 class _File:
-    """An artifact and what its manifest says of it; of a file that no manifest names, what its cell says."""
+    """An artifact and its entry in the manifest; for a file that no manifest names, the description in its cell."""
 
     network: str
     name: str
@@ -94,7 +94,7 @@ class _File:
 
     @property
     def agreement(self) -> Agreement | None:
-        """How the file's answers compare with the Keras model's it was made from."""
+        """The agreement of the file's answers with those of the Keras model that it was made from."""
         return self.manifest.agreement if self.manifest else None
 
 
@@ -130,7 +130,7 @@ _FILE_COLUMNS: tuple[Column[_File], ...] = (
 
 
 def artifacts_table(data: ReportData) -> Table:
-    """One row a file: its hash, size, how it was quantised, and whether it is what ran."""
+    """One row a file: its hash, size, quantisation, and whether it is the file that ran."""
     ran = set(data.cells.model_sha256)
     files = [
         _File(
@@ -162,7 +162,7 @@ def artifacts_table(data: ReportData) -> Table:
 
 @dataclass(frozen=True)
 class _Numbered:
-    """A step of a network's chain and its place in it, from 1."""
+    """A step of a network's chain and its place, counted from 1."""
 
     network: str
     number: int

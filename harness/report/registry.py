@@ -1,4 +1,4 @@
-"""What can be in a report's focus. Adding one: a :class:`~harness.report.focus.Focus`, and a line here."""
+"""Networks that can be in focus. To add one, write a :class:`~harness.report.focus.Focus` and add a line here."""
 
 from __future__ import annotations
 

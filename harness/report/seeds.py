@@ -1,4 +1,4 @@
-"""Trainings of one network from several seeds: how much of a figure is luck."""
+"""Trainings of one network from several seeds: how much of an accuracy is chance."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Seeds:
 
 
 def over_seeds(manifest: Manifest, scheme: Scheme) -> Seeds | None:
-    """The cross-check with the most seeds, full trainings before quick ones; None without at least two seeds that
-    share a fold. Folds that some seed hasn't got are left out: they may be easier or harder than the others."""
+    """The cross-check with the most seeds, full trainings before quick ones; None unless at least two seeds share a
+    fold. Folds that some seed lacks are left out, since they may be easier or harder than the others.
+    """
     found = [each for check in manifest.cross_checks if check.scheme == scheme and (each := _of(check)) is not None]
     return max(found, key=lambda each: (each.profile == "full", len(each.seeds), len(each.folds)), default=None)
 
@@ -56,6 +57,6 @@ def _of(check: CrossCheck) -> Seeds | None:
 
 
 def share(trials: Iterable[Trial]) -> float:
-    """Share of all their test images that were named right."""
+    """The share of all their test images that were classified correctly."""
     every = list(trials)
     return sum(t.accuracy * t.n_test for t in every) / sum(t.n_test for t in every)

@@ -1,4 +1,4 @@
-"""What the first screen says: the winner on each board, and whether to believe it."""
+"""The content of the first screen: the winner on each board, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.core.safetext import clean
 from harness.report.gather import ReportData
 from harness.report.paper.findings import PaperFindings, look
 
-#: A network may be this much less accurate than the board's best one and still be its pick (one image in 99).
+#: A network may be this much less accurate than the board's most accurate one and still be picked (one image in 99).
 PICK_WITHIN = 0.0102
 
 
@@ -24,8 +24,8 @@ class Best:
 
     Attributes:
         value: the pick's median, in ``clock``'s unit; so are the other two values.
-        apart: those of the three labels whose networks stand apart (:class:`~harness.report.focus.Focus`).
-        standing: how the network in focus stands among the others; empty without one.
+        apart: the labels, among the three, of networks that stand apart (:class:`~harness.report.focus.Focus`).
+        standing: the place of the network in focus among the others; empty without one.
     """
 
     board: str
@@ -55,11 +55,11 @@ _BEST = ["group", "board_label", "emulated", "label", "role", "value", "accuracy
 
 
 def winners(data: ReportData, standing: Callable[[int, Clock], str] = lambda *_: "") -> list[Best]:
-    """For each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate), the fastest
-    and the most accurate artifact.
+    """The answer of each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate),
+    its fastest and its most accurate artifact.
 
     Args:
-        standing: how the network in focus stands on a board, by its group and its clock.
+        standing: the place of the network in focus on a board, by its group and its clock.
     """
     best = []
     for clock in data.clocks:
@@ -97,12 +97,12 @@ def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) ->
 
 
 def artifacts(data: ReportData) -> pd.DataFrame:
-    """One VALID cell for each artifact and split, the first board's (:func:`agreement` says where boards differ)."""
+    """One VALID cell for each artifact and split, from the first board; :func:`agreement` finds where boards differ."""
     return data.valid.drop_duplicates(["model_sha256", "split_sha256"])
 
 
 def verdicts(data: ReportData) -> dict[str, int]:
-    """How many cells are VALID, INVALID or FAILED, and files UNREADABLE or cells MISSING if any."""
+    """The number of cells that are VALID, INVALID and FAILED, and of UNREADABLE files and MISSING cells if any."""
     counts = Counter(data.cells.status)
     found = {status: int(counts.get(status, 0)) for status in ("VALID", "INVALID", "FAILED")}
     more = {"UNREADABLE": len(data.bad_files), "MISSING": len(data.missing)}
@@ -111,7 +111,7 @@ def verdicts(data: ReportData) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """One artifact on several boards: how many images they answer differently, and which."""
+    """One artifact on several boards: on how many images the answers differ, and on which."""
 
     artifact: str
     boards: tuple[str, ...]
@@ -121,7 +121,7 @@ class Agreement:
 
 
 def agreement(data: ReportData) -> list[Agreement]:
-    """For each artifact (same bytes, same split) that ran on several boards: where their predictions differ."""
+    """For each artifact (same bytes, same split) that ran on several boards: the images on which its answers differ."""
     found = []
     columns = ["model_sha256", "split_sha256", "board_id", "board_label", "model", "kind", "classes", "predictions"]
     for _, cells in data.valid[columns].groupby(["model_sha256", "split_sha256"], sort=False):
@@ -152,7 +152,7 @@ def agreement(data: ReportData) -> list[Agreement]:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is worked out once and shown in several places."""
+    """Results that are computed once and shown in several places."""
 
     winners: list[Best]
     agreements: list[Agreement]

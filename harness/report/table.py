@@ -1,4 +1,4 @@
-"""One small table, as CSV for programs and Markdown for people, and how its values are written."""
+"""One small table, as CSV for programs and Markdown for people, and the format of its values."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from harness.core.safetext import clean, csv_field, markdown
 from harness.results.columns import Column, Row, Value
 
-#: Longer texts are cut in tables; a cell has several reasons of up to 4096 characters.
+#: Longer texts are cut in tables; a cell can have several reasons of up to 4096 characters.
 LONGEST = 20_000
-#: A longer table is no reading matter: Markdown has its beginning, CSV has all of it.
+#: Markdown holds this many rows at most, since nobody reads longer tables; the CSV has all of them.
 MOST_MARKDOWN = 2000
 
 
@@ -27,10 +27,10 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[Value, ...], ...]
     note: str = ""
-    missing: str = ""  # what people read where there is no value
+    missing: str = ""  # shown to people where there is no value
 
     def csv(self) -> str:
-        """RFC 4180 with ``\\n`` line ends; numbers in full precision; missing ones empty."""
+        """RFC 4180 with ``\\n`` line ends; numbers in full precision; missing values are empty."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([name for name, _ in self.columns])
@@ -60,11 +60,11 @@ class Table:
 def tabulate(
     columns: Sequence[Column[Row]], items: Iterable[Row], *, name: str, title: str, note: str = "", missing: str = ""
 ) -> Table:
-    """A table of one row an item, each value worked out by its own column.
+    """A table with one row an item; each column computes its own values.
 
     Args:
         name: the file's name without suffix.
-        missing: what people read where there is no value.
+        missing: shown to people where there is no value.
     """
     return Table(
         name=name,
@@ -77,7 +77,7 @@ def tabulate(
 
 
 def human(value: Value, missing: str = "") -> str:
-    """A value as people read it: 4 significant digits, thousands grouped; ``missing`` where there is none."""
+    """A value for people: 4 significant digits, thousands grouped; ``missing`` where there is none."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return missing
     if isinstance(value, bool):
@@ -102,7 +102,7 @@ def _machine(value: Value) -> str:
     return repr(value) if value is not True and value is not False else "true" if value else "false"
 
 
-@functools.lru_cache(maxsize=1 << 14)  # a table of many cells repeats a few texts
+@functools.lru_cache(maxsize=1 << 14)  # a table of many cells repeats few texts
 def _machine_text(value: str) -> str:
     return csv_field(clean(value, LONGEST))
 

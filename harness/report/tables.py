@@ -1,6 +1,6 @@
-"""All tables of a report. Same results, same bytes.
+"""All tables of a report. The same results give the same bytes.
 
-Adding a table: a function that makes it, and a line in ``TABLES``.
+To add a table, write a function that makes it and add a line to ``TABLES``.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _valid(cell: _Cell) -> bool:
 
 
 def _timed(clock: Clock) -> Iterator[Column[_Cell]]:
-    """The columns of one clock; milliseconds and instructions never share one."""
+    """The columns of one clock; milliseconds and instructions never share a column."""
 
     def column(name: str, heading: str, source: str, scale: float = 1.0) -> Column[_Cell]:
         def value(cell: _Cell) -> float | None:
@@ -94,7 +94,7 @@ def _timed(clock: Clock) -> Iterator[Column[_Cell]]:
     yield column("first_inference", f"First inference ({clock.unit})", "first_inference_ns", 1e6)
 
 
-#: What the columns above read.
+#: The fields that the columns above read.
 _READ = (
     "device", "board", "emulated", "clock", "model", "role", "variant", "format", "runtime", "delegate", "threads",
     "dataset", "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
@@ -103,7 +103,7 @@ _READ = (
 
 
 def _cells(data: ReportData) -> Table:
-    """One row per cell. Each clock has columns of its own."""
+    """One row a cell; each clock has its own columns."""
     columns = [
         *_WHAT,
         *((_ROLE,) if data.focus else ()),
@@ -116,7 +116,7 @@ def _cells(data: ReportData) -> Table:
 
 @dataclass(frozen=True)
 class _Unmeasured:
-    """A cell without numbers, or a file or a planned cell that stands for one."""
+    """A cell without numbers, or a file or a planned cell in its place."""
 
     status: str
     cell: str
@@ -193,11 +193,11 @@ def reasons(texts: object) -> str:
 
 
 def synthetic(cells: pd.DataFrame) -> bool:
-    """Whether any cell ran on made-up data."""
+    """Whether any cell ran on synthetic data."""
     return bool(cells.synthetic.any())
 
 
-#: In the order in which they are written.
+#: In the order of writing.
 TABLES: tuple[TablePart, ...] = (
     TablePart(lambda data, summary: boards.winners_table(data, summary.winners)),
     TablePart(lambda data, _: _cells(data)),

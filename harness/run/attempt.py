@@ -1,4 +1,4 @@
-"""One cell measured, and measured again where the connection broke or what spoilt it may have passed."""
+"""One cell is measured, and measured again if the connection broke or if the cause of a disturbance may have passed."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ from harness.run.rounds import attempt_record, with_earlier
 from harness.run.session import Session
 from harness.run.timeouts import Timeouts
 
-#: A broken connection is tried again this often for one cell; what is not transient is not retried.
+#: A broken connection is retried this often for one cell; errors that are not transient are not retried.
 RETRIES = 2
-#: What costs one cell and says nothing about the next; anything else ends the device.
+#: Errors that cost one cell and say nothing about the next; any other error ends the device.
 RETURNING = (RunnerError, RemoteCommandError)
-#: What passes by itself: a cell with no other reason than these is measured again, so that another program's moment
-#: doesn't cost a run. Why the earlier measurements didn't count is kept in the round's evidence.
+#: Reasons that pass by themselves. A cell with no other reason is measured again, so that a short disturbance by
+#: another program doesn't cost a run. The round's evidence keeps why the earlier measurements didn't count.
 PASSING = {"background-load", "unstable", "clock-stepped", "stopped"}
 PAUSE_S = 2.0
-#: A local device's disturbed cells are measured once more at the end of the run, for so long; in seconds.
+#: At the end of the run, a local device's disturbed cells are measured once more for this long, in seconds.
 LATE_S = 120.0
 
 
 def passing(reasons: Iterable[Reason]) -> bool:
-    """Whether all that is wrong with a measurement passes by itself."""
+    """Whether every reason against a measurement passes by itself."""
     return {reason.code for reason in reasons} <= PASSING
 
 
 @dataclass(frozen=True)
 class Underway:
-    """What all devices of a run share while it is measured."""
+    """The state that all devices of a run share while it is measured."""
 
     ledger: Ledger
     halt: Halt
     watcher: Watcher
 
     def keep(self, job: CellJob, cell: Cell) -> None:
-        """Store a cell and tell the watcher; a failure that we caused by stopping is neither stored nor told."""
+        """Store a cell and report it to the watcher. A failure caused by stopping is neither stored nor reported."""
         if cell.status == "FAILED" and self.halt.ending:
             return
         self.ledger.keep(job, cell)
@@ -66,8 +66,8 @@ class Underway:
 def late_jobs(ledger: Ledger, device: str) -> list[CellJob]:
     """The jobs of this process that other programs disturbed on a local device.
 
-    They are measured once more at the end: the machine may be quiet then, the emulated boards of this run at least are
-    off.
+    They are measured once more at the end: the machine may be quiet then, and at least the emulated boards of this run
+    are off.
     """
     disturbed = {
         cell.cell
@@ -92,12 +92,12 @@ class Attempts:
         return RETRIES + 1
 
     def round(self, job: CellJob, tries: int, *, first: bool) -> Cell:
-        """One round: measured, and again on a new connection if the old one broke, or after a pause where what spoilt
-        the measurement may have passed; a board that stays away ends the device.
+        """Measure one round. It is measured again on a new connection if the old one broke, or after a pause if the
+        cause of a disturbance may have passed. A board that stays unreachable ends the device.
 
         Args:
             tries: how often a disturbed round is measured.
-            first: of the cell's rounds, the one in which each operator may be timed, too.
+            first: whether this is the cell's first round, in which each operator may be timed as well.
         """
         halt, board = self.underway.halt, self.session.board
         context = self.context if first else replace(self.context, profile_ops=False)
@@ -118,14 +118,14 @@ class Attempts:
                 self.session.say(f"connecting again: {error}")
                 board.suspect = True
             except (RemoteTimeoutError, OutputLimitError) as error:
-                board.suspect = True  # what hung, or talks, may still be there: the next lease ends it
+                board.suspect = True  # a hung or talking program may still be there; the next lease ends it
                 return failed(measurement, [reason_of(error)])
             except RETURNING as error:
                 return failed(measurement, [reason_of(error)])
         raise AssertionError("unreachable")
 
     def _once(self, job: CellJob, context: Context) -> Cell:
-        """One measurement on the present connection."""
+        """One measurement on the current connection."""
         measurement = self.underway.measurement(job, context)
         test = measurement.test
         estimate = marking(self.context.estimates, job, profile=self.context.profile_ops)
@@ -140,6 +140,6 @@ class Attempts:
         cell = run_cell(self.session.connection, measurement, prepared, limit_s=limit_s, marks=marks)
         if cell.status == "FAILED":
             return cell
-        if not isinstance(estimate, Marking) or not estimate.operators:  # marking each prefix says nothing of others
+        if not isinstance(estimate, Marking) or not estimate.operators:  # prefixes take time that other cells don't
             self._timeouts.took(job, test, time.monotonic() - begun)
         return estimated(cell, estimate)

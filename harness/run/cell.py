@@ -1,4 +1,4 @@
-"""The record of one cell, made of the runner's answer and what the controller knows."""
+"""The record of one cell, made from the runner's answer and the controller's knowledge."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class _Numbers:
-    """What was measured, as in :class:`harness.records.cell.Cell`; a cell without a measurement has none of it."""
+    """The measured values, as in :class:`harness.records.cell.Cell`; a cell without a measurement has none of them."""
 
     load_ns: int | None = None
     allocate_ns: int | None = None
@@ -59,7 +59,7 @@ class _Verdict:
 
 
 def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = "") -> Cell:
-    """The record of a cell whose runner came to an end, with its verdict.
+    """The record of a cell whose runner finished, with its verdict.
 
     Raises:
         RunnerError: the answer doesn't fit the job.
@@ -94,23 +94,23 @@ def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = ""
 
 
 def failed(measurement: Measurement, reasons: list[Reason], *, stderr: str = "") -> Cell:
-    """The record of a cell that gave no measurement."""
+    """The record of a cell without a measurement."""
     verdict = _Verdict("FAILED", reasons, {"stderr": stderr} if stderr else {})
     return _cell(measurement, verdict, _runtime(measurement.job, None, None, None), _Numbers())
 
 
 def reason_of(error: HarnessError) -> Reason:
-    """An error as a cell's reason; its text may quote a board, so it is made plain and cut."""
+    """An error as a cell's reason. Its text may quote a board, so it is sanitised and cut."""
     return Reason(code=error.code, text=clip(str(error)))
 
 
 def clip(text: str) -> str:
-    """A board's words made plain, and cut to what a reason may hold."""
+    """A board's text, sanitised and cut to the length that a reason may have."""
     return plain(text)[:4000]
 
 
 def _delegate_name(runtime: str, applied: str | None) -> str | None:
-    """The delegate that ran, by the name it is asked for."""
+    """The delegate that ran, under the name by which it is requested."""
     return None if applied is None else RUNTIMES[runtime].same_as.get(applied, applied)
 
 
@@ -167,7 +167,7 @@ def _model_info(shipped: Shipped) -> ModelInfo:
 
 
 def device_info(context: Context) -> DeviceInfo:
-    """The board as devices.yaml names it and as its probe describes it."""
+    """The board's description from devices.yaml and from its probe."""
     device, probe = context.device, context.probe
     listed = DeviceInfo(
         name=device.name,

@@ -1,4 +1,4 @@
-"""What all cells of one device in one run share."""
+"""The settings that all cells of one device in one run share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.run.estimates import Estimates
 
 @dataclass(frozen=True)
 class Context:
-    """``probe`` is None while (or because) the board could not be asked what it is.
+    """``probe`` is None until (or because) the board could not be probed.
 
-    ``estimate`` says whether estimates are wanted, ``estimates`` is what makes them while the board is up. ``rounds``
-    is the number of processes that measure a cell. With ``precision`` more rounds follow, until the half width of the
-    cell's interval is that share of its value, or ``budget_s`` seconds are over.
+    ``estimate`` says whether estimates are requested; ``estimates`` makes them while the board is up. ``rounds`` is the
+    number of processes that measure a cell. With ``precision`` more rounds follow, until the half width of the cell's
+    interval is that share of its value, or ``budget_s`` seconds are over.
 
     ``inject_slowdown`` and ``state_root`` are for tests: such cells are INVALID by name.
     """

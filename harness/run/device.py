@@ -1,4 +1,4 @@
-"""One device's turn: reached, provided with what it needs, its cells measured; and what an error costs."""
+"""One device's turn: it is reached and prepared, its cells are measured, and an error costs this device alone."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class DeviceTurn:
 
     Attributes:
         left: the cells that are not done yet.
-        context: what they share; the probe is added once the board has answered.
+        context: their shared settings; the probe is added once the board has answered.
         late_until: the end of the late turn in ``time.monotonic()`` seconds. None means the main turn, in which the
-            cells are named for the board's runtimes first.
+            cells are first named after the board's runtimes.
     """
 
     underway: Underway
@@ -42,10 +42,11 @@ class DeviceTurn:
     late_until: float | None = None
 
     def take(self) -> None:
-        """Measure what is left. A board's fault, or a mistake of ours, costs the cells of this device alone.
+        """Measure the remaining cells. A fault of the board, or a bug in the harness, costs only the cells of this
+        device.
 
         Raises:
-            StoreError: results can't be kept any more, so there is no use in measuring on.
+            StoreError: results can't be stored any more, so further measurements would be lost.
         """
         if not self.left or self.underway.halt.stopped:
             return
@@ -74,7 +75,7 @@ class DeviceTurn:
                 self._fail(reason_of(error))
         except HarnessError:
             raise
-        except Exception as error:  # a mistake of ours
+        except Exception as error:  # a bug in the harness
             text = f"a mistake in the harness: {type(error).__name__}: {error}"
             say(text)
             self._fail(Reason(code="internal", text=plain(text)[:4000]), traceback.format_exc())
@@ -106,7 +107,7 @@ class DeviceTurn:
         return [job for _, job in renamed if not self.underway.ledger.finished(job)]
 
     def _deploy(self, session: Session) -> None:
-        """Content hashes say what has arrived: after a broken connection or a damaged file, only the rest is sent."""
+        """Deploy the files. Content hashes tell which have arrived, so a new connection sends only the rest."""
         for attempt in range(RETRIES + 1):
             try:
                 return session.deploy(self.left, self.underway.ledger.schedule.tests)

@@ -1,4 +1,4 @@
-"""Estimated cycles in a run: where they are wanted and possible, and what comes of one cell's marks."""
+"""Estimated cycles in a run: where they are requested and possible, and how a cell's marks become an estimate."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 from harness.records.order import Marks
 from harness.run.plan import CellJob
 
-#: How long marking may take on top of a cell, in seconds: for each prefix of its network.
+#: How long marking may take on top of a cell's time, in seconds for each prefix of its network.
 PREFIX_S = 30.0
 
-#: Inferences of each prefix of a network that are looked at.
+#: Inferences that are examined for each prefix of a network.
 PREFIX_REGIONS = 3
 
-#: A board's estimates; why there are none; or None where nobody asked for any.
+#: A board's estimates; why there are none; or None where none were requested.
 Estimates = Estimator | NoEstimate | None
 
 
 @contextmanager
 def estimating(device: Device, *, wanted: bool) -> Iterator[Estimates]:
-    """What makes a device's estimates while it is measured. Real boards have none: they are measured."""
+    """Provide what makes a device's estimates while it is measured. Real boards have none, since they are measured."""
     if not wanted or not device.emulate:
         yield None
         return
@@ -47,11 +47,11 @@ def estimating(device: Device, *, wanted: bool) -> Iterator[Estimates]:
 
 @dataclass(frozen=True)
 class Marking:
-    """What the runner is to mark for one cell, and what is made of it.
+    """The marks that the runner sets for one cell, and how they become its estimate.
 
     Attributes:
         estimates: the board's.
-        operators: of the network, where each one's cost is asked for.
+        operators: of the network, where the cost of each one is requested.
     """
 
     estimates: Estimator
@@ -59,21 +59,21 @@ class Marking:
 
     @property
     def marks(self) -> Marks:
-        """For the runner's order."""
+        """The marks, for the runner's order."""
         prefixes = tuple((operator.prefix.patches, operator.prefix.tail) for operator in self.operators)
         return Marks(regions=REGIONS, prefix_regions=PREFIX_REGIONS, prefixes=prefixes)
 
     @property
     def extra_s(self) -> float:
-        """How much longer the cell may take."""
+        """How much longer the cell may take, in seconds."""
         return PREFIX_S * len(self.operators)
 
     def begin(self) -> None:
-        """Before an attempt: what an earlier one left does not count."""
+        """Discard what an earlier attempt left; called before each attempt."""
         self.estimates.skip()
 
     def added(self, cell: Cell) -> Cell:
-        """The cell with its estimate and the costs of its operators, or why it has none."""
+        """The cell with its estimate and the costs of its operators, or with the reason why it has none."""
         try:
             whole = self.estimates.inference()
         except EstimateError as error:
@@ -90,7 +90,7 @@ class Marking:
 
 
 def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | NoEstimate | None:
-    """What to mark for a job; why nothing; None where nobody asked."""
+    """The marks for a job; the reason why there are none; None where nobody requested estimates."""
     if not isinstance(estimates, Estimator):
         return estimates
     if job.threads != 1:
@@ -102,11 +102,11 @@ def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | N
     try:
         return Marking(estimates, operators(job.shipped.path.read_bytes()))
     except (OSError, ArtifactError):
-        return Marking(estimates)  # that the file is damaged is for the runner to say
+        return Marking(estimates)  # the runner reports that the file is damaged
 
 
 def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
-    """The cell with what came of its marks."""
+    """The cell with the outcome of its marks."""
     if isinstance(estimate, Marking):
         return estimate.added(cell)
     return cell.model_copy(update={"estimate": estimate}) if estimate else cell

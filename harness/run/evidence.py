@@ -1,4 +1,4 @@
-"""What is kept with a cell so that its number and its verdict can be checked later."""
+"""The evidence stored with a cell, so that its number and its verdict can be checked later."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from harness.run.verdict.energy import Energy
 
 
 class CellEvidence(Evidence):
-    """The board's states, and what else a finished cell rests on. The order of the fields is the order in the file.
+    """The board's states and the other facts that a finished cell rests on. The order of the fields is the order in the
+    file.
 
     Attributes:
-        clock: the board's clock that was read: its name and resolution.
+        clock: name and resolution of the board's clock that was read.
         thresholds: the limits that the cell was judged by.
         energy: of the timed inferences; None without a sensor, and where the clock counts instructions.
-        found: the figures that the verdict was reached with; shares 0 to 1, seconds, MHz.
+        found: the figures behind the verdict; shares 0 to 1, seconds, MHz.
         import_ns: how long each import took, in the board's nanoseconds.
         not_finite: timed inferences whose output held NaN or infinity.
-        stderr: the end of what the runner wrote there.
+        stderr: the end of the runner's stderr.
     """
 
     cpuinfo: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""When a run has to end before its time, and the connections that are closed then."""
+"""Ending a run early, and closing its connections then."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Halt:
     """Ends all device threads of a run.
 
     Attributes:
-        interrupted: whether somebody asked for the end. It counts at once, before the main thread has acted on it: what
-            an interruption does to other programs, such as an emulator, must not be taken for a board's fault.
+        interrupted: whether somebody asked for the end. It counts at once, before the main thread has acted on it: an
+            interruption also ends other programs, such as an emulator, and that must not be taken for a board's fault.
     """
 
     def __init__(self) -> None:
@@ -29,15 +29,15 @@ class Halt:
 
     @property
     def ending(self) -> bool:
-        """Whether the run is to end."""
+        """Whether the run is about to end."""
         return self.stopped or self.interrupted()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for so long, or until the run is stopped; whether it is."""
+        """Wait for so long, or until the run is stopped; returns whether it is stopped."""
         return self._stop.wait(seconds)
 
     def stop(self) -> None:
-        """Close all connections under the commands that wait for them."""
+        """Close all connections under the commands that are waiting on them."""
         self._stop.set()
         with self._lock:
             connections = list(self._connections)
@@ -45,7 +45,7 @@ class Halt:
             connection.close()
 
     def note(self, connection: Connection) -> None:
-        """Have a connection closed by :meth:`stop`; at once where that has been called already."""
+        """Register a connection that :meth:`stop` closes; it is closed at once if the run has been stopped already."""
         with self._lock:
             self._connections.append(connection)
         if self.stopped:

@@ -1,4 +1,4 @@
-"""The test images as the boards get them: one .npy file of pixels, no labels. Labels never leave the controller."""
+"""The test images as boards receive them: one .npy file of pixels without labels. Labels never leave the controller."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from harness.records.manifest import SplitRecord
 
 @dataclass(frozen=True)
 class TestSet:
-    """What a cell is measured on.
+    """The images that a cell is measured on.
 
     Attributes:
-        info: what the cell's file says of it, with the labels.
+        info: their description for the cell's file, with the labels.
         file: a .npy file, uint8, shape (n, 48, 48, 1), in the order of ``info.labels``.
         file_sha256: its hash, checked again on the board.
     """
 
-    __test__ = False  # pytest: not a test
+    __test__ = False  # not a test case for pytest
 
     info: SplitInfo
     file: Path
@@ -36,14 +36,15 @@ class TestSet:
 
 
 def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | None = None) -> TestSet:
-    """Make the test images of the split that the artifacts were judged on, and prove that they are the same ones.
+    """Prepare the test images of the split on which the artifacts' accuracy was measured, and verify that they are the
+    same.
 
     Args:
-        samples: only that many, spread evenly over the split. Its order follows the data set's, so the first N would
+        samples: only that many, spread evenly over the split. The split has the data set's order, so the first N would
             all be alike.
 
     Raises:
-        UsageError: the data at hand is not the data the artifacts were built with.
+        UsageError: the data differ from those the artifacts were built with.
         DataError: the data can't be read.
     """
     dataset = registry.load(data)
@@ -76,7 +77,7 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
 
 
 def _kept(content: bytes) -> tuple[Path, str]:
-    """The file in the cache that holds this content, and its hash."""
+    """The file in the cache with this content, and its hash."""
     digest = sha256_bytes(content)
     path = cache_dir() / "testsets" / f"{digest}.npy"
     if not path.is_file() or path.read_bytes() != content:
@@ -85,7 +86,7 @@ def _kept(content: bytes) -> tuple[Path, str]:
 
 
 def _npy(images: npt.NDArray[np.uint8]) -> bytes:
-    """The .npy file's bytes; format 1.0, so that numpy of Python 3.6 reads it and every numpy writes the same."""
+    """The .npy file's bytes. Format 1.0 is readable by the numpy of Python 3.6, and every numpy writes it the same."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, images, version=(1, 0), allow_pickle=False)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The artifacts that are here to be measured, each proved to be the file its manifest names."""
+"""The artifacts available for measuring, each verified to be the file that its manifest names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.records.manifest import Artifact, Manifest
 
 @dataclass(frozen=True)
 class Shipped:
-    """An artifact that is really here, with its manifest."""
+    """An artifact whose file exists, with its manifest."""
 
     manifest: Manifest
     artifact: Artifact
@@ -29,16 +29,16 @@ class Shipped:
 def inventory(
     models: Path, names: Sequence[str], variants: Sequence[str], left_out: list[Reason] | None = None
 ) -> list[Shipped]:
-    """The artifacts that are here and are what their manifests say.
+    """The artifacts that exist and match their manifests.
 
     Args:
-        names: networks asked for by name; all when empty. A damaged one is an error only where it was asked for or
+        names: networks requested by name; all when empty. A damaged one is an error only where it was requested or
             nothing else is left.
-        variants: variants asked for; all when empty.
-        left_out: gets a reason for everything that is damaged and nobody asked for.
+        variants: variants requested; all when empty.
+        left_out: receives a reason for every damaged artifact that was not requested.
 
     Raises:
-        MissingModelError: a model or variant asked for is not here; the fix is the command that builds it.
+        MissingModelError: a requested model or variant doesn't exist; the fix is the command that builds it.
         ArtifactError: a manifest can't be read, or a file is not the one its manifest names.
     """
     known = manifests.names(models)
@@ -66,7 +66,7 @@ def inventory(
 
 
 def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shipped], list[ArtifactError]]:
-    """A network's artifacts that are here, and the errors of the damaged ones."""
+    """A network's existing artifacts, and the errors of the damaged ones."""
     try:
         record = manifests.load(models, name)
     except ArtifactError as error:
@@ -90,7 +90,7 @@ def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shippe
 
 
 def _same_split(artifacts: Sequence[Shipped]) -> None:
-    """Networks are compared on the same test images or not at all."""
+    """Make sure that all networks are compared on the same test images."""
     first = artifacts[0].manifest
     for shipped in artifacts:
         if shipped.manifest.split.sha256 != first.split.sha256:

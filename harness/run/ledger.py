@@ -1,4 +1,4 @@
-"""What a run has planned and what it has finished, in memory and in its folder."""
+"""The planned and the finished cells of a run, in memory and in its folder."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from harness.run.session import measured
 
 
 class Ledger:
-    """Keeps the books of one run; its methods may be called from several threads.
+    """Keeps the records of one run; its methods may be called from several threads.
 
     Args:
         results: the folder of runs.
-        earlier: the run that is gone on with; None for a new one.
+        earlier: the run that is resumed; None for a new one.
 
     Raises:
-        UsageError: the earlier run measured another artifact than is here now.
+        UsageError: the earlier run measured another artifact than the present one.
     """
 
     def __init__(self, schedule: Schedule, results: Path, earlier: resume.EarlierRun | None = None) -> None:
@@ -39,7 +39,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._valid: set[str] = set()
         self._measured: set[str] = set()
-        #: what has been measured, or has failed, in this process, by device
+        #: jobs that were measured, or failed, in this process, by device
         self._ended: dict[str, list[CellJob]] = {}
         #: cells of which this process has measured some of the rounds
         self._partly: dict[str, Cell] = {}
@@ -69,12 +69,12 @@ class Ledger:
 
     @property
     def again(self) -> str:
-        """What to write behind ``--resume`` to go on with this run."""
+        """The argument of ``--resume`` that continues this run."""
         return resume.address(self._results, self.folder)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """The run's folder, made where it is new, for this process alone.
+        """Provide the run's folder, created if it is new, for this process alone.
 
         Raises:
             StoreError: results can't be written, or another process works on this run.
@@ -89,7 +89,7 @@ class Ledger:
             yield
 
     def _rename(self) -> None:
-        """A run whose folder was copied is one of its own: what is in it says so, before more is measured into it."""
+        """Give a run whose folder was copied its own name in its files, before more is measured into it."""
         if self._copied:
             store.write_run(self.folder, self.info)
             for cell in self.cells():
@@ -104,20 +104,20 @@ class Ledger:
         return [job for job in self.schedule.plan.jobs[device] if job.cell not in self._valid]
 
     def ended(self, device: str) -> list[CellJob]:
-        """The jobs of a device that have ended in this process, well or not."""
+        """The jobs of a device that have ended in this process, successfully or not."""
         return list(self._ended.get(device, []))
 
     def board(self, device: str) -> DeviceInfo | None:
-        """The board that the earlier run's cells of a device are of; None where there are none."""
+        """The board on which the earlier run's cells of a device were measured; None where there are none."""
         return self._boards.get(device)
 
     def sent(self, device: str, count: int) -> None:
-        """Note that ``count`` bytes of artifacts had to be sent to a device."""
+        """Record that ``count`` bytes of artifacts had to be sent to a device."""
         with self._lock:
             self._sent_bytes[device] = self._sent_bytes.get(device, 0) + count
 
     def keep(self, job: CellJob, cell: Cell) -> None:
-        """Store a cell. A failure never replaces what was measured earlier in this run."""
+        """Store a cell. A failure never replaces an earlier measurement of this run."""
         with self._lock:
             replaces = cell.status != "FAILED" or cell.cell not in self._measured
             if cell.status != "FAILED":
@@ -136,22 +136,22 @@ class Ledger:
         store.write_cell(self.folder, cell)
 
     def partly(self, job: CellJob) -> Cell | None:
-        """What this process has measured of a cell that has not ended."""
+        """The rounds that this process has measured of a cell that has not ended."""
         return self._partly.get(job.cell)
 
     def stored(self, job: CellJob) -> Cell | None:
-        """A cell as it is stored; None where it is not, or can't be read."""
+        """The stored cell; None where it doesn't exist or can't be read."""
         try:
             return store.read_cell(self.folder / "cells" / f"{job.cell}.json")
         except StoreError:
             return None
 
     def rename_jobs(self, renamed: Sequence[tuple[CellJob, CellJob]], device: str, dropped: Sequence[Reason]) -> None:
-        """Once the board is known, let ``run.json`` name the cells by the runtimes that really run, and what is left
-        out.
+        """Rename the cells in ``run.json`` after the runtimes that really run, once the board is known, and record the
+        dropped ones.
 
         Args:
-            renamed: the device's jobs as they were planned and as they are now; a job that isn't there is left out.
+            renamed: the device's planned jobs and their present form; a missing job is left out.
             dropped: why jobs are left out.
         """
         names = {old.cell: new.cell for old, new in renamed}

@@ -1,4 +1,4 @@
-"""One cell measured on a board: the runner is handed its order, and what comes back is bounded and checked."""
+"""One cell is measured on a board: the runner receives its order, and its answer is bounded and checked."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from harness.run.sources import SOURCES
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
 
-#: Answers are parsed one at a time, so that hostile ones of many boards don't fill the memory together.
+#: Answers are parsed one at a time, so that hostile answers of many boards don't fill the memory together.
 _PARSING = threading.Lock()
 
-#: The slowest network seen, a full VGG19 on an emulated Cortex-A53, takes 5 ns for each.
+#: The slowest network measured so far, a full VGG19 on an emulated Cortex-A53, takes 5 ns for each.
 SLOWEST_S_PER_MAC = 20e-9
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The paths on the board of what a cell needs."""
+    """The paths on the board of the files that a cell needs."""
 
     runner: str
     model: str
     inputs: str
-    #: folders that the runner imports the runtime from, before the board's own
+    #: folders from which the runner imports the runtime, before the board's own
     packages: tuple[str, ...]
-    #: the runtime that fits this board; it may stand in for the job's
+    #: the runtime that fits this board; it may replace the job's
     runtime: str
 
 
@@ -48,10 +48,11 @@ def run_cell(
     limit_s: float,
     marks: Marks | None = None,
 ) -> Cell:
-    """Measure one cell on a board, in at most ``limit_s`` seconds. ``marks``: what to mark for an emulator's plugin.
+    """Measure one cell on a board, in at most ``limit_s`` seconds. ``marks`` tells the runner what to mark for an
+    emulator's plugin.
 
     Raises:
-        TransportError: the connection failed (the caller may try again on a new one).
+        TransportError: the connection failed; the caller may retry on a new one.
         RunnerError: the runner gave no usable answer.
     """
     job, test = measurement.job, measurement.test
@@ -90,21 +91,22 @@ def _how_it_ended(status: int) -> str:
 
 
 def work(job: CellJob, test: TestSet) -> float:
-    """How many multiply-accumulates a cell takes, roughly."""
+    """The approximate number of multiply-accumulates in a cell."""
     return float(max(test.info.n, 50) + 60) * job.shipped.manifest.macs
 
 
 def timeout_s(job: CellJob, test: TestSet, *, mlperf: bool = False) -> float:
-    """How long a cell may take on a board that is not known yet: two minutes, and some time for each
-    multiply-accumulate that is due.
+    """Seconds that a cell may take on a board whose speed is unknown: two minutes, plus time for each
+    multiply-accumulate.
 
-    After the first cell, :mod:`harness.run.timeouts` knows better. MLPerf's rules ask for ten minutes of inferences.
+    After the first cell, :mod:`harness.run.timeouts` has a better estimate. MLPerf's rules require ten minutes of
+    inferences.
     """
     return 120 + 2 * MLPERF_S * mlperf + work(job, test) * SLOWEST_S_PER_MAC
 
 
 def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context, *, marks: Marks | None = None) -> Order:
-    """What the runner is told to do."""
+    """The order for the runner."""
     warmup, passes = _timing(context)
     return Order(
         cell=job.cell,
@@ -130,12 +132,12 @@ def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context, *, 
 
 
 def _timing(context: Context) -> tuple[WarmUp, Passes]:
-    """How long to warm up and to time.
+    """The lengths of the warm-up and of the timed series.
 
-    Wall clock: as LiteRT's benchmark_model does (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in whole
-    passes over the images, and no end of the warm-up before the series is steady (bounded by 2 s more or less, so that
-    a noisy machine can't hold a run up). Each of several rounds does its share of that. Instruction clock: it has no
-    noise, so one pass after three runs.
+    Wall clock: as in LiteRT's benchmark_model (>= 0.5 s of warm-up; >= 50 runs and >= 1 s, at most 150 s), in whole
+    passes over the images. The warm-up goes on until the series is steady, for about 2 s more at most, so that a noisy
+    machine can't delay a run. Each of several rounds does its share of that. Instruction clock: it has no noise, so one
+    pass after three runs is enough.
     """
     slowdown = context.inject_slowdown
     if context.device.effective_clock != "wall":
@@ -152,7 +154,7 @@ def _timing(context: Context) -> tuple[WarmUp, Passes]:
         tolerance=tolerance,
         watch=True,
     )
-    # the p90 of a cell of several rounds is MLPerf's, which needs so many samples
+    # with several rounds, the p90 of a cell follows MLPerf's rule, which needs this many samples
     runs, nanoseconds, most = (50 if rounds == 1 else MLPERF_RUNS, 1_000_000_000, 150_000_000_000)
     if context.mlperf:
         runs, nanoseconds, most = (MLPERF_RUNS, MLPERF_S * 10**9, 10**15)

@@ -1,4 +1,4 @@
-"""What a run reports while it works, and how it ended."""
+"""The events that a run reports while it works, and its outcome."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from harness.run.plan import CellJob, Plan
 
 
 class Watcher(Protocol):
-    """Who is told what happens. The methods are called from several threads.
+    """Receives a run's events. Its methods are called from several threads.
 
-    A cell starts in each of its rounds. It ends once, and once more at the end of the run where it was disturbed.
+    A cell starts in each of its rounds. It ends once, and a second time at the end of the run if it was disturbed.
     """
 
     def planned(self, plan: Plan) -> None: ...
@@ -24,7 +24,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Bad:
-    """A cell that is not VALID: ``label`` is what it is of, without the device."""
+    """A cell that is not VALID; ``label`` describes it without the device."""
 
     cell: str
     device: str
@@ -47,8 +47,7 @@ class Bad:
 
 @dataclass
 class Outcome:
-    """How a run ended. ``sent_bytes``: artifact bytes that had to be sent, by device; ``bad``: cells that are not
-    VALID."""
+    """A run's outcome. ``sent_bytes``: artifact bytes sent, by device; ``bad``: cells that are not VALID."""
 
     run: str
     folder: Path
@@ -59,7 +58,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether nothing was measured at all somewhere."""
+        """Whether some device has no measurement at all."""
         return not self.cells or any(status == "FAILED" for status in self.cells.values())
 
     @property

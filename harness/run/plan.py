@@ -1,4 +1,4 @@
-"""What a run will do: which cells each device gets, in which order, and what is left out."""
+"""The plan of a run: which cells each device gets, in which order, and what is left out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from harness.remote.target import ssh_target
 from harness.run.inventory import Shipped
 from harness.runtimes.registry import possible, reading
 
-#: More multiply-accumulates than these are left out on emulated boards unless asked for by name: an emulator takes
+#: Networks with more multiply-accumulates are left out on emulated boards unless requested by name: an emulator takes
 #: seconds for each ten million, and all emulated boards share this machine.
 HEAVY_MACS = 8_000_000
-#: Rounds on the wall clock where nothing is said: with five, Student's t is 2.8, and 12.7 with two.
+#: Default number of rounds on the wall clock: Student's t is 2.8 with five rounds, and 12.7 with two.
 WALL_ROUNDS = 5
-#: What an emulated board shows of a network where no variant was asked for: the largest and the smallest numbers.
+#: The variants of a network that an emulated board runs where none was requested: the widest and the narrowest numbers.
 SHOWN_VARIANTS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asked for. Empty tuples mean everything."""
+    """The requests of the command line. Empty tuples mean everything."""
 
     models: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class CellJob:
 
 @dataclass
 class Plan:
-    """Jobs by device name, and what is left out on purpose, with the reason; rounds a cell by device name."""
+    """Jobs by device name; what is left out on purpose, with the reason; rounds of each cell by device name."""
 
     jobs: dict[str, list[CellJob]] = field(default_factory=dict)
     skipped: list[Reason] = field(default_factory=list)
@@ -77,7 +77,7 @@ def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options, *, everythi
     so that a drift over time does not favour one network.
 
     Args:
-        everything: leave nothing out for being slow.
+        everything: leave out nothing because it is slow.
     """
     plan = Plan()
     skipped: dict[str, list[str]] = {}
@@ -100,7 +100,7 @@ def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options, *, everythi
 
 @dataclass(frozen=True)
 class _LeftOut:
-    """What an emulated board leaves out: its ``name`` for a person, why, and the ``option`` that asks for it."""
+    """What an emulated board leaves out: its ``name`` for a person, the reason, and the ``option`` that requests it."""
 
     name: str
     why: str
@@ -111,7 +111,7 @@ def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict
     """What an emulated board leaves out, by the artifact's label.
 
     Emulation is slow: a demo with everything on three boards took 13 minutes of processor time. A network that was
-    asked for by name, here or in devices.yaml, is run whole.
+    requested by name, here or in devices.yaml, runs in all its variants.
     """
     asked = {*options.models, *(device.models or ())}
     light = {item.manifest.name for item in here if item.manifest.macs <= HEAVY_MACS}
@@ -132,13 +132,13 @@ def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict
 
 
 def _as_tflite(item: Shipped, here: Sequence[Shipped]) -> bool:
-    """Whether the same variant of the same network is here for TFLite, too."""
+    """Whether the same variant of the same network also exists for TFLite."""
     mine = (item.manifest.name, item.artifact.variant, "tflite")
     return mine in {(other.manifest.name, other.artifact.variant, other.artifact.format) for other in here}
 
 
 def _reasons_left_out(left_out: Mapping[str, _LeftOut]) -> list[str]:
-    """A line for each reason, with all that it holds for."""
+    """One line for each reason, with all artifacts that it holds for."""
     lines = []
     for why, option in dict.fromkeys((one.why, one.option) for one in left_out.values()):
         names = list(dict.fromkeys(one.name for one in left_out.values() if (one.why, one.option) == (why, option)))
@@ -148,13 +148,13 @@ def _reasons_left_out(left_out: Mapping[str, _LeftOut]) -> list[str]:
 
 
 def _asked_by(name: str, option: str) -> str:
-    """What to write behind the option for a network or an artifact (``network/variant.format``)."""
+    """The argument of the option that requests a network or an artifact (``network/variant.format``)."""
     network, _, file = name.partition("/")
     return file.partition(".")[0] if option == "--variant" else network
 
 
 def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
-    """Of an artifact: on each runtime asked for that reads it, else on the first that does."""
+    """The jobs of an artifact: on each requested runtime that reads it, else on the first that does."""
     able = reading(item.artifact.format)
     runtimes = [name for name in able if name in device.runtimes] if device.runtimes else able[:1]
     samples = 20 if options.quick else None
@@ -193,7 +193,7 @@ def _name(device: Device, item: Shipped, *, runtime: str, delegate: str, threads
 
 
 def for_runtime(job: CellJob, runtime: str) -> CellJob:
-    """The same job on another runtime, and named for it."""
+    """The same job on another runtime, and named after it."""
     if runtime == job.runtime:
         return job
     name = _name(
@@ -208,11 +208,11 @@ def for_runtime(job: CellJob, runtime: str) -> CellJob:
 
 
 def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
-    """What may run side by side without one disturbing the other's clock.
+    """Groups of devices that may run side by side without disturbing each other's clock.
 
-    Boards on the network are independent; one that is listed twice (under two names) is measured once after the other.
-    Emulated boards take this machine's processors, so a local device, whose wall clock would feel that, is measured
-    first, each by itself, and the emulated ones after it.
+    Boards on the network are independent; a board that is listed twice (under two names) is measured once after the
+    other. Emulated boards use this machine's processors, which would disturb the wall clock of a local device. So local
+    devices are measured first, one at a time, and the emulated ones after them.
     """
     places: dict[tuple[object, ...], list[list[Device]]] = {}
     for device in devices:
@@ -226,21 +226,21 @@ def groups(devices: Sequence[Device]) -> list[list[list[Device]]]:
 
 
 def _place(device: Device) -> tuple[object, ...]:
-    """Where a device is, by the settings that count for it: an alias and an address are the same board."""
+    """A device's address by the settings in effect: an alias and an address are the same board."""
     try:
         return settings_of(ssh_target(device)).place
-    except TransportError:  # said when the device's turn comes
+    except TransportError:  # reported when the device's turn comes
         return (str(device.host).lower(), device.port, device.proxy_jump)
 
 
 def stored_options(info: RunInfo) -> Options:
-    """What a run was started with: resuming finishes that, whatever the command line says now.
+    """The options that a run was started with. Resuming finishes that run, whatever the command line now says.
 
     Raises:
         StoreError: run.json was changed by hand.
     """
     try:
-        return TypeAdapter(Options).validate_python({"rounds": 1} | info.options)  # older runs knew only one
+        return TypeAdapter(Options).validate_python({"rounds": 1} | info.options)  # older runs had only one
     except ValidationError as error:
         raise StoreError(f"run {info.run}: its options are not a run's: {error.errors()[0]['msg']}") from error
 
@@ -248,8 +248,8 @@ def stored_options(info: RunInfo) -> Options:
 def rounds_of(device: Device, options: Options) -> int:
     """How many processes measure each cell of a device.
 
-    The command line goes before devices.yaml. On the instruction clock nothing differs between processes, and MLPerf's
-    rules ask for one long run: both are one round unless more are asked for.
+    The command line takes precedence over devices.yaml. On the instruction clock processes don't differ, and MLPerf's
+    rules require one long run, so both have one round unless more are requested.
     """
     if asked := options.rounds or device.rounds:
         return asked
@@ -257,5 +257,5 @@ def rounds_of(device: Device, options: Options) -> int:
 
 
 def plain_options(options: Options) -> dict[str, object]:
-    """As JSON has it."""
+    """The options in JSON form."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()}

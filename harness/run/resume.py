@@ -1,4 +1,4 @@
-"""Going on with a run: which one it is, and whether the fleet is still the one it was begun with."""
+"""Resuming a run: finding it, and checking that the fleet is still the one it was begun with."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from harness.run.plan import CellJob, Plan, for_runtime
 from harness.runtimes.registry import stand_ins
 
 #: Keys of a device that decide only how it is reached. They may change while a run waits to be finished, since a board
-#: may get another address. When it answers, it is checked that it is the same board.
+#: may get another address. When the board answers, it is checked to be the same board.
 REACHING = ("host", "port", "user", "identity_file", "known_hosts", "proxy_jump", "dir", "site", "tags")
 
 
 @dataclass(frozen=True)
 class EarlierCell:
-    """What counts of a stored cell. ``run``: the run that it says it is of; ``sha256``: of the artifact that ran."""
+    """What resuming needs of a stored cell. ``run``: the run named in it; ``sha256``: of the artifact that ran."""
 
     cell: str
     status: Status
@@ -31,7 +31,7 @@ class EarlierCell:
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A run that is gone on with.
+    """A run that is resumed.
 
     Attributes:
         boards: the boards that were measured, by the device's name.
@@ -49,15 +49,15 @@ class EarlierRun:
 
     @property
     def unfinished_devices(self) -> list[str]:
-        """Devices that have cells to be measured."""
+        """Devices that still have cells to be measured."""
         valid = self.valid
         open_cells = [cell for cell in self.info.planned if cell not in valid]
         return [name for name in self.info.devices if any(cell.startswith(f"{name}+") for cell in open_cells)]
 
 
 def reopen(results: Path, name: str) -> EarlierRun:
-    """A run's folder, links followed, and what is in it. A copied or renamed folder is a run of its own and is called
-    as its folder is.
+    """A run's folder, with links followed, and its contents. A copied or renamed folder is a separate run with the
+    folder's name.
 
     Raises:
         StoreError: there is no such run.
@@ -76,7 +76,7 @@ def reopen(results: Path, name: str) -> EarlierRun:
 
 
 def address(results: Path, folder: Path) -> str:
-    """What to write behind ``--resume`` for the run in ``folder``: its name under ``results``, else the path."""
+    """The argument of ``--resume`` for the run in ``folder``: its name under ``results``, else the path."""
     try:
         known = (results / folder.name).resolve() == folder.resolve() and store.can_name(folder.name)
     except OSError:
@@ -85,13 +85,13 @@ def address(results: Path, folder: Path) -> str:
 
 
 def fleet_then(info: RunInfo, fleet: Fleet, unfinished: Iterable[str]) -> tuple[Fleet, list[str]]:
-    """The devices of a run as they are listed now, and what a person should know about what has changed.
+    """The devices of a run as they are listed now, and notes for a person about the changes.
 
     Args:
         unfinished: devices that have cells to be measured.
 
     Raises:
-        UsageError: a device that has cells to be measured is gone, or would be measured otherwise than before.
+        UsageError: a device that has cells to be measured is gone, or would be measured differently.
     """
     now = {device.name: device for device in fleet.devices}
     to_measure, notes, devices = set(unfinished), [], []
@@ -134,7 +134,7 @@ def _changed(device: Device, then: Mapping[str, object]) -> dict[str, tuple[obje
 
 
 def _flat(keys: Mapping[str, object]) -> dict[str, object]:
-    """The keys with those of inner tables, which are named ``thresholds.drift``."""
+    """The keys, including those of nested tables, which are named like ``thresholds.drift``."""
     flat: dict[str, object] = {}
     for key, value in keys.items():
         flat |= {f"{key}.{inner}": part for inner, part in value.items()} if isinstance(value, dict) else {key: value}
@@ -148,7 +148,7 @@ def _shown(value: object) -> str:
 
 
 def planned_alone(plan: Plan, info: RunInfo) -> None:
-    """Keep only the cells that the run was begun with, so that no new ones slip in. Changes ``plan``."""
+    """Keep only the cells that the run was begun with, so that no new ones are added. Changes ``plan``."""
     planned = set(info.planned)
     for name, jobs in plan.jobs.items():
         plan.jobs[name] = [job for job in jobs if not planned.isdisjoint(names_of(job))]
@@ -162,13 +162,13 @@ def missing(plan: Plan, planned: Iterable[str], finished: Iterable[str]) -> list
 
 
 def names_of(job: CellJob) -> tuple[str, ...]:
-    """The names that a cell of this job may have: another runtime may stand in on a board."""
+    """The names that a cell of this job may have, since another runtime may replace the job's on a board."""
     return (job.cell, *(for_runtime(job, name).cell for name in stand_ins(job.runtime)))
 
 
 def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:
-    """Make sure that a device is still the board that the run's cells so far are of. Returns a note for a person where
-    the same board has another system; else None.
+    """Make sure that a device is still the board of the run's earlier cells. Returns a note for a person where the same
+    board has another system; else None.
 
     Raises:
         BoardError: it is another board.

@@ -1,4 +1,4 @@
-"""All rounds of a device's cells: each round takes every cell once, in a new order, so that a drift meets all alike."""
+"""All rounds of a device's cells. Each takes every cell once, in a new order, so that a drift affects all alike."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from harness.run.attempt import Attempts, Underway, passing
 from harness.run.plan import CellJob
 from harness.run.rounds import joined, parts_of, replaced
 
-#: After so many disturbed rounds in a row a local device is taken to be busy: its rounds are not tried again at once,
-#: and the late turn ends.
+#: After this many disturbed rounds in a row a local device counts as busy: its rounds are not retried at once, and the
+#: late turn ends.
 BUSY = 3
 
 
 @dataclass
 class _Progress:
-    """The rounds of one cell so far, each as a cell; ``doubtful`` are from before and wait for a better one."""
+    """The rounds of one cell so far, each as a cell; ``doubtful`` ones are from before and wait for a better one."""
 
     parts: list[Cell] = field(default_factory=list)
     doubtful: list[Cell] = field(default_factory=list)
 
     def add(self, part: Cell) -> None:
-        """Another round. It takes the place of a doubtful one, if it is itself good."""
+        """Add a round. A good round replaces a doubtful one."""
         if not self.doubtful:
             self.parts.append(part)
         elif not part.reasons:
@@ -40,7 +40,7 @@ class RoundRobin:
     """Measures the cells of one device in one session, round by round; every round is stored at once.
 
     Attributes:
-        seed: of the order in each round.
+        seed: of the cells' order in each round.
         late_until: the end of the late turn in ``time.monotonic()`` seconds; None in the run's main turn.
     """
 
@@ -52,8 +52,9 @@ class RoundRobin:
     _progress: dict[str, _Progress] = field(default_factory=dict)
 
     def measure(self, left: list[CellJob]) -> None:
-        """Measure what is missing, and take what is done off ``left``. The late turn also ends when it is plain that
-        other programs go on disturbing."""
+        """Measure the missing rounds and remove finished cells from ``left``. The late turn also ends when other
+        programs clearly go on disturbing.
+        """
         planned = self.attempts.context.rounds
         for job in left:
             self._progress[job.cell] = self._taken_over(job)
@@ -70,7 +71,7 @@ class RoundRobin:
             self._end(job, left)
 
     def _taken_over(self, job: CellJob) -> _Progress:
-        """The rounds that are stored already; none where what is wrong with the cell is wrong with no single round."""
+        """The rounds that are stored already; none where the cell's fault lies in no single round."""
         stored = self.underway.ledger.stored(job)
         if stored is None or not stored.rounds:
             return _Progress()
@@ -84,14 +85,14 @@ class RoundRobin:
         return len(progress.parts) <= number or bool(progress.doubtful)
 
     def _shuffled(self, jobs: Sequence[CellJob], number: int) -> list[CellJob]:
-        """The first round goes in the plan's order, which is shuffled, too."""
+        """The cells in random order; the first round uses the plan's order, which is shuffled as well."""
         order = list(jobs)
         if number:
             random.Random(f"{self.seed}:{number}").shuffle(order)  # noqa: S311 - an order, not a secret
         return order
 
     def _round(self, job: CellJob, left: list[CellJob]) -> None:
-        """One more round of a cell, stored; a round that FAILED is the cell's last."""
+        """Measure and store one more round of a cell; a round that FAILED is the cell's last."""
         progress = self._progress[job.cell]
         self.underway.watcher.cell_started(job)
         part = self.attempts.round(job, self._tries(), first=not progress.parts)
@@ -116,12 +117,12 @@ class RoundRobin:
 
     @property
     def _precision(self) -> float | None:
-        """The half width that is asked for, as a share; counted instructions have none."""
+        """The requested half width of the interval, as a share; None for counted instructions."""
         context = self.attempts.context
         return context.precision if context.device.effective_clock == "wall" else None
 
     def _until_narrow(self, left: list[CellJob]) -> None:
-        """More rounds for the cells whose interval is wider than asked for, until the time for that is over."""
+        """Measure more rounds of the cells whose interval is wider than requested, until the time for that is over."""
         if self._precision is None:
             return
         until, number = time.monotonic() + self.attempts.context.budget_s, self.attempts.context.rounds
@@ -149,7 +150,7 @@ class RoundRobin:
         return self.late_until is not None and (time.monotonic() > self.late_until or self._disturbed >= BUSY)
 
     def _tries(self) -> int:
-        """How often a disturbed round is measured now; a local device's last try is at the end of the run."""
+        """How often a disturbed round is measured now; a local device gets its last try at the end of the run."""
         if not self.attempts.session.device.local:
             return self.attempts.most_tries
         return 1 if self.late_until is not None or self._disturbed >= BUSY else self.attempts.most_tries - 1

@@ -1,4 +1,4 @@
-"""Rounds of a cell put together: what each process measured becomes one record."""
+"""Rounds of a cell are joined: the measurements of all its processes become one record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from harness.config.thresholds import Thresholds
 from harness.records.cell import MOST_STATES, Canary, Cell, Reason, Round, Status
 
-#: Keys of a round's evidence; the states that the board was in, and what is the same for all rounds, are the cell's.
+#: Keys of a round's evidence. The board's states, and facts that are the same for all rounds, belong to the cell.
 _OF_ROUND = ("busiest", "canary", "earlier", "energy", "found", "import_ns", "profile", "stderr", "warmup_ended")
 
 
@@ -39,7 +39,7 @@ def one_round(cell: Cell, before: Canary | None, after: Canary | None) -> Cell:
 
 
 def _looks(evidence: dict[str, Any], before: Canary | None, after: Canary | None) -> list[dict[str, Any]]:
-    """Both looks at the canary with the board's wall clock, for a figure over time."""
+    """Both readings of the canary with the board's wall clock, for a figure over time."""
     return [
         {"wall_s": evidence.get(key, {}).get("wall_s"), **canary.model_dump()}
         for key, canary in (("before", before), ("after", after))
@@ -48,12 +48,12 @@ def _looks(evidence: dict[str, Any], before: Canary | None, after: Canary | None
 
 
 def joined(parts: Sequence[Cell], planned: int) -> Cell:
-    """One cell of several that each hold one round or more, in the order measured.
+    """Join several cells of one round or more into one cell, in the order measured.
 
     Args:
-        planned: how many rounds the cell is to have; with fewer it is INVALID.
+        planned: how many rounds the cell should have; with fewer it is INVALID.
 
-    A part that FAILED adds no samples. It makes the cell FAILED where no other part has any, else INVALID.
+    A part that FAILED adds no samples. It makes the cell FAILED if no other part has any, else INVALID.
     """
     measured = [part for part in parts if part.latency_ns]
     if not measured:
@@ -83,7 +83,7 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
 
 
 def parts_of(cell: Cell) -> list[Cell]:
-    """The rounds of a cell, each as a cell of its own: what :func:`joined` puts together."""
+    """The rounds of a cell, each as a cell of its own; :func:`joined` joins them again."""
     parts, at, warm_at, state_at = [], 0, 0, 0
     during, n = list(cell.evidence.get("during") or []), cell.split.n
     for each in cell.rounds:
@@ -109,12 +109,12 @@ def parts_of(cell: Cell) -> list[Cell]:
 
 
 def attempt_record(cell: Cell) -> dict[str, object]:
-    """What is kept of a measurement that is made again: when it was, and why it didn't count."""
+    """The record of a measurement that is repeated: its time, and why it didn't count."""
     return cell.model_dump(include={"started", "ended", "reasons"}, mode="json")
 
 
 def with_earlier(cell: Cell, earlier: Sequence[dict[str, object]]) -> Cell:
-    """A round, and why the attempts at it before this one didn't count."""
+    """A round with the reasons why its earlier attempts didn't count."""
     update: dict[str, object] = {"evidence": {**cell.evidence, "earlier": list(earlier)}}
     if cell.rounds:
         (only,) = cell.rounds
@@ -123,13 +123,13 @@ def with_earlier(cell: Cell, earlier: Sequence[dict[str, object]]) -> Cell:
 
 
 def replaced(old: Cell, new: Cell) -> Cell:
-    """The round that takes the place of another one, which didn't count."""
+    """The round that replaces another one, which didn't count."""
     attempts = [*(old.evidence.get("earlier") or []), attempt_record(old), *(new.evidence.get("earlier") or [])]
     return with_earlier(new, attempts)
 
 
 def _reasons(of_rounds: Iterable[Sequence[Reason]]) -> list[Reason]:
-    """Each code once, with the first text."""
+    """Each code once, with its first text."""
     found: dict[str, Reason] = {}
     for reasons in of_rounds:
         for reason in reasons:
@@ -138,7 +138,7 @@ def _reasons(of_rounds: Iterable[Sequence[Reason]]) -> list[Reason]:
 
 
 def _of_the_whole(parts: Sequence[Cell], rounds: Sequence[Round], planned: int) -> list[Reason]:
-    """What only shows when rounds are seen together."""
+    """The reasons that only appear when all rounds are seen together."""
     found = []
     if any(part.predictions != parts[0].predictions for part in parts):
         text = "two rounds over the same images predicted differently"
@@ -153,13 +153,14 @@ def _of_the_whole(parts: Sequence[Cell], rounds: Sequence[Round], planned: int) 
 
 
 def _limits(cell: Cell) -> Thresholds:
-    """The limits that a cell was judged by."""
+    """The limits by which a cell was judged."""
     return Thresholds.model_validate(cell.evidence.get("thresholds") or {})
 
 
 def machine_apart(rounds: Sequence[Round]) -> float | None:
-    """How much longer the canary took in the slowest round than in the fastest, as a share, by the loop that moved
-    more; None where a round has no canary."""
+    """How much longer the canary took in the slowest round than in the fastest, as a share, by the loop that changed
+    more; None where a round has no canary.
+    """
     if len(rounds) < 2 or any(each.before is None or each.after is None for each in rounds):
         return None
     apart = []
@@ -175,7 +176,7 @@ def _middle(values: Iterable[int | None]) -> int | None:
 
 
 def _evidence(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The first round's, with the states of all: before the first, after each pass, and after the last."""
+    """The first round's evidence with the states of all: before the first, after each pass, and after the last."""
     first, last = parts[0], parts[-1]
     states: dict[str, Any] = {key: last[key] for key in ("end", "after") if key in last}
     merged = {**first, **states, "during": [state for part in parts for state in part.get("during") or []]}

@@ -1,4 +1,4 @@
-"""What a run is to do, settled before anything is touched: devices, cells and test images."""
+"""The schedule of a run, settled before anything is touched: devices, cells and test images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Schedule:
         plan: their cells.
         tests: the test images, by the number of samples asked for; None is the whole split.
         manifests: of all networks that are here, by name; they are stored with the run.
-        notes: what a person should know before anything is measured.
+        notes: information for a person before anything is measured.
     """
 
     fleet: Fleet
@@ -40,7 +40,7 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
     """The schedule of a new run.
 
     Raises:
-        UsageError, MissingModelError, ArtifactError: there is nothing to run, or not what was asked for.
+        UsageError, MissingModelError, ArtifactError: nothing to run, or what was requested doesn't exist.
     """
     chosen = fleet.only(list(options.only))
     shipped, damaged = _artifacts(models, options)
@@ -50,10 +50,10 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
 
 
 def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> Schedule:
-    """What is left of a run that is gone on with; its own options count.
+    """The rest of a run that is resumed; the run's own options count.
 
     Raises:
-        UsageError: the fleet or the artifacts are not any more what the run was begun with.
+        UsageError: the fleet or the artifacts have changed since the run was begun.
         StoreError: ``run.json`` was changed by hand.
     """
     info = earlier.info
@@ -73,7 +73,7 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
 
 
 def _artifacts(models: Path, options: Options) -> tuple[list[Shipped], list[Reason]]:
-    """The artifacts that are here, and a reason for each that is damaged."""
+    """The existing artifacts, and a reason for each damaged one."""
     damaged: list[Reason] = []
     return inventory(models, options.models, options.variants, damaged), damaged
 
@@ -82,7 +82,7 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Sc
     """The schedule with its test images and manifests.
 
     Raises:
-        UsageError: there is no cell, or the data at hand is not what the artifacts were built with.
+        UsageError: there is no cell, or the data differ from those the artifacts were built with.
     """
     plan = settled.plan
     if not plan.cells:

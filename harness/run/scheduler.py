@@ -1,4 +1,4 @@
-"""The main job: every device in a thread of its own, one cell at a time on each, every finished cell stored at once."""
+"""Runs all devices: each in its own thread, one cell at a time on each, with every finished cell stored at once."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from harness.run.outcome import Outcome, Watcher
 from harness.run.plan import CellJob, Options, groups, rounds_of
 from harness.run.schedule import new_schedule, resumed_schedule
 
-#: How often the main thread looks out for an interruption, in seconds.
+#: How often the main thread checks for an interruption, in seconds.
 LOOK_OUT_S = 0.2
 
 
 @dataclass(frozen=True)
 class Faked:
-    """What a test makes up; such cells are INVALID by name.
+    """The inputs that a test fakes; such cells are INVALID by name.
 
     Attributes:
         inject_slowdown: the share by which the runner slows itself, to prove that a slowdown is found.
-        state_root: a folder on the boards whose files stand in for those of /proc and /sys.
+        state_root: a folder on the boards whose files replace those of /proc and /sys.
     """
 
     inject_slowdown: float = 0.0
@@ -39,16 +39,16 @@ class Faked:
 
 
 class Run:
-    """One run: plans in the constructor (nothing is touched when that raises), measures in :meth:`execute`.
+    """One run. The constructor plans it (and touches nothing if it raises); :meth:`execute` measures.
 
     Attributes:
         schedule: what is to be done.
 
     Args:
-        fleet: all devices that are listed; the options choose among them.
+        fleet: all listed devices; the options choose among them.
         models: the folder of artifacts.
         results: the folder of runs.
-        resume: a run to go on with, by its name or path; then its own options count.
+        resume: a run to resume, by its name or path; then its own options count.
 
     Raises:
         UsageError, MissingModelError, ArtifactError, StoreError: the run can't be planned.
@@ -75,33 +75,33 @@ class Run:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know before anything is measured."""
+        """Information for a person before anything is measured."""
         return self.schedule.notes
 
     @property
     def info(self) -> RunInfo:
-        """The run as its ``run.json`` has it."""
+        """The run as recorded in ``run.json``."""
         return self._ledger.info
 
     @property
     def folder(self) -> Path:
-        """Where its results are."""
+        """The folder of its results."""
         return self._ledger.folder
 
     @property
     def again(self) -> str:
-        """What to write behind ``--resume`` to go on with this run."""
+        """The argument of ``--resume`` that continues this run."""
         return self._ledger.again
 
     def execute(self, watcher: Watcher, interrupted: Callable[[], bool] = lambda: False) -> Outcome:
         """Measure everything that is not finished yet.
 
         Args:
-            interrupted: looked at several times a second; when it is true, every board is let go.
+            interrupted: called several times a second; when it returns true, every board is released.
 
         Raises:
             StoreError: results can't be written (what was written stays), or another process works on this run.
-            KeyboardInterrupt: it was interrupted, and every board has been let go.
+            KeyboardInterrupt: it was interrupted, and every board has been released.
         """
         self._halt.interrupted = interrupted
         underway = Underway(self._ledger, self._halt, watcher)
@@ -113,11 +113,11 @@ class Run:
             return self._ledger.outcome()
 
     def stop(self) -> None:
-        """End all device threads: connections are closed under the commands they wait for."""
+        """End all device threads by closing the connections under the commands that they wait for."""
         self._halt.stop()
 
     def _together(self, watcher: Watcher, tasks: Sequence[Callable[[], None]]) -> None:
-        """Do all at once, each in a thread of its own. This one looks out for an interruption meanwhile."""
+        """Run all tasks at once, each in its own thread. The calling thread checks for an interruption meanwhile."""
         with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
             waiting = {pool.submit(task) for task in tasks}
             try:
@@ -136,7 +136,7 @@ class Run:
             raise KeyboardInterrupt
 
     def _group(self, underway: Underway, group: Sequence[Sequence[Device]]) -> None:
-        """Steps one after the other; the devices of one step side by side."""
+        """Measure the steps one after the other, the devices of one step side by side."""
         for step in group:
             with ThreadPoolExecutor(max_workers=len(step)) as pool:
                 for future in [
@@ -145,7 +145,7 @@ class Run:
                     future.result()
 
     def _late_round(self, underway: Underway) -> None:
-        """Measure once more what other programs disturbed on this very machine, for :data:`LATE_S` in all."""
+        """Measure once more what other programs disturbed on this machine, for :data:`LATE_S` seconds in all."""
         until = time.monotonic() + LATE_S
         for device in self.schedule.fleet.devices:
             if not device.local or self._halt.stopped:

@@ -1,4 +1,4 @@
-"""A device made ready: reached (or booted), probed, and given the runner, a runtime and the files it needs."""
+"""A prepared device: reached (or booted), probed, and supplied with the runner, a runtime and the files it needs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from harness.runtimes import onboard, registry, wheels
 from harness.runtimes.registry import RUNTIMES
 from harness.runtimes.wheels import Platform
 
-#: How long the lease lasts while the board looks through its store, or while wheels are fetched; in seconds.
+#: How long the lease lasts while the board checks its store, or while wheels are fetched; in seconds.
 LOOK_S = 600.0
 
-#: What every emulated board is, before it is booted.
+#: The platform of every emulated board, known before it is booted.
 EMULATED = Platform("3.11", "aarch64", (2, 36))
 
 
 @dataclass(eq=False)
 class Session:
-    """An open device and what has been put on it.
+    """An open device and the files that were put on it.
 
     ``sent`` counts bytes of artifacts (models, images, wheels, runner) sent in this session.
     """
@@ -41,27 +41,28 @@ class Session:
     board: ReachedBoard
     say: Say
     sent: dict[str, int] = field(default_factory=dict)
-    #: the folders on the board that hold a runtime and what it needs
+    #: the folders on the board that hold a runtime and its dependencies
     _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
-        """The present connection; another one after :meth:`ReachedBoard.reconnect`."""
+        """The current connection; :meth:`ReachedBoard.reconnect` replaces it."""
         return self.board.connection
 
     @property
     def lease(self) -> Lease:
-        """The lease of the present connection."""
+        """The lease of the current connection."""
         return self.board.lease
 
     @property
     def probe(self) -> Probe:
-        """What the board is."""
+        """The board's description."""
         return self.board.probe
 
     def resolve(self, jobs: list[CellJob]) -> tuple[list[CellJob], list[Reason]]:
-        """Drop the jobs whose runtime was not asked for by name and does not exist for this board, with the reason;
-        give those for an Edge TPU their compiled networks."""
+        """Drop the jobs whose runtime was not requested by name and doesn't exist for this board, with the reason; give
+        those for an Edge TPU their compiled networks.
+        """
         available = wheels.available(self.probe.platform)
         kept, dropped = [], {}
         for job in jobs:
@@ -78,8 +79,9 @@ class Session:
         return kept, list(dropped.values())
 
     def _compiled(self, job: CellJob) -> CellJob:
-        """The job with its network compiled for its delegate, if that needs it. Where it can't be done the job stays as
-        it is: it runs on the CPU then, and its verdict says so."""
+        """The job with its network compiled for its delegate, if needed. If that is impossible the job stays as it is:
+        it runs on the CPU then, and its verdict says so.
+        """
         compiler = registry.compiler(job.delegate)
         if compiler is None:
             return job
@@ -97,13 +99,14 @@ class Session:
         return replace(job, shipped=replace(job.shipped, artifact=artifact, path=compiled.model))
 
     def runtime_for(self, job: CellJob) -> str:
-        """The runtime that will run a job here: another may stand in, unless the runtime was asked for by name."""
+        """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
         if self.device.runtimes is not None:
             return job.runtime
         return registry.fitting(job.runtime, wheels.available(self.probe.platform))
 
     def deploy(self, jobs: list[CellJob], tests: Mapping[int | None, TestSet]) -> None:
-        """Put everything these jobs need on the board; what is there already (by content hash) is not sent again.
+        """Put everything these jobs need on the board; files that are there already (by content hash) are not sent
+        again.
 
         Raises:
             ProvisionError, TransportError: see :mod:`harness.remote.probe`.
@@ -126,7 +129,7 @@ class Session:
                 self._first_import(runtime, folders)
 
     def _send_missing(self, files: Mapping[str, Path]) -> set[str]:
-        """Send the files that the board does not have; the names of those that were sent."""
+        """Send the files that the board lacks; returns the names of those that were sent."""
         present = stored(self.connection, list(files))
         missing = {name: path for name, path in files.items() if name not in present}
         total = sum(path.stat().st_size for path in missing.values())
@@ -146,15 +149,15 @@ class Session:
     def _first_import(self, runtime: str, folders: tuple[str, ...]) -> None:
         """Import a runtime once, so that Python compiles its modules before the first cell.
 
-        The first cell's memory would otherwise lie elsewhere than that of all later ones, and an emulated Jetson Nano
-        counts 0.06 % fewer instructions in it. A runtime that can't be imported is the runner's to report.
+        Otherwise the memory layout of the first cell would differ from that of all later ones: an emulated Jetson Nano
+        counts 0.06 % fewer instructions in it. If a runtime can't be imported, the runner reports it.
         """
         self.lease.renew(LOOK_S)
         program = f"import sys; sys.path[:1] = sys.argv[1:]; import numpy, {RUNTIMES[runtime].module}"
         self.connection.run(Command(["python3", "-s", "-c", program, *folders], LOOK_S))
 
     def prepared(self, job: CellJob, test: TestSet) -> Prepared:
-        """Where things lie on the board for a job."""
+        """The paths on the board for a job."""
         objects = f"{self.connection.root}/objects"
         runtime = self.runtime_for(job)
         ours = job.delegate not in onboard.DELEGATES
@@ -168,14 +171,15 @@ class Session:
 
 
 def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
-    """The models of these jobs: the store's name of each, and the file here."""
+    """The models of these jobs: the store's name of each, and the local file."""
     return {f"object:{job.shipped.artifact.sha256}": job.shipped.path for job in jobs}
 
 
 def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
-    """What a new emulated board's storage may hold from the start: runtimes and models.
+    """The initial contents of a new emulated board's storage: runtimes and models.
 
-    The runner and the images go over SSH in any case. Empty where a runtime can't be had; the deployment says why.
+    The runner and the images are sent over SSH in any case. Empty where a runtime can't be obtained; the deployment
+    says why.
     """
     contents = artifacts(jobs)
     try:
@@ -189,7 +193,7 @@ def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
 
 
 def measured(job: CellJob, sha256: str) -> bool:
-    """Whether a cell of this job measured that file: the artifact, or what its delegate's compiler makes of it."""
+    """Whether a cell of this job measured that file: the artifact, or the delegate compiler's output for it."""
     if sha256 == job.shipped.artifact.sha256:
         return True
     compiler = registry.compiler(job.delegate)
@@ -207,12 +211,12 @@ def open_session(
     opened: Callable[[Connection], object] = lambda _connection: None,
     plugin: str | None = None,
 ) -> Iterator[Session]:
-    """Reach a device, booting it if it is emulated; everything is closed (and the emulated board ended) on the way out.
+    """Reach a device, booting it if it is emulated. On exit everything is closed and an emulated board is shut down.
 
     Args:
-        jobs: what is to be measured; a new emulated board's storage is filled for it.
-        opened: is given each connection, so that it can be closed under whatever waits for it.
-        plugin: what an emulated board's QEMU loads.
+        jobs: the cells to measure; a new emulated board's storage is filled for them.
+        opened: receives each connection, so that it can be closed while something waits on it.
+        plugin: the plugin that an emulated board's QEMU loads.
 
     Raises:
         EmulatorError, TransportError, ProvisionError, LeaseError.

@@ -1,4 +1,4 @@
-"""What a runner is told to read for the evidence of a cell: what the boards' records name."""
+"""The files and commands that a runner reads for the evidence of a cell, as the boards' records name them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness.records.order import Sources
 
 
 def sources(readings: Readings) -> Sources:
-    """The part of an order that says what tells the state of a board."""
+    """The part of an order that lists the sources of a board's state."""
     return Sources(
         files=readings.files,
         entries=readings.entries,
@@ -20,5 +20,5 @@ def sources(readings: Readings) -> Sources:
     )
 
 
-#: Every board is asked everything: a kernel or firmware answers only what it knows.
+#: Every board is asked for everything: a kernel or firmware answers only what it knows.
 SOURCES = sources(READINGS)

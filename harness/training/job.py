@@ -1,4 +1,4 @@
-"""One network to be made on one split: what that depends on, and the making of its Keras model.
+"""The build of one network on one split: its inputs, and the creation of its Keras model.
 
 Importing this module doesn't import TensorFlow.
 """
@@ -27,18 +27,18 @@ CALIBRATION = 200
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
-    """Everything one network's build depends on.
+    """The inputs of one network's build.
 
     Attributes:
-        network: what is built.
+        network: the network to build.
         dataset: where images and labels are.
-        split: which of them are learnt, used to choose, and tested on. It has a seed of its own.
+        split: its training, validation and test images. It has a seed of its own.
         profile: ``quick`` or ``full``.
-        seed: of the training: weights, augmentation, dropout, what is pruned.
-        models: folder the results go to.
+        seed: of the training: weights, augmentation, dropout, the choice of channels.
+        models: folder for the results.
         cache: folder for training state; can be deleted at any time.
-        progress: gets lines to show.
-        targets: how small a pruned network is to become, where not as registered.
+        progress: receives lines to show.
+        targets: the targets of a pruned network, where they differ from its registered size.
     """
 
     network: Network
@@ -52,7 +52,7 @@ class TrainingJob:
     targets: Targets = AS_REGISTERED
 
     def folder(self, name: str | None = None) -> Path:
-        """Where a network's training state for this split, seed and profile is kept."""
+        """The folder of a network's training state for this split, seed and profile."""
         part = f"{self.split.scheme}-{self.split.seed}-{self.split.fold}-{self.profile}"
         if self.seed != self.split.seed:
             part += f"-seed{self.seed}"
@@ -61,8 +61,8 @@ class TrainingJob:
     def calibration(self) -> Images:
         """Training images uint8 (N, 48, 48) that set int8 ranges: every k-th, about ``CALIBRATION``.
 
-        All of them for pruned networks: their layers are narrow, and what one channel needs few images may show.
-        MobileNetV3-Large, pruned, answered as in float on 97 of 99 test images with 200 and on 99 with all.
+        Pruned networks get all of them: their layers are narrow, and few images may show the range of one channel.
+        Pruned MobileNetV3-Large agreed with its float form on 97 of 99 test images with 200 images and on 99 with all.
         """
         images = self.dataset.images[self.split.train]
         every = 1 if self.network.pruned_from is not None else max(1, len(images) // CALIBRATION)
@@ -73,7 +73,7 @@ def make(job: TrainingJob) -> tuple[Model, list[Step]]:
     """The finished Keras model of a job and the chain of steps that led to it.
 
     A pruned network's teacher is always the one trained with the split's own seed: it is trained once, and the spread
-    over seeds is that of pruning and tuning. Layers with no signal on the images that set int8 ranges become constant.
+    over seeds is that of pruning and tuning. Layers without signal on the images that set int8 ranges become constant.
     """
     from harness.training.compress import dead_layers
     from harness.training.train.epochs import as_input
@@ -106,7 +106,7 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
 
 
 def train_network(job: TrainingJob, network: Network) -> tuple[Model, list[Step]]:
-    """Train a network from nothing (or go on with what the cache has); the model and its first step."""
+    """Train a network from scratch (or continue from the cache); returns the model and its first step."""
     import keras
 
     from harness.training.networks.macs import count_macs

@@ -1,6 +1,6 @@
-"""What training knows of each kind of Keras layer: how channels go through it, what it computes, how it gets narrower.
+"""The properties of each kind of Keras layer: how channels pass through it, what it computes, how it becomes narrower.
 
-Adding a kind is one :class:`Rule` in :data:`LAYERS`. Importing this module doesn't import Keras.
+To add a kind, add one :class:`Rule` to :data:`LAYERS`. Importing this module doesn't import Keras.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Config = dict[str, Any]
 
 
 class Ties:
-    """Numbers of channels, and which of them live and die together (union-find)."""
+    """Numbers of channels, and the groups that can only be removed together (union-find)."""
 
     def __init__(self) -> None:
         self._parent: Channels = []
 
     def fresh(self, count: int) -> Channels:
-        """New numbers that are tied to nothing."""
+        """New numbers without ties."""
         first = len(self._parent)
         self._parent.extend(range(first, first + count))
         return list(range(first, first + count))
 
     def find(self, number: int) -> int:
-        """The number that stands for all that are tied to this one."""
+        """The number that represents the group of this one."""
         while self._parent[number] != number:
             self._parent[number] = self._parent[self._parent[number]]
             number = self._parent[number]
@@ -40,7 +40,7 @@ class Ties:
         """Tie channels at the same place in each list.
 
         Raises:
-            BuildError: the lists differ in length; names the layer.
+            BuildError: the lists differ in length; the message names the layer.
         """
         if len({len(numbers) for numbers in lists}) != 1:
             raise BuildError(f"can't prune: layer '{layer}' combines {[len(n) for n in lists]} channels")
@@ -50,16 +50,16 @@ class Ties:
         return lists[0]
 
     def roots(self) -> Channels:
-        """For each number the one that stands for its group."""
+        """For each number, the one that represents its group."""
         return [self.find(number) for number in range(len(self._parent))]
 
 
-#: Numbers of a layer's output channels from those of its inputs; None where they can't be followed.
+#: Derives the numbers of a layer's output channels from those of its inputs; None where they can't be followed.
 Trace = Callable[[Ties, Layer, list[Channels]], Channels | None]
 
 
 def _kept_width(_config: Config, _width: int) -> None:
-    """Widths of this kind follow from the input."""
+    """Keep the configuration, since the width of this kind follows from the input."""
 
 
 def _all_given(_name: str, value: Weights, _taken: Mask, given: Mask) -> Weights:
@@ -68,19 +68,19 @@ def _all_given(_name: str, value: Weights, _taken: Mask, given: Mask) -> Weights
 
 @dataclass(frozen=True)
 class Rule:
-    """What training knows of a kind of layer.
+    """The rule for a kind of layer.
 
     Attributes:
-        trace: numbers of its output channels.
-        kernel: ``dense`` where each output channel reads all input channels, ``depthwise`` where it reads its own;
+        trace: derives the numbers of its output channels.
+        kernel: ``dense`` where each output channel reads all input channels, ``depthwise`` where it reads only its own;
             None for layers without a kernel, which cost no multiply-accumulates.
-        resize: gives a layer's configuration another number of output channels.
-        slice: what stays of a weight, from its name, its value, and the input and output channels that stay.
+        resize: changes the number of output channels in a layer's configuration.
+        slice: the kept part of a weight, from its name, its value, and the kept input and output channels.
         convolution: whether it is a convolution over all channels, whose output channels kernels compute in bunches.
         normalises: whether it is batch normalisation.
-        activates: whether it may rectify what it reads.
-        follows: whether it goes with the convolution that it follows.
-        note: said where its channels can't be followed.
+        activates: whether it may rectify its input.
+        follows: whether it is removed with the convolution before it.
+        note: part of the message where its channels can't be followed.
     """
 
     trace: Trace
@@ -199,7 +199,7 @@ LAYERS: dict[str, Rule] = {
     "Reshape": Rule(_reshape, resize=_set_target_shape, note=_SHUFFLE),
     "Permute": Rule(_refuse, note=_SHUFFLE),
 }
-#: of a kind that isn't in the table
+#: the rule of a kind that isn't in the table
 UNKNOWN = Rule(_refuse)
 
 
@@ -225,7 +225,7 @@ def channels_out(ties: Ties, layer: Layer, taken: list[Channels]) -> Channels:
         taken: those of each input's channels.
 
     Raises:
-        BuildError: they can't be followed (grouped convolution, a shuffle...); names the layer.
+        BuildError: they can't be followed (grouped convolution, a shuffle...); the message names the layer.
     """
     rule = rule_of(layer)
     given = rule.trace(ties, layer, taken)

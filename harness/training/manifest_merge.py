@@ -1,4 +1,4 @@
-"""Puts trainings of other folds and seeds beside those that a network's manifest has already."""
+"""Adds trainings of other folds and seeds to those that a network's manifest already has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.training.job import TrainingJob
 
 
 def with_trial(record: Manifest, job: TrainingJob, last: Step) -> Manifest:
-    """The manifest with one training's accuracy in, stored at once: the next training may take hours.
+    """The manifest with one training's accuracy added. It is stored at once, since the next training may take hours.
 
     Args:
         last: the training's last step.
@@ -34,7 +34,7 @@ def with_trial(record: Manifest, job: TrainingJob, last: Step) -> Manifest:
 
 
 def merged(base: Manifest, job: TrainingJob, trials: Sequence[Trial]) -> tuple[CrossCheck, ...]:
-    """The manifest's cross-checks with these trials in; what was trained on other data is dropped."""
+    """The manifest's cross-checks with these trials added; trainings on other data are dropped."""
     kept = base.cross_checks if base.split.dataset_sha256 == job.dataset.sha256 else ()
     same = [c for c in kept if (c.scheme, c.folds, c.profile) == (job.split.scheme, job.split.folds, job.profile)]
     earlier = {(trial.seed, trial.fold): trial for check in same for trial in check.trials}
@@ -49,10 +49,10 @@ def merged(base: Manifest, job: TrainingJob, trials: Sequence[Trial]) -> tuple[C
 
 
 def kept_checks(job: TrainingJob, macs: int) -> tuple[CrossCheck, ...]:
-    """Cross-checks of the manifest before that still hold for a network of ``macs`` multiply-accumulates.
+    """Earlier cross-checks of the manifest that still hold for a network of ``macs`` multiply-accumulates.
 
-    What was tried on the same data with a network of the same size stays; what was tried on a random split stays only
-    where it is the same one.
+    Trials on the same data with a network of the same size are kept; those on a random split only where the split is
+    the same.
     """
     try:
         before = manifests.load(job.models, job.network.name)
@@ -65,7 +65,7 @@ def kept_checks(job: TrainingJob, macs: int) -> tuple[CrossCheck, ...]:
 
 
 def split_record(job: TrainingJob) -> SplitRecord:
-    """The data and split of a job as the manifest has it."""
+    """The data and split of a job in the manifest's form."""
     dataset, split = job.dataset, job.split
     return SplitRecord(
         dataset=dataset.name,
@@ -88,5 +88,5 @@ def _scheme(scheme: str) -> Literal["random", "subject"]:
 
 
 def _same_size(macs: int, other: int) -> bool:
-    """Whether two trainings are of one network: pruning with another seed ends at slightly other widths."""
+    """Whether two trainings are of one network, although pruning with another seed ends at slightly other widths."""
     return abs(macs - other) <= 0.1 * macs

@@ -1,4 +1,4 @@
-"""What a user asks of ``harness build``. Importing this module doesn't import TensorFlow."""
+"""The options of ``harness build``. Importing this module doesn't import TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from harness.data.spec import SYNTHETIC, DataSpec
 from harness.training.compress.budget import AS_REGISTERED, Targets
 from harness.training.train.recipe import PROFILES
 
-#: numpy and TensorFlow take 32 bits
+#: the limit of numpy and TensorFlow, 32 bits
 MAX_SEED = (1 << 32) - 1
 MAX_REPEATS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
-    """What is built, from which data, how, and where to.
+    """The options of a build: what, from which data, how, and where to.
 
     Attributes:
         names: of networks; empty for all.
-        data: which data set, and how to read it.
+        data: the data set, and how to read it.
         split: ``random`` or ``subject``.
         profile: ``quick`` or ``full``.
         seed: of the split, and of the first training: weights, augmentation and dropout.
         folds: of the subject-disjoint cross-validation.
-        only_folds: train these (from 0) instead of all: folds share nothing, so each can be made elsewhere or later.
+        only_folds: train these (counted from 0) instead of all. Folds are independent, so each can be trained elsewhere
+            or later.
         repeats: trainings on the same split, with seeds ``seed``, ``seed + 1``...; files come from the first. More than
             one also puts trials of the random split into ``cross_checks``.
-        targets: how small pruned networks are to become, where not as registered.
-        models: folder the results go to.
+        targets: the targets of pruned networks, where they differ from the registered sizes.
+        models: folder for the results.
     """
 
     names: tuple[str, ...] = ()
@@ -47,10 +48,10 @@ class BuildOptions:
     models: Path = Path("models")
 
     def check(self) -> None:
-        """Look at what would be refused only after hours otherwise, or by a library in its own words.
+        """Check the options for errors that would otherwise appear only after hours, or in a library's own words.
 
         Raises:
-            UsageError: an unknown split or profile, a number that makes no sense, or a fold that there isn't.
+            UsageError: an unknown split or profile, an unusable number, or a fold that doesn't exist.
         """
         if self.split not in splits.SCHEMES:
             raise UsageError(f"split '{self.split}' is unknown", fix=f"one of {', '.join(splits.SCHEMES)}")
@@ -73,7 +74,7 @@ class BuildOptions:
         return range(self.seed, self.seed + self.repeats)
 
     def chosen_folds(self) -> Sequence[int]:
-        """Which folds to train; the random split has one."""
+        """The folds to train; the random split has one."""
         if self.split != "subject":
             return [0]
         return sorted(set(self.only_folds)) or range(self.folds)

@@ -31,10 +31,10 @@ _VERSIONS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "tf2onnx", "onnx"
 
 
 def ensure_extra() -> None:
-    """Check that what training needs is installed.
+    """Check that the packages for training are installed.
 
     Raises:
-        MissingExtraError: something isn't; names it and the pip command.
+        MissingExtraError: a package is missing; the message names it and the pip command.
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -48,16 +48,16 @@ def build(options: BuildOptions, *, cache: Path, progress: Progress) -> list[Man
     """Train, compress and export networks; returns their manifests, which are stored too.
 
     With ``split='random'`` each network's files and manifest are written under ``models``. With ``subject`` all folds
-    are trained and their accuracies stored in the manifest's ``cross_checks``; files are written only where the
-    network has none yet (from the first fold trained). Training that was cut off goes on where it was.
+    are trained and their accuracies stored in the manifest's ``cross_checks``; files are written only where the network
+    has none yet (from the first fold trained). An interrupted training continues where it stopped.
 
     Args:
-        options: what is asked for.
+        options: the user's options.
         cache: folder for training state; can be deleted at any time.
-        progress: gets lines to show.
+        progress: receives lines to show.
 
     Raises:
-        UsageError: unknown network, split or profile, targets that make no sense, or the [train] extra isn't installed.
+        UsageError: unknown network, split or profile, unusable targets, or the [train] extra isn't installed.
         DataError: the data can't be used.
         BuildError: training, compression or export failed.
     """
@@ -76,7 +76,7 @@ def build(options: BuildOptions, *, cache: Path, progress: Progress) -> list[Man
 def _jobs(
     network: Network, dataset: Dataset, options: BuildOptions, *, cache: Path, progress: Progress
 ) -> list[TrainingJob]:
-    """A job per seed and fold, folds in order within each seed."""
+    """One job per seed and fold, with folds in order within each seed."""
     parts = [
         splits.split(dataset, options.split, options.seed, fold=fold, folds=options.folds)
         for fold in options.chosen_folds()
@@ -120,7 +120,7 @@ def _check_targets(networks: Sequence[Network], options: BuildOptions) -> None:
 
 
 def _build_random(jobs: Sequence[TrainingJob]) -> Manifest:
-    """Files from the first job; where there are more, what each training led to is recorded beside them."""
+    """Write files from the first job; with several jobs, the accuracy of each training is recorded beside them."""
     first = jobs[0]
     record = _build_one(first)
     if len(jobs) == 1:
@@ -131,7 +131,7 @@ def _build_random(jobs: Sequence[TrainingJob]) -> Manifest:
 
 
 def _cross_validate(jobs: Sequence[TrainingJob]) -> Manifest:
-    """Train folds and record their accuracies beside those recorded earlier; folds share nothing."""
+    """Train folds and record their accuracies beside earlier ones."""
     first = jobs[0]
     try:
         record = manifests.load(first.models, first.network.name)

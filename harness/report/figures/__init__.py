@@ -1,4 +1,4 @@
-"""All figures. Adding one: a file that ends in ``FIGURE = Figure(...)``, and a line here."""
+"""All figures. To add one, write a file that ends in ``FIGURE = Figure(...)`` and add a line here."""
 
 from __future__ import annotations
 

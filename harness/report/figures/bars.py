@@ -1,4 +1,4 @@
-"""What figures with one bar an artifact and one drawing a board share."""
+"""The shared code of figures that have one bar an artifact and one drawing a board."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from harness.report.table import brief
 
 @dataclass(frozen=True)
 class Bars:
-    """What is drawn as bars.
+    """The values that are drawn as bars.
 
     Attributes:
         plot: the figure's name.
         column: of ``data.cells``; NaN where there is nothing to draw.
-        scale: what a value is divided by.
-        label: the axis, with its unit.
+        scale: the divisor of a value.
+        label: of the axis, with its unit.
         title: of a drawing, without the board.
     """
 
@@ -33,7 +33,7 @@ class Bars:
 
 
 def draw_bars(data: ReportData, bars: Bars) -> list[Drawing]:
-    """A drawing of each board that has values, lowest first."""
+    """One drawing for each board that has values, lowest first."""
     drawings = []
     for clock, board, every in per_board(data):
         cells, cut = shown(every[every[bars.column].notna()].sort_values(bars.column, kind="stable"))

@@ -1,4 +1,4 @@
-"""How every figure is made and saved: Agg through the object API, one style, the same bytes from the same numbers."""
+"""Creating and saving figures: Agg through the object API, one style, the same bytes from the same numbers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STYLE = Path(__file__).parents[1] / "style.mplstyle"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A63D2", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK, MUTED, GRID = "#1f2328", "#6e7781", "#d0d7de"
-#: inches; fits a phone held upright and half a laptop's screen
+#: Inches; this fits a phone held upright and half a laptop's screen.
 WIDTH = 5.0
 
-#: What each variant looks like everywhere: (colour, marker).
+#: The look of each variant in every figure: (colour, marker).
 KINDS = {
     kind: (PALETTE[i], MARKERS[i])
     for i, kind in enumerate(
@@ -37,7 +37,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """One finished figure: ``name`` is its file name without suffix, ``alt`` says in words what it shows."""
+    """One finished figure: ``name`` is its file name without suffix, ``alt`` describes in words what it shows."""
 
     name: str
     plot: str
@@ -48,40 +48,40 @@ class Drawing:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Matplotlib's settings for our figures, and the caller's again afterwards."""
+    """Use the harness's Matplotlib settings, then restore the caller's."""
     with matplotlib.rc_context(fname=STYLE):
         yield
 
 
 def new(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
-    """A figure of that size in inches with one pair of axes; must be called and saved inside :func:`styled`."""
+    """A figure of that size in inches with one pair of axes. It must be created and saved inside :func:`styled`."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     return figure, figure.add_subplot()
 
 
 def stacked(height: float, panels: int, width: float = WIDTH) -> tuple[Figure, list[Axes]]:
-    """Like :func:`new`, with several pairs of axes, one below the other over one x axis."""
+    """Like :func:`new`, with several pairs of axes, one below the other, that share one x axis."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     return figure, list(np.atleast_1d(figure.subplots(panels, 1, sharex=True)))
 
 
 def heading(figure: Figure, text: str) -> None:
-    """The figure's title, from its left edge on: however wide row labels are, it has the whole width."""
+    """Put the figure's title at its left edge, so that it has the whole width however wide the row labels are."""
     figure.suptitle(text, x=0.015, ha="left")
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG without a date or anything else that changes from one time to the next."""
+    """The figure as SVG without a date or anything else that differs between two runs of the program."""
     out = io.StringIO()
     FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
         out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
     )
-    figure.set_layout_engine("none")  # everything is where it belongs; the next format need not work it out again
+    figure.set_layout_engine("none")  # the layout is settled; the next format need not compute it again
     return out.getvalue()
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG on white, without the name of the program."""
+    """The figure as PNG on white, without the name of the program in its metadata."""
     out = io.BytesIO()
     figure.set_facecolor("white")
     figure.dpi = float(matplotlib.rcParams["savefig.dpi"])
@@ -92,12 +92,12 @@ def png(figure: Figure) -> bytes:
 
 
 def kind_style(kind: str) -> tuple[str, str]:
-    """(colour, marker) of a variant.format; grey circles for one nobody knows."""
+    """(colour, marker) of a variant.format; grey circles for an unknown one."""
     return KINDS.get(kind, (PALETTE[-1], "o"))
 
 
 def log_axis(axes: Axes, low: float, high: float) -> None:
-    """A log x axis over [low, high] with a margin, labelled in plain numbers, enough of them to read it by."""
+    """Set a log x axis over [low, high] with a margin, and enough plain-number labels to read values from it."""
     axes.set_xscale("log")
     margin = (high / low) ** 0.08 if high > low else 1.3
     margin = max(margin, 1.15)
@@ -112,8 +112,9 @@ def log_axis(axes: Axes, low: float, high: float) -> None:
 
 
 def accuracy_axis(axes: Axes, low: float, high: float) -> None:
-    """A y axis over [low, high] percent with a margin for signs; nothing is more accurate than 100 %, so no line or
-    number lies above it."""
+    """Set a y axis over [low, high] percent with a margin for signs. Accuracy ends at 100 %, so no grid line or number
+    lies above it.
+    """
     margin = max((high - low) * 0.15, 1.0)
     axes.set_ylim(low - margin, high + margin)
     axes.set_yticks([tick for tick in axes.get_yticks() if low - margin <= tick <= min(high + margin, 100.001)])
@@ -121,13 +122,13 @@ def accuracy_axis(axes: Axes, low: float, high: float) -> None:
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:
-    """The legend under the axes, never on the data."""
+    """Put the legend under the axes, never on the data."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower left", ncols=columns, handletextpad=0.3, columnspacing=1.2)
 
 
-#: Where a sign may stand beside its dot, in points; from the upper left, around.
+#: Offsets in points at which a sign may stand beside its dot, starting at the upper left.
 _BESIDE = ((-8, 6), (8, 6), (-8, -6), (8, -6), (0, 11), (0, -11), (-13, 0), (13, 0))
 _ROOM = 12.0
 
@@ -140,14 +141,14 @@ def place_signs(
     *,
     taken: Sequence[tuple[float, float]] = (),
 ) -> list[tuple[float, float]]:
-    """A sign beside each spot, where no dot and no other sign is near; the axes' limits must stand.
+    """Place a sign beside each spot, where no dot and no other sign is near. The axes' limits must be final.
 
     Args:
-        spots, dots: in data's coordinates; spots are dots too.
-        taken: where signs stand already, as an earlier call returned it.
+        spots, dots: in data coordinates; spots are dots too.
+        taken: positions of existing signs, as an earlier call returned them.
 
     Returns:
-        Where signs stand now, in points: those of ``taken`` too.
+        Positions of all signs in points, including ``taken``.
     """
     scale = 72 / axes.figure.dpi
     around = axes.transData.transform(np.array(dots, dtype=float).reshape(-1, 2)) * scale
@@ -157,7 +158,7 @@ def place_signs(
         near = around[np.abs(around - here).sum(axis=1) > 0.1]  # not the dot itself
         others = np.vstack([near, np.array(standing).reshape(-1, 2)])
         room = [min(float(np.hypot(*(others - here - step).T).min(initial=_ROOM)), _ROOM) for step in _BESIDE]
-        step = _BESIDE[int(np.argmax(room))]  # the first of those with room enough
+        step = _BESIDE[int(np.argmax(room))]  # the first position with enough room
         standing.append((here[0] + step[0], here[1] + step[1]))
         axes.annotate(
             sign, (x, y), xytext=step, textcoords="offset points", ha="center", va="center", fontsize=8,

@@ -12,15 +12,15 @@ from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData
 from harness.report.table import brief
 
-#: Characters of a line below the figure.
+#: The most characters of a line below the figure.
 _LONGEST = 80
 _KINDS = ("trained", "pruned", "tuned", "quantised")
 
 
 def paths(data: ReportData) -> list[Drawing]:
-    """One figure a network whose steps changed what it costs; the others have nothing to show but two dots.
+    """One figure for each network whose steps changed its cost; any other would be two dots on top of each other.
 
-    The network in focus comes first, then what was measured, then the other networks.
+    The network in focus comes first, then the measured networks, then the others.
     """
     first = data.focus.network if data.focus else ""
     drawings = []
@@ -34,7 +34,7 @@ def paths(data: ReportData) -> list[Drawing]:
 
 
 def accuracy(step: Step) -> float | None:
-    """On the test split where known, else on the validation split."""
+    """Accuracy on the test split where known, else on the validation split."""
     return step.accuracy if step.accuracy is not None else step.validation_accuracy
 
 
@@ -69,9 +69,9 @@ def _path(manifest: Manifest, steps: list[tuple[Step, float]]) -> Drawing:
 
 
 def _numbers(axes: Axes, macs: list[float], values: list[float]) -> None:
-    """The numbers of the steps beside their dots."""
+    """Write the numbers of the steps beside their dots."""
     for place, members in _groups(macs, values).items():
-        below = values[members[-1]] < values[min(members[-1] + 1, len(values) - 1)]  # the line goes up from here
+        below = values[members[-1]] < values[min(members[-1] + 1, len(values) - 1)]  # the line rises from here
         axes.annotate(
             ", ".join(str(i + 1) for i in members), place, xytext=(0, -6 if below else 6), textcoords="offset points",
             ha="center", va="top" if below else "bottom", fontsize=8, fontweight="bold",
@@ -79,7 +79,7 @@ def _numbers(axes: Axes, macs: list[float], values: list[float]) -> None:
 
 
 def _groups(macs: list[float], values: list[float]) -> dict[tuple[float, float], list[int]]:
-    """Steps that lie on (nearly) one spot share a label."""
+    """Group steps that lie on (nearly) the same spot, so that they share a label."""
     groups: dict[tuple[float, float], list[int]] = {}
     span = max(max(values) - min(values), 1e-9)
     for i, (x, y) in enumerate(zip(macs, values, strict=True)):
@@ -96,7 +96,7 @@ def _line(number: int, step: Step, value: float) -> str:
     kilobytes = f", {brief(step.bytes / 1e3)} kB" if step.bytes is not None else ""
     cost = f": {value:.1%}, {brief(step.macs / 1e6)} M MACs, {brief(step.parameters / 1e3)} k par.{kilobytes}"
     what = f"{number}  {step.kind} {step.detail}".rstrip()
-    return f"{for_figure(what, _LONGEST - len(cost))}{cost}"  # what must be cut is words, never a number
+    return f"{for_figure(what, _LONGEST - len(cost))}{cost}"  # only words are cut, never a number
 
 
 FIGURE = Figure(

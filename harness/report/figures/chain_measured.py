@@ -1,4 +1,4 @@
-"""The compression path against measured latency: from each network to its pruned form, board by board."""
+"""The compression path against measured latency: from each network to its pruned form, one figure a board."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from harness.report.gather import ReportData
 from harness.report.pruned import SUFFIX, parent
 from harness.report.table import brief
 
-#: From what least was taken from to what most was.
+#: From the most precise variant to the most quantised.
 _PRECISION = ("fp32", "fp16", "dynamic", "int8")
-#: More paths than this can't be told apart in one figure; the one in focus and the first by name are drawn.
+#: More paths than this can't be told apart in one figure. The path in focus and the first ones by name are drawn.
 MOST_PATHS = 12
 
 
 @dataclass(frozen=True)
 class _Path:
-    """Measured places on the way: the parent's most precise artifact, the pruned network's, and its most quantised."""
+    """Measured points of a path: the parent's most precise artifact, the pruned network's, and its most quantised."""
 
     name: str
     cells: pd.DataFrame
@@ -51,7 +51,7 @@ class _Path:
 
 @dataclass(frozen=True)
 class _Paths:
-    """The paths of one drawing, of ``total`` that there are; the one called ``first`` is drawn heavier."""
+    """The paths of one drawing, out of ``total``. The path named ``first`` is drawn thicker."""
 
     drawn: tuple[_Path, ...]
     total: int
@@ -59,7 +59,7 @@ class _Paths:
 
 
 def measured(data: ReportData) -> list[Drawing]:
-    """One figure a board on which both ends of at least one path are VALID."""
+    """One figure for each board on which both ends of at least one path are VALID."""
     first = parent(data.focus.network) if data.focus else ""
     drawings = []
     for clock, board, every in per_board(data):
@@ -89,7 +89,7 @@ def _by_precision(cells: pd.DataFrame) -> pd.DataFrame:
 def _draw(clock: Clock, board: str, paths: _Paths) -> Drawing:
     found = paths.drawn
     figure, axes = new(3.5 + 0.18 * len(found))
-    for path in reversed(found):  # the first comes last, so it lies on top
+    for path in reversed(found):  # the first path is drawn last, so that it lies on top
         _one(axes, path, heavy=path.name == paths.first)
     places = pd.concat([path.cells for path in found])
     log_axis(axes, float(places.value.min()), float(places.value.max()))
@@ -116,7 +116,7 @@ def _draw(clock: Clock, board: str, paths: _Paths) -> Drawing:
 
 
 def _legend(figure: Figure, kinds: list[str]) -> None:
-    """What colours and circles mean, below the axes."""
+    """Explain colours and circles below the axes."""
     looks = [(kind, *kind_style(kind)) for kind in kinds]
     handles = [Line2D([], [], color=c, marker=m, lw=0, ms=5, label=for_figure(k)) for k, c, m in looks]
     handles.append(Line2D([], [], color=INK, marker="o", mfc="none", lw=0, ms=9, label="before pruning"))

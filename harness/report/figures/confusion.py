@@ -1,4 +1,4 @@
-"""Which faces a network gets right: recall of every class, and who is taken for whom."""
+"""Which faces a network classifies correctly: recall of every class, and which classes are mistaken for others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.report.gather import ReportData
 from harness.report.summary import artifacts, winners
 from harness.results.table import FloatArray, IntArray
 
-#: Light to dark, in one hue, with text readable on both ends.
+#: One hue from light to dark; text is readable on both ends.
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f2f7fb", "#0072B2"])
 MOST_MATRICES = 6
 
@@ -31,7 +31,7 @@ def confusion(truth: IntArray, answers: IntArray, classes: int) -> IntArray:
 
 
 def recall(data: ReportData) -> list[Drawing]:
-    """One row an artifact, one column a class: share of the class's images that were named right."""
+    """One row an artifact, one column a class: the share of the class's images that were classified correctly."""
     drawings = [
         _recalls(number, *shown(every.sort_values("accuracy", ascending=False, kind="stable")))
         for number, (_, every) in enumerate(artifacts(data).groupby("split_sha256", sort=False), 1)
@@ -64,7 +64,7 @@ def _recalls(number: int, cells: pd.DataFrame, cut: str) -> Drawing:
 
 
 def _hardest(table: FloatArray, classes: list[str]) -> str:
-    """The class with the lowest mean recall; classes without a test image have none (NaN), and are left out."""
+    """The class with the lowest mean recall. Classes without a test image have NaN and are left out."""
     there = [column for column in range(len(classes)) if not np.isnan(table[:, column]).any()]
     if not there:
         return ""
@@ -79,7 +79,7 @@ def _recall(truth: IntArray, answers: IntArray, label: int) -> float:
 
 
 def matrices(data: ReportData) -> list[Drawing]:
-    """Confusion matrices of each board's pick, at most six."""
+    """Confusion matrices of the pick of each board, at most six."""
     picks = list(dict.fromkeys(best.pick_artifact for best in winners(data)))
     cells = artifacts(data).set_index("model_sha256", drop=False)
     return [_matrix(cells.loc[[sha]].iloc[0]) for sha in picks[:MOST_MATRICES]]
@@ -112,7 +112,7 @@ def _matrix(cell: pd.Series[Any]) -> Drawing:
 
 
 def _mistaken(counts: IntArray, classes: list[str], answers: list[str]) -> str:
-    """Which class is taken for which other most often."""
+    """The most frequent confusion of one class with another."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     if not wrong.any():
@@ -122,7 +122,7 @@ def _mistaken(counts: IntArray, classes: list[str], answers: list[str]) -> str:
 
 
 def _shade(axes: Axes, percent: FloatArray, size: float, texts: IntArray | None = None) -> None:
-    """A table of shaded fields with their numbers in a colour that can be read on them."""
+    """Draw a table of shaded fields with their numbers in a colour that is readable on them."""
     axes.imshow(percent, cmap=SHADES, vmin=0, vmax=100, aspect="auto", interpolation="none")
     for (row, column), value in np.ndenumerate(percent):
         text = "–" if np.isnan(value) else f"{value:.0f}" if texts is None else str(texts[row, column])

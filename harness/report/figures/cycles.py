@@ -1,4 +1,4 @@
-"""Estimated cycles, one row an artifact, one drawing a board: never on an axis with counts or measured times."""
+"""Estimated cycles, one row an artifact, one drawing a board. They share no axis with counts or measured times."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _millions(cell: pd.Series[float]) -> str:
 
 
 def _bars(cells: pd.DataFrame, title: str) -> Canvas:
-    """Bars from zero; those that can't be told apart from the lowest say so."""
+    """Draw bars from zero and mark those that can't be told apart from the lowest."""
     figure, axes = canvas(cells, title)
     values = cells.estimated_cycles.to_numpy() / 1e6
     axes.barh(np.arange(len(cells)), values, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)

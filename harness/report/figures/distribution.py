@@ -1,4 +1,4 @@
-"""Every sample on one board: how much each artifact's latency spreads, and whether it drifts."""
+"""Every sample on one board: how widely each artifact's latency spreads, and whether it drifts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.results.table import FloatArray
 
 
 def distribution(data: ReportData) -> list[Drawing]:
-    """Every sample as a dot, relative to the artifact's own median, so that spread can be seen beside any speed."""
+    """Every sample as a dot relative to its artifact's own median, so that spread is comparable between speeds."""
     return [_board(clock, board, *shown(every)) for clock, board, every in per_board(data)]
 
 
@@ -28,7 +28,7 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame, cut: str) -> Drawing:
     low = min(min(float(np.percentile(r, 0.5)) for r in relative) * 1.1, -0.01)
     high = max(max(float(np.percentile(r, 99)) for r in relative) * 1.1, 0.01)
     medians = [f"{brief(value)} {clock.short_unit}" for value in cells.value]
-    room = 0.045 * max(map(len, medians)) + 0.03  # medians stand beyond the last dot
+    room = 0.045 * max(map(len, medians)) + 0.03  # medians are written beyond the last dot
     axes.set_xlim(low - (high - low) * 0.02, high + (high - low) * room)
     for row, (deviation, kind, median) in enumerate(zip(relative, cells.kind, medians, strict=True)):
         _samples(axes, row, deviation, colour=kind_style(kind)[0], high=high)
@@ -50,7 +50,7 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame, cut: str) -> Drawing:
 
 
 def _samples(axes: Axes, row: int, deviation: FloatArray, *, colour: str, high: float) -> None:
-    """One row: dots from top to bottom in the order measured (so drift is a slope, and no dice are thrown)."""
+    """Draw one row: dots from top to bottom in the order measured; drift shows as a slope (no random jitter)."""
     offsets = (np.arange(deviation.size) / max(deviation.size - 1, 1) - 0.5) * 0.66
     near = deviation <= high
     axes.plot(

@@ -1,4 +1,4 @@
-"""Energy, one row an artifact, one drawing a board that has a sensor."""
+"""Energy, one row an artifact, one drawing for each board that has a sensor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BARS = Bars(
 
 
 def energy(data: ReportData) -> list[Drawing]:
-    """Energy per inference, where a board has a sensor."""
+    """Energy per inference on boards that have a sensor."""
     cells = data.cells.assign(energy_mj=data.cells.energy_j * 1e3 / data.cells.samples.clip(lower=1))
     return draw_bars(replace(data, cells=cells), _BARS)
 

@@ -1,4 +1,4 @@
-"""What every file of a figure ends in."""
+"""The record that every figure's file ends with."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Literal
 from harness.report.figures.canvas import Drawing
 from harness.report.gather import ReportData
 
-#: How much of a report of very many boards is drawn: ``report``, everything, as one picture; ``boards``, the boards
-#: that are shown, in one go; ``board``, the same one by one, so that few pictures are there at a time.
+#: How much a figure covers in a report of very many boards. ``report``: everything in one picture. ``boards``: the
+#: boards that are shown, in one call. ``board``: the same boards one by one, so that few pictures are in memory at a
+#: time.
 Scope = Literal["report", "boards", "board"]
 
 
@@ -19,13 +20,13 @@ class Figure:
     """A kind of figure.
 
     Attributes:
-        name: what ``--plot`` takes; figures' files begin with it as a rule.
+        name: the value for ``--plot``; figures' files usually begin with it.
         heading: above its drawings on the page.
-        note: what to know when reading it; may be empty.
-        draw: drawings of these results, none where they have nothing to show. Called inside
+        note: how to read it; may be empty.
+        draw: makes the drawings; none where these results have nothing to show. It is called inside
             :func:`harness.report.figures.canvas.styled`.
-        scope: what ``draw`` is given where a report has more boards than it shows.
-        absent: what the page says where nothing was drawn; may be empty.
+        scope: what ``draw`` receives where a report has more boards than it shows.
+        absent: the page's text where nothing was drawn; may be empty.
     """
 
     name: str

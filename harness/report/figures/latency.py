@@ -16,7 +16,7 @@ from harness.report.gather import ReportData
 from harness.report.table import brief
 from harness.results.table import FloatArray
 
-#: Beyond this, slowest by fastest, bars from zero would show but the slowest: dots on a log axis take their place.
+#: Above this ratio of slowest to fastest, bars from zero would show only the slowest; dots on a log axis replace them.
 WIDE = 30.0
 
 
@@ -51,7 +51,7 @@ def _board(clock: Clock, board: str, cells: pd.DataFrame, cut: str) -> Drawing:
 
 
 def _linear_bars(axes: Axes, cells: pd.DataFrame, high: FloatArray) -> None:
-    """Bars from zero, with their medians behind them."""
+    """Draw bars from zero, followed by their medians."""
     axes.barh(np.arange(len(cells)), cells.value, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
     for row, value in enumerate(cells.value):
         axes.text(high[row] + float(high.max()) * 0.015, row, brief(value), va="center", fontsize=7.5)
@@ -59,7 +59,7 @@ def _linear_bars(axes: Axes, cells: pd.DataFrame, high: FloatArray) -> None:
 
 
 def _log_dots(axes: Axes, cells: pd.DataFrame, high: FloatArray) -> None:
-    """A bar on a log axis would begin nowhere, so dots; medians to their right."""
+    """Draw dots, since a bar on a log axis has no starting point; medians stand to their right."""
     for row, (kind, value) in enumerate(zip(cells.kind, cells.value, strict=True)):
         colour, marker = kind_style(kind)
         axes.plot([value], [row], marker, color=colour, ms=6.5, mew=0, alpha=0.9)

@@ -1,4 +1,4 @@
-"""Where a network's estimated cycles go: one bar an operator, in the order of execution, one drawing an artifact."""
+"""Each operator's share of a network's estimated cycles: a bar an operator, as executed, a drawing an artifact."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.report.gather import ReportData
 from harness.report.table import brief
 
 _PLOT = "operators"
-#: More operators than this can't be read in one drawing; the dearest are drawn, the rest is one bar.
+#: More operators than this can't be read in one drawing. The most expensive are drawn, and one bar holds the rest.
 _MOST = 40
 _REST = "the other operators"
 _REMAINDER = "remainder"
 
 
 def operators(data: ReportData) -> list[Drawing]:
-    """The estimated cycles of each operator, where a run has looked for them."""
+    """The estimated cycles of each operator, where a run has estimated them."""
     drawings = []
     for _, board, cells in per_board(data):
         for _, cell in cells[cells.operators.notna()].iterrows():
@@ -48,7 +48,7 @@ def operators(data: ReportData) -> list[Drawing]:
 
 
 def _rows(costs: OperatorCosts) -> list[tuple[str, str, int]]:
-    """(label, kind, cycles) from the first operator to the last, then what is left."""
+    """(label, kind, cycles) from the first operator to the last, then the remainder."""
     dearest = sorted(costs.operators, key=lambda operator: -operator.cycles)[:_MOST]
     drawn = {id(operator) for operator in dearest}
     rows = [
@@ -63,7 +63,7 @@ def _rows(costs: OperatorCosts) -> list[tuple[str, str, int]]:
 
 
 def _label(index: int, operator: OperatorCost) -> str:
-    """Its place, and the layer that it makes: the second part of ``network/layer/step;network/layer/step...``."""
+    """The operator's place and its layer: the second part of ``network/layer/step;network/layer/step...``."""
     parts = operator.name.partition(";")[0].split("/")
     name = parts[min(1, len(parts) - 1)]
     return for_figure(f"{index} {clean(name, 28)}")

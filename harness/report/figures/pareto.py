@@ -1,5 +1,6 @@
-"""Accuracy against latency on one board, with the frontier no other artifact beats, and a dashed one of those that
-stand apart beside a network in focus."""
+"""Accuracy against latency on one board, with the Pareto frontier. Networks that stand apart beside a network in focus
+have a dashed frontier of their own.
+"""
 
 from __future__ import annotations
 
@@ -31,21 +32,22 @@ from harness.report.table import brief
 
 
 def frontier(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells that no other one beats: nothing is both as fast and as accurate and better in one; fastest first."""
+    """Cells on the Pareto frontier, fastest first: no other is as good in speed and accuracy and better in one."""
     ordered = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
     best = ordered.accuracy.cummax()
     return ordered[ordered.accuracy.to_numpy() > best.shift(1, fill_value=-1.0).to_numpy()]
 
 
 def scatter(data: ReportData) -> list[Drawing]:
-    """One figure a board; artifacts on a frontier are named below, by numbers or, where they stand apart, letters."""
+    """One figure a board. Artifacts on a frontier are named below, by numbers or, where they stand apart, letters."""
     return [_board(data, clock, board, cells) for clock, board, cells in per_board(data)]
 
 
 @dataclass(frozen=True)
 class _Frontiers:
-    """A board's artifacts, and which of them no other one beats; those that stand ``apart`` are compared among
-    themselves, and are called ``label``."""
+    """A board's artifacts and their frontiers. Artifacts that stand ``apart`` are compared among themselves and are
+    called ``label``.
+    """
 
     cells: pd.DataFrame
     apart: pd.Series[bool]
@@ -124,7 +126,7 @@ def _dots(axes: Axes, found: _Frontiers) -> None:
 
 
 def _line(axes: Axes, best: pd.DataFrame, style: str, label: str) -> None:
-    """Steps from point to point and on to the right edge: whoever has more time has the last accuracy too."""
+    """Draw steps from point to point and on to the right edge: a larger time budget keeps the last accuracy."""
     if best.empty:
         return
     x, y = [*best.value, axes.get_xlim()[1]], [*best.accuracy * 100, best.accuracy.iloc[-1] * 100]

@@ -1,4 +1,4 @@
-"""Rounds of each cell as points: do the processes that measured it agree, and did the machine drift?"""
+"""The rounds of each cell as points: whether the processes that measured it agree, and whether the machine drifted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.results.change import SAME
 
 
 def points(data: ReportData) -> list[Drawing]:
-    """Each round's median against its cell's, one figure a board that has cells of several rounds."""
+    """Each round's median relative to its cell's, one figure for each board that has cells of several rounds."""
     drawings = []
     for clock, board, cells in per_board(data):
         several = cells[(cells.rounds.map(len) > 1).astype(bool)]

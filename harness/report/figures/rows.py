@@ -1,4 +1,4 @@
-"""What figures with one row an artifact share: which rows, their labels, their legend."""
+"""The shared code of figures with one row an artifact: the choice of rows, their labels, their legend."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from harness.core.safetext import for_figure
 from harness.report.figures.canvas import heading, kind_style, new
 from harness.report.gather import ReportData
 
-ROW = 0.2  # inches a row needs at the font size used
-#: More rows than this can't be read in one figure; the fastest are drawn, the table has all.
+ROW = 0.2  # inches for one row at this font size
+#: More rows than this can't be read in one figure. The fastest are drawn; the table has all of them.
 MOST_ROWS = 80
 
 
 def per_board(data: ReportData) -> Iterator[tuple[Clock, str, pd.DataFrame]]:
-    """(clock, board label, its VALID cells from fast to slow), clock by clock."""
+    """(clock, board label, the board's VALID cells from fast to slow), clock by clock."""
     for clock in data.clocks:
         for _, cells in data.of(clock).groupby("group", sort=False):
             yield clock, str(cells.board_label.iloc[0]), cells.sort_values("value", kind="stable")
@@ -45,14 +45,14 @@ def label_rows(axes: Axes, labels: list[str]) -> None:
 
 
 def shown(cells: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The rows that are drawn, and what to say of those that are not."""
+    """The rows that are drawn, and the note on those that are not."""
     if len(cells) <= MOST_ROWS:
         return cells, ""
     return cells.head(MOST_ROWS), f" (the first {MOST_ROWS} of {len(cells)})"
 
 
 def kind_legend(figure: Figure, cells: pd.DataFrame, *more: Line2D) -> None:
-    """What the colours mean, below the axes."""
+    """Explain the colours below the axes."""
     handles: list[Patch | Line2D] = [
         Patch(color=kind_style(kind)[0], label=for_figure(kind), alpha=0.85) for kind in sorted(cells.kind.unique())
     ]

@@ -1,4 +1,4 @@
-"""How big the artifacts are: file size, and accuracy against it."""
+"""The size of the artifacts: file size, and accuracy against it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.results import identity
 
 
 def sizes(data: ReportData) -> list[Drawing]:
-    """File size of each artifact that was run, all boards alike."""
+    """File size of each artifact that was run; it is the same on all boards."""
     cells = data.cells.drop_duplicates("model_sha256")
     if cells.empty:
         return []

@@ -1,4 +1,4 @@
-"""What more threads bring, one row an artifact, one drawing a board."""
+"""The speed-up from more threads, one row an artifact, one drawing a board."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ARTIFACT = ["model", "variant", "format", "runtime", "delegate"]
 
 
 def threads(data: ReportData) -> list[Drawing]:
-    """How much faster each artifact is with more threads than with the fewest measured."""
+    """The speed-up of each artifact with more threads over the fewest measured."""
     drawings = []
     for clock, board, every in per_board(data):
         several = every[every.groupby(_ARTIFACT).threads.transform("nunique") > 1]
@@ -56,7 +56,7 @@ def _board(clock: Clock, board: str, several: pd.DataFrame) -> Drawing:
 
 
 def _artifact(axes: Axes, row: int, group: pd.DataFrame) -> None:
-    """A line through an artifact's gains, with a circle for each number of threads."""
+    """Draw a line through an artifact's speed-ups, with a circle for each number of threads."""
     colour = kind_style(group.kind.iloc[0])[0]
     speedup = group.value.iloc[0] / group.value.to_numpy()
     axes.plot(speedup, [row] * len(group), "-", color=colour, lw=1.5, alpha=0.5)

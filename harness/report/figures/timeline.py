@@ -1,4 +1,4 @@
-"""Evidence over time on one board: did heat or a lower frequency go with slower passes?"""
+"""Evidence over time on one board: whether heat or a lower frequency coincided with slower passes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class _Point:
     """The board at one moment.
 
     Attributes:
-        slower_percent: the median of the pass that has ended, against its cell's.
-        compute_ns, memory_ns: what the two loops of the canary took.
+        slower_percent: the median of the pass that has just ended, relative to its cell's.
+        compute_ns, memory_ns: durations of the two loops of the canary.
     """
 
     state: BoardState
@@ -33,8 +33,9 @@ class _Point:
 
 
 def timelines(data: ReportData) -> list[Drawing]:
-    """One figure a board that reports a temperature or a frequency, or whose runner timed a canary; INVALID cells are
-    in it too, as evidence."""
+    """One figure for each board that reports a temperature or a frequency, or whose runner timed a canary. INVALID
+    cells are included as evidence.
+    """
     drawings = []
     measured = data.cells[data.cells.samples > 0]
     for _, cells in measured.groupby("group", sort=False):
@@ -65,7 +66,7 @@ def _points(cell: object) -> list[_Point]:
 
 
 def _passes(sizes: Iterable[int], n: int) -> Iterator[int]:
-    """Where the passes begin after which the board's state was noted: not more than so many in each round."""
+    """The first samples of the passes after which the board's state was recorded, at most so many in each round."""
     start = 0
     for size in sizes:
         yield from range(start, start + min(size // n, MOST_STATES) * n, n)
@@ -121,5 +122,5 @@ FIGURE = Figure(
     heading="Evidence over time",
     note="Did heat, a lower frequency or a slower machine go with slower passes?",
     draw=timelines,
-    scope="boards",  # cells that are not VALID are in it too
+    scope="boards",  # cells that are not VALID are included
 )

@@ -1,4 +1,4 @@
-"""What the paper's shortcuts bring: VGG19 with and without them."""
+"""The effect of the paper's shortcuts: VGG19 with and without them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = columns(
 
 
 def ablation_table(data: ReportData) -> Table:
-    """VGG19 with and without shortcuts; no rows where neither has a manifest."""
+    """VGG19 with and without shortcuts; no rows where either has no manifest."""
     networks = [NetworkAccuracy(name, data.manifests.get(name)) for name in (PLAIN, FULL)]
     return tabulate(
         _COLUMNS,
@@ -34,7 +34,7 @@ TABLE = TablePart(lambda data, _: ablation_table(data), focused)
 
 
 def _difference(plain: Manifest | None, residual: Manifest | None) -> str:
-    """What the shortcuts bring, in points, split by split."""
+    """The gain from the shortcuts in percentage points, split by split."""
     sentences = []
     for scheme, title in SCHEMES:
         pair = [accuracy_under(manifest, scheme) if manifest else None for manifest in (plain, residual)]

@@ -1,7 +1,7 @@
-"""What the paper claims and what was found, row by row, each with its conditions.
+"""The paper's claims beside the measured results, row by row, each with its conditions.
 
 The paper: Xu, Yin, Yang, "Facial Expression Recognition Based on Convolutional Neural Networks and Edge Computing",
-IEEE TOCS 2020, doi 10.1109/TOCS50858.2020.9339739. Only its abstract was at hand.
+IEEE TOCS 2020, doi 10.1109/TOCS50858.2020.9339739. Only its abstract was available.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ NEEDS_DATA, NEEDS_BOARDS = "not verifiable without CK+", "not verifiable without
 
 @dataclass(frozen=True)
 class Claim:
-    """One row: what the paper says, what was measured, under which conditions, and what that amounts to. ``beside`` is
-    what the paper doesn't speak of, but a reader must know: rivals after the same compression. ``board`` is where, in a
-    row that is about one."""
+    """One row: the paper's claim, the measured result, its conditions, and the conclusion. ``beside`` holds facts that
+    the paper doesn't mention but that a reader needs: rivals after the same compression. ``board`` is the board of a
+    row that is about a single one.
+    """
 
     claim: str
     measured: str
@@ -87,7 +88,7 @@ def _accuracy(data: ReportData) -> list[Claim]:
         claim = f"98.99 % on CK+ ({RIGHT} of {IMAGES} images)" + ("" if name == FULL else ", kept after compression")
         manifest = data.manifests.get(name)
         cells = data.valid[data.valid.model == name].sort_values("accuracy", kind="stable", ascending=False)
-        # what is claimed of the compressed network must hold of what is compressed most, not of its best file
+        # A claim about the compressed network must hold for the most compressed file, not for the best one.
         cells = cells.sort_values("variant", kind="stable", key=lambda v: v != ("fp32" if name == FULL else "int8"))
         if manifest is None or cells.empty:
             found.append(Claim(claim, "", f"No VALID cell of {name}, or no manifest of it.", NO_DATA))
@@ -124,7 +125,9 @@ def _accuracy_of(claim: str, manifest: Manifest, cell: pd.Series[Any]) -> Claim:
 
 
 def lost(full: Manifest | None, pruned: Manifest) -> str:
-    """What compression cost, split by split, in points; the pruned network's mean over seeds where it has several."""
+    """The loss from compression in percentage points, split by split; for the pruned network the mean over seeds where
+    there are several.
+    """
     losses = []
     for scheme, title in SCHEMES if full else ():
         before, after = accuracy_under(full, scheme) if full else None, accuracy_under(pruned, scheme)
@@ -139,7 +142,7 @@ def lost(full: Manifest | None, pruned: Manifest) -> str:
 
 
 def _on(manifest: Manifest | None, scheme: Scheme, folds: frozenset[int], profile: str) -> float | None:
-    """A network's accuracy on just these folds; None where some is missing."""
+    """A network's accuracy on just these folds; None where one is missing."""
     checks = [c for c in manifest.cross_checks if (c.scheme, c.profile) == (scheme, profile)] if manifest else []
     trials = [trial for check in checks for trial in check.trials if trial.fold in folds]
     return share(trials) if {trial.fold for trial in trials} == folds else None
@@ -172,7 +175,7 @@ def _speed(found: list[Versus]) -> list[Claim]:
 
 
 def _speed_on(claim: str, found: list[Versus]) -> Claim:
-    """One board: published networks decide, as the claim is about them; pruned rivals stand beside."""
+    """The speed claim on a board. Published networks decide, as the claim is about them; pruned ones are also shown."""
     published, compressed = ([each for each in found if each.role == role] for role in (PUBLISHED, COMPRESSED))
     first = found[0]
     measured = f"{first.ours.label}: {brief(first.ours.value)} {first.clock.unit}, {_counted(published, 'rivals')}"
@@ -196,7 +199,7 @@ def _speed_on(claim: str, found: list[Versus]) -> Claim:
 
 
 def _counted(found: list[Versus], what: str) -> str:
-    """Which rivals ours beats, which are faster, and by how much; which samples can't tell."""
+    """Which rivals the paper's network beats, which are faster and by how much, and where the samples don't decide."""
     if not found:
         return f"no {what} measured here"
     named: dict[str, list[str]] = {FASTER: [], SLOWER: [], UNSURE: []}

@@ -1,4 +1,4 @@
-"""What is worked out once about the paper and shown in several places."""
+"""Results about the paper that are computed once and shown in several places."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from harness.report.paper.roles import FOCUS
 
 @dataclass(frozen=True)
 class PaperFindings:
-    """Every rival on every board, and what is left of the paper's claims; both empty where it isn't about them."""
+    """Every rival on every board, and the outcome of the paper's claims; both empty for results of other networks."""
 
     rivals: tuple[Versus, ...] = ()
     claims: tuple[Claim, ...] = ()
 
     def standing(self, group: int, clock: Clock) -> str:
-        """How our network stands among the rivals on a board, in half a sentence."""
+        """The place of the paper's network among the rivals on a board, in half a sentence."""
         return standing([each for each in self.rivals if (each.group, each.clock) == (group, clock)])
 
 
 def look(data: ReportData) -> PaperFindings:
-    """The findings of a report whose results hold our network; none of any other's."""
+    """The findings of a report whose results hold the paper's network; empty for any other."""
     if data.focus is not FOCUS:
         return PaperFindings()
     rivals = against(data)

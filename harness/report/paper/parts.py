@@ -1,4 +1,4 @@
-"""What the paper adds to a report's page, and the page on its claims."""
+"""The parts that the paper adds to a report's page, and the page on its claims."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def _piece(page: PageContext, template: str, **known: object) -> Markup:
     html = page.environment.get_template(template).render(known)
-    return Markup(html)  # noqa: S704 - a template of ours, which escapes what it is given
+    return Markup(html)  # noqa: S704 - the package's own template, which escapes its values
 
 
 def _any_compressed(page: PageContext) -> bool:
@@ -27,7 +27,7 @@ def _any_compressed(page: PageContext) -> bool:
 
 
 def _compressed(page: PageContext) -> Markup:
-    """What a rival pruned by us is, where there is one, and a winner to mark."""
+    """The note on rivals that were pruned in this project; empty where there are none."""
     return _piece(page, "compressed.html.j2") if _any_compressed(page) else Markup()
 
 
@@ -48,7 +48,7 @@ def _ablation(page: PageContext) -> Markup:
 
 
 def _zeroed(page: PageContext, *, alone: bool) -> Markup:
-    """Zeroed weights below the path of compression, or in a section of their own where no path was drawn."""
+    """Zeroed weights below the compression path, or in a section of their own where no path was drawn."""
     table = page.tables.get("zeroed")
     if table is None or not table.rows or alone is ("chain" in page.plots):
         return Markup()
@@ -78,7 +78,7 @@ def _claims_page(page: PageContext) -> str:
 
 
 def _grouped(found: Sequence[Claim]) -> list[tuple[str, list[Claim]]]:
-    """Rows of one claim together: some have a row a board."""
+    """Rows grouped by claim: some claims have a row a board."""
     return [(words, [each for each in found if each.claim == words]) for words in dict.fromkeys(c.claim for c in found)]
 
 

@@ -1,4 +1,4 @@
-"""The pruned network against every rival, best artifact against best artifact, board by board."""
+"""The pruned network against every rival: best artifact against best artifact, board by board."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from harness.report.table import Table, brief, number, tabulate
 from harness.results.columns import Column
 from harness.results.table import IntArray
 
-#: Draws for an interval: a board with twenty rivals takes twenty intervals, and the third digit of none matters.
+#: Bootstrap draws for an interval: a board with twenty rivals needs twenty intervals, and their third digit is
+#: irrelevant.
 _DRAWS = 400
-#: Beyond this many pairs, their intervals come from those of the two medians: a report of very many cells would draw
-#: for minutes otherwise.
+#: Above this many pairs, intervals are derived from those of the two medians: drawing them would take minutes in a
+#: report of very many cells.
 MOST_DRAWN = 400
 FASTER, SLOWER, UNSURE = "faster", "slower", "can't tell"
 
@@ -38,9 +39,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Versus:
-    """One rival on one board. ``ratio`` is our median by its median, so below 1 ours is faster; low and high are its
-    95 % interval, None where there are too few samples for one. ``role`` is PUBLISHED or COMPRESSED; ``group`` tells
-    boards apart, ``board`` and ``label`` are for people."""
+    """One rival on one board. ``ratio`` is our median by its median, so our network is faster below 1. ``low`` and
+    ``high`` are the ratio's 95 % interval, None where there are too few samples for one. ``role`` is PUBLISHED or
+    COMPRESSED; ``group`` identifies the board, ``board`` and ``label`` are for people.
+    """
 
     group: int
     board: str
@@ -59,7 +61,7 @@ class Versus:
 
     @property
     def verdict(self) -> str:
-        """Whether ours is faster; an interval that holds 1 can't tell."""
+        """Whether our network is faster; undecided where the interval holds 1."""
         if self.low is None or self.high is None or self.low <= 1 <= self.high:
             return UNSURE
         return FASTER if self.ratio < 1 else SLOWER
@@ -92,8 +94,9 @@ _COLUMNS = list(_Fastest._fields)
 
 
 def against(data: ReportData) -> list[Versus]:
-    """Every rival on every board that has the pruned network too, with the fewest threads measured there; published
-    ones first, then from fast to slow."""
+    """Every rival on every board that also has the pruned network, with the fewest threads measured there. Published
+    networks come first, each role from fast to slow.
+    """
     pairs = []
     for clock in data.clocks:
         for _, cells in data.of(clock)[_COLUMNS].groupby("group", sort=False):
@@ -119,7 +122,7 @@ def _rows(cells: pd.DataFrame) -> list[_Fastest]:
 
 
 def _drawn(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]:
-    """The ratio's 95 % interval; None where there are too few samples: then nothing is called faster."""
+    """The ratio's 95 % interval; None where there are too few samples, and then no network is called faster."""
     try:
         if min(len(rival.rounds), len(ours.rounds)) > 1 and ours.clock == "wall":
             sides = [rounds.medians(cell.latency_ns, cell.rounds.tolist()) for cell in (rival, ours)]
@@ -132,7 +135,7 @@ def _drawn(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]
 
 
 def _of_medians(ours: _Fastest, rival: _Fastest) -> tuple[float | None, float | None]:
-    """From the farthest ends of both medians' intervals: wider than the ratio's own, never narrower."""
+    """An interval from the farthest ends of both medians' intervals: wider than the ratio's own, never narrower."""
     return number(ours.low / rival.high), number(ours.high / rival.low)
 
 
@@ -166,7 +169,7 @@ def _side(cell: _Fastest) -> Side:
 
 
 def standing(found: list[Versus]) -> str:
-    """One board in half a sentence: how many rivals ours is faster than, published and pruned ones apart."""
+    """One board in half a sentence: how many rivals our network is faster than, published and pruned ones apart."""
     shares = []
     for role, words in ((PUBLISHED, "rivals as published"), (COMPRESSED, "rivals pruned by us")):
         mine = [each for each in found if each.role == role]
@@ -179,7 +182,7 @@ _TITLE = f"{PRUNED} against every rival"
 
 
 def rivals_table(data: ReportData, found: Sequence[Versus]) -> Table:
-    """One row a rival and board; each clock has columns of its own."""
+    """One row a rival and board; each clock has its own columns."""
     columns: list[Column[Versus]] = [
         Column("device", "Board", lambda row: row.board),
         Column("emulated", "Emulated", lambda row: row.emulated),
@@ -249,5 +252,5 @@ _PAGE_COLUMNS: tuple[Column[Versus], ...] = (
 
 
 def for_page(found: Sequence[Versus]) -> Table:
-    """The same in fewer columns."""
+    """The same rows in fewer columns."""
     return tabulate(_PAGE_COLUMNS, found, name="rivals", title=_TITLE)

@@ -1,7 +1,7 @@
-"""What a network is in the comparison: ours, a rival as published, or a rival after the same compression.
+"""A network's role in the comparison: ours, a rival as published, or a rival after the same compression.
 
-A rival that we pruned and tuned is nobody's published network. It shows what our compression does to others, and is
-never counted where the paper speaks of popular networks.
+A rival that was pruned and tuned in this project is not a published network. It shows the effect of the same
+compression on others, and is never counted where the paper speaks of popular networks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Zeroing single weights, as in the paper's day, beside removing channels: what it does to size and to latency."""
+"""Zeroing of single weights, as in the paper's day, beside the removal of channels: its effect on size and latency."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.report.table import Table, brief, tabulate
 from harness.results.columns import Column
 
 TITLE = "Zeroing weights instead of removing channels"
-#: Medians of one file differ by as much from one time to the next on a machine that does other things too.
+#: Medians of one file differ by this share between two measurements on a machine that also does other work.
 STAYS = 0.05
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A file with a share of zeros; ``whole`` is its size after gzip with none, None where nobody knows."""
+    """A file with a share of zeros; ``whole`` is its size after gzip without zeroed weights, None where unknown."""
 
     network: str
     zeroed: Zeroed
@@ -41,7 +41,7 @@ _COLUMNS: tuple[Column[_Row], ...] = (
 
 
 def zeroed_table(data: ReportData) -> Table:
-    """One row a file and share of zeros, of every network whose manifest has some."""
+    """One row a file and share of zeros, for every network whose manifest records them."""
     rows = {
         name: [_Row(name, zeroed, _whole(manifest).get(zeroed.filename)) for zeroed in manifest.zeroed]
         for name, manifest in sorted(data.manifests.items())
@@ -65,13 +65,13 @@ TABLE = TablePart(lambda data, _: zeroed_table(data), _applies)
 
 
 def _whole(manifest: Manifest) -> dict[str, int]:
-    """File name -> its size after gzip with no weight zeroed: from the row of share 0, else from the artifact."""
+    """File name -> its size after gzip without zeroed weights: from the row of share 0, else from the artifact."""
     found = {a.filename: a.gzip_bytes for a in manifest.artifacts if a.gzip_bytes}
     return found | {row.filename: row.gzip_bytes for row in manifest.zeroed if not row.share}
 
 
 def _reading(rows: list[_Row]) -> str:
-    """What the row with the most zeros of each network says, in one sentence for all."""
+    """The effect in the rows with the most zeros of each network, in one sentence for all."""
     sentences = []
     for row in rows:
         zeroed = row.zeroed

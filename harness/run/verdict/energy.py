@@ -1,10 +1,10 @@
-"""Energy of the timed inferences, from whatever sensor a board has; None without one.
+"""Energy of the timed inferences, from any sensor that a board has; None without one.
 
 Sensors are read between passes, never during an invocation. A counter (RAPL, a hwmon energy input) is exact over the
-passes, the reads between them included. A power sensor is sampled once after each pass: its chip averages over the last
-milliseconds, so the reading is of the load that just ended, and the mean of all, times the timed nanoseconds, is an
-estimate. Where a board has several sensors the widest is taken: the whole board before one rail, and never their sum,
-since one rail feeds the other. The sensors are in :mod:`harness.boards`.
+passes, including the reads between them. A power sensor is sampled once after each pass. Its chip averages over the
+last milliseconds, so the reading is of the load that just ended; the mean of all readings times the timed nanoseconds
+is an estimate. Where a board has several sensors, the one with the widest scope is used: the whole board before a
+single rail, and never their sum, since one rail feeds the other. The sensors are in :mod:`harness.boards`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from harness.boards.registry import POWER_SENSORS, watts
 from harness.boards.state import BoardState
 from harness.records.answer import RunnerResult
 
-#: A reading above this is of a broken sensor.
+#: A higher reading means a broken sensor.
 MOST_W = 1e5
 
 
 @dataclass(frozen=True)
 class Energy:
-    """``joules`` over all timed inferences; ``watts`` the mean power; ``method`` says which sensor, read how."""
+    """``joules`` over all timed inferences; ``watts``: the mean power; ``method`` names the sensor and its reading."""
 
     joules: float
     watts: float
@@ -32,7 +32,7 @@ class Energy:
 
 
 def energy(answer: RunnerResult) -> Energy | None:
-    """What the timed inferences took, by the best sensor there is."""
+    """The energy of the timed inferences, from the best sensor available."""
     evidence = answer.evidence
     seconds = sum(answer.latency_ns) / 1e9
     counted = _counted(BoardState.parse(evidence.start), BoardState.parse(evidence.end), seconds)
@@ -49,7 +49,7 @@ def energy(answer: RunnerResult) -> Energy | None:
 
 
 def _counted(start: BoardState, end: BoardState, seconds: float) -> Energy | None:
-    """By counters; one that has wrapped (it went down) is no use."""
+    """Energy from counters; a counter that has wrapped (its value decreased) is not used."""
     before_uj, after_uj = counters_uj(start), counters_uj(end)
     used_uj = 0
     for path, after in after_uj.items():

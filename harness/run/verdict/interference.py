@@ -1,6 +1,6 @@
-"""What disturbed a measurement, worked out from a board's states: other programs, memory, frequency.
+"""Disturbances of a measurement, derived from a board's states: other programs, memory, frequency.
 
-Pure: states in, numbers out; None where a board did not tell.
+The functions are pure: states in, numbers out; None where a board reported nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from harness.boards.state import TICK_FIELDS, BoardState
 from harness.run.verdict.states import CellStates
 
-#: Which processor time is work, and not idle, waiting for a disk or stolen. Guest time is in user already.
+#: The kinds of processor time that are work, rather than idle, waiting for a disk or stolen. User time includes guest
+#: time.
 _WORK = ("user", "nice", "system", "irq", "softirq")
 
 
@@ -19,7 +20,7 @@ _WORK = ("user", "nice", "system", "irq", "softirq")
 class Interference:
     """Shares of the timed passes, 0 to 1; see :class:`harness.config.thresholds.Thresholds` for what each is.
 
-    ``switches_per_s``: how often the runner was made to give its processor away. ``elapsed_s``: the passes' length.
+    ``switches_per_s``: how often the scheduler took the processor from the runner. ``elapsed_s``: the passes' length.
     """
 
     elapsed_s: float
@@ -31,9 +32,9 @@ class Interference:
 
 
 def between(start: BoardState, end: BoardState, threads: int) -> Interference | None:
-    """What happened between two states; None where they carry no clock or are the same moment.
+    """The interference between two states; None where they carry no clock or are of the same moment.
 
-    ``threads``: how many the runtime used; waiting is counted per thread.
+    ``threads``: the number used by the runtime; waiting is counted per thread.
     """
     elapsed_ns = _passed(start.monotonic_ns, end.monotonic_ns)
     if not elapsed_ns or elapsed_ns <= 0:
@@ -54,10 +55,10 @@ def between(start: BoardState, end: BoardState, threads: int) -> Interference | 
 
 @dataclass(frozen=True)
 class Stops:
-    """When the runner stood still, from before the model was loaded to the end of the timed passes.
+    """The times at which the runner stood still, from before the model was loaded to the end of the timed passes.
 
-    ``suspended_s``: the machine slept, by its clock that goes on meanwhile. ``continued``: how often the process had
-    been stopped and was told to go on. ``idle_s``: the longest time, within one inference of the warm-up or the passes
+    ``suspended_s``: how long the machine slept, by the clock that runs on during sleep. ``continued``: how often the
+    process was continued after a stop. ``idle_s``: the longest time, within one inference of the warm-up or the passes
     and what belongs to it, in which it neither worked nor waited for a processor, beyond ten times the usual.
     """
 
@@ -67,7 +68,7 @@ class Stops:
 
 
 def stops(states: CellStates) -> Stops:
-    """When the runner stood still; None where the board did not tell."""
+    """When the runner stood still; None where the board reported nothing."""
     before, end = states.before, states.end
     with_sleep = _passed(before.boottime_ns, end.boottime_ns)
     awake = _passed(before.monotonic_ns, end.monotonic_ns)
@@ -85,7 +86,7 @@ def _idle_s(state: BoardState) -> float | None:
 
 
 def _processor(start: BoardState, end: BoardState) -> tuple[float | None, float | None]:
-    """Shares of the machine's processor time: other processes' and what the hypervisor kept."""
+    """Shares of the machine's processor time: that of other processes, and that kept by the hypervisor."""
     runner_ns = _passed(start.runner.cpu_ns, end.runner.cpu_ns)
     if start.ticks is None or end.ticks is None or runner_ns is None:
         return None, None
@@ -93,7 +94,7 @@ def _processor(start: BoardState, end: BoardState) -> tuple[float | None, float 
         zip(TICK_FIELDS, (after - before for before, after in zip(start.ticks, end.ticks, strict=True)), strict=True)
     )
     total = sum(spent.values())
-    if total < 20:  # ticks of 10 ms: fewer tell nothing
+    if total < 20:  # ticks of 10 ms; fewer are too coarse
         return None, None
     work = sum(spent[name] for name in _WORK) - runner_ns / 1e9 * 100
     return max(work, 0.0) / total, spent["steal"] / total
@@ -110,7 +111,7 @@ def _share(value: float | None) -> float | None:
 def frequency_drop(states: Iterable[BoardState]) -> tuple[float, float] | None:
     """(highest, lowest) frequency of the fastest core over some states, in MHz, or of its limit if that fell more.
 
-    None where the board tells neither.
+    None where the board reports neither.
     """
     known = list(states)
     falls = []

@@ -1,4 +1,4 @@
-"""Is a measurement to be believed? VALID, INVALID with coded reasons, or FAILED.
+"""The verdict on a measurement: VALID, INVALID with coded reasons, or FAILED.
 
 The limits are in :mod:`harness.config.thresholds`; ``docs/measuring.md`` has the table of reasons.
 """
@@ -18,7 +18,7 @@ from harness.run.plan import CellJob
 from harness.run.verdict import interference, stability
 from harness.run.verdict.states import CellStates
 
-#: A trend must be as sure as this before its size is looked at: cells are many, and each is tested.
+#: A trend must be this significant before its size is considered: there are many cells, and each is tested.
 TREND_P = 0.001
 
 
@@ -27,7 +27,7 @@ def judge(
 ) -> tuple[Status, list[Reason]]:
     """The verdict on a finished cell. ``labels``: the right answers, in the order of the predictions.
 
-    A delegate that did not run is FAILED (the number would be of something else) unless ``allow_fallback``.
+    A delegate that did not run is FAILED (the number would describe something else) unless ``allow_fallback``.
     """
     reasons: list[Reason] = []
     if not runtime.delegate_verified:
@@ -38,7 +38,7 @@ def judge(
         reasons.append(reason)
     reasons += _wrong_cpu(answer, context)
     reasons += _on_purpose(answer)
-    # an image without a number for each class has no answer, whatever the place of the highest
+    # an image without a number for each class has no answer, wherever its maximum lies
     reasons += _not_finite(answer) or _predictions(job, answer, labels, context.device.thresholds)
     limits, states = context.device.thresholds, CellStates.parse(answer.evidence)
     on_wall_clock = context.device.effective_clock == "wall"
@@ -63,7 +63,7 @@ def _wrong_cpu(answer: RunnerResult, context: Context) -> list[Reason]:
 
 
 def _on_purpose(answer: RunnerResult) -> list[Reason]:
-    """What a test made up must never count as a measurement."""
+    """A measurement faked by a test must never count."""
     reasons = []
     if answer.inject_slowdown:
         reasons.append(Reason(code="slowdown-injected", text=f"{answer.inject_slowdown:.1%} slower on purpose"))
@@ -97,10 +97,11 @@ def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limi
 
 
 def least_differing(job: CellJob, predictions: Sequence[int], labels: Sequence[int]) -> int:
-    """How many answers must differ from those given when the artifact was built, at least.
+    """The least number of answers that must differ from those given when the artifact was built.
 
-    Its manifest tells how many of the test images were right then. Of the images run here, a subset perhaps, the number
-    right then lies between two bounds; each one outside these is an answer that changed.
+    The manifest records how many of the test images were right then. Of the images run here, perhaps a subset, the
+    number right then lies between two bounds. Every answer by which the present number lies outside these bounds has
+    changed.
     """
     total = max(job.shipped.manifest.split.n_test, len(labels))
     right_then = round(job.shipped.artifact.accuracy * total)
@@ -110,7 +111,7 @@ def least_differing(job: CellJob, predictions: Sequence[int], labels: Sequence[i
 
 
 def _frequency_dropped(states: CellStates, limits: Thresholds) -> list[Reason]:
-    """Over the timed passes only: before them, a governor may rightly let an idle board sleep."""
+    """The frequency drop over the timed passes only: before them, a governor may correctly slow an idle board."""
     fall = interference.frequency_drop(states.passes)
     if fall is None or limits.frequency_drop is None or fall[1] >= fall[0] * (1 - limits.frequency_drop):
         return []
@@ -175,14 +176,14 @@ def _stopped(states: CellStates, limits: Thresholds) -> list[Reason]:
 
 
 def clock_step_s(before: BoardState, after: BoardState) -> float | None:
-    """How far the wall clock moved against the monotonic one between two states, in seconds; None if not told."""
+    """How far the wall clock moved against the monotonic one between two states, in seconds; None if not reported."""
     if before.wall_s is None or after.wall_s is None or before.monotonic_ns is None or after.monotonic_ns is None:
         return None
     return after.wall_s - before.wall_s - (after.monotonic_ns - before.monotonic_ns) / 1e9
 
 
 def found(answer: RunnerResult, threads: int) -> dict[str, float | None]:
-    """The figures that the verdict was reached with, for the cell's evidence. Shares 0 to 1, seconds, MHz."""
+    """The figures behind the verdict, for the cell's evidence. Shares 0 to 1, seconds, MHz."""
     states = CellStates.parse(answer.evidence)
     load = interference.between(states.start, states.end, threads)
     frequency = interference.frequency_drop(states.passes)

@@ -1,7 +1,7 @@
-"""Does a series of latencies stay where it is? Trend and dispersion, by ranks and signs alone.
+"""Tests whether a series of latencies is stable: trend and dispersion, by ranks and signs alone.
 
 Timings have long tails (interrupts, other programs), so nothing here uses a mean or a variance: a few slow runs among
-thousands must neither hide a drift nor make one.
+thousands must neither hide a drift nor cause one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ def trend_p_value(values: Sequence[int]) -> float:
     """The p-value of there being no trend: Cox and Stuart's sign test ("Some quick sign tests for trend in location
     and dispersion", Biometrika 42, 1955), two-sided, by its normal approximation with continuity correction.
 
-    Each value of the first half is paired with its partner in the second; without a trend as many rise as fall.
-    Below 20 values nothing can be told: 1.0.
+    Each value of the first half is paired with its partner in the second; without a trend as many pairs rise as fall.
+    The result is 1.0 below 20 values, since so few are inconclusive.
     """
     half = len(values) // 2
     if half < 10:
@@ -28,7 +28,7 @@ def trend_p_value(values: Sequence[int]) -> float:
 
 
 def drift(values: Sequence[int]) -> float:
-    """How far the median moved from the first third of the series to the last, as a share (0.1 is 10 % slower)."""
+    """The change of the median from the first third of the series to the last, as a share (0.1 is 10 % slower)."""
     third = len(values) // 3
     if third == 0:
         return 0.0
@@ -37,7 +37,7 @@ def drift(values: Sequence[int]) -> float:
 
 
 def dispersion(values: Sequence[int]) -> float:
-    """Interquartile range over median. Unlike the coefficient of variation it does not see rare slow runs."""
+    """Interquartile range over median. Unlike the coefficient of variation it ignores rare slow runs."""
     if len(values) < 4:
         return 0.0
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")

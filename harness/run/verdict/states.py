@@ -1,4 +1,4 @@
-"""The states of a board around one cell, understood."""
+"""The parsed states of a board around one cell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CellStates:
 
     @classmethod
     def parse(cls, evidence: Evidence) -> CellStates:
-        """Understand a runner's evidence."""
+        """Parse a runner's evidence."""
         return cls(
             before=BoardState.parse(evidence.before),
             start=BoardState.parse(evidence.start),
@@ -32,10 +32,10 @@ class CellStates:
 
     @property
     def in_order(self) -> tuple[BoardState, ...]:
-        """All of them in order of time."""
+        """All states in order of time."""
         return (self.before, self.start, *self.during, self.end, self.after)
 
     @property
     def passes(self) -> tuple[BoardState, ...]:
-        """Those within the timed passes and at their end."""
+        """The states within the timed passes and at their end."""
         return (*self.during, self.end)

@@ -1,1 +1,1 @@
-"""Compression: channels that live and die together, which to remove, and tuning by distillation. Imports Keras."""
+"""Compression: groups of coupled channels, the choice of which to remove, and tuning by distillation. Imports Keras."""

@@ -1,4 +1,4 @@
-"""What a pruned network may cost, and whether it does. Importing this module doesn't import Keras."""
+"""The allowed cost of a pruned network, and the check that it is met. Importing this module doesn't import Keras."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from harness.training.compress import importance
 from harness.training.networks.macs import count_macs
 from harness.training.networks.registry import Pruning
 
-#: measures a model's cost; needs no trained weights (bytes of its int8 file, its latency over a reference's)
+#: measures a model's cost without needing trained weights (bytes of its int8 file, its latency over a reference's)
 Measure = Callable[[Model], float]
-#: rounds of pruning where only bytes or latency are given come down from here by this factor at a time
+#: where only bytes or latency are given, each round of pruning lowers the cost by this factor
 FINER = 0.85
-#: whose int8 file a latency ratio is of, where nothing else is said
+#: the default network whose int8 file is the reference of a latency ratio
 REFERENCE = "mobilenet-v3-small"
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What the pruned network may cost.
+    """The allowed cost of a pruned network.
 
     Attributes:
-        macs: of the last round, as ``lanes`` says; None where only ``bytes`` or ``latency_ratio`` is given.
+        macs: multiply-accumulates after the last round, counted as ``lanes`` says; None where only ``bytes`` or
+            ``latency_ratio`` is given.
         epochs: of tuning, one number per round; each round takes an equal factor.
         method: a name in :data:`harness.training.compress.importance.IMPORTANCES`.
         multiple: widths are multiples of this, and at least this.
-        lanes: above 1, what kernels make of MACs is counted: see :class:`harness.training.compress.plan.CostModel`.
-        without: convolutions that go whole before the first round, by name.
+        lanes: above 1, MACs are counted as kernels compute them; see :class:`harness.training.compress.plan.CostModel`.
+        without: convolutions that are removed whole before the first round, by name.
         bytes: of the int8 TFLite file, at most.
         latency_ratio: latency over a reference's on the same device, at most.
-        reference: the network ``latency_ratio`` is over.
-        max_accuracy_drop: share of validation images, below the uncompressed network: the round that would lose more
-            isn't taken.
-        restarts: how many times the last round's tuning is done again, on what it led to.
-        assistant: epochs for which the teacher assistant is tuned on before the last of these.
+        reference: the reference network of ``latency_ratio``.
+        max_accuracy_drop: allowed loss against the uncompressed network, as a share of validation images; a round that
+            would lose more isn't accepted.
+        restarts: how many times the last round's tuning is repeated, starting from its result.
+        assistant: epochs of further tuning of the teacher assistant before the last of these restarts.
     """
 
     macs: float | None
@@ -48,16 +49,17 @@ class Budget:
     bytes: float | None = None
     latency_ratio: float | None = None
     reference: str = REFERENCE
-    # not in repr(), which names the cache's folder: these say where rounds end and what follows them, not what one does
+    # left out of repr(), which names the cache's folder: these say where rounds end and what follows, not what a round
+    # does
     max_accuracy_drop: float | None = field(default=None, repr=False)
     restarts: int = field(default=0, repr=False)
     assistant: int = field(default=0, repr=False)
 
     def check(self, measures: Mapping[str, Measure]) -> None:
-        """See that it can be worked with.
+        """Check that the budget is usable.
 
         Raises:
-            UsageError: nothing says how small, a number is out of range, or no measure for a target is at hand.
+            UsageError: no target is set, a number is out of range, or a target has no measure.
         """
         targets = {"macs": self.macs, **self.measured()}
         if all(value is None for value in targets.values()):
@@ -80,7 +82,7 @@ class Budget:
         return {name: value for name, value in both.items() if value is not None}
 
     def unmet(self, model: Model, measures: Mapping[str, Measure]) -> list[str]:
-        """What the model costs too much of, as text: ``bytes 50,000 > 40,000``; empty when all targets are met."""
+        """The targets that the model exceeds, as text: ``bytes 50,000 > 40,000``; empty when all targets are met."""
         excesses = []
         if self.macs is not None and (macs := count_macs(model)) > self.macs:
             excesses.append(f"MACs {macs:,.0f} > {self.macs:,.0f}")
@@ -92,7 +94,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a user asks of a pruned network in place of its registered size; attributes as in :class:`Budget`."""
+    """A user's targets for a pruned network, replacing its registered size; attributes as in :class:`Budget`."""
 
     macs: float | None = None
     bytes: float | None = None
@@ -102,13 +104,13 @@ class Targets:
     reference: str = REFERENCE
 
     def given(self) -> bool:
-        """Whether anything is asked."""
+        """Whether any target is set."""
         return replace(self, reference=REFERENCE) != AS_REGISTERED
 
     def budget(self, pruning: Pruning, parent_macs: int) -> Budget:
-        """The budget of a network pruned from one of ``parent_macs``: its registered size where nothing says how small.
+        """The budget of a network pruned from one of ``parent_macs``: its registered size where no target is set.
 
-        Rounds and epochs stay the registered ones. MACs that a user gives are plain ones.
+        Rounds and epochs stay the registered ones. MACs given by a user are plain ones.
         """
         sized = (self.macs, self.bytes, self.latency_ratio) != (None, None, None)
         return Budget(

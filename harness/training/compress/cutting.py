@@ -1,4 +1,4 @@
-"""Cuts a network to a cost, and keeps what came out so that a resumed build goes on with the very same network."""
+"""Cuts a network to a cost, and stores the result so that a resumed build continues with the same network."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from harness.training.compress.graph import Channels, trace
 from harness.training.train import stored
 from harness.training.train.epochs import Epoch
 
-#: share of a layer's channels that one round may take
+#: share of a layer's channels that one round may remove
 LARGEST_CUT = 0.85
-#: images that an importance may look at
+#: images that an importance may use
 SAMPLE = 256
 
 
 @dataclass(frozen=True)
 class Cutter:
-    """Takes channels out of networks as a budget says.
+    """Removes channels from networks according to a budget.
 
     Attributes:
-        budget: which importance counts, how wide bunches are, which targets must be met.
+        budget: names the importance, the multiple of widths and the targets.
         measures: how a model's ``bytes`` and ``latency_ratio`` are measured, where the budget names them.
-        lessons: images and targets that importances look at.
+        lessons: images and targets for importances.
         seed: of the choice of images.
-        progress: is told where what was stored is damaged.
+        progress: receives a line where a stored file is damaged.
     """
 
     budget: Budget
@@ -61,7 +61,7 @@ class Cutter:
         """``smaller`` cut further from ``before`` until it meets every target; stored, since latencies vary.
 
         Raises:
-            BuildError: it gets no smaller, and these targets are still unmet.
+            BuildError: it can't become smaller, and the named targets are still unmet.
         """
         path = place / "fit.keras"
         fitting = stored.found(path, _load, self.progress)
@@ -77,12 +77,12 @@ class Cutter:
         return smaller
 
     def aim(self, model: Model, path: Path) -> float:
-        """Cost at which the model, cut at once and not tuned, meets the other targets: where the rounds should lead.
+        """The cost at which the model, cut at once and not tuned, meets the other targets; the rounds aim at it.
 
-        Stored as ``path``: a latency comes out a little different each time, and a resumed build must go the same way.
+        It is stored as ``path``: a latency differs a little each time, and a resumed build must repeat the same rounds.
 
         Raises:
-            BuildError: it gets no smaller, and these targets are still unmet.
+            BuildError: it can't become smaller, and the named targets are still unmet.
         """
         aim = stored.found(path, lambda file: float(file.read_text(encoding="utf-8")), self.progress)
         if aim is not None:
@@ -102,7 +102,7 @@ class Cutter:
             reached, target = cost, min(cost, target) * FINER
 
     def cost(self, model: Model) -> float:
-        """What the model costs as the budget counts: multiply-accumulates, or what kernels make of them."""
+        """The model's cost as the budget counts it: multiply-accumulates, or their equivalent in kernels."""
         return self._costs(model, trace(model)).whole()
 
     def _costs(self, model: Model, channels: Channels) -> plan.CostModel:

@@ -1,10 +1,10 @@
-"""Finds rectifiers that nothing gets above zero any more, and leaves a constant that eight bits can hold.
+"""Finds rectifiers whose output is always zero, and replaces them by a constant that eight bits can represent.
 
-Training can kill a narrow layer before a ReLU: all its outputs are zero for every image, as happens to the squeeze of a
-pruned squeeze-and-excitation block. In floating point that is harmless. As int8 the output's range is empty, the scale
-comes out near 1e-8, and XNNPACK can't make a runtime of the file, or breaks down over it (LiteRT 2.1: "failed to create
-XNNPACK runtime", or a double free). So such a layer is made to give the mean of its input, which the next one weighs
-next to nothing: not zero, whose range would be empty too.
+Training can kill a narrow layer before a ReLU: all its outputs become zero for every image, as happens to the squeeze
+of a pruned squeeze-and-excitation block. In floating point that is harmless. In int8 the output's range is empty, the
+scale becomes about 1e-8, and XNNPACK can't create a runtime from the file, or crashes on it (LiteRT 2.1: "failed to
+create XNNPACK runtime", or a double free). So such a layer is changed to output the mean of its input, which the next
+layer gives a weight near zero. Zero itself is no solution, since its range would be empty too.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from harness.training.arrays import Layer, Model, Pixels, Weights
 from harness.training.compress.graph import in_order, readers_of
 from harness.training.layers import rule_of
 
-#: outputs that stay below this are no signal: layers here give values around 1
+#: outputs that stay below this carry no signal: layers here give values around 1
 NO_SIGNAL = 1e-4
-#: weight of what a dead layer gives now
+#: weight of a dead layer's new output
 FAINT = 1e-7
 
 
 @dataclass(frozen=True)
 class _Rectified:
-    """A layer with a kernel, the layer that rectifies its output (perhaps itself), and the only one that reads that."""
+    """A layer with a kernel, the one that rectifies its output (perhaps itself), and the only reader of the result."""
 
     layer: Layer
     rectifier: Layer
@@ -34,16 +34,17 @@ class _Rectified:
 
 
 def settle(model: Model, images: Pixels) -> list[str]:
-    """Replace dead layers by near constants, in place; what the model answers to ``images`` stays, within rounding.
+    """Replace dead layers by near constants, in place; the model's answers to ``images`` stay the same, within
+    rounding.
 
-    Only a layer with a bias, whose rectified output is read by one Conv2D or Dense alone, is looked at.
+    Only layers with a bias whose rectified output is read by a single Conv2D or Dense are considered.
 
     Args:
         model: trained.
-        images: float32 (N, 48, 48, 1): the training images that will set int8 ranges.
+        images: float32 (N, 48, 48, 1): the training images that set int8 ranges.
 
     Returns:
-        Names of the layers that were dead.
+        Names of the dead layers.
     """
     watched = _rectified(model)
     if not watched:
@@ -59,7 +60,7 @@ def settle(model: Model, images: Pixels) -> list[str]:
 
 
 def _make_constant(part: _Rectified, entry: Weights) -> None:
-    """Have the layer give the mean of its input plus what keeps it above zero, and its reader weigh that faintly."""
+    """Make the layer output the mean of its input plus what keeps it positive, and its reader weigh that faintly."""
     kernel, bias = part.layer.get_weights()
     mean = np.full_like(kernel, 1 / kernel[..., 0].size)
     part.layer.set_weights([mean, np.full_like(bias, 1 + np.abs(entry).max())])
@@ -68,7 +69,7 @@ def _make_constant(part: _Rectified, entry: Weights) -> None:
 
 
 def _rectified(model: Model) -> list[_Rectified]:
-    known = {layer.name: layer for layer in in_order(model)}  # with operators, which model.layers leaves out
+    known = {layer.name: layer for layer in in_order(model)}  # includes operators, which model.layers leaves out
     readers = readers_of(model)
 
     def only_reader(layer: Layer) -> Layer | None:

@@ -1,9 +1,9 @@
-"""Teaches a small network what a larger one answers (Hinton, Vinyals, Dean, arXiv:1503.02531, 2015).
+"""Trains a small network on the answers of a larger one (Hinton, Vinyals, Dean, arXiv:1503.02531, 2015).
 
-A student learns most when it sees the very images that its teacher answers, ever new ones and mixtures of two, for long
+A student learns most when it sees the same images as its teacher, always new ones and mixtures of two, over many epochs
 (Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", CVPR 2022). The uncompressed network
-is too slow to be asked that often: while no smaller one is there, its answers to a fixed set of images serve; then the
-first pruned network that is quick enough answers in its place (Mirzadeh et al., "Improved Knowledge Distillation via
+is too slow to answer that often. Until a smaller one exists, its answers to a fixed set of images are used; then the
+first pruned network that is fast enough answers in its place (Mirzadeh et al., "Improved Knowledge Distillation via
 Teacher Assistant", AAAI 2020).
 """
 
@@ -19,11 +19,11 @@ from harness.training.train import stored
 from harness.training.train.augment import augment
 from harness.training.train.epochs import Epoch, TrainingSet
 
-#: passes over the training images the teacher has seen; a student's epochs take turns with them
+#: passes over the training images that the teacher answers; a student's epochs cycle through them
 SETS = 8
-#: share of the target that is the teacher's answer, the rest is the true label
+#: share of the target that is the teacher's answer; the rest is the true label
 TRUST = 0.9
-#: a teacher up to this size is asked anew in each epoch
+#: a teacher up to this size answers anew in each epoch
 LIVE_MACS = 80_000_000
 #: both parameters of the beta distribution of a mixture's shares (Zhang et al., "mixup", ICLR 2018)
 MIXTURE = 0.4
@@ -39,12 +39,12 @@ def lessons(
 ) -> Epoch:
     """Augmented training images with the teacher's answers mixed into the labels.
 
-    The teacher looks at a fixed set of images once (stored under ``folder``): a live one would cost more than the
-    student. Mirroring and grain are varied anew in each epoch.
+    The teacher answers a fixed set of images once (stored under ``folder``), since answering in each epoch would cost
+    more than the student. Mirroring and grain are varied anew in each epoch.
 
     Args:
         sets: passes over the training images that the teacher sees; ``SETS`` by default.
-        progress: is told where what was stored is damaged.
+        progress: receives a line where a stored file is damaged.
     """
     passes = _stored_answers(teacher, training_set, folder, sets=sets or SETS, progress=progress)
     images, answers, truth = *passes, training_set.targets
@@ -87,7 +87,7 @@ class Live:
     """New variations of the training images in each epoch, each mixed with another, and the teacher's answers.
 
     Attributes:
-        teacher: what answers; it may do so within the student's training step.
+        teacher: the model that answers; it may do so within the student's training step.
         trust: share of the target that is its answer.
     """
 
@@ -96,7 +96,7 @@ class Live:
         self._training_set = training_set
 
     def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
-        """Images float32 (N, 48, 48, 1) and targets float32 (N, classes) of an epoch."""
+        """The images, float32 (N, 48, 48, 1), and targets, float32 (N, classes), of an epoch."""
         images, truth = self.unanswered(number)
         return images, _targets(_answers(self.teacher, images), truth)
 
@@ -105,14 +105,14 @@ class Live:
         rng = np.random.default_rng([self._training_set.seed, number, 8])
         images, labels = augment(self._training_set.images, rng), self._training_set.targets
         share = rng.beta(MIXTURE, MIXTURE, len(images)).astype(np.float32)
-        share = np.maximum(share, 1 - share)  # the larger part is the image whose class weighs this one
+        share = np.maximum(share, 1 - share)  # the larger part belongs to the image whose class weighs this one
         other = rng.permutation(len(images))
         images = share[:, None, None, None] * images + (1 - share[:, None, None, None]) * images[other]
         return images, share[:, None] * labels + (1 - share[:, None]) * labels[other]
 
 
 def live(teacher: Model, training_set: TrainingSet) -> Live:
-    """Lessons by a teacher that is asked anew in each epoch."""
+    """Lessons by a teacher that answers anew in each epoch."""
     return Live(teacher, training_set)
 
 

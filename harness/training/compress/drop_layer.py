@@ -1,8 +1,8 @@
-"""Takes a whole convolution out of a network.
+"""Removes a whole convolution from a network.
 
-Narrow convolutions on large images cost far more than their multiply-accumulates, in fetches: where a layer is down to
-a few channels, taking it out gives back what no number of channels does. Its input then goes where its output
-went, as in stochastic depth (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016).
+Narrow convolutions on large images cost far more than their multiply-accumulates, because of memory fetches. Where a
+layer is down to a few channels, removing it saves more than any number of channels does. Its input then goes where its
+output went, as in stochastic depth (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from harness.training.layers import rule_of
 def without(model: Model, name: str) -> Model:
     """A new model without the convolution ``name``, its batch normalisation and activation; ``model`` stays as it is.
 
-    What follows must be tuned: it reads another layer than the one it was trained on.
+    The layers that follow must be tuned, since they read another layer than the one they were trained on.
 
     Raises:
-        BuildError: there is no such convolution, its output has another shape than its input, or it is used twice.
+        BuildError: the convolution doesn't exist, its output and input differ in shape, or it is used twice.
     """
     known = {layer.name: layer for layer in in_order(model)}
     if not rule_of(known.get(name)).convolution:
@@ -45,7 +45,7 @@ def without(model: Model, name: str) -> Model:
 
 
 def _reading(part: Any, last: str, entry: str) -> Any:
-    """Part of a layer's configuration that reads ``entry`` where it read ``last``."""
+    """Part of a layer's configuration with the reference to ``last`` replaced by ``entry``."""
     if isinstance(part, dict):
         if "keras_history" in part:
             source, node, tensor = part["keras_history"]

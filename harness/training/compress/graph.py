@@ -1,8 +1,8 @@
-"""Which channels of a Keras model live and die together, worked out from its graph.
+"""Groups of channels of a Keras model that can only be removed together, derived from its graph.
 
 Each producer of channels (Conv2D, Dense) gets fresh numbers for its outputs; every tensor carries the numbers of its
-channels. Layers that act on each channel alone pass them on; sums and products tie two lists together (a residual
-block's output and its shortcut become one group); concatenation joins lists. Rules by kind of layer are in
+channels. Layers that act on each channel alone pass them on; sums and products tie two lists (a residual block's output
+and its shortcut become one group); concatenation joins lists. The rules for each kind of layer are in
 :mod:`harness.training.layers`. A channel that reaches the model's output or comes from its input can't be removed.
 """
 
@@ -26,15 +26,16 @@ class Use:
 
 @dataclass
 class Channels:
-    """All channels of a model: ``uses`` by layer name, ``root`` maps a channel number to its group's, ``fixed`` groups
-    can't be removed."""
+    """All channels of a model. ``uses`` is by layer name, ``root`` maps a channel number to its group's, ``fixed``
+    groups can't be removed.
+    """
 
     uses: dict[str, Use]
     root: list[int]
     fixed: set[int]
 
     def roots(self, numbers: list[int]) -> list[int]:
-        """Groups of channels."""
+        """The groups of some channels."""
         return [self.root[n] for n in numbers]
 
     def groups(self) -> list[int]:
@@ -46,7 +47,8 @@ def trace(model: Model) -> Channels:
     """Find a functional model's channels and their groups.
 
     Raises:
-        BuildError: a layer's channels can't be followed (grouped convolution, a shuffle...); names it.
+        BuildError: a layer's channels can't be followed (grouped convolution, a shuffle...); the message names the
+            layer.
     """
     ties = Ties()
     uses: dict[str, Use] = {}
@@ -62,7 +64,7 @@ def trace(model: Model) -> Channels:
 
 
 def in_order(model: Model) -> list[Layer]:
-    """Layers and operators of a functional model, each after those it reads.
+    """Layers and operators of a functional model, each after its inputs.
 
     Raises:
         BuildError: the model isn't functional.
@@ -74,10 +76,10 @@ def in_order(model: Model) -> list[Layer]:
 
 
 def inputs_of(layer: Layer) -> list[str]:
-    """Names of the layers whose outputs this layer reads.
+    """Names of the layers that feed this layer.
 
     Raises:
-        BuildError: it is used more than once.
+        BuildError: the layer is used more than once.
     """
     nodes = layer._inbound_nodes
     if len(nodes) != 1:

@@ -1,6 +1,6 @@
-"""How much a network would miss each channel group: batch-norm scale, L1 norm, or first-order Taylor.
+"""The importance of each channel group to a network: batch-norm scale, L1 norm, or first-order Taylor.
 
-Adding an importance is a function with the signature :data:`Score` and one line in :data:`IMPORTANCES`.
+To add an importance, write a function with the signature :data:`Score` and add one line to :data:`IMPORTANCES`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from harness.training.layers import normalisations, rule_of
 
 #: importance by channel group
 Scores = dict[int, float]
-#: training images and their targets, asked for where an importance needs them
+#: training images and their targets, called where an importance needs them
 Sample = Callable[[], tuple[Pixels, Probabilities]]
 Score = Callable[[Model, Channels, Sample], Scores]
-#: images and targets of one pass over the training images, by its number
+#: images and targets of one pass over the training images, by the number of the pass
 Epoch = Callable[[int], tuple[Pixels, Probabilities]]
 #: images per gradient
 BATCH = 16
@@ -30,7 +30,7 @@ BATCH = 16
 def batch_norm_scale(model: Model, channels: Channels, _sample: Sample) -> Scores:
     """|gamma| summed over the batch normalisations of a group (Liu et al., "Network Slimming", ICCV 2017).
 
-    Meaningful after sparsity training (:func:`slim`), which pushes needless scales to zero.
+    It is meaningful after sparsity training (:func:`slim`), which pushes unneeded scales to zero.
     """
     return _collect(channels, _scaling(model), lambda layer: np.abs(np.asarray(layer.gamma)))
 
@@ -51,8 +51,8 @@ def taylor(model: Model, channels: Channels, sample: Sample) -> Scores:
     """First-order Taylor importance at batch-norm gates (Molchanov et al., "Importance Estimation for Neural Network
     Pruning", CVPR 2019): the squared change of the loss if a channel's normalised output went to zero.
 
-    The model needs batch normalisation after the convolutions: a convolution's own weights would give zero, since what
-    follows undoes their scale.
+    The model needs batch normalisation after the convolutions: for a convolution's own weights the result would be
+    zero, since the normalisation undoes their scale.
     """
     from harness.training.train.steps import gradients
 
@@ -68,7 +68,7 @@ def taylor(model: Model, channels: Channels, sample: Sample) -> Scores:
 
 
 def sparsity(model: Model, amount: float) -> None:
-    """Add an L1 pull of ``amount`` on all batch-norm scales: the training before ``batch_norm_scale`` pruning."""
+    """Add an L1 penalty of ``amount`` on all batch-norm scales: the training before ``batch_norm_scale`` pruning."""
     import keras
 
     for layer in _scaling(model):
@@ -76,9 +76,10 @@ def sparsity(model: Model, amount: float) -> None:
 
 
 def slim(model: Model, epoch: Epoch, seed: int, *, passes: int = 3, amount: float = 1e-3, rate: float = 2e-3) -> Model:
-    """A copy of the model after sparsity training ("Network Slimming"), in which needless batch-norm scales are small.
+    """A copy of the model after sparsity training ("Network Slimming"), which makes unneeded batch-norm scales small.
 
-    Adam moves a scale that nothing but the L1 pull acts on by ``rate`` a step, however weak the pull: a few passes do.
+    Adam moves a scale on which only the L1 penalty acts by ``rate`` a step, however small the penalty, so a few passes
+    are enough.
 
     Args:
         epoch: for a number, images float32 (N, 48, 48, 1) and targets float32 (N, classes).
@@ -103,11 +104,11 @@ def slim(model: Model, epoch: Epoch, seed: int, *, passes: int = 3, amount: floa
 
 @dataclass(frozen=True)
 class Importance:
-    """A way to tell which channels matter.
+    """A measure of which channels matter.
 
     Attributes:
         score: importance of each removable group.
-        prepare: makes the model that is scored and cut from the one before a cut; None where that is the model itself.
+        prepare: derives the model that is scored and cut from the one before a cut; None where they are the same.
     """
 
     score: Score
@@ -126,7 +127,7 @@ def get(method: str) -> Importance:
     """The importance of that name.
 
     Raises:
-        UsageError: there is none; names them all.
+        UsageError: there is none; the message lists all names.
     """
     if method not in IMPORTANCES:
         *others, last = IMPORTANCES

@@ -1,8 +1,8 @@
-"""Zeroing single weights in a TFLite file, as in the paper's day: the comparison with taking out channels.
+"""Zeroing of single weights in a TFLite file, as in the paper's day, for comparison with the removal of channels.
 
-The smallest weights of all convolutions and dense layers together, by magnitude as the file holds them (batch
-normalisation folded in), are set to zero in the file itself, without tuning after. Scales stay as they were: they come
-from the largest weights. Needs neither TensorFlow nor Keras.
+The smallest weights of all convolutions and dense layers together, by magnitude as stored in the file (batch
+normalisation folded in), are set to zero in the file itself, without tuning afterwards. Scales stay the same, since
+they come from the largest weights. Neither TensorFlow nor Keras is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Weights = tuple[npt.NDArray[Any], npt.NDArray[np.float32]]
 
 
 def weights(content: bytearray) -> list[Weights]:
-    """Of each layer: the codes inside ``content`` (a TFLite file, fp32 or int8), writable, and their magnitudes."""
+    """For each layer, its codes inside ``content`` (a TFLite file, fp32 or int8), writable, and their magnitudes."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAsModel(content, 0)

@@ -1,4 +1,4 @@
-"""From an uncompressed network to one small enough: prune, tune with distillation, repeat until the budget is met."""
+"""From an uncompressed network to a small enough one: prune, tune with distillation, repeat until the budget is met."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from harness.training.train.epochs import Epoch, TrainingSet, as_input
 from harness.training.train.loop import Training
 from harness.training.train.recipe import PROFILES, Recipe
 
-#: between the seeds of a round's tuning and of its restart
+#: difference of the seeds of a round's tuning and of its restart
 AGAIN = 1000
 StepKind = Literal["pruned", "tuned"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruningJob:
-    """What one pruning depends on, besides the network that is pruned.
+    """The inputs of one pruning, besides the network that is pruned.
 
     Attributes:
         dataset: where images and labels are.
-        split: only its training images are learnt from, only its validation images are used to choose; accuracy on its
+        split: its training images alone are learnt, its validation images alone are used for choices; accuracy on its
             test images is recorded.
         profile: ``quick`` or ``full``.
-        seed: of what is pruned, and of tuning.
-        folder: where the state of this pruning is kept.
-        progress: gets lines to show.
-        budget: what the pruned network may cost.
-        measures: for each of ``bytes`` and ``latency_ratio`` that the budget names, how a model's is measured. Neither
-            depends on the weights, so it is asked before a round is tuned.
+        seed: of the choice of channels, and of tuning.
+        folder: for the state of this pruning.
+        progress: receives lines to show.
+        budget: the allowed cost of the pruned network.
+        measures: how a model's ``bytes`` and ``latency_ratio`` are measured, where the budget names them. Neither
+            depends on the weights, so they are measured before a round is tuned.
     """
 
     dataset: Dataset
@@ -58,7 +58,7 @@ class PruningJob:
 
 @dataclass(frozen=True)
 class Round:
-    """One prune-and-tune round: the cost to come down to, as the budget counts, and epochs to recover in."""
+    """One prune-and-tune round: its target cost, as the budget counts, and its epochs of tuning."""
 
     number: int
     macs: float
@@ -97,14 +97,14 @@ def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
 
 
 def prune(teacher: Model, job: PruningJob) -> tuple[Model, list[Step]]:
-    """Remove channels until the budget is met; the smaller model and one record per step.
+    """Remove channels until the budget is met; returns the smaller model and one record per step.
 
-    With ``max_accuracy_drop`` the model may come out before it is small enough: the last round that kept its accuracy,
-    which ``progress`` is told.
+    With ``max_accuracy_drop`` the result may be larger than the budget: it is the last round that kept its accuracy,
+    and ``progress`` receives a line about it.
 
     Raises:
-        BuildError: the network has a layer that can't be pruned, a target can't be reached (it is named, with what was
-            reached), or already the first round loses too much accuracy.
+        BuildError: the network has a layer that can't be pruned, a target can't be reached (the message names it and
+            the value reached), or the first round already loses too much accuracy.
         UsageError: unknown profile or importance method, a budget that makes no sense.
     """
     job.budget.check(job.measures)
@@ -112,10 +112,10 @@ def prune(teacher: Model, job: PruningJob) -> tuple[Model, list[Step]]:
 
 
 class _Pruning:
-    """One pruning on its way from the uncompressed network down.
+    """One pruning, from the uncompressed network down.
 
-    Until a network is small enough to be asked in each epoch, the uncompressed one's stored answers are learnt; then
-    that network, the teacher assistant, answers.
+    At first the stored answers of the uncompressed network are learnt. Once a pruned network is small enough to answer
+    in each epoch, it answers instead, as the teacher assistant.
     """
 
     def __init__(self, teacher: Model, job: PruningJob) -> None:
@@ -125,7 +125,7 @@ class _Pruning:
         self.steps: list[Step] = []
 
     def run(self) -> tuple[Model, list[Step]]:
-        """The last network that was taken, and a record per step that led to it."""
+        """Prune; returns the last accepted network, and a record for each step that led to it."""
         job, model, floor = self.job, self._without_layers(), None
         macs = job.budget.macs or self._cutter(job.seed).aim(model, job.folder / "aim.txt")
         if job.budget.max_accuracy_drop is not None:
@@ -143,7 +143,7 @@ class _Pruning:
         return model, self.steps
 
     def _without_layers(self) -> Model:
-        """The teacher without the convolutions that go whole."""
+        """The teacher without the convolutions that are removed whole."""
         model = self.teacher
         for name in self.job.budget.without:
             model = drop_layer.without(model, name)
@@ -161,7 +161,7 @@ class _Pruning:
         return smaller
 
     def _tune(self, smaller: Model, part: Round) -> loop.Outcome:
-        """Tune in place, in the last round with its restarts; what the last tuning led to."""
+        """Tune in place, in the last round with its restarts; returns the outcome of the last tuning."""
         outcome = self._tune_once(smaller, part, 0)
         for again in range(1, 1 + self.job.budget.restarts * part.last):
             outcome = self._tune_once(smaller, part, again)
@@ -185,7 +185,7 @@ class _Pruning:
         return outcome
 
     def _taught(self, assistant: Model, epochs: int) -> Model:
-        """A copy of the teacher assistant that the uncompressed network has taught for ``epochs`` more."""
+        """A copy of the teacher assistant after ``epochs`` more of training by the uncompressed network."""
         if not epochs:
             return assistant
         copy = keras.models.clone_model(assistant)
@@ -198,7 +198,7 @@ class _Pruning:
         """The last model that was accurate enough, with the steps that led to it.
 
         Raises:
-            BuildError: there is none but the teacher.
+            BuildError: only the teacher is accurate enough.
         """
         if not any(step.kind == "tuned" for step in steps):
             raise BuildError(
@@ -248,7 +248,7 @@ def _accuracy(model: Model, dataset: Dataset, index: Index) -> float:
 
 
 def _fingerprint(teacher: Model, budget: Budget) -> str:
-    """Names the folder of one pruning: another teacher, budget or way to teach must not meet this one's rounds."""
+    """Name the folder of one pruning, so that another teacher, budget or way of teaching doesn't use its rounds."""
     ways = (distil.SETS, distil.TRUST, distil.LIVE_MACS, distil.MIXTURE, plan.FETCH, plan.FETCH_NARROW, LARGEST_CUT)
     digest = hashlib.sha256(repr((budget, ways)).encode())
     for weight in teacher.weights:

@@ -1,4 +1,4 @@
-"""Chooses which channels go: the least important per unit of cost first, in hardware-sized bunches."""
+"""Chooses the channels to remove: the least important per unit of cost first, in multiples that suit the hardware."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.training.compress.graph import Channels
 from harness.training.compress.importance import Scores
 from harness.training.layers import rule_of
 
-#: up to this many output channels XNNPACK has a float kernel of its own, so they don't cost a whole bunch
+#: for up to this many output channels XNNPACK has a float kernel of its own, so they cost less than a whole bunch
 NARROW = 2
 #: Multiply-accumulates that fetching one input position costs besides its channels, for a bunch of 8 and for a narrow
 #: kernel. Least squares over 12 untrained forms of resvgg19 on an emulated Cortex-A76, each met within 6 %: 0.19
@@ -22,8 +22,9 @@ FETCH, FETCH_NARROW = 82.0, 52.0
 
 @dataclass(frozen=True)
 class _Priced:
-    """A layer whose cost is price * work * (channels in * channels out); with ``lanes``, channels out in whole bunches
-    and a fetch for each. Families by how often each occurs."""
+    """A layer whose cost is price * work * (channels in * channels out). With ``lanes``, channels out count in whole
+    bunches, and each bunch adds a fetch. Families are stored with their number of occurrences.
+    """
 
     work: float
     taken: Counter[int]
@@ -34,23 +35,23 @@ class _Priced:
     lanes: int
 
     def cost(self, widths: list[int]) -> float:
-        """Cost with ``widths[k]`` channels left in family k."""
+        """The cost with ``widths[k]`` channels left in family k."""
         out = self.fixed_out + sum(widths[k] * times for k, times in self.given.items())
         into = 1 if self.depthwise else self.fixed_in + sum(widths[k] * times for k, times in self.taken.items())
         return self.work * _kernel(into, out, self.lanes)
 
 
 class CostModel:
-    """Cost of a model as channels go.
+    """Cost of a model as channels are removed.
 
     Args:
         model: the model before pruning.
         channels: of it.
         prices: cost per multiply-accumulate by layer name, e.g. measured nanoseconds on a device; 1 where missing, so
             that without prices the cost is MACs.
-        lanes: output channels that a kernel computes at once: a convolution with 3 costs what one with 8 does where
-            that is 8, as with XNNPACK's float kernels on ARM (one with ``NARROW`` or fewer doesn't). Above 1, what
-            fetching the input costs is counted too: in narrow networks that is most of it.
+        lanes: output channels that a kernel computes at once. Where it is 8, as with XNNPACK's float kernels on ARM, a
+            convolution with 3 costs as much as one with 8 (one with ``NARROW`` or fewer doesn't). Above 1, the cost of
+            fetching the input is counted too, which dominates in narrow networks.
     """
 
     def __init__(
@@ -62,11 +63,11 @@ class CostModel:
         self._layers = [self._priced(layer) for layer in model.layers if rule_of(layer).kernel is not None]
 
     def whole(self) -> float:
-        """Cost with all channels."""
+        """The cost with all channels."""
         return self.cost([len(members) for members in self.families])
 
     def cost(self, widths: list[int]) -> float:
-        """Cost with ``widths[k]`` channels left in family k."""
+        """The cost with ``widths[k]`` channels left in family k."""
         total = 0.0
         for layer in self._layers:
             total += layer.cost(widths)
@@ -94,7 +95,7 @@ class CostModel:
 
 
 def _kernel(into: int, out: int, lanes: int) -> float:
-    """Multiply-accumulates, or what takes as long, per output position and kernel element."""
+    """Multiply-accumulates, or their equivalent in time, per output position and kernel element."""
     if lanes == 1:
         return float(into * out)
     if out <= NARROW:
@@ -106,20 +107,20 @@ def _kernel(into: int, out: int, lanes: int) -> float:
 def choose(
     costs: CostModel, scores: Scores, target: float, *, multiple: int = 4, least: int = 4, largest_cut: float = 1.0
 ) -> set[int]:
-    """Channel groups to remove so that the cost falls to ``target`` (as near as the limits allow).
+    """Channel groups to remove so that the cost falls to ``target`` (as closely as the limits allow).
 
-    Each family (channels that differ in nothing but their weights) loses its least important ``multiple`` channels at a
-    time, so that widths stay multiples of it: kernels work on 4 or 8 channels at once, and the rest of a bunch is free.
-    The last bunch to go may be a costly one, far below the target: what then fits again comes back, the most important
-    per unit of cost first.
+    Each family (channels that differ only in their weights) loses its least important ``multiple`` channels at a time,
+    so that widths stay multiples of it: kernels work on 4 or 8 channels at once, so the rest of a bunch is free.
+    Removing the last bunch may lower the cost far below the target. Whatever then fits again is restored, the most
+    important per unit of cost first.
 
     Args:
         costs: cost model of the network.
         scores: importance per group.
-        target: cost to come down to.
-        multiple: channels that go at once.
-        least: channels every family keeps.
-        largest_cut: share of a family that may go in this round.
+        target: the cost to reach.
+        multiple: channels that are removed at once.
+        least: channels that every family keeps.
+        largest_cut: share of a family that may be removed in this round.
     """
     widths = _Widths(costs, scores)
     floors = [max(least, math.ceil(len(members) * (1 - largest_cut))) for members in widths.ranked]
@@ -140,7 +141,7 @@ def choose(
 
 @dataclass(frozen=True)
 class _Step:
-    """One family at another width: the network's cost then, and the importance of the channels between."""
+    """One family at another width: the network's cost then, and the importance of the channels in between."""
 
     family: int
     width: int
@@ -149,7 +150,7 @@ class _Step:
 
 
 class _Widths:
-    """How many channels of each family are left; the least important go first, the most important come back first."""
+    """How many channels of each family are left; the least important go first, the most important return first."""
 
     def __init__(self, costs: CostModel, scores: Scores) -> None:
         self._costs, self._scores = costs, scores
@@ -158,7 +159,7 @@ class _Widths:
         self.cost = costs.cost(self.now)
 
     def steps(self, others: list[int]) -> list[_Step]:
-        """Each family alone at its width in ``others``, where that is another than now."""
+        """For each family, a step to its width in ``others``, where that differs from the present one."""
         steps = []
         for k, (members, width, other) in enumerate(zip(self.ranked, self.now, others, strict=True)):
             if other != width:
@@ -169,18 +170,18 @@ class _Widths:
         return steps
 
     def take(self, step: _Step) -> None:
-        """Give a family its other width."""
+        """Set a family to the width of this step."""
         self.now[step.family], self.cost = step.width, step.cost
 
     def removed(self) -> set[int]:
-        """Channel groups that are gone."""
+        """Channel groups that are removed."""
         return {
             g for members, width in zip(self.ranked, self.now, strict=True) for g in members[: len(members) - width]
         }
 
 
 def _families(channels: Channels) -> list[list[int]]:
-    """Removable groups that occur in the same layers equally often, together."""
+    """Removable groups that occur in the same layers equally often, collected into families."""
     places: dict[int, Counter[str]] = {group: Counter() for group in channels.groups()}
     for name, use in channels.uses.items():
         for side, numbers in (("in", use.taken), ("out", use.given)):

@@ -1,4 +1,4 @@
-"""Builds the smaller model: the same graph with channels really gone, weights sliced to what stays."""
+"""Builds the smaller model: the same graph without the removed channels, with weights sliced accordingly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.training.layers import LAYERS, UNKNOWN, rule_of
 def remove(model: Model, channels: Channels, gone: Collection[int]) -> Model:
     """A new model without the channel groups ``gone``; ``model`` stays as it is.
 
-    The result computes what the old one would with those channels' outgoing weights at zero.
+    The result computes the same as the old one with those channels' outgoing weights at zero.
 
     Raises:
         BuildError: a layer would have no channel left, or a fixed group is among ``gone``.
@@ -49,5 +49,5 @@ def _mask(channels: Channels, numbers: list[int], removed: set[int]) -> Mask:
 
 
 def _named(layer: Layer) -> list[tuple[str, Weights]]:
-    """A layer's weights by name; the state of dropout's random numbers is none."""
+    """A layer's weights by name, without the random state of dropout."""
     return [(w.name, np.asarray(w)) for w in layer.weights if "seed_generator" not in w.path]

@@ -1,1 +1,1 @@
-"""Export to TFLite and ONNX, and running what came out. Converters are imported when used."""
+"""Export to TFLite and ONNX, and running the exported files. Converters are imported when used."""

@@ -1,5 +1,6 @@
 """Bias correction of an int8 TFLite file (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
-Correction", ICCV 2019, its empirical form): what quantisation shifts on average is taken back out, layer by layer."""
+Correction", ICCV 2019, its empirical form): the mean shift caused by quantisation is removed, layer by layer.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from harness.training.compress.magnitude import KINDS
 from harness.training.train.epochs import as_input
 
 Means = npt.NDArray[np.float64]
-#: for each correction so many images go through the network; there are as many corrections as layers
+#: images that pass through the network for each correction; there are as many corrections as layers
 IMAGES = 64
 
 
@@ -31,10 +32,10 @@ class _Layer:
 
 
 def corrected(int8: bytes, fp32: bytes, images: Images) -> bytes:
-    """The int8 file with biases such that each channel's mean is that of the fp32 file of the same model.
+    """The int8 file with biases such that each channel's mean equals that of the fp32 file of the same model.
 
     Layers are corrected in order, each after those before it. Where an activation is part of the layer, the mean is
-    that of the activation's output, which makes the step smaller than it might be.
+    taken after the activation, which makes the correction smaller than it could be.
 
     Args:
         images: uint8 (N, 48, 48), training images; every k-th is used.
@@ -68,7 +69,7 @@ def _layers(content: bytearray) -> list[_Layer]:
         scales = bias.Quantization().ScaleAsNumpy()
         layers.append(_Layer(output.Name().decode(), operator.Outputs(0), codes, scales))
         buffers.append(bias.Buffer())
-    shared = Counter(buffers)  # what two layers read can't be right for both
+    shared = Counter(buffers)  # a bias shared by two layers can't be right for both
     return [layer for layer, buffer in zip(layers, buffers, strict=True) if shared[buffer] == 1]
 
 
@@ -83,7 +84,7 @@ def _interpreter(content: bytes) -> Any:
     interpreter = Interpreter(
         model_content=content,
         num_threads=1,
-        # XNNPACK would keep what lies between layers to itself
+        # XNNPACK would hide the tensors between layers
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,
     )
@@ -92,7 +93,7 @@ def _interpreter(content: bytes) -> Any:
 
 
 def _means(content: bytes, tensors: Sequence[int], images: Images) -> list[Means]:
-    """Mean of each channel of these tensors, de-quantised, over images and places."""
+    """The mean of each channel of these tensors, de-quantised, over images and positions."""
     interpreter = _interpreter(content)
     details = {entry["index"]: entry for entry in interpreter.get_tensor_details()}
     taken = interpreter.get_input_details()[0]

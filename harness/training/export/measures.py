@@ -1,4 +1,4 @@
-"""What a model would cost once exported: asked while it is pruned to a budget."""
+"""The cost that a model would have once exported, measured while it is pruned to a budget."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from harness.training.arrays import Images, Model
 from harness.training.compress.budget import Budget, Measure
 from harness.training.export import tflite, timing
 
-#: neither size nor speed depends on the ranges that images set, so few do
+#: number of calibration images; neither size nor speed depends on the ranges that they set
 FEW = 8
 
 
 def reference_file(name: str, models: Path) -> Path:
-    """The file that a latency ratio is of.
+    """The reference file of a latency ratio.
 
     Raises:
-        UsageError: it isn't there.
+        UsageError: it doesn't exist.
     """
     path = models / name / "int8.tflite"
     if not path.exists():
@@ -32,11 +32,11 @@ def measures(budget: Budget, models: Path, images: Images) -> Mapping[str, Measu
     """How the targets of a budget are measured, by name.
 
     Args:
-        models: where the reference's file is.
+        models: the folder with the reference's file.
         images: training images uint8 (N, 48, 48).
 
     Raises:
-        UsageError: the reference's file isn't there.
+        UsageError: the reference's file doesn't exist.
     """
 
     def bytes_of(model: Model) -> float:

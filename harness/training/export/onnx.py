@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxruntime.quantization import CalibrationDataReader
 
 OPSET, IR = 13, 7
-#: int8 activations cover this share of what training images caused, in per cent
+#: int8 activations cover this share of the values seen on training images, in percent
 PERCENTILE = 99.99
 QUANTISATION: dict[str, str] = {
     "fp32": "none",
@@ -32,7 +32,7 @@ def export_onnx(model: Model, path: Path, variant: Variant, representative: Imag
     """Write one variant (fp32, fp16 or int8) with a fixed batch of 1; arguments as for ``export_tflite``.
 
     Raises:
-        BuildError: a converter refused, or the file isn't opset 13 / IR 7.
+        BuildError: a converter failed, or the file isn't opset 13 / IR 7.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _hushed():
@@ -47,7 +47,7 @@ def export_onnx(model: Model, path: Path, variant: Variant, representative: Imag
                 _quantise(plain, path, representative)
         except BuildError:
             raise
-        except Exception as error:  # three converters, each with errors of its own
+        except Exception as error:  # three converters, each with its own errors
             raise BuildError(f"{model.name}: ONNX {variant} conversion failed: {error}") from error
     _check(path)
 
@@ -104,7 +104,7 @@ def _quantise(plain: Path, path: Path, representative: Images) -> None:
 
 
 def _reader(name: str, representative: Images) -> CalibrationDataReader:
-    """Hands ONNX Runtime's quantiser one image after the other, as the input of that name."""
+    """A reader that gives ONNX Runtime's quantiser one image after the other, as the input of that name."""
     from onnxruntime import quantization as q
 
     class Reader(q.CalibrationDataReader):  # type: ignore[misc]
@@ -129,7 +129,7 @@ def _check(path: Path) -> None:
 
 @contextlib.contextmanager
 def _hushed() -> Iterator[None]:
-    """The quantisers log advice at warning level for every model."""
+    """Silence the quantisers, which log advice at warning level for every model."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Exports every variant of a model and records what each file is and how accurate it is."""
+"""Exports every variant of a model and records each file's properties and accuracy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.training.arrays import Images, Index, Model
 from harness.training.export import bias, onnx, runtimes, tflite
 from harness.training.train.epochs import as_input
 
-#: an int8 file that gives fp32's answer for a smaller share of training and validation images gets its biases corrected
+#: an int8 file that agrees with fp32 on a smaller share of training and validation images gets its biases corrected
 ALIKE = 0.995
 #: counts of answers: row = truth, column = answer
 Confusion = tuple[tuple[int, ...], ...]
@@ -29,10 +29,11 @@ class ExportImages:
 
     Attributes:
         calibration: training images that set int8 ranges.
-        validation: those of the validation split: with those above they decide whether int8's biases are corrected.
-        test: those that accuracy is measured on.
+        validation: images of the validation split; together with those above they decide whether int8's biases are
+            corrected.
+        test: images for measuring accuracy.
         labels: classes of the test images, int64 (N,).
-        classes: how many there are.
+        classes: the number of classes.
     """
 
     calibration: Images
@@ -43,7 +44,7 @@ class ExportImages:
 
     @classmethod
     def of(cls, dataset: Dataset, split: Split, *, calibration: Images) -> ExportImages:
-        """Those of a split."""
+        """The images of a split."""
         return cls(
             calibration=calibration,
             validation=dataset.images[split.validation],
@@ -55,7 +56,7 @@ class ExportImages:
 
 @dataclass(frozen=True)
 class _Measured:
-    """What a file's answers to the test images are worth, and what was done to its biases, in words."""
+    """The accuracy of a file's answers to the test images, and a note on the correction of its biases."""
 
     accuracy: float
     agreement: Agreement
@@ -74,7 +75,7 @@ def export_all(
         One record per file, and the fp32 TFLite model's confusion matrix.
 
     Raises:
-        BuildError: a converter refused, or a file gives numbers that are none.
+        BuildError: a converter failed, or a file's outputs are not finite.
     """
     expected = np.asarray(model.predict(as_input(images.test), batch_size=64, verbose=0))
     artifacts = []
@@ -96,7 +97,7 @@ def export_all(
 
 
 def _write(model: Model, path: Path, variant: Variant, images: ExportImages) -> str:
-    """Write one file; what was done to its biases, in words."""
+    """Write one file; returns a note on the correction of its biases."""
     if path.suffix == ".onnx":
         onnx.export_onnx(model, path, variant, images.calibration)
         return ""
@@ -107,13 +108,14 @@ def _write(model: Model, path: Path, variant: Variant, images: ExportImages) -> 
 
 
 def formats(variant: Variant) -> tuple[Format, ...]:
-    """File formats a variant exists in: dynamic range is TFLite's alone."""
+    """File formats of a variant; only TFLite has dynamic range."""
     return ("tflite",) if variant == "dynamic" else ("tflite", "onnx")
 
 
 def _correct(path: Path, checked: Images, training: Images) -> str:
-    """Correct the biases of an int8 file that often answers otherwise than the fp32 file beside it, if that helps; what
-    was done, in words. The test images have no say."""
+    """Correct the biases of an int8 file that often disagrees with the fp32 file beside it, if that helps; returns a
+    note on it. The test images have no influence.
+    """
     whole = path.with_name("fp32.tflite")
     answers = runtimes.probabilities(whole, checked).argmax(1)
 
@@ -131,7 +133,7 @@ def _correct(path: Path, checked: Images, training: Images) -> str:
 
 
 def agreement(answers: npt.NDArray[np.float64], expected: npt.NDArray[np.floating]) -> Agreement:
-    """How a file's probabilities (N, classes) compare with the Keras model's."""
+    """The agreement of a file's probabilities (N, classes) with the Keras model's."""
     return Agreement(
         same_top1=int((answers.argmax(1) == expected.argmax(1)).sum()),
         images=len(answers),

@@ -1,4 +1,4 @@
-"""Runs exported files with the runtimes boards use, to measure accuracy instead of assuming it."""
+"""Runs exported files with the runtimes that boards use, so that accuracy is measured rather than assumed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _session(path: Path) -> Any:
 
 
 def quantise(images: Images, spec: TensorSpec) -> Weights:
-    """Images uint8 (N, 48, 48) as a model's input takes them, (N, 48, 48, 1): float32 0..255, or int8 by its scale."""
+    """Convert images uint8 (N, 48, 48) to a model's input, (N, 48, 48, 1): float32 0..255, or int8 by its scale."""
     pixels = as_input(images)
     if spec.dtype in ("float32", "float16"):
         return np.asarray(pixels, dtype=spec.dtype)

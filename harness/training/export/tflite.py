@@ -35,14 +35,14 @@ def export_tflite(model: Model, path: Path, variant: Variant, representative: Im
         representative: uint8 (N, 48, 48) images that set int8 ranges; from the training split alone.
 
     Raises:
-        BuildError: the converter refused.
+        BuildError: the converter failed.
     """
     with quiet():
         converter = _converter(model)
         _configure(converter, variant, representative)
         try:
             content = converter.convert()
-        except Exception as error:  # the converter raises whatever its C++ part threw
+        except Exception as error:  # the converter raises whatever its C++ part throws
             raise BuildError(f"{model.name}: TFLite {variant} conversion failed: {error}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -55,7 +55,7 @@ def _converter(model: Model) -> TFLiteConverter:
     concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(
         tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="pixels")
     )
-    frozen = convert_variables_to_constants_v2(concrete)  # else int8 calibration meets unset variables
+    frozen = convert_variables_to_constants_v2(concrete)  # otherwise int8 calibration meets unset variables
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
 
 
@@ -67,7 +67,7 @@ def _configure(converter: TFLiteConverter, variant: Variant, representative: Ima
     if variant == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     if variant in ("dynamic", "int8"):
-        # per-channel dense layers come out as FULLY_CONNECTED v12, which runtimes before 2.17 refuse
+        # per-channel dense layers become FULLY_CONNECTED v12, which runtimes before 2.17 refuse
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if variant == "int8":
         converter.representative_dataset = lambda: _samples(representative)
@@ -88,7 +88,7 @@ def _samples(images: Images) -> Iterator[list[Pixels]]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Converters print progress from C++; a user's terminal isn't the place for it."""
+    """Silence converters, which print progress from C++ to the user's terminal."""
     null = os.open(os.devnull, os.O_WRONLY)
     kept = os.dup(1), os.dup(2)
     try:

@@ -1,4 +1,4 @@
-"""Latencies of two files side by side. For choices made while building: what is reported is measured by a run."""
+"""Latencies of two files side by side, for choices during a build. Reported latencies are measured by a run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TURN_NS = 20_000_000
 def ratio_by_turns(path: Path, reference: Path, images: Images) -> float:
     """Median latency of one TFLite file over another's, LiteRT, one thread.
 
-    They take turns of 20 ms or more, so that what slows this machine for a while slows both.
+    They alternate in turns of 20 ms or more, so that a temporary slowdown of this machine affects both.
 
     Args:
-        images: uint8 (N, 48, 48), used in order again and again.
+        images: uint8 (N, 48, 48), used in order and repeatedly.
     """
     calls = [_inference(file, images) for file in (path, reference)]
-    _turns(calls, 3)  # caches, branch predictors and the clock's speed settle first
+    _turns(calls, 3)  # caches, branch predictors and the clock frequency settle first
     mine, other = (float(np.median(times)) for times in _turns(calls, TURNS))
     return mine / other
 
@@ -42,7 +42,7 @@ def _turns(calls: Sequence[Callable[[], int]], count: int) -> list[list[int]]:
 
 
 def _inference(path: Path, images: Images) -> Callable[[], int]:
-    """Takes the next image and gives the nanoseconds of its inference."""
+    """A function that takes the next image and returns the nanoseconds of its inference."""
     from ai_edge_litert.interpreter import Interpreter
 
     from harness.training.export.runtimes import quantise, tensor_specs

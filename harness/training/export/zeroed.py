@@ -1,4 +1,4 @@
-"""What zeroing single weights of an exported file gives: size zipped, accuracy, and a latency that stays."""
+"""The effect of zeroing single weights of an exported file: compressed size, accuracy, and an unchanged latency."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.training.compress.magnitude import zeroed
 from harness.training.export import runtimes, timing
 
 SHARES = (0.5, 0.7, 0.8, 0.9)
-#: the network whose way to its pruned form the report compares with this
+#: networks whose path to a pruned form the report compares with this
 NETWORKS = ("resvgg19",)
 FILENAME = "int8.tflite"
 
@@ -24,7 +24,7 @@ FILENAME = "int8.tflite"
 def rows(path: Path, dataset: Dataset, split: Split, shares: Sequence[float] | None = None) -> tuple[Zeroed, ...]:
     """One record per share of weights (``SHARES`` by default) zeroed in a TFLite file, which stays as it is.
 
-    Accuracy is measured with LiteRT; the latency by turns with the file itself.
+    Accuracy is measured with LiteRT; the latency in alternation with the unchanged file.
     """
     return tuple(_row(path, share, dataset, split) for share in (SHARES if shares is None else shares))
 
@@ -51,10 +51,10 @@ def _row(path: Path, share: float, dataset: Dataset, split: Split) -> Zeroed:
 
 
 def record(models: Path, name: str, dataset: Dataset, split: Split, progress: Callable[[str], None]) -> Manifest:
-    """Put the rows of a network's int8 file, as it lies there, into its manifest: nothing is trained.
+    """Add the rows of a network's existing int8 file to its manifest; nothing is trained.
 
     Raises:
-        ArtifactError: the file isn't there or isn't the manifest's, or the manifest is of another split.
+        ArtifactError: the file doesn't exist or isn't the manifest's, or the manifest is of another split.
     """
     before = manifests.load(models, name)
     path, artifact = models / name / FILENAME, before.artifact("int8", "tflite")

@@ -60,7 +60,7 @@ def depthwise_bn(
 
 
 def activation(x: Tensor, act: str | None, name: str | None = None) -> Tensor:
-    """``relu``, ``relu6`` or None; ReLU6 as a layer that converters fold into the convolution before it."""
+    """``relu``, ``relu6`` or None. ReLU6 is a layer that converters fold into the convolution before it."""
     if act is None:
         return x
     return layers.ReLU(max_value=6.0 if act == "relu6" else None, name=name)(x)
@@ -76,13 +76,13 @@ def head(x: Tensor, classes: int, *, dropout: float = 0.2) -> Tensor:
 
 @dataclass(frozen=True)
 class Stage:
-    """Inverted residuals in a row, as papers tabulate them.
+    """Consecutive inverted residuals, as papers tabulate them.
 
     Attributes:
-        expand: factor by which each widens its input.
+        expand: factor by which each one widens its input.
         kernel: size of the depthwise kernel.
         out: output channels.
-        repeats: how many there are.
+        repeats: their number.
         stride: of the first; the others have 1.
         ratio: hidden channels of squeeze-and-excitation over input channels; 0 for none.
     """

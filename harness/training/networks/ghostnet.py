@@ -39,7 +39,7 @@ def _divisible(value: float, by: int = 4) -> int:
 
 
 def _ghost(x: Tensor, out: int, *, act: str | None = "relu") -> Tensor:
-    """Half the channels by a 1x1 convolution, the other half cheaply from those by a 3x3 depthwise one."""
+    """Half of the channels by a 1x1 convolution, the other half derived from them by a cheap 3x3 depthwise one."""
     first = conv_bn(x, out // 2, 1, act=act)
     return layers.Concatenate()([first, depthwise_bn(first, 3, act=act)])
 

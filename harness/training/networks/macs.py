@@ -12,7 +12,7 @@ def layer_macs(layer: Layer) -> int:
     """Multiply-accumulates of one layer for one image; 0 for a layer without a kernel."""
     if rule_of(layer).kernel is None:
         return 0
-    # a kernel holds what one output position takes: (h, w, in / groups, out), (h, w, in, multiplier) or (in, out)
+    # a kernel has the weights of one output position: (h, w, in / groups, out), (h, w, in, multiplier) or (in, out)
     return int(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape))
 
 

@@ -1,4 +1,4 @@
-"""All networks by name. Adding one: a file with a ``build`` function, and a line here."""
+"""All networks by name. To add one, write a file with a ``build`` function and add a line here."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from harness.training.layers import normalisations
 
 @dataclass(frozen=True)
 class Pruning:
-    """How small a pruned network is to become, and how it gets there.
+    """The target size of a pruned network, and the rounds that lead to it.
 
     Attributes:
-        macs: multiply-accumulates to come down to; None where ``keep`` says it.
-        keep: the same as a share of the parent's.
-        epochs: of tuning, one number per round; each round takes an equal factor. The last is the longest: the network
-            is smallest then, so an epoch costs least and there is most to win back.
+        macs: multiply-accumulates to reach; None where ``keep`` is given instead.
+        keep: the same target as a share of the parent's.
+        epochs: of tuning, one number per round; each round takes an equal factor. The last round is the longest: the
+            network is smallest then, so an epoch costs least and the most accuracy can be regained.
         multiple: widths are multiples of this.
-        lanes: output channels that the target's kernels compute at once; ``macs`` are then what these make of them,
-            see ``harness.training.compress.plan.CostModel``.
-        without: convolutions that go whole before the first round.
-        restarts: how many times the last round's tuning is done again, on what it led to.
-        assistant: epochs for which the network that answers in the teacher's place is tuned on, before the last of
+        lanes: output channels that the target's kernels compute at once; ``macs`` are then counted as these compute
+            them, see ``harness.training.compress.plan.CostModel``.
+        without: convolutions that are removed whole before the first round.
+        restarts: how many times the last round's tuning is repeated, starting from its result.
+        assistant: epochs of further tuning of the network that answers in the teacher's place, before the last of
             these.
     """
 
@@ -39,7 +39,7 @@ class Pruning:
     assistant: int = 0
 
     def target(self, parent_macs: int) -> float:
-        """Multiply-accumulates to come down to from a parent of ``parent_macs``."""
+        """Multiply-accumulates to reach from a parent of ``parent_macs``."""
         if self.macs is not None:
             return float(self.macs)
         return parent_macs * (1.0 if self.keep is None else self.keep)
@@ -55,8 +55,8 @@ class Network:
         citation: the paper it is from.
         module: under :mod:`harness.training.networks`, with ``build(classes, shape, **options)``.
         options: further arguments of ``build``, as pairs.
-        pruned_from: the network this one is pruned from; None for those trained from nothing.
-        pruning: how far, for those that are pruned.
+        pruned_from: the network this one is pruned from; None for those trained from scratch.
+        pruning: the target size and rounds of a pruned network.
     """
 
     name: str
@@ -73,15 +73,15 @@ class Network:
         model = module.build(classes, shape, **dict(self.options))
         for layer in normalisations(model):
             # Some published momenta (0.99, 0.999) average over far more steps than 800 images give: the running
-            # statistics would lag and the network would be judged worse than it is.
+            # statistics would lag behind, and the measured accuracy would be too low.
             layer.momentum = min(layer.momentum, 0.9)
         return model
 
 
 _XU = "Xu, Yin, Yang: Facial Expression Recognition Based on CNNs and Edge Computing, IEEE TOCS 2020"
 
-#: Counted as kernels compute, fetches included: 1.35 million plain MACs. By plain MACs, 1.6 million took as many ARM
-#: instructions as MobileNetV3-Small.
+#: Counted as kernels compute, fetches included; this is 1.35 million plain MACs. With a target in plain MACs, 1.6
+#: million took as many ARM instructions as MobileNetV3-Small.
 _SMALL = Pruning(
     macs=5_000_000, epochs=(4, 8, 16, 200), multiple=2, lanes=8, without=("block1_2_conv",), restarts=2, assistant=32
 )
@@ -162,7 +162,8 @@ _WHOLE: tuple[Network, ...] = (
     ),
 )
 
-#: Rivals that are pruned too, so that pruning isn't an advantage of one network alone. ShuffleNetV2's shuffle can't be.
+#: Rivals that are pruned as well, so that pruning isn't an advantage of one network alone. ShuffleNetV2's shuffle
+#: prevents it.
 _RIVALS = (
     "mobilenet-v1", "mobilenet-v2", "mobilenet-v3-small", "mobilenet-v3-large", "squeezenet", "ghostnet",
     "efficientnet-lite0", "mnasnet",
@@ -177,7 +178,7 @@ NETWORKS: tuple[Network, ...] = (*_WHOLE, *(_pruned(network) for network in _WHO
 
 
 def names() -> list[str]:
-    """Names of all networks, in the order reports show them."""
+    """Names of all networks, in the order of reports."""
     return [network.name for network in NETWORKS]
 
 
@@ -185,7 +186,7 @@ def get(name: str) -> Network:
     """The network of that name.
 
     Raises:
-        UsageError: there is none; names them all.
+        UsageError: there is none; the message lists all names.
     """
     for network in NETWORKS:
         if network.name == name:

@@ -5,10 +5,10 @@ Gezheng Xu, Haoran Yin, Junhui Yang, "Facial Expression Recognition Based on Con
 Computing", IEEE TOCS 2020, doi 10.1109/TOCS50858.2020.9339739: each block's input is added to its output, the sum feeds
 the next block.
 
-What the abstract leaves open, and what is done here:
+The choices made here where the abstract is silent:
 
-* A block is VGG19's: 2, 2, 4, 4, 4 convolutions of 3x3. Its input has another width than its output in blocks 1 to 4:
-  there a 1x1 convolution with batch normalisation is the shortcut; block 5 (512 to 512) adds its input as it is.
+* A block is VGG19's: 2, 2, 4, 4, 4 convolutions of 3x3. In blocks 1 to 4 the input and output differ in width, so the
+  shortcut is a 1x1 convolution with batch normalisation; block 5 (512 to 512) adds its input unchanged.
 * The last convolution of a block has no activation of its own; the ReLU follows the sum, as in ResNet (He et al., CVPR
   2016), so that the shortcut's sign isn't lost. Max pooling 2x2 follows, as in VGG19.
 * Batch normalisation after each convolution: 16 layers train from scratch on 800 images only with it.
@@ -43,7 +43,7 @@ def build(
     Args:
         classes: softmax outputs.
         shape: height, width, channels of the input; raw pixels 0..255.
-        widths: output channels of each convolution, block by block; narrower ones give the pruned forms.
+        widths: output channels of each convolution, block by block; narrower ones make the pruned forms.
         residual: False leaves the shortcuts out: plain VGG19 with batch normalisation.
         name: of the model.
     """

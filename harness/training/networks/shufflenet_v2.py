@@ -19,7 +19,7 @@ STAGES = ((116, 4), (232, 8), (464, 4))
 
 
 def _shuffle(left: Tensor, right: Tensor) -> Tensor:
-    """Channels of both halves, one from each in turn."""
+    """The channels of both halves, alternating."""
     x = layers.Concatenate()([left, right])
     _, height, width, channels = x.shape
     x = layers.Reshape((height, width, 2, channels // 2))(x)
@@ -35,7 +35,7 @@ def _branch(x: Tensor, out: int, stride: int) -> Tensor:
 
 def _unit(x: Tensor, out: int) -> Tensor:
     half = out // 2
-    # cropping would be needed along channels: a slice is what the paper's split is
+    # the paper's split of channels is a slice, since cropping layers don't act on channels
     return _shuffle(x[..., :half], _branch(x[..., half:], half, 1))
 
 

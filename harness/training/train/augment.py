@@ -1,4 +1,4 @@
-"""Random variations of training images: small turns, zooms and shifts, mirror images, light and camera noise."""
+"""Random variations of training images: small rotations, zooms and shifts, mirroring, brightness and camera noise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def augment(images: Images, rng: np.random.Generator) -> Pixels:
         rng: source of randomness.
 
     Returns:
-        float32, shape (N, 48, 48, 1), 0..255. Mirror images keep their label: no expression here has a side.
+        float32, shape (N, 48, 48, 1), 0..255. Mirror images keep their label, since no expression depends on the side.
     """
     n = len(images)
     turn = rng.uniform(-_TURN, _TURN, n)
@@ -44,10 +44,10 @@ def augment(images: Images, rng: np.random.Generator) -> Pixels:
 
 @dataclass(frozen=True)
 class _Motion:
-    """Where each image's pixels come from.
+    """The source positions of each image's pixels.
 
-    ``cos`` and ``sin`` hold the turn times the zoom, ``mirror`` is -1 for a mirror image and 1 otherwise, each (N,);
-    ``shift`` holds pixels to the right and down, (2, N).
+    ``cos`` and ``sin`` hold the rotation times the zoom, ``mirror`` is -1 for a mirror image and 1 otherwise, each
+    (N,); ``shift`` holds pixels to the right and down, (2, N).
     """
 
     cos: Numbers
@@ -57,7 +57,7 @@ class _Motion:
 
 
 def _warp(images: Images, motion: _Motion) -> npt.NDArray[np.float32]:
-    """Turn, zoom, mirror and shift with bilinear sampling; what lies outside repeats the border."""
+    """Rotate, zoom, mirror and shift with bilinear sampling; outside the image its border is repeated."""
     centre = (SIDE - 1) / 2
     v, u = np.meshgrid(np.arange(SIDE) - centre, np.arange(SIDE) - centre, indexing="ij")
     cos, sin, mirror = (values[:, None, None] for values in (motion.cos, motion.sin, motion.mirror))

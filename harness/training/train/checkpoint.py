@@ -1,4 +1,4 @@
-"""Where a training is, on the disk: its weights, the optimizer's state and the scores so far."""
+"""The state of a training on disk: its weights, the optimizer's state and the scores so far."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.core.files import write_atomic
 from harness.training.arrays import Model, Variable, Weights
 from harness.training.train import stored
 
-#: seconds of training that a kill may cost
+#: seconds of training that may be lost when the process is killed
 CHECKPOINT_S = 60.0
 Name = Literal["checkpoint-0.npz", "checkpoint-1.npz"]
 
 
 class _StateFile(BaseModel):
-    """``state.json``: where a training is, and its newest complete checkpoint."""
+    """``state.json``: the state of a training, and its newest complete checkpoint."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
@@ -38,12 +38,12 @@ def _read_state(path: Path) -> _StateFile:
 
 
 class Checkpoint:
-    """Progress of one training: state.json names the newest complete checkpoint.
+    """The progress of one training; state.json names the newest complete checkpoint.
 
     Args:
-        folder: where the files are.
+        folder: for the files.
         model: compiled.
-        key: of what the training depends on; files of another key don't count.
+        key: identifies the inputs of the training; files with another key are ignored.
         best_by_loss: the best epoch is the one with the lowest validation loss, not the highest accuracy.
     """
 
@@ -62,13 +62,13 @@ class Checkpoint:
         self._stored = time.monotonic()
 
     def load(self, say: Callable[[str], None]) -> None:
-        """Go on where an earlier call was; where its state is damaged, start over and ``say`` so."""
+        """Continue from the stored state; if it is damaged, start over and report that to ``say``."""
         self._load(say)
         self._started = time.monotonic()
 
     def _load(self, say: Callable[[str], None]) -> None:
         state = stored.found(self.folder / "state.json", _read_state, say)
-        if state is None or state.key != self.key:  # another recipe, seed or split: start over
+        if state is None or state.key != self.key:  # another recipe, seed or split, so start over
             return
         self.model.optimizer.build(self.model.trainable_variables)
         arrays = stored.found(self.folder / state.checkpoint, self._read_arrays, say)
@@ -93,7 +93,7 @@ class Checkpoint:
         return values
 
     def _read_best(self, path: Path) -> list[Weights]:
-        """The weights in a file. The model and its optimizer, whose state Keras reads there too, stay as they are."""
+        """The weights in a file. The model and its optimizer, which Keras overwrites with the file's, are restored."""
         current = [np.array(variable) for variable in self._variables()]
         try:
             self.model.load_weights(path)
@@ -103,22 +103,22 @@ class Checkpoint:
                 variable.assign(array)
 
     def add(self, accuracy: float, loss: float, train_loss: float) -> None:
-        """Note the scores of the epoch that was just trained, and store them when it is time.
+        """Record the scores of the epoch that was just trained, and store the state when it is due.
 
         Args:
             accuracy: on validation images, a share.
             loss: mean cross-entropy on validation images, nats.
-            train_loss: mean loss on what was learnt, nats.
+            train_loss: mean loss on the training images, nats.
         """
         epoch = len(self.history)
         self.history.append({"accuracy": accuracy, "loss": loss, "train_loss": train_loss})
         self.seconds = self._earlier + time.monotonic() - self._started
-        # on 89 images several epochs tie: then the one with the lower loss is the better one
+        # on 89 images several epochs tie; then the one with the lower loss is better
         better = (accuracy, -loss) > (self.best, -self.best_loss)
         if loss < self.best_loss if self._best_by_loss else better:
             self.best, self.best_loss, self.best_epoch = accuracy, loss, epoch
             self._best, self._best_stored = self.model.get_weights(), False
-        # a large network's state is hundreds of megabytes: written each epoch, it took longer than the epoch
+        # a large network's state has hundreds of megabytes: writing it each epoch took longer than the epoch
         if time.monotonic() - self._stored >= CHECKPOINT_S:
             self.store()
 
@@ -133,8 +133,9 @@ class Checkpoint:
         return [*self.model.weights, *self.model.optimizer.variables]
 
     def store(self) -> None:
-        """Write the state. The best weights go first: where a kill comes after them, the epochs since are trained
-        again, to the same end."""
+        """Write the state. The best weights are written first: if the process is killed after that, the epochs since
+        are trained again, with the same result.
+        """
         if self._epochs_stored == len(self.history):
             return
         if self._best is not None and not self._best_stored:
@@ -143,7 +144,7 @@ class Checkpoint:
             stored.keep(self.folder / "best.weights.h5", self.model.save_weights)
             self.model.set_weights(current)
             self._best_stored = True
-        # two checkpoints take turns, so that a kill while one is written leaves the other whole
+        # two checkpoints alternate, so that one stays complete if the process is killed while the other is written
         name: Name = "checkpoint-1.npz" if self._newest == "checkpoint-0.npz" else "checkpoint-0.npz"
         arrays: dict[str, Any] = {f"v{k}": np.asarray(v) for k, v in enumerate(self._variables())}
         stored.keep(self.folder / name, lambda path: np.savez(path, **arrays))

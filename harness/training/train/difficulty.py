@@ -1,8 +1,9 @@
-"""How hard a data set is: ``python -m harness.training.train.difficulty`` prints what simple learners reach on it.
+"""The difficulty of a data set: ``python -m harness.training.train.difficulty`` prints what simple learners reach on
+it.
 
-A stand-in that a linear classifier solves would rank no network. The learners here are a nearest neighbour (it shows
-how much a split leaks), a linear classifier on pixels, and a CNN of three layers; the latter two learn by the recipe
-that all networks share, the linear one without varied images, which it can't use.
+A stand-in that a linear classifier solves can't rank networks. The learners here are a nearest neighbour (it shows how
+much a split leaks), a linear classifier on pixels, and a CNN of three layers; the latter two learn by the recipe that
+all networks share, the linear one without varied images, which it can't use.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from harness.training.train.recipe import Recipe
 
 
 def nearest(dataset: Dataset, split: Split) -> float:
-    """Test accuracy of the label of the most alike training image (pixels, contrast evened out)."""
+    """Test accuracy of the label of the most similar training image (pixels, contrast equalised)."""
     x = dataset.images.reshape(len(dataset.images), -1).astype(np.float64)
     x = (x - x.mean(axis=1, keepdims=True)) / np.maximum(x.std(axis=1, keepdims=True), 1e-9)
     best = (x[split.test] @ x[split.train].T).argmax(axis=1)
@@ -40,7 +41,7 @@ def linear(classes: int) -> Model:
 
 
 def small_cnn(classes: int) -> Model:
-    """Three 3x3 convolutions (16, 32, 64), each with ReLU and 2x2 max pooling, and a softmax on what is left."""
+    """Three 3x3 convolutions (16, 32, 64), each with ReLU and 2x2 max pooling, and a softmax on the rest."""
     inputs, x = pixels()
     for filters in (16, 32, 64):
         x = layers.MaxPooling2D()(layers.Conv2D(filters, 3, padding="same", activation="relu")(x))
@@ -53,7 +54,7 @@ def learned(make: Callable[[int], Model], training_set: TrainingSet, epochs: int
 
     Args:
         make: builds the network for a number of classes.
-        training_set: what is learnt; its seed is that of the weights, too.
+        training_set: the training images; its seed is also that of the weights.
         epochs: passes over the training images.
         vary: whether the images are varied anew in each epoch.
     """

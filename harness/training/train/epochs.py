@@ -1,4 +1,4 @@
-"""What a network learns from in each epoch: images and targets that depend on the epoch's number alone."""
+"""The images and targets of each epoch; they depend on the epoch's number alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Epoch = Callable[[int], tuple[Pixels, Probabilities]]
 
 @runtime_checkable
 class InStep(Protocol):
-    """Lessons whose teacher can answer within the student's training step, which spares it a pass of its own."""
+    """Lessons whose teacher can answer within the student's training step, which saves a separate pass."""
 
     teacher: Model
     trust: float
 
     def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
-        """Images and targets of an epoch, the teacher's answers among them."""
+        """Images and targets of an epoch, including the teacher's answers."""
 
     def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
         """Images and true labels of an epoch."""
@@ -37,13 +37,13 @@ def one_hot(labels: Index, classes: int) -> Probabilities:
 
 
 def as_input(images: Images) -> Pixels:
-    """Images as networks take them: float32 (N, 48, 48, 1), 0..255."""
+    """Images as input of networks: float32 (N, 48, 48, 1), 0..255."""
     return images.astype(np.float32)[..., None]
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The training part of a split, and the seed by which its images are varied."""
+    """The training part of a split, and the seed of its images' variations."""
 
     dataset: Dataset
     split: Split
@@ -61,7 +61,7 @@ class TrainingSet:
 
 
 def ahead(epoch: Epoch, numbers: range) -> Iterator[tuple[int, Pixels, Probabilities]]:
-    """Number, images and targets of epochs in order; each is made while the one before is learnt."""
+    """Number, images and targets of epochs in order; each is prepared while the one before is learnt."""
     with ThreadPoolExecutor(1) as worker:
         upcoming = worker.submit(epoch, numbers[0]) if numbers else None
         for number in numbers:

@@ -1,4 +1,4 @@
-"""Trains a Keras model, keeps the best epoch by validation, and goes on after a kill as if nothing had happened."""
+"""Trains a Keras model, keeps the best epoch by validation, and resumes exactly after being killed."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from harness.training.train.steps import TaughtStudent, jit_for
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What one training depends on.
+    """The inputs of one training.
 
     Attributes:
         dataset: where images and labels are.
-        split: its training part is learnt, its validation part chooses the best epoch; its test part isn't looked at.
-        recipe: how it is trained.
+        split: its training part is learnt, its validation part chooses the best epoch; its test part isn't used.
+        recipe: the training's parameters.
         seed: of variations, order and dropout.
-        folder: where its state is kept.
-        progress: gets one line per epoch.
-        epochs: where each epoch's images and targets come from; augmented images with true labels where None.
-        best_by_loss: the best epoch is the one with the lowest validation loss, not the highest accuracy: over the
-            many epochs of a distillation some epoch gets a few images right by luck.
+        folder: for its state.
+        progress: receives one line per epoch.
+        epochs: source of each epoch's images and targets; None means augmented images with true labels.
+        best_by_loss: the best epoch is the one with the lowest validation loss, not the highest accuracy: over the many
+            epochs of a distillation, some epoch gets a few more images right by chance.
     """
 
     dataset: Dataset
@@ -55,14 +55,14 @@ class Training:
         return class_weights(labels, len(self.dataset.classes), self.recipe.balance)[labels]
 
     def key(self, model: Model) -> str:
-        """Tells states of this training from those of another recipe, seed, split or network."""
+        """Distinguishes states of this training from those of another recipe, seed, split or network."""
         shapes = [tuple(w.shape) for w in model.weights]
         return sha256_bytes(repr((asdict(self.recipe), self.seed, self.split.sha256, shapes)).encode())
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training led to: the best epoch (from 0), its validation score, all epochs' scores, and the time."""
+    """The outcome of a training: the best epoch (from 0), its validation score, all epochs' scores, and the time."""
 
     best_epoch: int
     validation_accuracy: float
@@ -80,8 +80,8 @@ def class_weights(labels: Index, classes: int, balance: float) -> npt.NDArray[np
 def train(model: Model, training: Training) -> Outcome:
     """Train in place; the model ends with the weights of its best validation epoch.
 
-    The state is stored once a minute, after an epoch; the same call after a kill continues there and ends with the same
-    weights.
+    The state is stored once a minute, after an epoch. After the process was killed, the same call continues there and
+    ends with the same weights.
 
     Args:
         model: built, not compiled.
@@ -118,7 +118,7 @@ def train(model: Model, training: Training) -> Outcome:
 
 
 def _line(model: Model, recipe: Recipe, state: Checkpoint) -> str:
-    """The epoch that was just trained, for people."""
+    """A line for people about the epoch that was just trained."""
     newest = state.history[-1]
     return (
         f"{model.name} epoch {len(state.history)}/{recipe.epochs} loss {newest['train_loss']:.3f} "
@@ -134,7 +134,7 @@ def score(model: Model, images: Pixels, truth: Index) -> tuple[float, float]:
 
 
 def _learner(model: Model, source: Epoch | InStep) -> tuple[Model, Epoch]:
-    """What is fitted so that the model learns, and what it is fitted to."""
+    """The model that is fitted so that this one learns, and the source of its epochs."""
     if isinstance(source, InStep):
         return TaughtStudent(model, source.teacher, source.trust), source.unanswered
     return model, source
@@ -163,7 +163,7 @@ def optimizer_for(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
 
 
 def _reseed(model: Model, seed: int, epoch: int) -> None:
-    """Dropout's random state as a function of the epoch, so that a resumed run draws what the whole run would."""
+    """Set dropout's random state from the epoch, so that a resumed run draws the same numbers as a whole one."""
     for layer in model.layers:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:

@@ -1,4 +1,4 @@
-"""The one training recipe all networks share, in a quick and a full form."""
+"""The one training recipe of all networks, in a quick and a full form."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from harness.core.errors import UsageError
 
 PROFILES = ("quick", "full")
-#: networks above this many multiply-accumulates learn in fewer passes: they fit 800 images sooner and cost most
+#: networks with more multiply-accumulates learn in fewer epochs: they fit 800 images sooner and cost most
 LARGE_MACS = 150_000_000
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """The parameters of a network's training.
 
-    AdamW (Loshchilov & Hutter, ICLR 2019) with a linear warm-up and one cosine to zero; cross-entropy with label
+    AdamW (Loshchilov & Hutter, ICLR 2019) with a linear warm-up and one cosine decay to zero; cross-entropy with label
     smoothing and class weights; a fresh random variation of each image in each pass.
 
     Attributes:

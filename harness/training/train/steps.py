@@ -1,6 +1,6 @@
-"""Training steps on whatever backend Keras runs (TensorFlow, JAX or PyTorch, by ``KERAS_BACKEND``).
+"""Training steps on any backend of Keras (TensorFlow, JAX or PyTorch, by ``KERAS_BACKEND``).
 
-Nothing here calls a backend: a step that Keras has no name for is a model whose output, loss or optimizer differs.
+Nothing here calls a backend: a step that Keras has no name for is a model with another output, loss or optimizer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.training.train.recipe import LARGE_MACS
 
 
 def copy_of(model: Model) -> Model:
-    """A functional model of its own with the same weights."""
+    """A separate functional model with the same weights."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     return copy
@@ -25,7 +25,7 @@ def copy_of(model: Model) -> Model:
 def jit_for(macs: int) -> bool | str:
     """Keras's ``jit_compile`` for a network of ``macs`` multiply-accumulates per image."""
     if keras.backend.backend() != "tensorflow":
-        return "auto"  # JAX without it would run one operation after the other
+        return "auto"  # otherwise JAX would run one operation after the other
     # measured on 2 cores: XLA makes resvgg19 a third faster, and MobileNets (depthwise) four times slower
     return macs > LARGE_MACS
 
@@ -33,12 +33,12 @@ def jit_for(macs: int) -> bool | str:
 class TaughtStudent(keras.Model):  # type: ignore[misc]
     """A student and a teacher that answers the same images in the same step; only the student learns.
 
-    Its output is the student's probabilities and beside them the teacher's, (N, 2 * classes). The student shares its
+    Its output is the student's probabilities followed by the teacher's, (N, 2 * classes). The student shares its
     variables with this model; the teacher is a copy, since it must not be trained.
 
     Args:
-        student: what is trained.
-        teacher: what answers.
+        student: the model that is trained.
+        teacher: the model that answers.
         trust: share of the target that is the teacher's answer; the rest is the true label.
     """
 
@@ -53,7 +53,7 @@ class TaughtStudent(keras.Model):  # type: ignore[misc]
         return keras.ops.concatenate([self.student(images, training=training), answers], axis=-1)
 
     def taught(self, loss: keras.losses.Loss) -> keras.losses.Loss:
-        """A loss of the student's probabilities, as one of this model's output and the true labels."""
+        """Turn a loss of the student's probabilities into one of this model's output and the true labels."""
 
         def of_both(truth: Tensor, both: Tensor) -> Tensor:
             student, answers = keras.ops.split(both, 2, axis=-1)
@@ -63,7 +63,7 @@ class TaughtStudent(keras.Model):  # type: ignore[misc]
 
 
 class _Inference(keras.Model):  # type: ignore[misc]
-    """A model that answers as after training, also while gradients are taken."""
+    """A model in inference mode, also while gradients are taken."""
 
     def __init__(self, model: Model) -> None:
         super().__init__(name="inference")
@@ -74,30 +74,30 @@ class _Inference(keras.Model):  # type: ignore[misc]
 
 
 class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """An optimizer that changes nothing and keeps the gradients that it is given."""
+    """An optimizer that changes nothing and records the gradients that it receives."""
 
     def __init__(self) -> None:
         super().__init__(learning_rate=0.0, name="recorder")
         self.gradients: list[Variable] = []
 
     def build(self, variables: list[Variable]) -> None:
-        """Make a place for each variable's gradient."""
+        """Create a variable for each variable's gradient."""
         if not self.built:
             super().build(variables)
             self.gradients = [self.add_variable_from_reference(v, name="gradient") for v in variables]
 
     def update_step(self, gradient: Tensor, variable: Variable, _rate: Tensor) -> None:
-        """Keep a gradient."""
+        """Record a gradient."""
         self.assign(self.gradients[self._get_variable_index(variable)], gradient)
 
 
 def gradients(
     model: Model, layers: list[Layer], images: Pixels, targets: Probabilities, *, batch: int
 ) -> Iterator[list[list[Weights]]]:
-    """Gradients of the mean cross-entropy, as after training, for whole batches in order.
+    """Gradients of the mean cross-entropy in inference mode, for whole batches in order.
 
     Args:
-        layers: whose trainable weights they are with respect to.
+        layers: the gradients are with respect to their trainable weights.
         images: float32 (N, 48, 48, 1).
         targets: float32 (N, classes).
 

@@ -1,4 +1,4 @@
-"""Files that a training leaves for its next start: they count only when whole, and a damaged one is made anew."""
+"""Files that a training leaves for its next start: only complete ones count, and a damaged one is written anew."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from harness.core.errors import BuildError
 from harness.core.files import sync_folder
 
 T = TypeVar("T")
-#: Half-written files of killed processes go after this; another build may be writing a younger one.
+#: Half-written files of killed processes are removed after this many seconds; a younger one may belong to another
+#: build.
 _LEFT_S = 86_400.0
 
 
 def keep(path: Path, write: Callable[[Path], object]) -> None:
-    """Have ``write`` make a file, and give it the name ``path`` once it is on the disk.
+    """Let ``write`` make a file, and rename it to ``path`` once it is on the disk.
 
-    A power cut may otherwise leave an empty file of that name: the rename can reach the disk before the content does.
+    Otherwise a power cut may leave an empty file of that name, since the rename can reach the disk before the content
+    does.
 
     Raises:
         BuildError: it can't be written.
@@ -49,14 +51,14 @@ def keep(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def found(path: Path, read: Callable[[Path], T], say: Callable[[str], None]) -> T | None:
-    """What ``read`` makes of a file; None where there is none, and where it is damaged, which ``say`` is told."""
+    """The result of ``read`` on a file; None where the file is missing, or damaged, which is reported to ``say``."""
     if not path.exists():
         return None
     try:
         return read(path)
     except (MemoryError, RecursionError):
         raise
-    except Exception as error:  # zipfile, h5py, json and Keras raise nearly anything for half a file
+    except Exception as error:  # zipfile, h5py, json and Keras raise nearly any exception for half a file
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         say(f"{path} is damaged ({reason}); made anew")
         return None
