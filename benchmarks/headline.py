@@ -63,13 +63,9 @@ def bests(cells: pd.DataFrame) -> dict[str, dict[str, Best]]:
         samples = np.concatenate(list(rows.sort_values("started").latency_ns))
         first = rows.iloc[0]
         this = Best(
-            board=str(model),
-            emulated=str(variant),
-            pick=samples,
-            value=float(rows.accuracy.mean()),
-            clock=int(first.model_bytes),
-            accuracy=int(first.n),
-        )
+            model=str(model), variant=str(variant), samples=samples, accuracy=float(rows.accuracy.mean()),
+            bytes=int(first.model_bytes), images=int(first.n),
+        )  # fmt: skip
         known = found.setdefault(str(device), {})
         if str(model) not in known or this.median < known[str(model)].median:
             known[str(model)] = this

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import harness
 from benchmarks.made.cells import make_cell, make_run
 from tests.conftest import REPOSITORY
-
-PACKAGE = Path(harness.__file__).parent
+from tests.support.harness_copy import copied
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a copy of the package that has the figure of the docs, and with a made-up run."""
     folder = tmp_path_factory.mktemp("adding")
-    shutil.copytree(PACKAGE, folder / "harness", ignore=shutil.ignore_patterns("__pycache__"))
+    copied(folder)
     text = (REPOSITORY / "docs" / "adding-a-figure.md").read_text()
     (name,) = re.findall(r"`harness/report/figures/(\w+)\.py`, draws", text)
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -59,10 +56,6 @@ def test_the_page_has_it(place: Path) -> None:
 
 
 def test_the_contract_covers_it_untouched(place: Path) -> None:
-    for name in ("tests/__init__.py", "benchmarks/made/__init__.py", "benchmarks/made/cells.py",
-                 "tests/contract/__init__.py", "tests/contract/test_figures.py"):  # fmt: skip
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, place / name)
     wanted = "parameters or names_are_unique"
     said = run(place, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract/test_figures.py", "-k", wanted)
     assert "4 passed" in said

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 import yaml
 
 from benchmarks.made.sshd import LENIENT
-from tests.conftest import MODELS, REPOSITORY
+from tests.support.harness_copy import copied, python
 
 pytestmark = pytest.mark.slow
 
@@ -82,11 +80,7 @@ MODELS["guesses"] = GuessesModel
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The harness and its tests, elsewhere."""
-    for name in ("harness", "tests"):
-        shutil.copytree(REPOSITORY / name, tmp_path / "copy" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path / "copy")
-    (tmp_path / "copy" / "models").symlink_to(MODELS)
-    return tmp_path / "copy"
+    return copied(tmp_path / "copy")
 
 
 def add_guesses(harness: Path) -> None:
@@ -107,14 +101,6 @@ def add_guesses(harness: Path) -> None:
     numpy = [wheel for wheel in row["wheels"] if wheel["file"].startswith("numpy-")]
     table["rows"].append({**row, "runtime": "guesses", "version": "1", "wheels": numpy})
     wheels.write_text(json.dumps(table), encoding="utf-8")
-
-
-def python(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A program of the copy's."""
-    return subprocess.run(
-        [sys.executable, "-m", *words], cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, check=False, timeout=300,
-        capture_output=True, encoding="utf-8",
-    )  # fmt: skip
 
 
 def test_a_new_runtime_measures(copy: Path, cache: Path) -> None:

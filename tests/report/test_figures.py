@@ -22,12 +22,13 @@ from harness.report.figures.pareto import frontier
 from harness.report.gather import ReportData, gather
 from harness.report.table import brief
 from harness.results.compare import compare
+from tests.support.estimate_factory import make_estimate, make_operators
 
 SLACK = 1.5  # pixels
 
 
 def everything(folder: Path, networks: int, boards: int) -> list[Cell]:
-    """A run with every kind of figure in it: three thread counts, heat, energy."""
+    """A run with every kind of figure in it: three thread counts, heat, energy, estimates, rounds."""
     cells = []
     for i, cell in enumerate(matrix(networks, boards, run=f"{networks}x{boards}")):
         for threads in (1, 2, 4) if i < 8 else (1,):
@@ -40,7 +41,13 @@ def everything(folder: Path, networks: int, boards: int) -> list[Cell]:
                     bytes_=cell.model.bytes,
                 )
             )  # fmt: skip
-    return [in_rounds(cell, apart=0.02) if cell.device.clock == "wall" else cell for cell in cells]
+    estimates = {"estimate": make_estimate(1_000_000), "operators": make_operators()}
+    return [
+        in_rounds(cell, apart=0.02)
+        if cell.device.clock == "wall"
+        else cell.model_copy(update=estimates if cell.runtime.threads == 1 else {})
+        for cell in cells
+    ]
 
 
 def data(folder: Path, networks: int, boards: int) -> ReportData:

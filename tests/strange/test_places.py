@@ -210,7 +210,7 @@ def test_a_folder_in_the_home_folder(board: Board) -> None:
 
 @pytest.mark.parametrize("name", ["EDQUOT", "EIO", "ELOOP", "ENOLCK", "ESTALE"])
 def test_every_fault_says_what_helps(name: str) -> None:
-    error = place.fault("board", "/root/x", name, "/root/x/y", "Its own words")
+    error = place.fault("board", "/root/x", name, path="/root/x/y", words="Its own words")
     assert "board: /root/x/y: " in error.message
     assert "dir:" in str(error.fix)
 
@@ -244,8 +244,8 @@ def test_a_colon_in_the_caches_name(cache: Path, tmp_path: Path, monkeypatch: py
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules/typing.py").write_text("raise ImportError('of the user')\n")
     monkeypatch.chdir(tmp_path / "modules")
-    device = {"name": "here", "board": "generic", "local": True, "thresholds": dict.fromkeys(
-        ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop"))}  # fmt: skip
+    limits = ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop", "machine")
+    device = {"name": "here", "board": "generic", "local": True, "thresholds": dict.fromkeys(limits)}
     outcome, told = execute(fleet(device), tmp_path / "results")
     assert outcome.all_valid, [cell.reasons for cell in told.cells]
 
