@@ -55,7 +55,7 @@ class Model(object):
 
     def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:  # noqa: ARG002
         """An inference, on one thread, of another file that takes the same input; ``value`` is already in it."""
-        raise RunnerError("prefix-unsupported", "this runtime loads no prefixes")
+        raise NotImplementedError("this runtime loads no prefixes")
 
     def profile(self, inputs: List[Array]) -> Json:  # noqa: ARG002
         """The time of each node, as :class:`harness.records.answer.Profile`."""
