@@ -197,8 +197,8 @@ def disturbed(monkeypatch: pytest.MonkeyPatch, attempts: int) -> list[str]:
 
 
 def here(threads: int) -> config.Fleet:
-    lists = {"threads": [*range(1, threads + 1)], "runtimes": ["litert"]}
-    return config.parse(yaml.safe_dump({"devices": [{"name": "here", "board": "generic", "local": True, **lists}]}))
+    keys = {"threads": [*range(1, threads + 1)], "runtimes": ["litert"], "rounds": 1}
+    return config.parse(yaml.safe_dump({"devices": [{"name": "here", "board": "generic", "local": True, **keys}]}))
 
 
 @pytest.mark.slow
