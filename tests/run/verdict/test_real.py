@@ -75,7 +75,7 @@ def test_nothing_wrong_with_commands_and_files_that_are_well(sshd: Sshd, tmp_pat
     assert cell.evidence["before"]["vcgencmd get_throttled"] == "throttled=0x50000"
     assert cell.evidence["after"]["nvpmodel -q"] == "NV Power Mode: MAXN\n0"
     assert cell.evidence["thresholds"]["predictions"] == 0.03
-    assert cell.evidence["found"]["elapsed_s"] >= 1
+    assert sum(part.evidence["found"]["elapsed_s"] for part in cell.rounds) >= 1
     assert cell.evidence["warmup_ended"] in ("steady", "max-time")
     assert "manylinux" in cell.evidence["runtime_build"]
     assert cell.allocate_ns is not None
