@@ -128,7 +128,8 @@ def test_the_guide_works_as_written(tmp_path: Path, cache: Path) -> None:
     (board,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "quick-start.md").read_text(), re.S)
     # whether numbers are steady is not what is tested here, and a build machine is seldom quiet
     limits = (
-        "waited", "dispersion", "drift", "others", "stolen", "memory_stall", "clock_step_s", "frequency_drop", "machine",
+        "waited", "dispersion", "drift", "others", "stolen", "memory_stall", "clock_step_s", "frequency_drop",
+        "machine",
     )  # fmt: skip
     calm = ", ".join(f"{name}: null" for name in limits)
     (tmp_path / "here.yaml").write_text(board.replace("}", f", thresholds: {{{calm}}}}}"))
