@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.made import sshd
 from benchmarks.strangers.servers import Server, make_key
 from harness.core.paths import cache_dir
 
@@ -27,9 +28,7 @@ REPOSITORY = Path(__file__).parents[2]
 #: The variables that the machine itself needs to reach a package index; all others are dropped.
 _KEPT = ("PIP_", "SSL_", "REQUESTS_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy")
 #: Tests share their machine with others, and a stranger's test is not about the stability of a series.
-LENIENT = dict.fromkeys(
-    ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop", "machine", "stopped_s")
-)
+LENIENT = dict.fromkeys((*sshd.LENIENT, "stopped_s"))
 
 
 @dataclass(frozen=True)
