@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -13,9 +14,19 @@ from harness.core.paths import cache_dir
 from harness.remote.one_file import one_file
 
 
-@functools.cache
+#: CPython 3.11 counts the depth of a syntax tree once for all threads: two that parse at the same time fail with
+#: "AST constructor recursion depth mismatch".
+_PARSING = threading.Lock()
+
+
 def runner_bytes() -> bytes:
     """The runner's bytes, as shipped."""
+    with _PARSING:
+        return _joined()
+
+
+@functools.cache
+def _joined() -> bytes:
     return one_file(runner_modules()).encode()
 
 
