@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.core.safetext import clean
@@ -44,3 +45,24 @@ def positive(shape: tuple[int, ...] | None, what: str) -> tuple[int, ...]:
     if shape is None or any(size < 0 for size in shape):
         raise UncountableError(f"the shape of {what} is only known in a run")
     return shape
+
+
+def of_bodies(name: str, bodies: Sequence[Tally]) -> int:
+    """Multiply-accumulates of an operator that runs other graphs.
+
+    Raises:
+        UncountableError: it depends on values: which branch, how many turns.
+    """
+    for body in bodies:
+        if body.reasons:
+            raise UncountableError(body.missing)
+    sums = [body.macs for body in bodies]
+    if name.upper() in ("CALL", "STABLEHLO_COMPOSITE"):
+        return sum(sums)
+    if name.upper() in ("IF", "STABLEHLO_CASE"):
+        if len(set(sums)) == 1:
+            return sums[0]
+        raise UncountableError(f"{name} runs one of its branches, of {' or '.join(f'{n:,}' for n in sums)} MACs")
+    if any(sums):
+        raise UncountableError(f"how often {name} repeats {max(sums):,} MACs depends on values")
+    return 0

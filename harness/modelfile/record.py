@@ -10,7 +10,7 @@ from harness.modelfile.source import Source
 from harness.records.manifest import Format, TensorSpec, Variant
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contents:
     """What a format's reader finds in a file.
 
@@ -18,8 +18,8 @@ class Contents:
         variant: numbers of weights and activations: ``int8`` where both are integers, ``dynamic`` where only weights
             are, ``fp16`` where weights are 16-bit floats, else ``fp32``.
         inputs: without those that have a value in the file. Shapes are the ones to run, so no dimension is dynamic.
-        outputs: a dimension is -1 where only a run can tell it; (-1,) with ``declared`` None where not even the number
-            of dimensions is known.
+        outputs: a size is 0 where only a run can tell it, and ``declared`` has it open; the shape is (0,) where not
+            even the number of dimensions is known.
         operators: how often each operator occurs, bodies of control flow included.
         parameters: number of values in constant tensors of at least one dimension, of floats or of integers that stand
             for floats.
@@ -45,7 +45,7 @@ class Contents:
     custom: tuple[str, ...] = ()
     min_runtime: str = ""
     notes: tuple[str, ...] = ()
-    merged: bytes | None = None
+    merged: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class FileFormat:
     read: Callable[[Source, bytes, Mapping[str, tuple[int, ...]]], Contents]
 
 
-@dataclass(frozen=True)
-class ModelFile:
+@dataclass(frozen=True, kw_only=True)
+class ModelFile(Contents):
     """A network in one file, as read and checked.
 
     Attributes:
@@ -75,7 +75,6 @@ class ModelFile:
             other files; then it is a copy in the cache that holds them all.
         format: by the content, whatever the file's name ends in.
         sha256: of ``embedded``, as is ``bytes``, its size.
-        contents: all that is said of the network.
     """
 
     path: Path
@@ -83,43 +82,6 @@ class ModelFile:
     format: Format
     sha256: str
     bytes: int
-    contents: Contents
-
-    @property
-    def variant(self) -> Variant:
-        return self.contents.variant
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        return self.contents.inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self.contents.outputs
-
-    @property
-    def operators(self) -> Mapping[str, int]:
-        return self.contents.operators
-
-    @property
-    def parameters(self) -> int | None:
-        return self.contents.parameters
-
-    @property
-    def macs(self) -> int | None:
-        return self.contents.macs
-
-    @property
-    def macs_missing(self) -> str:
-        return self.contents.macs_missing
-
-    @property
-    def versions(self) -> Mapping[str, int]:
-        return self.contents.versions
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.contents.notes
 
 
 @dataclass(frozen=True)

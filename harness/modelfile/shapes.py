@@ -23,10 +23,10 @@ _PIXELS, _STEPS = 224, 512
 
 @dataclass(frozen=True)
 class Wanted:
-    """An input as the file declares it."""
+    """An input as the file declares it; ``declared`` None where not even the number of dimensions is known."""
 
     name: str
-    declared: Declared
+    declared: Declared | None
 
 
 def given(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
@@ -65,15 +65,14 @@ def chosen(
     _check_names(source, inputs, shapes)
     named: dict[str, int] = {}
     for one in inputs:
-        check_declared(source, f"input '{clean(one.name)}'", one.declared)
+        check_declared(source, f"input '{clean(one.name)}'", one.declared or ())
         if one.name in shapes:
             _bind(source, one, shapes[one.name], named)
-    found = [shapes.get(one.name) or tuple(_known(size, named) for size in one.declared) for one in inputs]
+    found = [shapes.get(one.name) or _fixed(one.declared, named) for one in inputs]
     open_ones = [one for one, shape in zip(inputs, found, strict=True) if -1 in shape]
     if open_ones:
         what = " and ".join(f"input '{clean(one.name)}' is {described(one.declared)}" for one in open_ones)
-        words = " ".join(f"--shape {clean(one.name)}={_example(one.declared, named)}" for one in open_ones)
-        raise source.error(f"{what}: choose its sizes", fix=f"e.g. {words}")
+        raise source.error(f"{what}: choose the open sizes", fix=f"e.g. {_examples(inputs, named)}")
     for one, shape in zip(inputs, found, strict=True):
         if math.prod(shape) > MAX_VALUES:
             raise source.error(f"input '{clean(one.name)}' has {math.prod(shape):.1e} values, too many for any board")
@@ -92,8 +91,10 @@ def check_declared(source: Source, what: str, declared: Declared) -> None:
         raise source.error(f"{what} is {described(declared)}: no size can be zero or less", fix="export it again")
 
 
-def described(declared: Sequence[Dimension]) -> str:
+def described(declared: Sequence[Dimension] | None) -> str:
     """A shape for people: ``batch x 3 x ? x ?``."""
+    if declared is None:
+        return "of any shape"
     if not declared:
         return "a single value"
     return " x ".join("?" if size in (-1, "") else clean(size, 40) for size in declared)
@@ -111,11 +112,13 @@ def _check_names(source: Source, inputs: Sequence[Wanted], shapes: Mapping[str, 
 def _bind(source: Source, one: Wanted, shape: tuple[int, ...], named: dict[str, int]) -> None:
     """Check a chosen shape against the declared one, and note what it says of named dimensions."""
     what = f"--shape {clean(one.name)}={'x'.join(map(str, shape))}"
+    if any(size <= 0 for size in shape) or len(shape) > MAX_RANK:
+        raise source.error(f"{what}: no input can have this shape")
+    if one.declared is None:
+        return
     if len(shape) != len(one.declared):
         raise source.error(f"{what} has {len(shape)} dimensions, and the input is {described(one.declared)}")
     for size, declared in zip(shape, one.declared, strict=True):
-        if size <= 0:
-            raise source.error(f"{what}: no size can be zero or less")
         if isinstance(declared, str) and declared:
             if named.setdefault(declared, size) != size:
                 text = f"{what}: '{clean(declared)}' is {named[declared]} in another input"
@@ -124,15 +127,36 @@ def _bind(source: Source, one: Wanted, shape: tuple[int, ...], named: dict[str, 
             raise source.error(f"{what}, and the file fixes it: {described(one.declared)}")
 
 
+def _fixed(declared: Declared | None, named: Mapping[str, int]) -> tuple[int, ...]:
+    """The sizes that are known; -1 for the others."""
+    return (-1,) if declared is None else tuple(_known(size, named) for size in declared)
+
+
 def _known(size: Dimension, named: Mapping[str, int]) -> int:
     return named.get(size, -1) if isinstance(size, str) else size
 
 
-def _example(declared: Declared, named: Mapping[str, int]) -> str:
-    """Sizes that such a network usually takes: one sample, 224 pixels, 512 steps."""
-    sizes = []
-    for place, size in enumerate(declared):
-        known = _known(size, named)
-        usual = 1 if place == 0 and len(declared) > 1 else _PIXELS if len(declared) >= 4 else _STEPS
-        sizes.append(usual if known == -1 else known)
-    return "x".join(map(str, sizes))
+def _examples(inputs: Sequence[Wanted], named: Mapping[str, int]) -> str:
+    """Sizes that such networks usually take, for all inputs with an open one; a name has one size everywhere."""
+    sizes, words = dict(named), []
+    for one in inputs:
+        declared = (-1, 3, -1, -1) if one.declared is None else one.declared
+        shape = []
+        for place, size in enumerate(declared):
+            usual = _usual(declared, place, alone=len(inputs) == 1)
+            name = size if isinstance(size, str) else ""
+            size = sizes.setdefault(name, usual) if name else usual if dynamic(size) else size
+            shape.append(str(size))
+        if one.declared is None or any(dynamic(size) and size not in named for size in declared):
+            words.append(f"--shape {clean(one.name)}={'x'.join(shape)}")
+    return " ".join(words)
+
+
+def _usual(declared: Declared, place: int, *, alone: bool) -> int:
+    """One sample, 224 pixels, 512 steps; a state is (layers, samples, width)."""
+    rank, name = len(declared), str(declared[place]).lower()
+    if "batch" in name or (place == 0 and rank > 1) or (rank == 1 and not alone):
+        return 1
+    if rank == 3 and place == 1 and not dynamic(declared[0]):
+        return 1
+    return _PIXELS if rank >= 4 else _STEPS

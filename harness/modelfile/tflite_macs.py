@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from harness.modelfile.counting import Tally, UncountableError, positive
+from harness.modelfile.counting import Tally, UncountableError, of_bodies, positive
 from harness.modelfile.tflite_graph import Graph, Operator, Subgraph, Tensor
 
 #: Operators whose work is no multiplication of weights or matrices.
@@ -162,27 +162,6 @@ def _of(operator: Operator, part: Subgraph, bodies: Sequence[Tally]) -> int:
         kind = "custom operator" if operator.custom else "operator"
         raise UncountableError(f"what {kind} {name} computes isn't known")
     return of_bodies(name, bodies)
-
-
-def of_bodies(name: str, bodies: Sequence[Tally]) -> int:
-    """Multiply-accumulates of an operator that runs other graphs.
-
-    Raises:
-        UncountableError: it depends on values: which branch, how many turns.
-    """
-    for body in bodies:
-        if body.reasons:
-            raise UncountableError(body.missing)
-    sums = [body.macs for body in bodies]
-    if name.upper() in ("CALL", "STABLEHLO_COMPOSITE"):
-        return sum(sums)
-    if name.upper() in ("IF", "STABLEHLO_CASE"):
-        if len(set(sums)) == 1:
-            return sums[0]
-        raise UncountableError(f"{name} runs one of its branches, of {' or '.join(f'{n:,}' for n in sums)} MACs")
-    if any(sums):
-        raise UncountableError(f"how often {name} repeats {max(sums):,} MACs depends on values")
-    return 0
 
 
 _STABLEHLO_NONE = frozenset(
