@@ -11,6 +11,10 @@ from harness.modelfile.record import ModelFile, Target
 from harness.runtimes.registry import RUNTIMES, possible
 
 _FLEX = "Flex"
+#: Domains that ONNX Runtime has beside the standard one.
+_ONNX_DOMAINS = ("com.microsoft.", "ai.onnx.ml.", "ai.onnx.training.", "ai.onnx.preview.")
+#: A network that is compiled already, for its delegate.
+_COMPILED = "edgetpu-custom-op"
 _SHOWN = 3
 _Release = tuple[int, ...]
 
@@ -33,7 +37,7 @@ def fits(file: ModelFile, target: Target) -> str | None:
 
 
 def _onnx(file: ModelFile, target: Target) -> str | None:
-    others = [name for name in file.custom if not name.startswith("com.microsoft.")]
+    others = [name for name in file.custom if not name.startswith(_ONNX_DOMAINS)]
     if others:
         return f"{RUNTIMES[target.runtime].title} has no {_listed('operator', others)}"
     limits = _onnx_limits(_release(target.version)) if target.runtime == "onnxruntime" else None
@@ -41,10 +45,8 @@ def _onnx(file: ModelFile, target: Target) -> str | None:
         return None
     for what, label, most in (("ir", "IR version", limits.ir), ("opset", "opset", limits.opset)):
         if file.versions.get(what, 0) > most:
-            return (
-                f"{label} {file.versions[what]} is too new for ONNX Runtime {target.version}, which takes {most} at most"
-                f" (export it with {label} {most})"
-            )
+            text = f"{label} {file.versions[what]} is too new for ONNX Runtime {target.version}"
+            return f"{text}, which takes {most} at most (export it with {label} {most})"
     return None
 
 
@@ -53,16 +55,20 @@ def _tflite(file: ModelFile, target: Target) -> str | None:
     flex = [name for name in file.custom if name.startswith(_FLEX)]
     if flex:
         return f"{_listed('operator', flex)} of TensorFlow (Flex), which {title} does not have"
-    if file.custom:
-        return f"{title} has no custom {_listed('operator', file.custom)}"
+    if _COMPILED in file.custom:
+        return None if target.delegate == "edgetpu" else "is compiled for the Edge TPU and runs nowhere else"
     known = _operators(target)
+    custom = [name for name in file.custom if known is None or not known.get(name)]
+    if custom:
+        return f"{title} {target.version} has no custom {_listed('operator', custom)}"
     if known is None:
         return _by_note(file, target)
-    missing = [name for name in file.operator_versions if known.get(name, 0) == 0]
+    missing = [name for name in file.operator_versions if not known.get(name)]
     if missing:
         return f"{title} {target.version} has no {_listed('operator', missing)}"
-    newer = [f"{name} {n} (has {known[name]})" for name, n in file.operator_versions.items() if n > known[name]]
-    if newer:
+    wanted = {name: n for name, n in file.operator_versions.items() if name not in file.custom and n > known[name]}
+    if wanted:
+        newer = [f"{name} {n} (it has {known[name]})" for name, n in wanted.items()]
         return f"{title} {target.version} has older versions of {_listed('operator', newer)}"
     return None
 
@@ -142,8 +148,9 @@ def _onnx_limits(release: _Release) -> _Limits | None:
 def _tflite_rows() -> dict[tuple[str, _Release], dict[str, int]]:
     table = _table()["tflite"]
     assert isinstance(table, dict)
+    operators = table["operators"] | table["custom"]
     return {
-        (runtime, _release(version)): {name: versions[place] for name, versions in table["operators"].items()}
+        (runtime, _release(version)): {name: versions[place] for name, versions in operators.items()}
         for place, (runtime, version) in enumerate(table["releases"])
     }
 

@@ -159,4 +159,4 @@ def _output_shape(declared: Declared | None) -> tuple[int, ...]:
     return tuple(size if isinstance(size, int) and size > 0 else 0 for size in declared)
 
 
-FORMAT = FileFormat(name="onnx", title="ONNX", begins=lambda head: True, read=_read)
+FORMAT = FileFormat(name="onnx", title="ONNX", begins=lambda _: True, read=_read)

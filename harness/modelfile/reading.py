@@ -17,6 +17,11 @@ FORMATS: tuple[FileFormat, ...] = (tflite_file.FORMAT, onnx_file.FORMAT)
 _MAX_COUNT = 1 << 53
 
 
+def names_a_file(word: str) -> bool:
+    """Whether a word of the command line is a file rather than the name of a network under ``models/``."""
+    return "/" in word or word.lower().endswith(tuple(f".{form.name}" for form in FORMATS))
+
+
 def read(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> ModelFile:
     """Read and check a ``.tflite`` or ``.onnx`` file.
 

@@ -6,6 +6,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.core.errors import ModelFileError
 from harness.core.safetext import clean
@@ -58,8 +59,8 @@ class Source:
             ModelFileError: it can't be read, or changed since it was looked at.
         """
         try:
-            with _opened(self.path) as number:
-                data = number.read(self.size + 1)
+            with _opened(self.path) as file:
+                data = file.read(self.size + 1)
         except OSError as error:
             raise self.error(f"can't be read: {error.strerror or error}") from error
         if len(data) != self.size:
@@ -99,7 +100,7 @@ def look(path: Path) -> Source:
     return source
 
 
-def _opened(path: Path):  # type: ignore[no-untyped-def]
+def _opened(path: Path) -> BinaryIO:
     # without O_NONBLOCK, the open of a named pipe would wait forever
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 

@@ -49,7 +49,9 @@ def check_kind(source: Source, role: str, tensors: list[Tensor]) -> None:
     for tensor in tensors:
         what = f"{role} '{clean(tensor.name, 100)}'"
         if len(tensor.name) > MAX_NAME:
-            raise source.error(f"{what} has a name of {len(tensor.name)} characters", fix="export it with shorter names")
+            raise source.error(
+                f"{what} has a name of {len(tensor.name)} characters", fix="export it with shorter names"
+            )
         if tensor.dtype not in DTYPES:
             raise _unfit(source, what, tensor.dtype)
         if any(isinstance(size, str) and len(size) > 256 for size in tensor.declared or ()):
@@ -69,7 +71,7 @@ def spec(tensor: Tensor, shape: tuple[int, ...]) -> TensorSpec:
     declared = tensor.declared
     return TensorSpec(
         name=tensor.name,
-        dtype=tensor.dtype,  # type: ignore[arg-type]  # check_kind has seen it
+        dtype=tensor.dtype,
         shape=shape,
         declared=declared if declared is not None and any(map(dynamic, declared)) else None,
         scale=tensor.scale if scaled else None,

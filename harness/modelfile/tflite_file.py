@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.modelfile import tflite_graph, tflite_macs
 from harness.modelfile.record import Contents, FileFormat
-from harness.modelfile.shapes import Wanted, chosen, described
+from harness.modelfile.shapes import Declared, Wanted, chosen, described
 from harness.modelfile.source import Source
 from harness.modelfile.tensors import Tensor, check_kind, spec
 from harness.modelfile.tflite_graph import Graph, Subgraph
@@ -32,7 +32,6 @@ def _read(source: Source, data: bytes, shapes: Mapping[str, tuple[int, ...]]) ->
     sizes = chosen(source, wanted, shapes)
     resized = [w.name for w, i, size in zip(wanted, main.inputs, sizes, strict=True) if main.tensors[i].shape != size]
     macs, missing = _macs(graph, resized)
-    versions = {name: version for name, version in graph.operator_versions.items()}
     operators = Counter(one.name for part in graph.subgraphs for one in part.operators)
     return Contents(
         variant=_variant(graph),
@@ -43,7 +42,7 @@ def _read(source: Source, data: bytes, shapes: Mapping[str, tuple[int, ...]]) ->
         macs=macs,
         macs_missing=missing,
         versions={"schema": graph.schema},
-        operator_versions={name: versions[name] for name in operators if name in versions},
+        operator_versions={name: graph.operator_versions[name] for name in operators},
         custom=tuple(sorted({one.name for part in graph.subgraphs for one in part.operators if one.custom})),
         min_runtime=graph.min_runtime,
     )
@@ -57,12 +56,10 @@ def _tensors(main: Subgraph, indices: Sequence[int], role: str) -> list[Tensor]:
         name = tensor.name or f"{role}_{place}"
         if name in {one.name for one in found}:
             name = f"{name}:{place}"
-        declared = _declared(tensor)
+        declared: Declared | None = _declared(tensor)
         if role == "output" and _by_custom(main, index):
             declared = None  # what the file says of such a tensor is often empty or wrong
-        one = Tensor(
-            name=name, dtype=tensor.dtype, declared=declared, scale=tensor.scale, zero_point=tensor.zero_point
-        )
+        one = Tensor(name=name, dtype=tensor.dtype, declared=declared, scale=tensor.scale, zero_point=tensor.zero_point)
         found.append(one)
     return found
 
@@ -111,7 +108,7 @@ def _parameters(graph: Graph) -> int | None:
 
 
 def _variant(graph: Graph) -> Variant:
-    """By the type that most parameters have, and where that is integer, by what the weighted operators take and give."""
+    """By the type of most parameters, and where that is integer, by what the weighted operators give."""
     weights: Counter[str] = Counter()
     for tensor in _constants(graph).values():
         weights[tensor.dtype] += math.prod(tensor.shape)
