@@ -91,10 +91,16 @@ class InputTensor:
 
 @dataclass(frozen=True)
 class KeptOutputs:
-    """The file on the board that receives the outputs of the first pass, and the most bytes that it may have."""
+    """The file on the board that receives the outputs of the first pass.
+
+    Attributes:
+        limit: the most bytes that it may have.
+        known: hashes of outputs that need not be kept again.
+    """
 
     file: str
     limit: int = OUTPUTS_LIMIT
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

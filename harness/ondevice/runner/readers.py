@@ -1,12 +1,16 @@
 """Reads a network's outputs after each inference, outside of the timed part, and keeps those of the first pass."""
 
 import hashlib
+import os
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Tuple
 
 from .files import sha256_of
 from .runtimes.base import Model
 from .shapes import Array, Json
+
+#: Shapes that differ from sample to sample are told for so many samples: the controller limits what it reads.
+VARYING = 500
 
 
 class OutputsFile(object):
@@ -15,10 +19,11 @@ class OutputsFile(object):
     Args:
         path: the file; ``""`` keeps nothing.
         limit: the most bytes. A sample that exceeds it, and all after it, are left out.
+        known: hashes of outputs that are not kept.
     """
 
-    def __init__(self, path: str, limit: int) -> None:
-        self.path, self.limit = path, limit
+    def __init__(self, path: str, limit: int, known: List[str]) -> None:
+        self.path, self.limit, self.known = path, limit, known
         self.handle: Any = open(path, "wb") if path else None
         self.size, self.samples, self.full = 0, 0, False
         self.about: List[Tuple[str, str]] = []
@@ -26,21 +31,29 @@ class OutputsFile(object):
 
     def add(self, names: List[str], arrays: List[Array], contents: List[bytes]) -> None:
         size = sum(len(content) for content in contents)
-        if self.handle is None or self.full or self.size + size > self.limit:
+        shapes = [[int(length) for length in array.shape] for array in arrays]
+        many = self.samples >= VARYING and shapes != self.shapes[0]
+        if self.handle is None or self.full or self.size + size > self.limit or many:
             self.full = True
             return
         for content in contents:
             self.handle.write(content)
         self.about = [(name, str(array.dtype)) for name, array in zip(names, arrays)]  # noqa: B905 - Python 3.6
-        self.shapes.append([[int(length) for length in array.shape] for array in arrays])
+        self.shapes.append(shapes)
         self.size += size
         self.samples += 1
 
-    def close(self) -> Optional[Json]:
-        """What is in the file, as :class:`harness.records.answer.OutputsAnswer`; None where nothing was to be kept."""
+    def close(self, digest: str) -> Optional[Json]:
+        """What is in the file, as :class:`harness.records.answer.OutputsAnswer`; None where nothing was to be kept.
+
+        ``digest`` is the hash of the outputs of all samples.
+        """
         if self.handle is None:
             return None
         self.handle.close()
+        if digest in self.known:
+            os.remove(self.path)
+            return None
         tensors = []
         for place, (name, dtype) in enumerate(self.about):
             shapes = [of_sample[place] for of_sample in self.shapes]
@@ -80,7 +93,7 @@ class Reader(object):
             "predictions_stable": self.stable,
             "not_finite": int(self.not_finite),
             "outputs_sha256": self.digest.hexdigest(),
-            "outputs": self.file.close(),
+            "outputs": self.file.close(self.digest.hexdigest()),
         }
 
     def keep(self, arrays: List[Array]) -> List[bytes]:
@@ -150,5 +163,5 @@ class TensorsReader(Reader):
 def reader_of(np: ModuleType, model: Model, job: Json) -> Reader:
     """What reads the outputs of a job's network."""
     kept: Dict[str, Any] = job.get("outputs") or {}
-    file = OutputsFile(kept.get("file", ""), kept.get("limit", 0))
+    file = OutputsFile(kept.get("file", ""), kept.get("limit", 0), kept.get("known", []))
     return (ScoresReader if job.get("tensors") is None else TensorsReader)(np, model, file)

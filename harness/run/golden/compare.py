@@ -86,9 +86,8 @@ class _Sums:
     @property
     def meaning(self) -> str:
         """``real`` where elements are amounts; ``index`` where they are numbers of things, or yes and no."""
-        return (
-            "real" if self.quantised or self.dtype.startswith("float") or self.dtype in ("int8", "uint8") else "index"
-        )
+        amounts = self.quantised or self.dtype.startswith("float") or self.dtype in ("int8", "uint8")
+        return "real" if amounts else "index"
 
     def add(self, ours: Array, theirs: Array) -> None:
         """Add a sample's tensor. Two equal infinities don't differ, and NaN differs from everything but NaN."""

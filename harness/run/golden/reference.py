@@ -27,6 +27,8 @@ from harness.runtimes.wheels import Bundle
 
 #: How long one file may take, in seconds.
 LIMIT_S = 1200.0
+#: The base interpreter, as for a local device: the runtime must be the pinned one.
+PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,11 @@ class Referee:
 
     Attributes:
         say: receives what a person may want to know.
+        opened: receives each connection, so that it can be closed while something waits on it.
     """
 
     say: Callable[[str], None]
+    opened: Callable[[Connection], object]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _board: tuple[Connection, Probe] | None = None
     _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -78,9 +82,8 @@ class Referee:
     def _reached(self) -> tuple[Connection, Probe]:
         with self._lock:
             if self._board is None:
-                # the base interpreter, as for a local device: the runtime must be the pinned one
-                python = str(getattr(sys, "_base_executable", sys.executable))
-                connection = LocalConnection("this machine", cache_dir() / "golden" / "store", python=python)
+                connection = LocalConnection("this machine", cache_dir() / "golden" / "store", python=PYTHON)
+                self.opened(connection)
                 self._board = connection, probe(connection)
             return self._board
 
@@ -99,7 +102,8 @@ class Referee:
 
     def _made(self, asked: Asked, connection: Connection, bundle: Bundle) -> GoldenOutputs:
         # a local connection runs one program at a time
-        own = LocalConnection(connection.label, Path(connection.root), python=str(getattr(sys, "_base_executable", "")))
+        own = LocalConnection(connection.label, Path(connection.root), python=PYTHON)
+        self.opened(own)
         packages = self._runtime(connection, bundle)
         name = "-".join(part[:16] for part in asked.key)
         result = f"{own.root}/results/{name}-{threading.get_ident()}.json"

@@ -48,7 +48,7 @@ def _values(random: np.random.RandomState, tensor: TensorSpec, n: int) -> Array:
     shape, dtype = (n, *tensor.shape), np.dtype(tensor.dtype)
     if dtype.kind == "f":
         return random.random_sample(shape).astype(dtype)
-    if dtype.kind in "iu" and (tensor.quantised and dtype.itemsize < 8 or dtype.itemsize == 1):
+    if dtype.kind in "iu" and ((tensor.quantised and dtype.itemsize < 8) or dtype.itemsize == 1):
         limits = np.iinfo(dtype)
         return random.randint(limits.min, limits.max + 1, shape, dtype=np.int64).astype(dtype)
     return random.randint(0, 2, shape, dtype=np.int64).astype(dtype)
