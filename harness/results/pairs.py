@@ -186,9 +186,14 @@ def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
     if "os" not in allow:
         checks += _facts(identity.system(a.device), identity.system(b.device))
     if not reasons:
-        checks.append(("metric", *(found[0] if (found := metric_of(cell)) else "none" for cell in (a, b))))
+        checks.append(("metric", _metric(a), _metric(b)))
     reasons += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
     return reasons
+
+
+def _metric(cell: Cell) -> str:
+    found = metric_of(cell)
+    return found[0] if found else "none"
 
 
 def _facts(a: identity.Facts, b: identity.Facts) -> list[tuple[str, object, object]]:
