@@ -60,3 +60,12 @@ def words(cells: pd.DataFrame, found: Sequence[Axis]) -> Mapping[Axis, str]:
         several = f" {clean(axis.metric, 20)}" if metrics[axis.split] > 1 else ""
         texts.append("no labels" if axis == UNJUDGED else name + several)
     return dict(zip(tasks, identity.numbered(texts), strict=True))
+
+
+def tasks(cells: pd.DataFrame) -> list[str]:
+    """The name of each cell's task, for people; faces are one task, whatever the split."""
+    named = zip(cells.faces.tolist(), cells.task.tolist(), cells["labels"].tolist(), strict=True)
+    return [
+        "faces" if of_faces else clean(task, 20) if isinstance(task, str) else "no task" if labels else "no labels"
+        for of_faces, task, labels in named
+    ]

@@ -22,7 +22,7 @@ from harness.report import axes
 from harness.report.focus import Focus
 from harness.report.registry import focus_on
 from harness.results import identity, store, table, table_cache
-from harness.results.quality import faces
+from harness.results.quality import TOP1, faces
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ReportData:
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
     runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by its hardware:
     harness/results/identity.py), ``group`` (one a board and axis: harness/report/axes.py), ``axis_label`` (empty where
-    all cells share one axis), ``board_label``, ``model_label``, ``label`` (network and variant), ``kind``
+    all cells share one axis), ``task_label``, ``board_label``, ``model_label``, ``label`` (network and variant), ``kind``
     (variant.format), ``faces`` (whether its samples are images of faces), ``role`` (beside the network in focus; empty
     without one),
     ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
@@ -53,6 +53,11 @@ class ReportData:
     def of_faces(self) -> ReportData:
         """The same, of cells whose samples are images of faces."""
         return self if bool(self.cells.faces.all()) else replace(self, cells=self.cells[self.cells.faces])
+
+    @property
+    def other_metrics(self) -> bool:
+        """Whether another metric than the share of right classes judges any cell."""
+        return bool((self.cells.metric.notna() & (self.cells.metric != TOP1)).any())
 
     @property
     def noun(self) -> str:
@@ -220,6 +225,7 @@ def _named(frame: pd.DataFrame, ids: Sequence[int], boards: Sequence[_Board]) ->
     found = axes.axes(frame)
     words = axes.words(frame, found)
     columns["axis_label"] = [words[axis] for axis in found]
+    columns["task_label"] = axes.tasks(frame)
     keys = list(zip(ids, frame.emulated, found, strict=True))
     groups = list(dict.fromkeys(keys))
     shown = identity.numbered([

@@ -135,6 +135,7 @@ class Agreement:
     images: int
     differing: tuple[int, ...]
     detail: str
+    noun: str
 
 
 def agreement(data: ReportData) -> list[Agreement]:
@@ -165,6 +166,7 @@ def agreement(data: ReportData) -> list[Agreement]:
                 images=answers.shape[1],
                 differing=tuple(int(i) for i in differing),
                 detail=detail,
+                noun=noun(cells),
             )
         )
     return sorted(found, key=lambda a: (-len(a.differing), a.artifact))
@@ -172,12 +174,16 @@ def agreement(data: ReportData) -> list[Agreement]:
 
 @dataclass(frozen=True)
 class Summary:
-    """Results that are computed once and shown in several places."""
+    """Results that are computed once and shown in several places.
+
+    ``unclassified`` is the number of artifacts that ran on several boards and give no classes to compare.
+    """
 
     winners: list[Best]
     agreements: list[Agreement]
     verdicts: dict[str, int]
     paper: PaperFindings
+    unclassified: int = 0
 
     @property
     def disagreements(self) -> list[Agreement]:
@@ -189,5 +195,14 @@ def summarise(data: ReportData) -> Summary:
     """All of the above."""
     paper = look(data)
     return Summary(
-        winners=winners(data, paper.standing), agreements=agreement(data), verdicts=verdicts(data), paper=paper
+        winners=winners(data, paper.standing),
+        agreements=agreement(data),
+        verdicts=verdicts(data),
+        paper=paper,
+        unclassified=_unclassified(data),
     )
+
+
+def _unclassified(data: ReportData) -> int:
+    silent = data.valid[data.valid.predictions.map(len) == 0] if len(data.valid) else data.valid
+    return int((silent.groupby(["model_sha256", "split_sha256"]).board_id.nunique() > 1).sum())

@@ -17,7 +17,7 @@ from harness.records.cell import Cell, RunInfo
 from harness.results import store
 from harness.results.change import SAME
 from harness.results.pairs import Accuracy, Pair, measured
-from harness.results.quality import TOP1
+from harness.results.quality import TOP1, made_up_faces
 
 #: The properties that may be allowed to differ (``allow=``).
 ALLOWABLE = ("runtime", "os")
@@ -136,7 +136,7 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
         pairs=tuple(pairs),
         lost=tuple(sorted(lost)),
         new=tuple(sorted(new)),
-        synthetic=any(cell.split.synthetic for cell in (*read_a, *read_b)),
+        synthetic=any(made_up_faces(cell) for cell in (*read_a, *read_b)),
         unreadable=tuple(f"{file.path}: {file.reason}" for file in (*bad_a, *bad_b)),
         notes=(*_notes(baseline, read_a, bad_a, couples), *_untested(pairs)),
         gates=tuple(gates),

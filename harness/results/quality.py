@@ -63,6 +63,11 @@ def faces(task: str | None, scheme: str) -> bool:
     return task in _FACES and scheme not in _NO_DATA_SET
 
 
+def made_up_faces(cell: Cell) -> bool:
+    """Whether the cell ran on drawn faces, so that its accuracy says nothing of people."""
+    return cell.split.synthetic and faces(cell.split.task, cell.split.scheme)
+
+
 def axis(cell: Cell) -> str:
     """What a cell may share an axis with: the hash of its samples, or the empty text for cells that nothing judges, since
     their latencies are all there is to compare.
