@@ -16,6 +16,7 @@ from harness.core.safetext import clean
 from harness.report import outputs
 from harness.report.accuracy import for_page
 from harness.report.boards import pick_rule, recall_for_page
+from harness.report.compare_page import noun as compare_page_noun
 from harness.report.evidence import content
 from harness.report.figures import FIGURES
 from harness.report.figures.canvas import Drawing
@@ -79,8 +80,8 @@ def environment(focus: Focus | None = None) -> Environment:
 
 #: The sections after the figures, for the table of contents.
 _TABLES = (
-    ("agreement", "Do the boards agree?"), ("outputs", "Outputs"), ("not-valid", "Without a valid measurement"), ("skipped", "Left out"),
-    ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"), ("boards", "Boards"),
+    ("agreement", "Do the boards agree?"), ("outputs", "Outputs"), ("not-valid", "Without a valid measurement"),
+    ("skipped", "Left out"), ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"), ("boards", "Boards"),
     ("networks", "Where artifacts come from"),
 )  # fmt: skip
 _MOST_STDERR = 20
@@ -159,7 +160,7 @@ def index(
         "recall_for_page": recall_for_page,
         "pick_rule": escape(pick_rule(summary.winners)).replace("than the most accurate", "than the most\naccurate"),
         "noun": data.noun,
-        "unjudged": _unjudged(data),
+        "unlabelled": _unlabelled(data),
         "grid": cells,
         "grid_json": cells.json(),
     }
@@ -194,6 +195,7 @@ def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawin
             *found.gates,
         ],
         shares={name: clock_of(emulated, name).share for emulated, name in ((True, "instructions"), (False, "wall"))},
+        noun=compare_page_noun(found),
         synthetic=found.synthetic,
         emulated=any(p.emulated for p in found.pairs),
     )
@@ -259,7 +261,7 @@ def _trust(data: ReportData) -> list[str]:
     return [*lines, *filter(None, [outputs.largest(data)])]
 
 
-def _unjudged(data: ReportData) -> int:
+def _unlabelled(data: ReportData) -> int:
     """The number of VALID cells whose answers nothing judges."""
     return int(data.valid.metric.isna().sum())
 

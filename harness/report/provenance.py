@@ -164,7 +164,9 @@ _FILE_COLUMNS: tuple[Column[_File], ...] = (
     Column(
         "runtime",
         "Measured with",
-        lambda file: clean(file.manifest.accuracy_runtime, 60) if file.manifest and file.manifest.accuracy_runtime else None,
+        lambda file: (
+            clean(file.manifest.accuracy_runtime, 60) if file.manifest and file.manifest.accuracy_runtime else None
+        ),
     ),
     Column(
         "keras_same_top1", "Same top answer as Keras", lambda file: file.agreement.same_top1 if file.agreement else None

@@ -112,7 +112,8 @@ def _draw(clock: Clock, board: str, paths: _Paths) -> Drawing:
     lines = [f"{number}  {path.line}" for number, path in enumerate(found, 1)]
     axes.text(-0.1, -0.2, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.5, linespacing=1.35)
     _legend(figure, sorted(places.kind.unique()))
-    alt = f"{scale.heading} against median {clock.quantity.lower()} in {clock.unit} on {board}, before and after compression: "
+    quantity = f"median {clock.quantity.lower()} in {clock.unit}"
+    alt = f"{scale.heading} against {quantity} on {board}, before and after compression: "
     return Drawing(
         name=f"chain-measured-{clock.key}-{slug(board)}",
         plot="chain",
