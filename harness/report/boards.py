@@ -247,7 +247,7 @@ def recall_table(data: ReportData) -> Table:
     note = (
         "Interval: Wilson's. It holds for images drawn one by one; frames of one sequence are not, so it is too narrow."
         if data.noun == "image"
-        else "Interval: Wilson's. It holds for inputs drawn one by one; where several have one source, it is too narrow."
+        else "Interval: Wilson's. It holds for inputs drawn one by one; where several belong together, it is narrow."
     )
     return tabulate(columns, rows, name="recall", title="Accuracy and recall of every class", note=note)
 

@@ -182,7 +182,7 @@ def table(history: History) -> Table:
 
 
 def figures(history: History) -> list[Drawing]:
-    """One figure a board and axis: each cell's median relative to its first. Significant changes are marked and named."""
+    """One figure a board and axis: each cell's median relative to its first, with significant changes named."""
     boards: dict[tuple[int, str], list[Line]] = {}
     for line in history.lines:
         if len(line.points) > 1:

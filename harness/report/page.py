@@ -81,8 +81,8 @@ def environment(focus: Focus | None = None) -> Environment:
 #: The sections after the figures, for the table of contents.
 _TABLES = (
     ("agreement", "Do the boards agree?"), ("outputs", "Outputs"), ("not-valid", "Without a valid measurement"),
-    ("skipped", "Left out"), ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"), ("boards", "Boards"),
-    ("networks", "Where artifacts come from"),
+    ("skipped", "Left out"), ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"),
+    ("boards", "Boards"), ("networks", "Where artifacts come from"),
 )  # fmt: skip
 _MOST_STDERR = 20
 

@@ -139,7 +139,7 @@ class Agreement:
 
 
 def agreement(data: ReportData) -> list[Agreement]:
-    """For each classifier (same bytes, same split) that ran on several boards: the images on which its answers differ."""
+    """For each classifier (same bytes, same split) that ran on several boards: where its answers differ."""
     found = []
     columns = [
         "model_sha256", "split_sha256", "board_id", "board_label", "model", "kind", "classes", "predictions", "faces",

@@ -31,8 +31,8 @@ class Column(Generic[Row]):
 
 
 #: How a column is stored. ``float``: numbers; a missing one is NaN, and the dtype is the same for any rows. ``whole``:
-#: whole numbers, or floats with NaN where some are missing. ``array``: an array of integers in each row; ``floats``: one
-#: of floats. ``tuple``: a tuple of texts or numbers in each row.
+#: whole numbers, or floats with NaN where some are missing. ``array``: an array of integers in each row; ``floats``:
+#: one of floats. ``tuple``: a tuple of texts or numbers in each row.
 FrameKind = Literal["plain", "float", "whole", "bool", "array", "floats", "tuple"]
 
 

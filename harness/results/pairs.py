@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from harness.core import paired, stats
 from harness.core.clock import Clock, clock_of
 from harness.records.cell import Cell

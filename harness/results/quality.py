@@ -69,7 +69,7 @@ def made_up_faces(cell: Cell) -> bool:
 
 
 def axis(cell: Cell) -> str:
-    """What a cell may share an axis with: the hash of its samples, or the empty text for cells that nothing judges, since
-    their latencies are all there is to compare.
+    """What a cell may share an axis with: the hash of its samples; empty for all cells that nothing judges, since their
+    latencies are all there is to compare.
     """
     return cell.split.sha256 if judged(cell) else ""
