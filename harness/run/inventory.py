@@ -100,7 +100,8 @@ def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shippe
             here.append(Shipped(record, artifact, path))
         else:
             text = f"{path}: is not the file its manifest names (SHA-256 differs)"
-            damaged.append(ArtifactError(text, fix=f"harness build {name}"))
+            fix = f"harness build {name}" if record.inputs is None else f"remove {path.parent} and harness add it again"
+            damaged.append(ArtifactError(text, fix=fix))
     return here, damaged
 
 

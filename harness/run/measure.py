@@ -22,6 +22,9 @@ from harness.run.sources import SOURCES
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
 
+#: Added to a runtime's error where the inputs are random.
+RANDOM = "; if it takes no random values or not these sizes, give your own: --inputs FILE.npz"
+
 #: Answers are parsed one at a time, so that hostile answers of many boards don't fill the memory together.
 _PARSING = threading.Lock()
 
@@ -81,7 +84,8 @@ def run_cell(
     if isinstance(answer, RunnerResult) and done.returncode:
         raise RunnerError(f"the runner ended with status {done.returncode}, so the result there is an older one's")
     if isinstance(answer, RunnerFailure):
-        return failed(measurement, [Reason(code=answer.code, text=clip(answer.text))], stderr=stderr)
+        hint = RANDOM if answer.code == "runtime-error" and test.info.scheme == "seeded" else ""
+        return failed(measurement, [Reason(code=answer.code, text=clip(answer.text) + hint)], stderr=stderr)
     compared = comparer.compare(connection, kept, answer) if comparer else None
     return finished(measurement, answer, compared=compared, stderr=stderr)
 

@@ -17,13 +17,15 @@ SAMPLES = 8
 #: The most bytes of all values of all samples: every board must hold them beside the network.
 SEEDED_LIMIT = 64 << 20
 DATASET = "random values"
+#: Integers that networks take only as one of a few numbers, by the input's name in lower case.
+USUAL = {"sr": 16_000, "sample_rate": 16_000, "sampling_rate": 16_000}
 
 
 def seeded(tensors: Sequence[TensorSpec], seed: int = 0, n: int = SAMPLES) -> Samples:
     """``n`` random samples, or fewer where they would be over :data:`SEEDED_LIMIT` bytes.
 
     Floats are uniform from 0 to 1. Quantised integers, int8 and uint8 go through their whole range. Other integers are
-    0 or 1, which are valid as an index, a mask, a length and a flag.
+    0 or 1, which are valid as an index, a mask, a length and a flag; but see :data:`USUAL`.
 
     Raises:
         UsageError: the network has no inputs, or one sample is over :data:`harness.run.inputs.arrays.LIMIT` bytes.
@@ -51,4 +53,6 @@ def _values(random: np.random.RandomState, tensor: TensorSpec, n: int) -> Array:
     if dtype.kind in "iu" and ((tensor.quantised and dtype.itemsize < 8) or dtype.itemsize == 1):
         limits = np.iinfo(dtype)
         return random.randint(limits.min, limits.max + 1, shape, dtype=np.int64).astype(dtype)
+    if dtype.kind == "i" and tensor.name.lower() in USUAL:
+        return np.full(shape, min(USUAL[tensor.name.lower()], np.iinfo(dtype).max), dtype)
     return random.randint(0, 2, shape, dtype=np.int64).astype(dtype)
