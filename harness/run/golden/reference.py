@@ -79,6 +79,16 @@ class Referee:
             save(place, golden)
             return golden
 
+    def ready(self, fmt: str) -> tuple[str, tuple[str, ...]]:
+        """The runtime that reads a format here, and its folders.
+
+        Raises:
+            ProvisionError: there is none, or it can't be fetched.
+        """
+        connection, seen = self._reached()
+        bundle = nearest(fmt, seen)
+        return bundle.runtime, self._runtime(connection, bundle)
+
     def _reached(self) -> tuple[Connection, Probe]:
         with self._lock:
             if self._board is None:
