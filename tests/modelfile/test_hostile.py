@@ -15,9 +15,7 @@ from harness.modelfile import read
 from tests.conftest import MODELS
 from tests.support.modelfiles import TensorOf, Tflite
 
-REAL = [
-    MODELS / "resvgg19-pruned" / name for name in ("int8.tflite", "fp16.tflite", "fp32.onnx", "int8.onnx")
-]
+REAL = [MODELS / "resvgg19-pruned" / name for name in ("int8.tflite", "fp16.tflite", "fp32.onnx", "int8.onnx")]
 CONTENT = {path: path.read_bytes() for path in REAL}
 #: Bytes at a file's end that say nothing of the network: ONNX's list of operator sets that nothing uses.
 SPARE = {"fp32.onnx": 17, "int8.onnx": 300}

@@ -34,7 +34,11 @@ def test_shipped_networks_have_what_their_manifests_say(path: Path) -> None:
 
 def onnx_file(tmp_path: Path, node: Any, x: tuple[int, ...], *others: Any, y: Any = None, **parts: Any) -> ModelFile:
     outputs = [value("y", y)]
-    return read(Onnx(nodes=[node], inputs=[value("x", x)], outputs=outputs, constants=others, **parts).write(tmp_path / "m.onnx"))
+    return read(
+        Onnx(nodes=[node], inputs=[value("x", x)], outputs=outputs, constants=others, **parts).write(
+            tmp_path / "m.onnx"
+        )
+    )
 
 
 def node(kind: str, *inputs: str, **attributes: Any) -> Any:

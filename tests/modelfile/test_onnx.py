@@ -188,7 +188,10 @@ def test_functions_that_double_at_each_level(tmp_path: Path) -> None:
 
     def level(number: int) -> Any:
         called = f"F{number - 1}"
-        nodes = [helper.make_node(called, ["a"], ["b"], domain="own"), helper.make_node(called, ["b"], ["c"], domain="own")]
+        nodes = [
+            helper.make_node(called, ["a"], ["b"], domain="own"),
+            helper.make_node(called, ["b"], ["c"], domain="own"),
+        ]
         if number == 0:
             nodes = [helper.make_node("Relu", ["a"], ["c"])]
         return helper.make_function("own", f"F{number}", ["a"], ["c"], nodes, sets)
@@ -197,7 +200,9 @@ def test_functions_that_double_at_each_level(tmp_path: Path) -> None:
         functions = [level(number) for number in range(1 if recursive else 0, depth)]
         if recursive:
             functions.append(
-                helper.make_function("own", "F0", ["a"], ["c"], [helper.make_node("F2", ["a"], ["c"], domain="own")], sets)
+                helper.make_function(
+                    "own", "F0", ["a"], ["c"], [helper.make_node("F2", ["a"], ["c"], domain="own")], sets
+                )
             )
         node = helper.make_node(f"F{depth - 1}", ["x"], ["y"], domain="own")
         said = refused(tmp_path, nodes=[node], functions=functions, domains={"own": 1}, opset=17, ir=8)

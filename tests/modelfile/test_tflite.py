@@ -16,9 +16,7 @@ def made(tmp_path: Path, shapes: dict[str, tuple[int, ...]] | None = None, **par
     return read(Tflite(**parts).write(tmp_path / "m.tflite"), shapes)
 
 
-@pytest.mark.parametrize(
-    "kind", ["FLOAT16", "FLOAT32", "FLOAT64", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL"]
-)
+@pytest.mark.parametrize("kind", ["FLOAT16", "FLOAT32", "FLOAT64", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL"])
 def test_every_element_type(tmp_path: Path, kind: str) -> None:
     file = made(tmp_path, tensors=[TensorOf("x", kind=kind), TensorOf("y", (2, 2), kind)])
     assert [(one.name, one.shape, one.dtype) for one in (*file.inputs, *file.outputs)] == [

@@ -58,9 +58,7 @@ class Onnx:
 
 def external(path: Path, location: str, *, data: bytes | None = b"\0" * 64) -> Path:
     """An ONNX file with a 4x4 matrix that is kept in another file; ``data`` None writes no such file."""
-    model = Onnx(
-        nodes=[helper.make_node("MatMul", ["x", "w"], ["y"])], constants=[weights("w", 4, 4)]
-    ).proto()
+    model = Onnx(nodes=[helper.make_node("MatMul", ["x", "w"], ["y"])], constants=[weights("w", 4, 4)]).proto()
     tensor = model.graph.initializer[0]
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
@@ -162,9 +160,7 @@ def _buffer(b: Any, data: bytes) -> int:
 def _tensor(b: Any, tensor: TensorOf, buffer: int) -> int:
     shape = _vector(b, tflite.TensorStartShapeVector, tensor.shape)
     signature = (
-        None
-        if tensor.signature is None
-        else _vector(b, tflite.TensorStartShapeSignatureVector, tensor.signature)
+        None if tensor.signature is None else _vector(b, tflite.TensorStartShapeSignatureVector, tensor.signature)
     )
     name = b.CreateString(tensor.name)
     quantised = None
@@ -212,5 +208,3 @@ def _operator(b: Any, code: int, inputs: Sequence[int], outputs: Sequence[int]) 
     tflite.OperatorAddInputs(b, ins)
     tflite.OperatorAddOutputs(b, outs)
     return int(tflite.OperatorEnd(b))
-
-
