@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_app import harness
 from tests.conftest import MODELS, REPOSITORY
 from tests.support.modelfiles import Onnx, value
 
@@ -18,6 +19,12 @@ devices:
   - {name: pi, board: raspberry-pi-4, host: pi.local}
   - {name: coral, board: coral-dev, emulate: true, delegates: [cpu, edgetpu]}
 """
+
+
+def harness(*args: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *args], capture_output=True, text=True, cwd=cwd, check=False
+    )
 
 
 @pytest.fixture
