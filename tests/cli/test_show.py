@@ -107,3 +107,12 @@ def test_doctor_asks_boards_about_a_file(tmp_path: Path, fleet: Path) -> None:
     assert "model-unfit: int8.tflite" not in done.stdout
     done = harness("doctor", "--devices", str(REPOSITORY / "devices.yaml"), "--model", "./missing.tflite")
     assert (done.returncode, "not there" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_kept_network_has_the_sizes_that_it_was_kept_with(tmp_path: Path) -> None:
+    path = Onnx(inputs=[value("x", ("n", 4))], outputs=[value("y", ("n", 4))]).write(tmp_path / "mine.onnx")
+    done = harness("add", str(path), "--shape", "x=2x4", "--models", str(tmp_path / "models"))
+    assert done.returncode == 0, done.stderr
+    done = harness("show", "mine", "--models", str(tmp_path / "models"))
+    assert "input   x: 2x4 float32, in the file nx4" in done.stdout, done.stderr
