@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness.core.safetext import clean
+from harness.core.safetext import clean, for_figure
 from harness.report.table import brief
 from harness.results.quality import TOP1
 
 #: A network may be this much less accurate than the best one and still be picked (one image in 99).
 PICK_WITHIN = 0.0102
+#: A longer heading has its unit on a second line.
+_ONE_LINE, _BREAK = 20, "\n"
 #: The same for metrics that are no shares, relative to the best value.
 PICK_WITHIN_RATIO = 0.01
 
@@ -38,7 +40,8 @@ class Scale:
     def axis(self) -> str:
         """The label of an axis, with its unit."""
         unit = "%" if self.share else f"{'higher' if self.higher_is_better else 'lower'} is better"
-        return f"{self.heading}{self.note} ({unit})"
+        name = for_figure(self.heading, 28)
+        return f"{name}{self.note}{_BREAK if len(name) > _ONE_LINE else ' '}({unit})"
 
     @property
     def in_words(self) -> str:
@@ -51,7 +54,7 @@ class Scale:
 
     def text(self, value: float) -> str:
         """A value in words, for a figure."""
-        return f"{value:.1%}" if self.share else f"{self.heading} {brief(value)}"
+        return f"{value:.1%}" if self.share else f"{for_figure(self.heading, 28)} {brief(value)}"
 
     def html(self, value: float) -> str:
         """A value for the page."""
@@ -71,8 +74,8 @@ class Scale:
 _KNOWN = {
     TOP1: ("Accuracy", True, " on the test split"),
     "top5": ("Top-5 accuracy", True, " on the test split"),
-    "mae": ("Mean absolute error", False, " on the test split"),
-    "rmse": ("Root mean square error", False, " on the test split"),
+    "mae": ("Mean absolute error", False, ""),
+    "rmse": ("Root mean square error", False, ""),
 }
 
 
