@@ -13,10 +13,10 @@ from harness.results.quality import TOP1
 
 #: A network may be this much less accurate than the best one and still be picked (one image in 99).
 PICK_WITHIN = 0.0102
-#: A longer heading has its unit on a second line.
-_ONE_LINE, _BREAK = 20, "\n"
 #: The same for metrics that are no shares, relative to the best value.
 PICK_WITHIN_RATIO = 0.01
+#: On an axis, a longer heading has its unit on a second line.
+_ONE_LINE, _BREAK = 20, "\n"
 
 
 @dataclass(frozen=True)
@@ -86,4 +86,4 @@ def scale_of(cells: pd.DataFrame) -> Scale | None:
         return None
     name, higher_is_better = str(known.metric.iloc[0]), bool(known.higher_is_better.iloc[0])
     heading, share, note = _KNOWN.get(name, (clean(name, 40), False, ""))
-    return Scale(name, heading, higher_is_better, share, note)
+    return Scale(metric=name, heading=heading, higher_is_better=higher_is_better, share=share, note=note)

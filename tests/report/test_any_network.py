@@ -13,11 +13,10 @@ from harness.report import render, render_comparison, render_history
 from harness.report.figures import PLOTS
 from harness.report.figures.canvas import styled
 from harness.report.gather import ReportData, gather
+from harness.report.paper.findings import look
 from harness.report.scale import scale_of
 from harness.report.summary import agreement, winners
 from harness.results.compare import compare
-from tests.report.test_figures import check
-from tests.report.test_page import Scripts
 from tests.support.any_network import (
     HERE,
     PI4,
@@ -28,7 +27,8 @@ from tests.support.any_network import (
     pets,
     unlabelled,
 )
-from tests.support.reports import EVIL, few, rows
+from tests.support.drawings import check
+from tests.support.reports import EVIL, Scripts, few, rows
 
 #: Words of the task that this project began with.
 OURS = re.compile(r"CK\+|\bfaces?\b|\bexpressions?\b|test images?|\bpeople\b|\bclaims?\b|\brivals?\b", re.IGNORECASE)
@@ -224,8 +224,6 @@ def test_faces_beside_other_data_keep_their_pages(tmp_path: Path) -> None:
     alone = gather([make_run(tmp_path / "alone", faces)], manifests)
     both = gather([make_run(tmp_path / "both", [*faces, *others])], manifests)
     assert both.focus is not None
-    from harness.report.paper.findings import look
-
     assert [(v.rival.model, v.ratio) for v in look(both).rivals] == [
         (v.rival.model, v.ratio) for v in look(alone).rivals
     ]
