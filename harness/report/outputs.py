@@ -110,11 +110,11 @@ def largest(data: ReportData) -> str:
     cell = compared.sort_values(["outputs_excess", "outputs_max_rel"], ascending=False, kind="stable").iloc[0]
     worst = OutputsCheck.model_validate_json(cell.outputs).worst
     limit = f", {brief(worst.excess)} times what is tolerated" if limited(worst) else ""
-    return (
-        f"The outputs of {len(compared)} of {len(valid)} valid cells were compared with golden outputs. The largest "
-        f"difference is {brief(worst.max_abs)} ({clean(worst.name, 60) or 'unnamed'}, {clean(worst.dtype, 20)}; "
-        f"{cell.board_label}, {cell.label}){limit}."
-    )
+    told = f"The outputs of {len(compared)} of {len(valid)} valid cells were compared with golden outputs."
+    if not worst.max_abs:
+        return f"{told} None differs."
+    where = f"{clean(worst.name, 60) or 'unnamed'}, {clean(worst.dtype, 20)}; {cell.board_label}, {cell.label}"
+    return f"{told} The largest difference is {brief(worst.max_abs)} ({where}){limit}."
 
 
 def _compared(data: ReportData) -> list[_Compared]:

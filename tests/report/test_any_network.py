@@ -291,3 +291,15 @@ def test_a_metric_with_a_long_name_is_not_cut(tmp_path: Path) -> None:
     with styled():
         for drawing in PLOTS["pareto"](data(tmp_path, cells)):
             check(drawing)
+
+
+def test_faces_beside_other_data_are_called_so(tmp_path: Path) -> None:
+    found = data(tmp_path, [make_cell(dev=HERE), pets(), unlabelled()])
+    assert set(found.cells.board_label) == {"here, faces", "here, pets", "here, no labels"}
+
+
+def test_outputs_that_are_all_equal_are_said_to_be(tmp_path: Path) -> None:
+    run = make_run(tmp_path, [unlabelled(outputs=outputs(difference(times=0.0)))])
+    index = render([run], tmp_path / "out", formats=["svg"]).index
+    assert index is not None
+    assert "The outputs of 1 of 1 valid cells were compared with golden outputs. None differs." in index.read_text()
