@@ -28,7 +28,7 @@ def add(
     from harness.run.adding import add as keep
     from harness.run.foreign import Fed
 
-    for added in keep(files, Fed(inputs, given(shape or [])), models, name, say):
+    for added in keep(files, Fed(inputs, given(shape or [])), models, name=name, say=say):
         print(plain_lines("\n".join(_lines(added))))
 
 

@@ -16,7 +16,7 @@ from harness.core.safetext import clean
 from harness.modelfile import ModelFile
 from harness.modelfile import read as read_model
 from harness.records import manifest as manifests
-from harness.records.golden import Golden
+from harness.records.golden import Golden, InputsRecord
 from harness.records.manifest import Artifact, Manifest
 from harness.run.foreign import Fed, manifest_of, name_of
 from harness.run.golden.file import GoldenOutputs
@@ -47,7 +47,9 @@ class _New:
         return f"{self.file.variant}.{self.file.format}"
 
 
-def add(paths: Sequence[Path], fed: Fed, models: Path, name: str | None, say: Callable[[str], None]) -> list[Added]:
+def add(
+    paths: Sequence[Path], fed: Fed, models: Path, *, name: str | None = None, say: Callable[[str], None]
+) -> list[Added]:
     """Add model files; those of one name become files of one network.
 
     Args:
@@ -64,7 +66,12 @@ def add(paths: Sequence[Path], fed: Fed, models: Path, name: str | None, say: Ca
         networks.setdefault(name or name_of(path), []).append(_New(file, fed.samples(file)))
     before = {network: _checked(models, network, files) for network, files in networks.items()}
     referee = Referee(say, lambda _connection: None)
-    return [_added(models, network, files, fed, before[network], referee) for network, files in networks.items()]
+    for network, files in networks.items():
+        _same_inputs(models / network, before[network], fed.record(files[0].samples))
+    return [
+        _added(models / network, files, fed, before=before[network], referee=referee)
+        for network, files in networks.items()
+    ]
 
 
 def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
@@ -91,23 +98,27 @@ def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
     return before
 
 
-def _added(
-    models: Path, name: str, files: Sequence[_New], fed: Fed, before: Manifest | None, referee: Referee
-) -> Added:
-    folder = models / name
-    made = manifest_of(name, [new.file for new in files], fed.record(files[0].samples))
-    if before is not None and before.inputs != made.inputs:
+def _same_inputs(folder: Path, before: Manifest | None, inputs: InputsRecord) -> None:
+    if before is not None and before.inputs != inputs:
         raise UsageError(f"{folder}: was added with other inputs", fix="give the same, or --name another one")
+
+
+def _added(folder: Path, files: Sequence[_New], fed: Fed, *, before: Manifest | None, referee: Referee) -> Added:
+    made = manifest_of(folder.name, [new.file for new in files], fed.record(files[0].samples))
     notes: list[str] = []
     artifacts = []
     for new, artifact in zip(files, made.artifacts, strict=True):
         _copy(new.file.embedded, folder / artifact.filename, artifact.sha256)
-        artifacts.append(_with_golden(folder, new, artifact, referee, notes))
+        try:
+            artifacts.append(_with_golden(folder, new, artifact, referee))
+        except HarnessError as error:
+            notes.append(f"{artifact.filename}: {missing(error)}")
+            artifacts.append(artifact)
     if fed.file is not None:
         write_atomic(folder / INPUTS, _named_npz(files[0].samples))
     kept = [artifact for artifact in (before.artifacts if before else ()) if artifact.filename not in _names(artifacts)]
     manifest = (before or made).model_copy(update={"artifacts": (*kept, *artifacts)})
-    manifests.save(models, manifest)
+    manifests.save(folder.parent, manifest)
     return Added(folder, manifest, tuple(notes))
 
 
@@ -115,14 +126,14 @@ def _names(artifacts: Sequence[Artifact]) -> set[str]:
     return {artifact.filename for artifact in artifacts}
 
 
-def _with_golden(folder: Path, new: _New, artifact: Artifact, referee: Referee, notes: list[str]) -> Artifact:
-    """The artifact with its golden outputs, which are written; without, and with a note, where none can be made."""
+def _with_golden(folder: Path, new: _New, artifact: Artifact, referee: Referee) -> Artifact:
+    """The artifact with its golden outputs, which are written.
+
+    Raises:
+        HarnessError: none can be made.
+    """
     test = new.samples.own_inputs().prepare(None)
-    try:
-        golden = referee.golden(Asked(folder / artifact.filename, artifact, test, classes=0))
-    except HarnessError as error:
-        notes.append(f"{artifact.filename}: {missing(error)}")
-        return artifact
+    golden = referee.golden(Asked(folder / artifact.filename, artifact, test, classes=0))
     return artifact.model_copy(update={"golden": _written(folder / f"{artifact.filename}.golden", golden)})
 
 
