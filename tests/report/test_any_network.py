@@ -166,6 +166,17 @@ def test_the_pick_without_labels_is_the_fastest_and_has_no_accuracy(out: Path, t
     assert "where no labels judge the answers, the fastest artifact" in page
 
 
+def test_rows_say_on_which_data(out: Path) -> None:
+    for name in ("compare", "history"):
+        data_of = {
+            row.get("model") or row["cell"].split()[0]: row["data"] for row in rows(out / "tables" / f"{name}.csv")
+        }
+        assert {"voice": "no labels", "ages": "how-old", "squeezenet": "pets"}.items() <= data_of.items(), name
+    assert {row["cell"] for row in rows(out / "tables" / "not-valid.csv")} == {
+        "eyes fp32.tflite, litert, cpu, 1 threads, no labels", "ears fp32.onnx, litert, cpu, 1 threads, no labels",
+    }  # fmt: skip
+
+
 def test_outputs_are_listed_worst_first_with_their_reference(out: Path) -> None:
     table = rows(out / "tables" / "outputs.csv")
     assert [row["tensor"] for row in table] == ["scores", "state", "scores", "scores"]
