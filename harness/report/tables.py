@@ -160,7 +160,7 @@ def _not_valid(data: ReportData) -> Table:
         _Unmeasured(
             status=str(cell.status),
             cell=f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime}, {cell.delegate}, {cell.threads} threads"
-            + (f", {str(cell.axis_label)}" if cell.axis_label and not cell.faces else ""),
+            + (f", {cell.axis_label!s}" if cell.axis_label and not cell.faces else ""),
             reasons=reasons(cell.reasons),
             device=str(cell.device),
             emulated=bool(cell.emulated),
