@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.config.thresholds import Thresholds
 from harness.records.cell import MOST_STATES, Canary, Cell, Reason, Round, Status
+from harness.run.verdict.judge import found_in_all
 
 #: Keys of a round's evidence. The board's states, and facts that are the same for all rounds, belong to the cell.
 _OF_ROUND = ("busiest", "canary", "earlier", "energy", "found", "import_ns", "profile", "stderr", "warmup_ended")
@@ -76,7 +77,7 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
             "first_inference_ns": _middle(each.first_inference_ns for each in rounds),
             "peak_rss_bytes": max((each.peak_rss_bytes or 0 for each in rounds), default=0) or None,
             "energy_j": None if None in energies else sum(joules for joules in energies if joules is not None),
-            "evidence": _evidence([part.evidence for part in measured]),
+            "evidence": _evidence([part.evidence for part in measured], rounds),
             "ended": last.ended,
         }
     )
@@ -175,12 +176,16 @@ def _middle(values: Iterable[int | None]) -> int | None:
     return round(statistics.median(known)) if known else None
 
 
-def _evidence(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The first round's evidence with the states of all: before the first, after each pass, and after the last."""
+def _evidence(parts: Sequence[dict[str, Any]], rounds: Sequence[Round]) -> dict[str, Any]:
+    """The first round's evidence with the states of all (before the first, after each pass, and after the last), and
+    with the figures of all.
+    """
     first, last = parts[0], parts[-1]
     states: dict[str, Any] = {key: last[key] for key in ("end", "after") if key in last}
     merged = {**first, **states, "during": [state for part in parts for state in part.get("during") or []]}
     for key in ("canary", "earlier"):
         if any(key in part for part in parts):
             merged[key] = [entry for part in parts for entry in part.get(key) or []]
+    if figures := [each.evidence["found"] for each in rounds if each.evidence.get("found")]:
+        merged["found"] = found_in_all(figures)
     return merged

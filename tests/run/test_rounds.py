@@ -45,6 +45,25 @@ def test_the_evidence_of_all_rounds_is_kept() -> None:
     assert whole.evidence["during"] == [{"at": "0"}, {"at": "1"}]
 
 
+def test_the_figures_behind_a_verdict_are_those_of_all_rounds() -> None:
+    figures: list[dict[str, float | None]] = [
+        {"drift": 0.02, "trend_p": 0.5, "waited": 0.1, "elapsed_s": 0.25, "continued": 0, "frequency_lowest_mhz": None},
+        {"drift": -0.3, "trend_p": 1e-4, "waited": 0.4, "elapsed_s": 0.5, "continued": 2, "frequency_lowest_mhz": None},
+        {"drift": 0.1, "trend_p": 0.9, "waited": None, "elapsed_s": 0.25, "idle_s": 3.0},
+    ]
+    parts = [
+        one_round(make_cell(dev=HERE, evidence={"before": {}, "during": [], "found": each}), None, None)
+        for each in figures
+    ]
+    whole = joined(parts, 3)
+    assert whole.evidence["found"] == {
+        "drift": -0.3, "trend_p": 1e-4, "waited": 0.4, "elapsed_s": 1.0, "continued": 2, "frequency_lowest_mhz": None,
+        "idle_s": 3.0,
+    }  # fmt: skip
+    assert [part.evidence["found"] for part in parts_of(whole)] == figures
+    assert joined([joined(parts[:2], 3), parts[2]], 3).evidence["found"] == whole.evidence["found"]
+
+
 def test_joining_goes_on_where_it_stopped() -> None:
     parts = [part(number) for number in range(4)]
     assert joined([joined(parts[:3], 4), parts[3]], 4) == joined(parts, 4)
