@@ -134,6 +134,8 @@ class Round(Record):
         samples: how many of the cell's ``latency_ns`` are this round's; rounds follow each other there.
         warmups: the same of ``warmup_ns``.
         before, after: the canary on both sides of the round; None where there was none.
+        load_ns, allocate_ns, first_inference_ns, peak_rss_bytes: None where a forked process measured the round, which
+            starts otherwise.
         energy_j: of this round's timed inferences.
         evidence: what this round's verdict was reached with, and the busiest other processes.
     """
@@ -161,8 +163,8 @@ class Cell(Record):
     """One measured or failed cell. Raw samples are in order; a value that a FAILED cell never reached is null.
 
     ``rounds`` says which samples belong to one process. ``load_ns``, ``allocate_ns`` and ``first_inference_ns`` are the
-    medians of the rounds' values, ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1 was one
-    round and lists none; see :attr:`round_sizes`.
+    medians over the rounds that have them, ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1
+    was one round and lists none; see :attr:`round_sizes`.
 
     ``estimate`` and ``operators`` are estimated cycles, or why there are none. They are left out of the file where
     nobody asked for them.

@@ -5,14 +5,21 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from harness.core.errors import RunnerError
+from harness.core.errors import (
+    ConnectionLostError,
+    OutputLimitError,
+    RemoteTimeoutError,
+    RunnerError,
+    TransportError,
+)
 from harness.core.safetext import plain
 from harness.records.answer import RESULT_LIMIT, RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, Reason
 from harness.records.order import Marks, Order, Passes, WarmUp
-from harness.remote.base import Command, Connection
+from harness.remote.base import Command, Completed, Connection
 from harness.run.cell import Measurement, clip, failed, finished
 from harness.run.context import Context
+from harness.run.forks import ENVIRONMENT, Forks
 from harness.run.images import TestSet
 from harness.run.plan import CellJob
 from harness.run.sources import SOURCES
@@ -47,9 +54,10 @@ def run_cell(
     *,
     limit_s: float,
     marks: Marks | None = None,
+    forks: Forks | None = None,
 ) -> Cell:
     """Measure one cell on a board, in at most ``limit_s`` seconds. ``marks`` tells the runner what to mark for an
-    emulator's plugin.
+    emulator's plugin. With ``forks`` a forked process measures where the board and the runtime allow it.
 
     Raises:
         TransportError: the connection failed; the caller may retry on a new one.
@@ -57,21 +65,12 @@ def run_cell(
     """
     job, test = measurement.job, measurement.test
     result = f"{connection.root}/results/{job.cell}.json"
-    given = order(job, prepared, test, measurement.context, marks=marks).to_json() + "\n"
-    done = connection.run(
-        Command(
-            ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
-            timeout_s=limit_s,
-            stdin=given.encode(),
-            hold_stdin=True,
-            env={"PYTHONHASHSEED": "0"},
-            stdout_limit=1 << 16,
-        )
-    )
+    given = order(job, prepared, test, measurement.context, marks=marks)
+    done = forks.run(connection, prepared.runner, given, result=result, limit_s=limit_s) if forks else None
+    if done is None:
+        done = _own_process(connection, prepared.runner, given, result=result, limit_s=limit_s)
     stderr = plain(done.stderr.decode("utf-8", "replace"))[-3000:]
-    size = RESULT_LIMIT + 1
-    take = 'head -c "$1" "$2" && rm -f "$2"'
-    fetched = connection.run(Command(["sh", "-c", take, "sh", str(size), result], timeout_s=120, stdout_limit=size))
+    fetched = _fetched(connection, result, forks)
     if fetched.returncode:
         raise RunnerError(f"the runner {_how_it_ended(done.returncode)}: {stderr.strip()[-800:] or 'nothing said'}")
     with _PARSING:
@@ -81,6 +80,36 @@ def run_cell(
     if isinstance(answer, RunnerFailure):
         return failed(measurement, [Reason(code=answer.code, text=clip(answer.text))], stderr=stderr)
     return finished(measurement, answer, stderr=stderr)
+
+
+def _own_process(connection: Connection, runner: str, given: Order, *, result: str, limit_s: float) -> Completed:
+    """Run the runner once, for one cell."""
+    return connection.run(
+        Command(
+            ["python3", "-s", runner, "--job", "-", "--result", result],
+            timeout_s=limit_s,
+            stdin=given.to_json().encode() + b"\n",
+            hold_stdin=True,
+            env=ENVIRONMENT,
+            stdout_limit=1 << 16,
+        )
+    )
+
+
+def _fetched(connection: Connection, result: str, forks: Forks | None) -> Completed:
+    """Fetch the runner's answer and remove it from the board."""
+    size = RESULT_LIMIT + 1
+    take = 'head -c "$1" "$2" && rm -f "$2"'
+    command = Command(["sh", "-c", take, "sh", str(size), result], timeout_s=120, stdout_limit=size)
+    try:
+        return connection.run(command)
+    except (ConnectionLostError, RemoteTimeoutError, OutputLimitError):
+        raise
+    except TransportError:
+        if forks is None:
+            raise
+        forks.refuse_all()  # the server may allow no further session beside lease and fork
+        return connection.run(command)
 
 
 def _how_it_ended(status: int) -> str:

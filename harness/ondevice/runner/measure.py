@@ -93,13 +93,14 @@ def measure(job: Json) -> Json:
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
         status="ok",
+        forked=bool(job.get("forked")),
         canary=canaries,
         first_inference_ns=first_ns,
         warmup_ns=warmup,
         warmup_ended=warmup_ended,
         delegate=delegate,
         numpy_version=np.__version__,
-        import_ns={"numpy": numpy_ns, "runtime": model.import_ns},
+        import_ns={} if job.get("forked") else {"numpy": numpy_ns, "runtime": model.import_ns},
         peak_rss_bytes=peak,
         state_root=board.root,
     )

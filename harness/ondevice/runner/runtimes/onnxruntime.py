@@ -27,6 +27,8 @@ DTYPES = {
 
 
 class OnnxModel(Model):
+    FORKABLE = "onnxruntime"
+
     def __init__(self, np: ModuleType, job: Json) -> None:
         self.np = np
         started = now_ns()
