@@ -109,8 +109,17 @@ def _loop(canary: Canary | None, loop: str) -> int:
     return canary.compute if loop == "compute" else canary.memory
 
 
+def _forms(cell: Cell) -> set[int]:
+    """The forms of a cell's canaries."""
+    return {look.form for each in cell.rounds for look in (each.before, each.after) if look is not None}
+
+
 def _machine(a: Cell, b: Cell, *, slower: bool) -> rounds.Machine | None:
-    """How the machine changed in the direction that the cell did, by the loop that explains most of it."""
+    """How the machine changed in the direction that the cell did, by the loop that explains most of it; None where the
+    canaries are not comparable.
+    """
+    if len(_forms(a) | _forms(b)) != 1:
+        return None
     found = [
         machine
         for loop in LOOPS

@@ -160,9 +160,11 @@ def _limits(cell: Cell) -> Thresholds:
 
 def machine_apart(rounds: Sequence[Round]) -> float | None:
     """How much longer the canary took in the slowest round than in the fastest, as a share, by the loop that changed
-    more; None where a round has no canary.
+    more; None where a round has no canary, or one of another form.
     """
     if len(rounds) < 2 or any(each.before is None or each.after is None for each in rounds):
+        return None
+    if len({look.form for each in rounds for look in (each.before, each.after) if look}) > 1:
         return None
     apart = []
     for loop in ("compute", "memory"):

@@ -114,6 +114,13 @@ def test_a_machine_that_changed_its_speed_between_rounds_is_told() -> None:
     assert "160%" in whole.reasons[0].text
 
 
+def test_canaries_of_two_forms_tell_nothing_together() -> None:
+    newer = part(1, canary=2_600_000)
+    looks = Canary(compute=2_600_000, memory=2_600_000, form=2)
+    newer = newer.model_copy(update={"rounds": (newer.rounds[0].model_copy(update={"before": looks, "after": looks}),)})
+    assert machine_apart(joined([part(0), newer], 2).rounds) is None
+
+
 def test_nothing_is_said_of_a_machine_without_canaries() -> None:
     bare = [one_round(make_cell(dev=HERE), None, None) for _ in range(2)]
     assert machine_apart(joined(bare, 2).rounds) is None

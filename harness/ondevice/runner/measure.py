@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 from typing import List
 
-from .canary import canary
+from .canary import FORM, canary
 from .clock import now_ns
 from .files import RunnerError, sha256_of
 from .outputs import check_scores
@@ -77,7 +77,7 @@ def measure(job: Json) -> Json:
     images = load_images(np, job)
     board, others = Board(job.get("state_root") or "", job.get("sources") or {}), processes()
     before = board.full_state()
-    canaries = {"before": canary(np)} if job.get("canary") else None
+    canaries = {"before": dict(canary(np), form=FORM)} if job.get("canary") else None
     model = model_class(job["runtime"])(np, job)
     inputs = [model.prepare(image) for image in images]
     first_ns = timed(model, inputs[0])
@@ -89,7 +89,7 @@ def measure(job: Json) -> Json:
     answer["evidence"]["start"].update(idle)
     peak = peak_rss_bytes()
     if canaries:
-        canaries["after"] = canary(np)
+        canaries["after"] = dict(canary(np), form=FORM)
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
         status="ok",
