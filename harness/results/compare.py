@@ -204,10 +204,16 @@ def _loose(cell: Cell) -> tuple[object, ...]:
 
 
 def _adjusted(pairs: list[Pair]) -> list[Pair]:
-    """Holm's correction over all compared cells, separately for speed and for accuracy."""
+    """Holm's correction over all compared cells, separately for speed, for what goes beyond the machine's own change, and
+    for accuracy.
+    """
     compared = [i for i, pair in enumerate(pairs) if not pair.refused]
     speed = stats.holm([pairs[i].p_value for i in compared])
+    beyond = stats.holm([change.p_machine if (change := pairs[i].change) else 0.0 for i in compared])
     accurate = stats.holm([p.p_value for i in compared if (p := pairs[i].accuracy)])
+    for i, p_machine in zip(compared, beyond, strict=True):
+        if change := pairs[i].change:
+            pairs[i] = replace(pairs[i], change=replace(change, p_machine=p_machine))
     for i, p_speed, p_accuracy in zip(compared, speed, accurate, strict=True):
         accuracy = pairs[i].accuracy
         pairs[i] = replace(
