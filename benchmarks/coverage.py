@@ -59,7 +59,7 @@ def turns(loops):
 
 pyperf.Runner().bench_time_func("invoke", turns)
 """
-OURS, ONE, LITERT, THEIRS = "harness, 5 rounds", "harness, 1 round", "benchmark_litert_model", "pyperf"
+OURS, ONE, LITERT, THEIRS = "harness, all rounds", "harness, 1 round", "benchmark_litert_model", "pyperf"
 
 
 @dataclass(frozen=True)

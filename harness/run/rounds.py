@@ -9,10 +9,12 @@ from typing import Any
 
 from harness.config.thresholds import Thresholds
 from harness.records.cell import MOST_STATES, Canary, Cell, Reason, Round, Status
-from harness.run.verdict.judge import found_in_all
+from harness.run.verdict.judge import found_in_all, not_finite
 
 #: Keys of a round's evidence. The board's states, and facts that are the same for all rounds, belong to the cell.
-_OF_ROUND = ("busiest", "canary", "earlier", "energy", "found", "import_ns", "profile", "stderr", "warmup_ended")
+_OF_ROUND = (
+    "busiest", "canary", "earlier", "energy", "found", "import_ns", "not_finite", "profile", "stderr", "warmup_ended",
+)  # fmt: skip
 
 
 def one_round(cell: Cell, before: Canary | None, after: Canary | None) -> Cell:
@@ -62,6 +64,7 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
     first, last = measured[0], measured[-1]
     rounds = tuple(each for part in measured for each in part.rounds)
     reasons = _reasons([*(each.reasons for each in rounds), *(part.reasons for part in parts if not part.latency_ns)])
+    reasons = [_counted(reason, rounds) for reason in reasons]
     reasons += _of_the_whole(measured, rounds, planned)
     status: Status = "INVALID" if reasons else "VALID"
     energies = [each.energy_j for each in rounds]
@@ -138,6 +141,18 @@ def _reasons(of_rounds: Iterable[Sequence[Reason]]) -> list[Reason]:
     return list(found.values())
 
 
+def _counted(reason: Reason, rounds: Sequence[Round]) -> Reason:
+    """A round's reason with the number of all rounds, where it counts inferences."""
+    count = _not_finite(rounds) if reason.code == "not-finite" else None
+    return reason if count is None else not_finite(count, sum(each.samples for each in rounds))
+
+
+def _not_finite(rounds: Sequence[Round]) -> int | None:
+    """The number of outputs with NaN or infinity; None where a round, of an older harness, doesn't tell."""
+    counts = [each.evidence.get("not_finite") for each in rounds]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
 def _of_the_whole(parts: Sequence[Cell], rounds: Sequence[Round], planned: int) -> list[Reason]:
     """The reasons that only appear when all rounds are seen together."""
     found = []
@@ -188,6 +203,8 @@ def _evidence(parts: Sequence[dict[str, Any]], rounds: Sequence[Round]) -> dict[
     for key in ("canary", "earlier"):
         if any(key in part for part in parts):
             merged[key] = [entry for part in parts for entry in part.get(key) or []]
+    if (count := _not_finite(rounds)) is not None:
+        merged["not_finite"] = count
     if figures := [each.evidence["found"] for each in rounds if each.evidence.get("found")]:
         merged["found"] = found_in_all(figures)
     return merged

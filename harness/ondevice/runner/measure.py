@@ -93,7 +93,6 @@ def measure(job: Json) -> Json:
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
         status="ok",
-        forked=bool(job.get("forked")),
         canary=canaries,
         first_inference_ns=first_ns,
         warmup_ns=warmup,
@@ -121,5 +120,6 @@ def about(model: Model, job: Json) -> Json:
         "runtime_build": model.build.strip()[:2000] or None,
         "model_sha256": job["model_sha256"],
         "inputs_sha256": job["inputs_sha256"],
+        "forked": bool(job.get("forked")),
         "inject_slowdown": job["passes"].get("inject_slowdown", 0.0),
     }

@@ -74,10 +74,12 @@ def _on_purpose(answer: RunnerResult) -> list[Reason]:
 
 
 def _not_finite(answer: RunnerResult) -> list[Reason]:
-    if not answer.not_finite:
-        return []
-    text = f"{answer.not_finite} of {len(answer.latency_ns)} outputs held NaN or infinity instead of scores"
-    return [Reason(code="not-finite", text=text)]
+    return [not_finite(answer.not_finite, len(answer.latency_ns))] if answer.not_finite else []
+
+
+def not_finite(count: int, of: int) -> Reason:
+    """The reason for ``count`` of so many timed inferences without scores."""
+    return Reason(code="not-finite", text=f"{count} of {of} outputs held NaN or infinity instead of scores")
 
 
 def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
