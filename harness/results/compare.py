@@ -204,8 +204,8 @@ def _loose(cell: Cell) -> tuple[object, ...]:
 
 
 def _adjusted(pairs: list[Pair]) -> list[Pair]:
-    """Holm's correction over all compared cells, separately for speed, for what exceeds the machine's own change, and for
-    accuracy.
+    """Holm's correction over all compared cells, separately for speed, for what exceeds the machine's own change, and
+    for accuracy.
     """
     compared = [i for i, pair in enumerate(pairs) if not pair.refused]
     speed = stats.holm([pairs[i].p_value for i in compared])
