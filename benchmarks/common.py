@@ -31,6 +31,8 @@ LOCAL = {"name": "here", "board": "generic", "local": True, "runtimes": ["litert
 BOARD = {"name": "pi4", "board": "raspberry-pi-4", "emulate": True, "runtimes": ["litert"]}
 #: How often a benchmark repeats a measurement that other programs disturbed.
 PATIENCE = 20
+#: The thresholds that ``--disturbed`` ignores.
+DISTURBANCES = ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop")
 
 
 class Quiet:
@@ -105,10 +107,11 @@ class Bench:
     test: TestSet
     context: Context
 
-    def cell(self, slower: float = 0.0) -> Cell:
-        """One measurement, as ``harness run`` makes it, in a separate process. With ``slower`` (0.03: 3 %) the runner
-        slows itself; such a cell is INVALID for that alone, and is made VALID here so that it can be compared. A
-        measurement that other programs disturbed is repeated.
+    def cell(self, slower: float = 0.0, *, forked: bool = False) -> Cell:
+        """One measurement, as ``harness run`` makes it, in a separate process; ``forked``, as it makes the later rounds
+        of a cell, from another parent each time. With ``slower`` (0.03: 3 %) the runner slows itself; such a cell is
+        INVALID for that alone, and is made VALID here so that it can be compared. A measurement that other programs
+        disturbed is repeated.
 
         Raises:
             SystemExit: the cell is invalid for good, or stays disturbed; the reasons are printed.
@@ -117,8 +120,13 @@ class Bench:
         prepared = self.session.prepared(self.job, self.test)
         for attempt in range(PATIENCE):
             self.session.lease.renew(600)  # otherwise another program takes the free device, which ends our runner
+            self.session.forks.end()
             cell = measure.run_cell(
-                self.session.connection, Measurement(self.job, self.test, context), prepared, limit_s=600
+                self.session.connection,
+                Measurement(self.job, self.test, context),
+                prepared,
+                limit_s=600,
+                forks=self.session.forks if forked else None,
             )
             if not (wrong := _wrong(cell)):
                 return cell.model_copy(update={"status": "VALID", "reasons": ()})

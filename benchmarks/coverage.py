@@ -1,6 +1,6 @@
 """How often an interval contains the long-run median: the harness's, that of LiteRT's own benchmark tool, and pyperf's.
 
-    pip install pyperf; python -m benchmarks.coverage [--trials 200] [--model mobilenet-v3-small] [--variant int8]
+    python -m benchmarks.coverage [--trials 200] [--model mobilenet-v3-small] [--variant int8]
 
 In each trial three programs measure one artifact with the same Python, runtime and thread, alternately and in random
 order, so that other activity of the machine affects all of them: the shipped runner in five rounds, each a process,
@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.against_tools import TOOL, child
-from benchmarks.common import LOCAL, Bench, bench, table
+from benchmarks.common import DISTURBANCES, LOCAL, Bench, bench, table
 from harness.core import rounds, stats
 from harness.core.stats import Interval, wilson
 from harness.results.change import interval
@@ -59,7 +59,7 @@ def turns(loops):
 
 pyperf.Runner().bench_time_func("invoke", turns)
 """
-OURS, ONE, LITERT, THEIRS = "harness, 5 rounds", "harness, 1 round", "benchmark_litert_model", "pyperf"
+OURS, ONE, LITERT, THEIRS = "harness, all rounds", "harness, 1 round", "benchmark_litert_model", "pyperf"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def by_pyperf(python: str, path: str, artifact: Path, processes: int) -> Trial:
     """pyperf as its users run it."""
     spec = importlib.util.find_spec("pyperf")
     if spec is None or spec.origin is None:
-        sys.exit("pyperf is not installed: pip install pyperf")
+        sys.exit("pyperf is not installed: pip install -e '.[dev]'")
     with tempfile.TemporaryDirectory() as name:
         script, out = Path(name) / "invoke.py", Path(name) / "out.json"
         script.write_text(PYPERF, encoding="utf-8")
@@ -110,7 +110,7 @@ def one_trial(here: Bench, options: argparse.Namespace, chance: random.Random) -
     cells, found = [], {}
     for turn in turns:
         if turn == OURS:
-            cells.append(here.cell())
+            cells.append(here.cell(forked=bool(cells)))
         elif turn == LITERT:
             found[LITERT] = by_litert(python, path, artifact, options.runs)
         else:
@@ -154,9 +154,11 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--model", default="mobilenet-v3-small")
     parser.add_argument("--variant", default="int8")
+    parser.add_argument("--disturbed", action="store_true", help="keep what other programs spoilt, too")
     options = parser.parse_args()
     chance, trials = random.Random(options.seed), []
-    with bench(LOCAL, options.model, options.variant, models=options.models) as here:
+    limits = dict.fromkeys(DISTURBANCES) if options.disturbed else {}
+    with bench({**LOCAL, "thresholds": limits}, options.model, options.variant, models=options.models) as here:
         here = replace(here, context=replace(here.context, rounds=options.rounds))
         for number in range(options.trials):
             trials.append(one_trial(here, options, chance))

@@ -27,15 +27,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.common import BOARD, LOCAL, bench, keep, table
+from benchmarks.common import BOARD, DISTURBANCES, LOCAL, bench, keep, table
 from harness.core.stats import wilson
 from harness.records.cell import Cell
 from harness.results.compare import Comparison, compare, parse_gate
 
 #: By clock: share of the slowdown, gate, and the share of slowdowns that must be caught.
 DEFAULTS = {"wall": (0.10, "3%", 0.95), "instructions": (0.03, "1%", 1.0)}
-#: The thresholds that ``--disturbed`` ignores.
-JUDGED = ("drift", "dispersion", "waited", "stolen", "others", "memory_stall", "frequency_drop")
 KINDS = ("plain", "plain again", "slowed")
 
 
@@ -64,7 +62,7 @@ def triples(kinds: list[str], cells: list[Cell]) -> list[dict[str, Cell]]:
 
 def on_the_wall_clock(options: argparse.Namespace, slower: float) -> Found:
     found = Found()
-    limits = dict.fromkeys(JUDGED) if options.disturbed else {}
+    limits = dict.fromkeys(DISTURBANCES) if options.disturbed else {}
     with bench({**LOCAL, "thresholds": limits}, options.model, options.variant, models=options.models) as here:
         for number in range(options.comparisons):
             kinds = shuffled(1, number)

@@ -2,13 +2,15 @@
 while.
 
     python -m benchmarks.weathers [--weather quiet,busy,restless,quota] [--comparisons 200] [--slower 0.10] [--gate 3%]
+    python -m benchmarks.weathers --emulated --gate 1% --slower 0.03
 
 A comparison is one of two whole runs of three cells, as ``harness run --quick`` makes them, by the code of ``harness
 compare --gate``. Each comparison uses three runs, two plain ones and a slowed one, in random order. A/A compares the
 two plain ones, A/B the second of them with the slowed one, in which the runner spins for the given share after each
 inference, inside the timed part. So no run is in two comparisons of one kind. With ``--pairs all``, which is quicker,
 every plain run is compared with every other plain one and with every slowed one: comparisons then share runs, so the
-printed intervals are too narrow.
+printed intervals are too narrow. With ``--emulated`` the runs are those of an emulated board, whose clock counts
+instructions, so that no weather may matter.
 
 The weathers:
 
@@ -45,7 +47,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.common import LOCAL, Quiet, table
+from benchmarks.common import BOARD, DISTURBANCES, LOCAL, Quiet, table
 from harness.config import devices
 from harness.core.stats import wilson
 from harness.records.cell import Cell
@@ -155,7 +157,9 @@ class Tally:
 
 def measured(options: argparse.Namespace, results: Path, slower: float) -> Path:
     """One run of all networks. A slowed cell is INVALID for that alone, and is made VALID so that it is compared."""
-    fleet = devices.parse(yaml.safe_dump({"devices": [LOCAL]}))
+    limits = dict.fromkeys(DISTURBANCES) if options.disturbed else {}
+    device = {**(BOARD if options.emulated else LOCAL), "thresholds": limits}
+    fleet = devices.parse(yaml.safe_dump({"devices": [device]}))
     asked = Options(models=options.networks, variants=("int8",), quick=True, rounds=options.rounds)
     run = Run(fleet, asked, models=options.models, results=results, faked=Faked(inject_slowdown=slower))
     folder = run.execute(Quiet()).folder
@@ -170,10 +174,13 @@ def _pardoned(cell: Cell) -> Cell:
     return cell.model_copy(update={"reasons": left, "status": "INVALID" if left else "VALID"})
 
 
-def in_weather(options: argparse.Namespace, sky: Sky, results: Path) -> dict[str, Tally]:
-    """Measure and compare triples of runs."""
+Triple = dict[str, Path]
+
+
+def in_weather(options: argparse.Namespace, sky: Sky, results: Path) -> list[Triple]:
+    """Measure triples of runs; each is the folder of a run by its kind."""
     chance = random.Random(options.seed)
-    triples: list[dict[str, Path]] = []
+    triples: list[Triple] = []
     for number in range(options.comparisons):
         triple = {}
         for kind in chance.sample(("plain", "plain again", "slowed"), 3):
@@ -182,15 +189,19 @@ def in_weather(options: argparse.Namespace, sky: Sky, results: Path) -> dict[str
         triples.append(triple)
         print(f"\r{number + 1} of {options.comparisons}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    gate = parse_gate(options.gate)
+    return triples
+
+
+def judged(triples: Sequence[Triple], how: str, gate: str) -> dict[str, Tally]:
+    """Compare the runs of triples, by kind of comparison; ``how`` as in :func:`pairs`."""
     tallies = {"A/A": Tally(), "A/B": Tally()}
-    for kind, couples in pairs(triples, options.pairs).items():
+    for kind, couples in pairs(triples, how).items():
         for a, b in couples:
-            tallies[kind].add(compare(a, b, gate))
+            tallies[kind].add(compare(a, b, parse_gate(gate)))
     return tallies
 
 
-def pairs(triples: Sequence[dict[str, Path]], how: str) -> dict[str, list[tuple[Path, Path]]]:
+def pairs(triples: Sequence[Triple], how: str) -> dict[str, list[tuple[Path, Path]]]:
     """The pairs of runs that are compared, by kind; ``how``: ``disjoint`` or ``all``."""
     if how == "disjoint":
         return {
@@ -236,30 +247,32 @@ def main() -> int:
     parser.add_argument("--slower", type=float, default=0.10)
     parser.add_argument("--gate", default="3%")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--emulated", action="store_true", help="an emulated board instead of this machine")
+    parser.add_argument("--disturbed", action="store_true", help="compare what other programs spoilt, too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--networks", type=lambda text: tuple(text.split(",")), default=NETWORKS)
     options = parser.parse_args()
-    started, rows, good, judged = time.monotonic(), [], True, 0
+    started, rows, good, told = time.monotonic(), [], True, 0
     for name in options.weather.split(","):
         with weather(name) as sky, tempfile.TemporaryDirectory() as results:
             if sky is None:
                 print(f"{name}: left out, no cgroup can be written here", file=sys.stderr)
                 continue
-            for kind, tally in in_weather(options, sky, Path(results)).items():
+            for kind, tally in judged(in_weather(options, sky, Path(results)), options.pairs, options.gate).items():
                 rows.append(row(name, kind, tally))
                 good &= kept(kind, tally)
-                judged += tally.judged
+                told += tally.judged
     table(
         ("weather", "comparison", "comparisons", "gate tripped", "share", "its 95 % interval", "cells judged",
          "can't tell", "refused (INVALID)", "why"), rows,
     )  # fmt: skip
     print(f"\nA/B: {options.slower:.0%} slower; gate {options.gate}; {', '.join(options.networks)}; ", end="")
     print(f"pairs: {options.pairs}; {(time.monotonic() - started) / 60:.0f} minutes")
-    if not judged:
+    if not told:
         print("nothing was judged: this machine is too busy to show anything")
-    print("as promised" if good and judged else "NOT as promised")
-    return 0 if good and judged else 1
+    print("as promised" if good and told else "NOT as promised")
+    return 0 if good and told else 1
 
 
 if __name__ == "__main__":

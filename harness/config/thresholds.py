@@ -29,8 +29,8 @@ class Thresholds(BaseModel):
         others: share of the machine's processor time that other processes used.
         memory_stall: share of the timed passes in which some process waited for memory (PSI).
         frequency_drop: fall of the fastest core's frequency below the highest seen during the passes, as a share.
-        machine: difference of the canary's time between two rounds of a cell, as a share. A process that shares a core
-            with another process takes 1.6 times as long for the loop that computes.
+        machine: difference of the canary's time between two rounds of a cell, as a share. Where two cores share units
+            of one, it takes half as long again while the other works.
         clock_step_s: shift of the wall clock against the monotonic clock during a cell, in seconds.
         stopped_s: longest single halt of the runner, in seconds: stopped, frozen, or asleep with its machine.
         predictions: share of images whose prediction differs from that of the artifact when it was built. int8 kernels
@@ -48,7 +48,7 @@ class Thresholds(BaseModel):
     others: Share | None = 0.8
     memory_stall: Share | None = 0.1
     frequency_drop: Share | None = 0.15
-    machine: Positive | None = 1.0
+    machine: Positive | None = 0.6
     clock_step_s: Positive | None = 2.0
     stopped_s: Positive | None = 0.1
     predictions: Share | None = 0.03

@@ -184,6 +184,8 @@ class RunnerResult(_Answer):
     evidence: Evidence
     profile: Profile | None = None
     canary: Canaries | None = None
+    #: whether a process that had imported the runtime was forked, so that memory and times of the start don't count
+    forked: bool = False
 
 
 def parse_answer(data: bytes, cell: str) -> RunnerResult | RunnerFailure:

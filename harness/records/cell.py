@@ -91,10 +91,14 @@ class RuntimeInfo(Record):
 
 class Canary(Record):
     """How long two fixed loops of the runner's own took, in the board's nanoseconds: one that computes and one that
-    goes through memory. They tell how fast the machine itself was."""
+    goes through memory. They tell how fast the machine itself was.
+
+    ``form`` is that of the loops and of the way to look: times of different forms are not comparable.
+    """
 
     compute: Annotated[Nanoseconds, Field(ge=1)]
     memory: Annotated[Nanoseconds, Field(ge=1)]
+    form: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class Round(Record):
@@ -106,6 +110,8 @@ class Round(Record):
         samples: how many of the cell's ``latency_ns`` are this round's; rounds follow each other there.
         warmups: the same of ``warmup_ns``.
         before, after: the canary on both sides of the round; None where there was none.
+        load_ns, allocate_ns, first_inference_ns, peak_rss_bytes: None where a forked process measured the round, which
+            starts otherwise.
         energy_j: of this round's timed inferences.
         evidence: what this round's verdict was reached with, and the busiest other processes.
     """
@@ -133,8 +139,8 @@ class Cell(Record):
     """One measured or failed cell. Raw samples are in order; a value that a FAILED cell never reached is null.
 
     ``rounds`` says which samples belong to one process. ``load_ns``, ``allocate_ns`` and ``first_inference_ns`` are the
-    medians of the rounds' values, ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1 was one
-    round and lists none; see :attr:`round_sizes`.
+    medians over the rounds that have them, ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1
+    was one round and lists none; see :attr:`round_sizes`.
 
     ``accuracy`` is the share of right classes, and null where nothing judges them. ``metric`` is the task's own.
     ``predictions`` are empty where the network is no classifier. ``outputs`` compares the board's outputs with golden

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 #: The most bytes of outputs that come back from a board. Of larger outputs, fewer samples do.
 OUTPUTS_LIMIT = 64 << 20
@@ -148,4 +149,8 @@ class Order:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps(self.to_plain())
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values for ``json.dumps``."""
+        return asdict(self)

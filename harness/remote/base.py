@@ -112,8 +112,8 @@ class Connection(Protocol):
             ConnectionLostError: the connection broke.
         """
 
-    def hold(self, argv: Sequence[str]) -> Held:
-        """Start a program that keeps running.
+    def hold(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Held:
+        """Start a program that keeps running; ``env`` as in :class:`Command`.
 
         Raises:
             ConnectionLostError: the connection broke.

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +51,7 @@ class LocalConnection:
         self.home = os.fsencode(home).decode("utf-8", "surrogateescape") if home.startswith("/") else None
         self._python = python
         self._process: subprocess.Popen[bytes] | None = None
+        self._held: list[subprocess.Popen[bytes]] = []
 
     def run(self, command: Command) -> Completed:
         process = self._start(command.argv, command.env, stderr=subprocess.PIPE)
@@ -57,8 +59,8 @@ class LocalConnection:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        out = _Reader(process.stdout, command.stdout_limit, command.stdout_limit, self.close)  # close: ends the program
-        err = _Reader(process.stderr, STDERR_KEEP, STDERR_LIMIT, self.close)
+        out = _Reader(process.stdout, command.stdout_limit, command.stdout_limit, partial(_kill, process))
+        err = _Reader(process.stderr, STDERR_KEEP, STDERR_LIMIT, partial(_kill, process))
         out.start()
         err.start()
         writer = threading.Thread(target=_feed, args=(process.stdin, command), daemon=True)
@@ -85,9 +87,11 @@ class LocalConnection:
             raise OutputLimitError(f"{self.label}: '{command.name}' wrote over {STDERR_LIMIT} bytes to stderr")
         return Completed(process.returncode, bytes(out.data), bytes(err.data))
 
-    def hold(self, argv: Sequence[str]) -> Held:
+    def hold(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Held:
         """See :class:`harness.remote.base.Connection`."""
-        return _LocalHeld(self.label, self._start(argv, {}, stderr=subprocess.DEVNULL, bufsize=0))
+        process = self._start(argv, env or {}, stderr=subprocess.DEVNULL, bufsize=0)
+        self._held = [held for held in self._held if held.poll() is None] + [process]
+        return _LocalHeld(self.label, process)
 
     def _start(
         self, argv: Sequence[str], env: Mapping[str, str], *, stderr: int, bufsize: int = -1
@@ -110,11 +114,16 @@ class LocalConnection:
             raise TransportError(f"{self.label}: '{name}' can't be started: {error.strerror}") from error
 
     def close(self) -> None:
-        """End a command that is running in another thread; nothing else stays open between commands."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+        """End a command that is running in another thread, and the programs that keep running."""
+        for process in (self._process, *self._held):
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    """End a program with its children."""
+    if process is not None and process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _feed(pipe: IO[bytes], command: Command) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import paramiko
 
@@ -94,11 +94,11 @@ class SshConnection:
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise ConnectionLostError(f"{self.label}: the connection broke: {error}") from error
 
-    def hold(self, argv: Sequence[str]) -> Held:
+    def hold(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Held:
         """See :class:`harness.remote.base.Connection`."""
         frame = Frame()
         try:
-            dialogue = self._begin(frame, argv[0], frame.command(argv, sh=self._sh))
+            dialogue = self._begin(frame, argv[0], frame.command(argv, env, sh=self._sh))
             try:
                 dialogue.await_start(self._start_s)
             except BaseException:

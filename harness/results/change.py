@@ -34,7 +34,8 @@ class Change:
         paired: whether the samples were paired, image by image.
         exact: whether there is no noise between rounds: counted instructions.
         by_rounds: whether the interval knows the spread between rounds.
-        p_machine: of the change being no more than the canary's; 0 where the canary did not move with it.
+        p_machine: of the change being no more than the canary's; 0 where the canary did not move with it, 1 where the
+            canary moved further.
         machine: the canary's ratio b/a where it moved by more than :data:`MACHINE` in the same direction; else None.
         spread: the standard deviation between rounds, as a share; None where no side has two.
     """
@@ -75,7 +76,7 @@ def change(a: Cell, b: Cell) -> Change:
         paired=False,
         exact=False,
         by_rounds=True,
-        p_machine=machine.p_value if machine else 0.0,
+        p_machine=_beyond(machine, slower=by_rounds.interval.value > 1),
         machine=machine.change if machine else None,
         spread=rounds.spread(*medians),
     )
@@ -109,22 +110,38 @@ def _loop(canary: Canary | None, loop: str) -> int:
     return canary.compute if loop == "compute" else canary.memory
 
 
+def _forms(cell: Cell) -> set[int]:
+    """The forms of a cell's canaries."""
+    return {look.form for each in cell.rounds for look in (each.before, each.after) if look is not None}
+
+
 def _machine(a: Cell, b: Cell, *, slower: bool) -> rounds.Machine | None:
-    """How the machine changed in the direction that the cell did, by the loop that explains most of it."""
+    """How the machine changed in the direction that the cell did, by the loop that explains most of it; None where the
+    canaries are not comparable.
+    """
+    if len(_forms(a) | _forms(b)) != 1:
+        return None
     found = [
         machine
         for loop in LOOPS
         if (machine := rounds.machine((round_medians(a), canaries(a, loop)), (round_medians(b), canaries(b, loop))))
     ]
     alike = [machine for machine in found if (machine.change > 1 + MACHINE if slower else machine.change < 1 - MACHINE)]
-    return max(alike, key=lambda machine: machine.p_value, default=None)
+    return max(alike, key=lambda machine: _beyond(machine, slower=slower), default=None)
+
+
+def _beyond(found: rounds.Machine | None, *, slower: bool) -> float:
+    """The p-value of the cell having changed no further than the canary, in the cell's direction."""
+    if found is None:
+        return 0.0
+    return found.p_value if (found.ratio.value > 1) == slower else 1.0
 
 
 def doubt(found: Change, *, adjusted: float, limit: float) -> str:
     """Why nobody can tell whether something changed, in words; empty where one can.
 
     Args:
-        adjusted: the p-value, corrected for the number of cells.
+        adjusted: the p-value, corrected for the number of cells, as :attr:`Change.p_machine` should be.
         limit: the change that must be told from none, as a share: the gate, or :data:`SAME`.
     """
     if found.exact:

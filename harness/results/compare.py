@@ -211,11 +211,17 @@ def _loose(cell: Cell) -> tuple[object, ...]:
 
 
 def _adjusted(pairs: list[Pair]) -> list[Pair]:
-    """Holm's correction over all compared cells, separately for speed and for accuracy."""
+    """Holm's correction over all compared cells, separately for speed, for what exceeds the machine's own change, and
+    for accuracy.
+    """
     compared = [i for i, pair in enumerate(pairs) if not pair.refused]
     speed = stats.holm([pairs[i].p_value for i in compared])
     for i, p_speed in zip(compared, speed, strict=True):
         pairs[i] = replace(pairs[i], p_adjusted=p_speed)
+    beyond = stats.holm([change.p_machine if (change := pairs[i].change) else 0.0 for i in compared])
+    for i, p_machine in zip(compared, beyond, strict=True):
+        if change := pairs[i].change:
+            pairs[i] = replace(pairs[i], change=replace(change, p_machine=p_machine))
     tested = [(i, accuracy) for i in compared if (accuracy := pairs[i].accuracy) and accuracy.tested]
     accurate = stats.holm([accuracy.p_value for _, accuracy in tested])
     for (i, accuracy), p_accuracy in zip(tested, accurate, strict=True):

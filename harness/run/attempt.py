@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from harness.records.cell import Cell, Reason
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import Marking, estimated, marking
+from harness.run.forks import Forks
 from harness.run.golden.all import Goldens
 from harness.run.halt import Halt
 from harness.run.ledger import Ledger
@@ -94,13 +96,14 @@ class Attempts:
         """How often a disturbed round is measured at once, at most."""
         return RETRIES + 1
 
-    def round(self, job: CellJob, tries: int, *, first: bool) -> Cell:
+    def round(self, job: CellJob, tries: int, *, first: bool, forked: bool = False) -> Cell:
         """Measure one round. It is measured again on a new connection if the old one broke, or after a pause if the
         cause of a disturbance may have passed. A board that stays unreachable ends the device.
 
         Args:
             tries: how often a disturbed round is measured.
             first: whether this is the cell's first round, in which each operator may be timed as well.
+            forked: whether a forked process may measure it, see :mod:`harness.run.forks`.
         """
         halt, board = self.underway.halt, self.session.board
         context = self.context if first else replace(self.context, profile_ops=False)
@@ -110,7 +113,7 @@ class Attempts:
             try:
                 if board.suspect:
                     board.reconnect()
-                cell = self._once(job, context)
+                cell = self._once(job, context, forked=forked)
                 if not cell.reasons or not passing(cell.reasons) or attempt + 1 >= tries:
                     return with_earlier(cell, earlier)
                 earlier.append(attempt_record(cell))
@@ -127,8 +130,21 @@ class Attempts:
                 return failed(measurement, [reason_of(error)])
         raise AssertionError("unreachable")
 
-    def _once(self, job: CellJob, context: Context) -> Cell:
-        """One measurement on the current connection."""
+    def _once(self, job: CellJob, context: Context, *, forked: bool) -> Cell:
+        """One measurement on the current connection. Where a forked process fails, the runtime may not bear it: then
+        this round and later ones are measured by processes of their own.
+        """
+        forks = self.session.forks
+        if not forked or job.delegate != "cpu" or context.device.effective_clock != "wall":
+            return self._measured(job, context)
+        with contextlib.suppress(*RETURNING):
+            cell = self._measured(job, context, forks)
+            if cell.status != "FAILED" or self.underway.halt.ending:
+                return cell
+        forks.refuse(self.session.runtime_for(job))
+        return self._measured(job, context)
+
+    def _measured(self, job: CellJob, context: Context, forks: Forks | None = None) -> Cell:
         measurement = self.underway.measurement(job, context)
         test = measurement.test
         estimate = marking(self.context.estimates, job, profile=self.context.profile_ops)
@@ -140,7 +156,7 @@ class Attempts:
         begun = time.monotonic()
         prepared = self.session.prepared(job, test)
         marks = estimate.marks if isinstance(estimate, Marking) else None
-        cell = run_cell(self.session.connection, measurement, prepared, limit_s=limit_s, marks=marks)
+        cell = run_cell(self.session.connection, measurement, prepared, limit_s=limit_s, marks=marks, forks=forks)
         if cell.status == "FAILED":
             return cell
         if not isinstance(estimate, Marking) or not estimate.operators:  # prefixes take time that other cells don't

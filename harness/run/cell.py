@@ -89,16 +89,17 @@ def finished(
     status, reasons = judge(job, answer, runtime, context=context, labels=labels, compared=compared)
     used = energy(answer) if context.device.effective_clock == "wall" else None
     evidence = CellEvidence.of(answer, context, threads=job.threads, energy=used, stderr=stderr)
+    alone = not answer.forked  # a forked process loads otherwise, and lacks pages that its parent has
     numbers = _Numbers(
-        load_ns=answer.load_ns,
-        allocate_ns=answer.allocate_ns,
-        first_inference_ns=answer.first_inference_ns,
+        load_ns=answer.load_ns if alone else None,
+        allocate_ns=answer.allocate_ns if alone else None,
+        first_inference_ns=answer.first_inference_ns if alone else None,
         warmup_ns=answer.warmup_ns,
         latency_ns=answer.latency_ns,
         predictions=answer.predictions,
         accuracy=right / n if right is not None else None,
         outputs=compared.check if compared else None,
-        peak_rss_bytes=answer.peak_rss_bytes,
+        peak_rss_bytes=answer.peak_rss_bytes if alone else None,
         energy_j=used.joules if used else None,
     )
     found = evidence.model_dump(mode="json")

@@ -18,7 +18,8 @@ class CellEvidence(Evidence):
         clock: name and resolution of the board's clock that was read.
         thresholds: the limits that the cell was judged by.
         energy: of the timed inferences; None without a sensor, and where the clock counts instructions.
-        found: the figures behind the verdict; shares 0 to 1, seconds, MHz.
+        found: the figures behind the verdict; shares 0 to 1, seconds, MHz. Of several rounds: see
+            :func:`harness.run.verdict.judge.found_in_all`.
         import_ns: how long each import took, in the board's nanoseconds.
         not_finite: timed inferences whose output held NaN or infinity.
         stderr: the end of the runner's stderr.

@@ -5,14 +5,21 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from harness.core.errors import RunnerError
+from harness.core.errors import (
+    ConnectionLostError,
+    OutputLimitError,
+    RemoteTimeoutError,
+    RunnerError,
+    TransportError,
+)
 from harness.core.safetext import plain
 from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, Reason
 from harness.records.order import Marks, Order, Passes, WarmUp
-from harness.remote.base import Command, Connection
+from harness.remote.base import Command, Completed, Connection
 from harness.run.cell import Measurement, clip, failed, finished
 from harness.run.context import Context
+from harness.run.forks import ENVIRONMENT, Forks
 from harness.run.golden.fetch import result_of
 from harness.run.golden.reference import input_tensors
 from harness.run.images import TestSet
@@ -52,9 +59,10 @@ def run_cell(
     *,
     limit_s: float,
     marks: Marks | None = None,
+    forks: Forks | None = None,
 ) -> Cell:
     """Measure one cell on a board, in at most ``limit_s`` seconds. ``marks`` tells the runner what to mark for an
-    emulator's plugin.
+    emulator's plugin. With ``forks`` a forked process measures where the board and the runtime allow it.
 
     Raises:
         TransportError: the connection failed; the caller may retry on a new one.
@@ -63,22 +71,14 @@ def run_cell(
     job, test = measurement.job, measurement.test
     result = f"{connection.root}/results/{job.cell}.json"
     kept, comparer = f"{result}.outputs", measurement.comparer
-    asked = replace(
+    given = replace(
         order(job, prepared, test, measurement.context, marks=marks), outputs=comparer.order(kept) if comparer else None
     )
-    given = asked.to_json() + "\n"
-    done = connection.run(
-        Command(
-            ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
-            timeout_s=limit_s,
-            stdin=given.encode(),
-            hold_stdin=True,
-            env={"PYTHONHASHSEED": "0"},
-            stdout_limit=1 << 16,
-        )
-    )
+    done = forks.run(connection, prepared.runner, given, result=result, limit_s=limit_s) if forks else None
+    if done is None:
+        done = _own_process(connection, prepared.runner, given, result=result, limit_s=limit_s)
     stderr = plain(done.stderr.decode("utf-8", "replace"))[-3000:]
-    taken = result_of(connection, result, done)
+    taken = _taken(connection, result, done, forks)
     with _PARSING:
         answer = parse_answer(taken, job.cell)
     if isinstance(answer, RunnerResult) and done.returncode:
@@ -88,6 +88,33 @@ def run_cell(
         return failed(measurement, [Reason(code=answer.code, text=clip(answer.text) + hint)], stderr=stderr)
     compared = comparer.compare(connection, kept, answer) if comparer else None
     return finished(measurement, answer, compared=compared, stderr=stderr)
+
+
+def _own_process(connection: Connection, runner: str, given: Order, *, result: str, limit_s: float) -> Completed:
+    """Run the runner once, for one cell."""
+    return connection.run(
+        Command(
+            ["python3", "-s", runner, "--job", "-", "--result", result],
+            timeout_s=limit_s,
+            stdin=given.to_json().encode() + b"\n",
+            hold_stdin=True,
+            env=ENVIRONMENT,
+            stdout_limit=1 << 16,
+        )
+    )
+
+
+def _taken(connection: Connection, result: str, done: Completed, forks: Forks | None) -> bytes:
+    """The runner's answer, which is removed from the board."""
+    try:
+        return result_of(connection, result, done)
+    except (ConnectionLostError, RemoteTimeoutError, OutputLimitError):
+        raise
+    except TransportError:
+        if forks is None:
+            raise
+        forks.refuse_all()  # the server may allow no further session beside lease and fork
+        return result_of(connection, result, done)
 
 
 def work(job: CellJob, test: TestSet) -> float:

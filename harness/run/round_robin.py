@@ -26,6 +26,11 @@ class _Progress:
     parts: list[Cell] = field(default_factory=list)
     doubtful: list[Cell] = field(default_factory=list)
 
+    @property
+    def started_alone(self) -> bool:
+        """Whether a round that counts tells how a process of its own starts: loading time and peak memory."""
+        return any(part.peak_rss_bytes is not None and part not in self.doubtful for part in self.parts)
+
     def add(self, part: Cell) -> None:
         """Add a round. A good round replaces a doubtful one."""
         if not self.doubtful:
@@ -62,6 +67,7 @@ class RoundRobin:
             due = [job for job in left if self._due(job, number)]
             if planned > 1 and due:
                 self.attempts.session.say(f"round {number + 1} of {planned}")
+            self.attempts.session.forks.end()  # so that each round has another layout of memory
             for job in self._shuffled(due, number):
                 if self.underway.halt.ending or self._late_is_over():
                     return
@@ -95,7 +101,7 @@ class RoundRobin:
         """Measure and store one more round of a cell; a round that FAILED is the cell's last."""
         progress = self._progress[job.cell]
         self.underway.watcher.cell_started(job)
-        part = self.attempts.round(job, self._tries(), first=not progress.parts)
+        part = self.attempts.round(job, self._tries(), first=not progress.parts, forked=progress.started_alone)
         self._disturbed = self._disturbed + 1 if part.reasons and passing(part.reasons) else 0
         planned = self.attempts.context.rounds
         if not part.latency_ns and self.underway.halt.ending:
@@ -127,6 +133,7 @@ class RoundRobin:
             return
         until, number = time.monotonic() + self.attempts.context.budget_s, self.attempts.context.rounds
         while wide := [job for job in left if self._half_width(job) > self._precision]:
+            self.attempts.session.forks.end()
             for job in self._shuffled(wide, number):
                 if self.underway.halt.ending:
                     return

@@ -10,9 +10,12 @@ from typing import Any
 from harness.config.thresholds import Thresholds
 from harness.records.cell import MOST_STATES, Canary, Cell, Reason, Round, Status
 from harness.records.golden import OutputsCheck
+from harness.run.verdict.judge import found_in_all, not_finite
 
 #: Keys of a round's evidence. The board's states, and facts that are the same for all rounds, belong to the cell.
-_OF_ROUND = ("busiest", "canary", "earlier", "energy", "found", "import_ns", "profile", "stderr", "warmup_ended")
+_OF_ROUND = (
+    "busiest", "canary", "earlier", "energy", "found", "import_ns", "not_finite", "profile", "stderr", "warmup_ended",
+)  # fmt: skip
 
 
 def one_round(cell: Cell, before: Canary | None, after: Canary | None) -> Cell:
@@ -62,6 +65,7 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
     first, last = measured[0], measured[-1]
     rounds = tuple(each for part in measured for each in part.rounds)
     reasons = _reasons([*(each.reasons for each in rounds), *(part.reasons for part in parts if not part.latency_ns)])
+    reasons = [_counted(reason, rounds) for reason in reasons]
     reasons += _of_the_whole(measured, rounds, planned)
     status: Status = "INVALID" if reasons else "VALID"
     energies = [each.energy_j for each in rounds]
@@ -78,7 +82,7 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
             "peak_rss_bytes": max((each.peak_rss_bytes or 0 for each in rounds), default=0) or None,
             "outputs": _worst(part.outputs for part in measured),
             "energy_j": None if None in energies else sum(joules for joules in energies if joules is not None),
-            "evidence": _evidence([part.evidence for part in measured]),
+            "evidence": _evidence([part.evidence for part in measured], rounds),
             "ended": last.ended,
         }
     )
@@ -139,6 +143,18 @@ def _reasons(of_rounds: Iterable[Sequence[Reason]]) -> list[Reason]:
     return list(found.values())
 
 
+def _counted(reason: Reason, rounds: Sequence[Round]) -> Reason:
+    """A round's reason with the number of all rounds, where it counts inferences."""
+    count = _not_finite(rounds) if reason.code == "not-finite" else None
+    return reason if count is None else not_finite(count, sum(each.samples for each in rounds))
+
+
+def _not_finite(rounds: Sequence[Round]) -> int | None:
+    """The number of outputs with NaN or infinity; None where a round, of an older harness, doesn't tell."""
+    counts = [each.evidence.get("not_finite") for each in rounds]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
 def _of_the_whole(parts: Sequence[Cell], rounds: Sequence[Round], planned: int) -> list[Reason]:
     """The reasons that only appear when all rounds are seen together."""
     found = []
@@ -161,9 +177,11 @@ def _limits(cell: Cell) -> Thresholds:
 
 def machine_apart(rounds: Sequence[Round]) -> float | None:
     """How much longer the canary took in the slowest round than in the fastest, as a share, by the loop that changed
-    more; None where a round has no canary.
+    more; None where a round has no canary, or one of another form.
     """
     if len(rounds) < 2 or any(each.before is None or each.after is None for each in rounds):
+        return None
+    if len({look.form for each in rounds for look in (each.before, each.after) if look}) > 1:
         return None
     apart = []
     for loop in ("compute", "memory"):
@@ -183,12 +201,18 @@ def _middle(values: Iterable[int | None]) -> int | None:
     return round(statistics.median(known)) if known else None
 
 
-def _evidence(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The first round's evidence with the states of all: before the first, after each pass, and after the last."""
+def _evidence(parts: Sequence[dict[str, Any]], rounds: Sequence[Round]) -> dict[str, Any]:
+    """The first round's evidence with the states of all (before the first, after each pass, and after the last), and
+    with the figures of all.
+    """
     first, last = parts[0], parts[-1]
     states: dict[str, Any] = {key: last[key] for key in ("end", "after") if key in last}
     merged = {**first, **states, "during": [state for part in parts for state in part.get("during") or []]}
     for key in ("canary", "earlier"):
         if any(key in part for part in parts):
             merged[key] = [entry for part in parts for entry in part.get(key) or []]
+    if (count := _not_finite(rounds)) is not None:
+        merged["not_finite"] = count
+    if figures := [each.evidence["found"] for each in rounds if each.evidence.get("found")]:
+        merged["found"] = found_in_all(figures)
     return merged

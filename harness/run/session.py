@@ -16,6 +16,7 @@ from harness.remote.connect import ReachedBoard, Reaching, Say, Wait, check_spac
 from harness.remote.lease import Lease
 from harness.remote.probe import Probe, send, send_s, stored
 from harness.remote.runner_file import runner_file, runner_sha256
+from harness.run.forks import Forks
 from harness.run.images import TestSet
 from harness.run.measure import Prepared
 from harness.run.plan import CellJob, InputsKey
@@ -42,6 +43,8 @@ class Session:
     say: Say
     sent: dict[str, int] = field(default_factory=dict)
     #: the folders on the board that hold a runtime and its dependencies
+    #: measure the rounds of cells that a process of its own has measured once
+    forks: Forks = field(default_factory=Forks)
     _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -231,4 +234,8 @@ def open_session(
         opened=opened,
     )
     with reached(device, reaching, wait) as board:
-        yield Session(device, board, say)
+        session = Session(device, board, say)
+        try:
+            yield session
+        finally:
+            session.forks.end()

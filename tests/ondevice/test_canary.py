@@ -14,8 +14,8 @@ def test_each_loop_is_timed_and_takes_a_time_that_a_clock_can_see() -> None:
     assert all(isinstance(taken, int) and 10_000 < taken < 1_000_000_000 for taken in times.values())
 
 
-def test_the_middle_of_all_but_the_first_sample_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first one touches new memory; a single late one is an interrupt's."""
+def test_the_fastest_of_all_but_the_first_sample_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one touches new memory; a late one is an interrupt's."""
     moments = iter(range(10**6))
     spans = {"compute": iter([500, 10, 10, 90]), "memory": iter([700, 20, 20, 20])}
     clock = [0]

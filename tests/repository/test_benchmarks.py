@@ -47,3 +47,40 @@ def test_three_percent_more_instructions_are_caught(cache: Path) -> None:
 def test_ten_percent_more_time_is_caught(cache: Path) -> None:
     """On the wall clock: needs a quiet machine."""
     assert "as promised" in run("gate", "wall", "--comparisons", "10")
+
+
+def printed(name: str, *words: str) -> list[str]:
+    """The lines of a benchmark that comes to its end, whatever this machine lets it find."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", "--models", str(MODELS), *words], cwd=REPOSITORY,
+        capture_output=True, text=True, timeout=1500, check=False,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert lines, done.stderr[-2000:]
+    assert "as promised" in lines[-1], done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.returncode == ("NOT" in lines[-1])
+    return lines
+
+
+def test_runs_are_compared_in_each_weather(cache: Path) -> None:
+    words = ("--comparisons", "1", "--rounds", "2", "--networks", "resvgg19-pruned", "--disturbed")
+    lines = printed("weathers", "--weather", "quiet,busy", *words)
+    rows = [line.split(" | ") for line in lines if line.startswith(("| quiet", "| busy"))]
+    assert [(row[0].strip("| "), row[1], row[2]) for row in rows] == [
+        (weather, kind, "1") for weather in ("quiet", "busy") for kind in ("A/A", "A/B")
+    ]
+    assert "10% slower; gate 3%; resvgg19-pruned; pairs: disjoint" in lines[-2] + lines[-3]
+
+
+@pytest.mark.qemu
+def test_no_weather_matters_where_instructions_are_counted(cache: Path) -> None:
+    words = ("--comparisons", "1", "--networks", "resvgg19-pruned", "--gate", "1%", "--slower", "0.03")
+    said = run("weathers", "--emulated", "--weather", "busy", *words)
+    assert "| busy | A/A | 1 | 0 of 1 runs | 0.0%" in said
+    assert "| busy | A/B | 1 | 1 of 1 judged cells | 100.0%" in said
+
+
+def test_intervals_are_held_beside_those_of_other_tools(cache: Path) -> None:
+    lines = printed("coverage", "--trials", "1", "--processes", "2", "--runs", "20", "--rounds", "2", "--disturbed")
+    programs = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ")][1:]
+    assert programs == ["harness, all rounds", "harness, 1 round", "benchmark_litert_model", "pyperf"]

@@ -70,6 +70,22 @@ def test_a_change_that_the_canary_shows_is_the_machines() -> None:
     assert doubt(found) == "the machine itself was 30% slower, by its canary"
 
 
+def test_a_build_that_is_slower_on_a_faster_machine_is_not_called_faster() -> None:
+    found = change.change(cell(seed=1, canary=1.0), cell(8.0, seed=2, canary=0.7))
+    assert found.ratio.value < 1
+    assert found.p_machine == 1
+    assert doubt(found) == "the machine itself was 30% faster, by its canary"
+
+
+def test_a_canary_of_another_form_explains_nothing() -> None:
+    older, newer = cell(seed=1, canary=1.0), cell(13.0, seed=2, canary=1.3)
+    looks = [each.model_copy(update={"before": each.before.model_copy(update={"form": 2})}) for each in newer.rounds
+             if each.before]  # fmt: skip
+    found = change.change(older, newer.model_copy(update={"rounds": tuple(looks)}))
+    assert found.machine is None
+    assert doubt(found) == ""
+
+
 def test_a_change_beyond_the_canarys_is_the_builds() -> None:
     found = change.change(cell(seed=1, canary=1.0), cell(16.0, seed=2, canary=1.3))
     assert doubt(found) == ""

@@ -35,6 +35,8 @@ class Board:
         self.ended: dict[str, Cell] = {}
         self.before: dict[str, Cell] = {}
         self.tries: list[int] = []
+        self.forked: list[bool] = []
+        self.forks_ended: list[int] = []
         self.messages: list[str] = []
         self.halted: Callable[[], bool] = lambda: False
         self._measure = measure
@@ -44,7 +46,10 @@ class Board:
                 rounds=rounds, device=SimpleNamespace(effective_clock="wall"),
                 **{"precision": None, "budget_s": 600.0, **context},
             ),
-            session=SimpleNamespace(say=self.messages.append, device=SimpleNamespace(local=True)),
+            session=SimpleNamespace(
+                say=self.messages.append, device=SimpleNamespace(local=True),
+                forks=SimpleNamespace(end=lambda: self.forks_ended.append(len(self.taken))),
+            ),
             most_tries=3,
             round=self._round,
         )  # fmt: skip
@@ -62,8 +67,9 @@ class Board:
             keep=lambda job, cell: self.ended.update({job.cell: cell}),
         )
 
-    def _round(self, job: Any, tries: int, *, first: bool) -> Cell:
+    def _round(self, job: Any, tries: int, *, first: bool, forked: bool) -> Cell:
         self.taken.append(job.cell)
+        self.forked.append(forked)
         self.tries.append(tries)
         return self._measure(job.cell, next(self._numbers))
 
@@ -84,6 +90,23 @@ def test_every_round_takes_all_cells_once_in_an_order_of_its_own() -> None:
     assert len(set(turns)) > 1
     assert {name: cell.status for name, cell in board.ended.items()} == dict.fromkeys(NAMES, "VALID")
     assert [len(cell.rounds) for cell in board.ended.values()] == [5, 5, 5]
+
+
+def test_later_rounds_are_forked_each_from_another_process() -> None:
+    board = Board(3)
+    board.run("one", "two")
+    assert board.forked == [False, False, True, True, True, True]
+    assert board.forks_ended == [0, 2, 4]
+
+
+def test_a_first_round_that_is_measured_again_is_no_fork() -> None:
+    board = Board(2)
+    busy, later = measured("one", 0, busy=True), measured("one", 1)
+    forked = later.model_copy(update={"rounds": (later.rounds[0].model_copy(update={"peak_rss_bytes": None}),)})
+    board.before["one"] = joined([busy, forked], 2)
+    board.run("one")
+    assert board.forked == [False]
+    assert board.ended["one"].peak_rss_bytes
 
 
 def test_every_round_is_stored_at_once() -> None:

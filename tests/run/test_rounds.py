@@ -45,6 +45,36 @@ def test_the_evidence_of_all_rounds_is_kept() -> None:
     assert whole.evidence["during"] == [{"at": "0"}, {"at": "1"}]
 
 
+def test_the_figures_behind_a_verdict_are_those_of_all_rounds() -> None:
+    figures: list[dict[str, float | None]] = [
+        {"drift": 0.02, "trend_p": 0.5, "waited": 0.1, "elapsed_s": 0.25, "continued": 0, "frequency_lowest_mhz": None},
+        {"drift": -0.3, "trend_p": 1e-4, "waited": 0.4, "elapsed_s": 0.5, "continued": 2, "frequency_lowest_mhz": None},
+        {"drift": 0.1, "trend_p": 0.9, "waited": None, "elapsed_s": 0.25, "idle_s": 3.0},
+    ]
+    parts = [
+        one_round(make_cell(dev=HERE, evidence={"before": {}, "during": [], "found": each}), None, None)
+        for each in figures
+    ]
+    whole = joined(parts, 3)
+    assert whole.evidence["found"] == {
+        "drift": -0.3, "trend_p": 1e-4, "waited": 0.4, "elapsed_s": 1.0, "continued": 2, "frequency_lowest_mhz": None,
+        "idle_s": 3.0,
+    }  # fmt: skip
+    assert [part.evidence["found"] for part in parts_of(whole)] == figures
+    assert joined([joined(parts[:2], 3), parts[2]], 3).evidence["found"] == whole.evidence["found"]
+
+
+def test_outputs_that_are_no_numbers_are_counted_over_all_rounds() -> None:
+    reason = Reason(code="not-finite", text="99 of 99 outputs held NaN or infinity instead of scores")
+    evidence = {"before": {}, "during": [], "not_finite": 99}
+    wrong = one_round(make_cell(dev=HERE, status="INVALID", reasons=(reason,), evidence=evidence), None, None)
+    well = one_round(make_cell(dev=HERE, evidence={**evidence, "not_finite": 0}), None, None)
+    whole = joined([wrong, well, wrong], 3)
+    assert whole.reasons[0].text.startswith("198 of 297 outputs held NaN")
+    assert whole.evidence["not_finite"] == 198
+    assert joined(parts_of(whole), 3) == whole
+
+
 def test_joining_goes_on_where_it_stopped() -> None:
     parts = [part(number) for number in range(4)]
     assert joined([joined(parts[:3], 4), parts[3]], 4) == joined(parts, 4)
@@ -93,6 +123,13 @@ def test_a_machine_that_changed_its_speed_between_rounds_is_told() -> None:
     whole = joined([part(0), part(1, canary=2_600_000)], 2)
     assert [each.code for each in whole.reasons] == ["machine-changed"]
     assert "160%" in whole.reasons[0].text
+
+
+def test_canaries_of_two_forms_tell_nothing_together() -> None:
+    newer = part(1, canary=2_600_000)
+    looks = Canary(compute=2_600_000, memory=2_600_000, form=2)
+    newer = newer.model_copy(update={"rounds": (newer.rounds[0].model_copy(update={"before": looks, "after": looks}),)})
+    assert machine_apart(joined([part(0), newer], 2).rounds) is None
 
 
 def test_nothing_is_said_of_a_machine_without_canaries() -> None:

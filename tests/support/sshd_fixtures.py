@@ -22,6 +22,7 @@ class Sshd:
     folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    most_sessions: int = 100
 
     def __post_init__(self) -> None:
         self.home = self.folder / "home with space"
@@ -46,7 +47,8 @@ class Sshd:
         config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\nPidFile none\n"
             f"AuthorizedKeysFile {self.folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            f'SetEnv "HOME={self.home}" "PATH={path}"\nPermitRootLogin yes\nMaxStartups 500\nMaxSessions 100\n'
+            f'SetEnv "HOME={self.home}" "PATH={path}"\nPermitRootLogin yes\nMaxStartups 500\n'
+            f"MaxSessions {self.most_sessions}\n"
         )
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(

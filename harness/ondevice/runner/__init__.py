@@ -5,7 +5,7 @@
 The job is :class:`harness.records.order.Order` as JSON. The result goes to the named file, complete or not at all.
 Stdout stays empty, and stderr is for people. An error becomes the result
 {"status": "error", "code": ..., "text": ...}. With the job on stdin, the runner ends when stdin does, so no runner
-outlives its controller.
+outlives its controller. With ``--forks`` it takes many jobs from stdin and forks a process for each, see forks.py.
 
 Only ``invoke`` (TFLite) or ``run_with_iobinding`` (ONNX Runtime) is timed: the input is in the runtime's own tensor
 before the clock starts, and the output is read after it has stopped. The predictions come from the timed invocations

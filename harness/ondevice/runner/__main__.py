@@ -9,6 +9,7 @@ import time
 import traceback
 
 from .files import RunnerError, clear, native, near, write_result
+from .forks import serve
 from .measure import measure
 from .process import note_stops
 from .shapes import Json
@@ -54,12 +55,8 @@ def answer_to(job: Json, result: str) -> Json:
         return {"status": "error", "code": "runtime-error", "text": "%s: %s" % (type(error).__name__, error)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--job", required=True)
-    parser.add_argument("--result", required=True)
-    options = parser.parse_args()
-    job, result = read_job(options.job), os.path.abspath(options.result)
+def finish(job: Json, result: str) -> None:
+    """Measure a job, write its result, and end the process."""
     answer = answer_to(job, result)
     clock = time.get_clock_info("perf_counter")
     answer.update(
@@ -78,6 +75,18 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if answer["status"] == "ok" else 1)  # runtimes' exit handlers have crashed after a good result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--forks", action="store_true")
+    parser.add_argument("--job", required=True)
+    parser.add_argument("--result", required=True)
+    options = parser.parse_args()
+    if options.forks:
+        serve(finish)
+        os._exit(0)
+    finish(read_job(options.job), os.path.abspath(options.result))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import gc
 import sys
 from typing import List
 
-from .canary import canary
+from .canary import FORM, canary
 from .clock import now_ns
 from .inputs import load_inputs, prepared
 from .outputs import check_scores
@@ -65,7 +65,7 @@ def measure(job: Json) -> Json:
     sent = load_inputs(np, job)
     board, others = Board(job.get("state_root") or "", job.get("sources") or {}), processes()
     before = board.full_state()
-    canaries = {"before": canary(np)} if job.get("canary") else None
+    canaries = {"before": dict(canary(np), form=FORM)} if job.get("canary") else None
     model = model_class(job["runtime"])(np, job)
     inputs = prepared(model, sent, job)
     first_ns = timed(model, inputs[0])
@@ -77,7 +77,7 @@ def measure(job: Json) -> Json:
     answer["evidence"]["start"].update(idle)
     peak = peak_rss_bytes()
     if canaries:
-        canaries["after"] = canary(np)
+        canaries["after"] = dict(canary(np), form=FORM)
     answer["evidence"].update(before=before, after=board.full_state(), busiest=busiest(others, processes()))
     answer.update(
         status="ok",
@@ -87,7 +87,7 @@ def measure(job: Json) -> Json:
         warmup_ended=warmup_ended,
         delegate=delegate,
         numpy_version=np.__version__,
-        import_ns={"numpy": numpy_ns, "runtime": model.import_ns},
+        import_ns={} if job.get("forked") else {"numpy": numpy_ns, "runtime": model.import_ns},
         peak_rss_bytes=peak,
         state_root=board.root,
     )
@@ -108,5 +108,6 @@ def about(model: Model, job: Json) -> Json:
         "runtime_build": model.build.strip()[:2000] or None,
         "model_sha256": job["model_sha256"],
         "inputs_sha256": job["inputs_sha256"],
+        "forked": bool(job.get("forked")),
         "inject_slowdown": job["passes"].get("inject_slowdown", 0.0),
     }

@@ -5,7 +5,7 @@ The limits are in :mod:`harness.config.thresholds`; ``docs/measuring.md`` has th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.boards.registry import disturbances
 from harness.boards.state import BoardState
@@ -84,10 +84,12 @@ def _on_purpose(answer: RunnerResult) -> list[Reason]:
 
 
 def _not_finite(answer: RunnerResult) -> list[Reason]:
-    if not answer.not_finite:
-        return []
-    text = f"{answer.not_finite} of {len(answer.latency_ns)} outputs held NaN or infinity instead of scores"
-    return [Reason(code="not-finite", text=text)]
+    return [not_finite(answer.not_finite, len(answer.latency_ns))] if answer.not_finite else []
+
+
+def not_finite(count: int, of: int) -> Reason:
+    """The reason for ``count`` of so many timed inferences without scores."""
+    return Reason(code="not-finite", text=f"{count} of {of} outputs held NaN or infinity instead of scores")
 
 
 def _answers(job: CellJob, answer: RunnerResult, labels: Sequence[int], compared: Compared | None) -> list[Reason]:
@@ -206,7 +208,7 @@ def clock_step_s(before: BoardState, after: BoardState) -> float | None:
 
 
 def found(answer: RunnerResult, threads: int) -> dict[str, float | None]:
-    """The figures behind the verdict, for the cell's evidence. Shares 0 to 1, seconds, MHz."""
+    """The figures behind the verdict on one round, for its evidence. Shares 0 to 1, seconds, MHz."""
     states = CellStates.parse(answer.evidence)
     load = interference.between(states.start, states.end, threads)
     frequency = interference.frequency_drop(states.passes)
@@ -220,3 +222,31 @@ def found(answer: RunnerResult, threads: int) -> dict[str, float | None]:
         "clock_step_s": clock_step_s(states.before, states.after),
         **vars(interference.stops(states)),
     }
+
+
+def _furthest(values: Iterable[float]) -> float:
+    """The value that lies furthest from 0."""
+    return max(values, key=abs)
+
+
+#: How a figure of a cell follows from its rounds'. The largest counts for all others, since each round is judged.
+_OF_ALL: Mapping[str, Callable[[Iterable[float]], float]] = {
+    "trend_p": min,
+    "drift": _furthest,
+    "elapsed_s": sum,
+    "frequency_lowest_mhz": min,
+    "clock_step_s": _furthest,
+    "suspended_s": sum,
+    "continued": sum,
+}
+
+
+def found_in_all(rounds: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """The figures of a cell from those of its rounds (:func:`found`): the least favourable of each, but the sum of
+    lengths and counts. None where no round knows a figure.
+    """
+    figures: dict[str, float | None] = {}
+    for name in dict.fromkeys(name for each in rounds for name in each):
+        known = [value for each in rounds if (value := each.get(name)) is not None]
+        figures[name] = _OF_ALL.get(name, max)(known) if known else None
+    return figures

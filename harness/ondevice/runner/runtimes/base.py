@@ -17,7 +17,11 @@ class Model(object):
         build: description of the build: wheel tags, compiler, providers.
         output_name: name of the first output.
         invoke: runs one inference; this call alone is timed.
+        FORKABLE: the module that a process may import before it forks others that measure, see forks.py; empty if the
+            measuring process must import it.
     """
+
+    FORKABLE = ""
 
     import_ns: int
     load_ns: int

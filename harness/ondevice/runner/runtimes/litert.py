@@ -6,6 +6,7 @@ from .tflite import TfliteModel
 
 class LitertModel(TfliteModel):
     PACKAGE = "ai_edge_litert"
+    FORKABLE = "ai_edge_litert.interpreter"
 
 
 MODELS["litert"] = LitertModel

@@ -27,6 +27,9 @@ DTYPES = {
 
 
 class OnnxModel(Model):
+    #: its import starts a thread (seen in 1.31), which a forked process would lack
+    FORKABLE = "numpy"
+
     def __init__(self, np: ModuleType, job: Json) -> None:
         self.np = np
         started = now_ns()

@@ -13,6 +13,7 @@ from .base import MODELS, Model, as_input
 class TfliteModel(Model):
     #: the package of the interpreter
     PACKAGE = "tflite_runtime"
+    FORKABLE = "tflite_runtime.interpreter"
 
     def __init__(self, np: ModuleType, job: Json) -> None:
         self.np = np
