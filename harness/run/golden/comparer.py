@@ -70,8 +70,11 @@ class Comparer:
             return None
         return self.golden
 
-    def compare(self, connection: Connection, file: str, answer: RunnerResult) -> Compared:
+    def compare(self, connection: Connection, file: str, answer: RunnerResult, *, runtime: str) -> Compared:
         """Compare the outputs of an answer; they are taken from the board unless equal ones were compared before.
+
+        Args:
+            runtime: the one that ran there.
 
         Raises:
             RunnerError: the file of outputs is not what the answer says. TransportError: it did not arrive.
@@ -83,10 +86,22 @@ class Comparer:
             if answer.outputs_sha256 not in self._found:
                 raise RunnerError("the runner kept no outputs")
         elif answer.outputs_sha256 not in self._found:
-            self._found[answer.outputs_sha256] = self._new(connection, file, answer.outputs, golden)
+            head = golden.head
+            same_release = (head.runtime, head.version) == (runtime, answer.runtime_version)
+            given = self._taken(connection, file, answer.outputs, golden)
+            if isinstance(given, Outputs):
+                given = Compared(
+                    check=compared(
+                        golden, given, self.artifact, self.limits, classifier=self.classifier, same_release=same_release
+                    )
+                )
+            self._found[answer.outputs_sha256] = given
         return self._found[answer.outputs_sha256]
 
-    def _new(self, connection: Connection, file: str, about: OutputsAnswer, golden: GoldenOutputs) -> Compared:
+    def _taken(
+        self, connection: Connection, file: str, about: OutputsAnswer, golden: GoldenOutputs
+    ) -> Outputs | Compared:
+        """The outputs on a board; where they can't be compared, why not, and they stay there no longer."""
         check(about)
         if not about.samples:
             removed(connection, file)
@@ -94,7 +109,4 @@ class Comparer:
         if wrong := misfit(golden.outputs.about, about):
             removed(connection, file)
             return Compared(wrong=wrong)
-        given = Outputs(about, fetched(connection, file, about))
-        return Compared(
-            check=compared(golden, given, self.artifact, self.limits, classifier=self.classifier)
-        )  # fmt: skip
+        return Outputs(about, fetched(connection, file, about))
