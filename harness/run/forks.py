@@ -9,11 +9,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core import untrusted
-from harness.core.errors import ConnectionLostError, RemoteCommandError, RemoteTimeoutError, TransportError
+from harness.core.errors import (
+    ConnectionLostError,
+    OutputLimitError,
+    RemoteCommandError,
+    RemoteTimeoutError,
+    TransportError,
+)
 from harness.records.order import Order
 from harness.remote.base import Completed, Connection, Held
 
@@ -51,7 +58,7 @@ class Forks:
             What the process ended with; None where this board or runtime allows no forked process.
 
         Raises:
-            RemoteTimeoutError: it took too long; it has been told to end.
+            RemoteTimeoutError, OutputLimitError: it took too long or wrote too much; it has been told to end.
             ConnectionLostError: the connection broke.
         """
         parent = self._parent(connection, runner, order)
@@ -60,11 +67,11 @@ class Forks:
         try:
             parent.held.write(json.dumps({"job": order.to_plain(), "result": result}).encode() + b"\n")
             answer = _read(parent.held.line(limit_s))
-            return Completed(int(answer["status"]), b"", base64.b64decode(str(answer["stderr"])))
-        except RemoteTimeoutError:
+            return Completed(int(answer["status"]), b"", base64.b64decode(str(answer["stderr"]), validate=True))
+        except (RemoteTimeoutError, OutputLimitError):
             self.end()
             raise
-        except (ConnectionLostError, RemoteCommandError, ValueError, KeyError, TypeError) as error:
+        except (ConnectionLostError, RemoteCommandError, ValueError, KeyError, TypeError, OverflowError) as error:
             self.end()  # where the connection has broken, the next command on it says so
             return Completed(1, b"", f"the process that forks others ended, or gave no answer: {error}".encode())
 
@@ -126,8 +133,9 @@ def _first_answer(held: Held) -> bool:
     Raises:
         TransportError, ValueError: it gave no answer.
     """
+    until = time.monotonic() + _IMPORT_S
     for _ in range(_NOISE_LINES):
-        line = held.line(_IMPORT_S)
+        line = held.line(max(until - time.monotonic(), 0.0))
         with contextlib.suppress(ValueError):
             return _read(line).get("forks") is True
     raise ValueError("no answer")
