@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BeforeValidator
 
-from harness.config.scalars import NotMeantError, text, whole
+from harness.core.scalars import NotMeantError, text, whole
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 #: shell variables and ssh tokens

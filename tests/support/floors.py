@@ -7,6 +7,7 @@ from __future__ import annotations
 FLOORS = (
     ("core",),
     ("records", "boards", "runtimes", "data"),
+    ("tasks",),
     ("config", "emulate", "estimate", "results", "training"),
     ("remote", "report"),
     ("run", "doctor"),
