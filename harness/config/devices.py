@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 
 from harness.boards.registry import FAMILIES, BoardFamily
 from harness.config import sshnames
-from harness.config.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
+from harness.config.devicekeys import board_folder, device_name, file_name, sample_count
 from harness.config.deviceslist import check_shape, explain, one_of
 from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.config.thresholds import Thresholds
@@ -25,6 +25,7 @@ from harness.core.named import nearest
 from harness.core.paths import expanded
 from harness.core.scalars import text, yes_or_no
 from harness.core.yamlfile import MAX_BYTES, Location, line_of
+from harness.core.yamlkeys import optional, several, whole_from
 from harness.runtimes.registry import DELEGATES, RUNTIMES
 
 RuntimeName = Annotated[str, one_of("runtimes", RUNTIMES)]
