@@ -28,8 +28,8 @@ class Dataset:
             if the source doesn't tell.
         sequences: one id for each image (``S005_001``); None if the source doesn't tell.
         classes: class names in index order.
-        mirrors: whether a mirror image has the same class, so that training may use it. An expression does not depend on
-            the side; a digit does.
+        mirrors: whether a mirror image has the same class, so that training may use it. An expression does not depend
+            on the side; a digit does.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Split:
 
     Attributes:
         scheme: ``random`` (stratified 10 % test, as in the paper), ``subject`` (subject-disjoint fold), or a task's way
-            to split: ``folders``, ``column``, ``stratified``, ``seeded``, ``group`` or ``given``.
+            to split: ``folders``, ``column``, ``arrays``, ``stratified``, ``shuffled`` or ``group``.
         seed: seed of the shuffle.
         fold, folds: the fold, from 0, and the number of folds (0 and 1 for a single random split).
         train, validation, test: ascending, disjoint int64 indices into the data set. Test images guide no choice.

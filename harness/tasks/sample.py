@@ -36,14 +36,14 @@ class Sample:
     Attributes:
         place: its file relative to the data's folder, for messages and as its id.
         line: of a text file, from 1; None for other places.
-        label: as written, one text or one for each label column.
+        label: as written.
         content: the path of an image file, or an array: uint8 (h, w) or (h, w, 3) for pixels, else a network's input.
         group: what it shares with samples that are alike; None if unknown.
         part: of the split, where the data say so.
     """
 
     place: str
-    label: tuple[str, ...]
+    label: str
     content: Path | npt.NDArray[Any]
     line: int | None = None
     group: str | None = None

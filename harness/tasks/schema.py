@@ -22,8 +22,9 @@ Colour = Literal["grey", "rgb"]
 Fit = Literal["stretch", "crop", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 Layout = Literal["nhwc", "nchw"]
-#: How samples are divided; None takes what the data say, else ``group`` where groups are known, else ``stratified``.
-SplitBy = Literal["folders", "column", "given", "stratified", "seeded", "group"]
+#: How samples are divided; None takes what the data say, else ``group`` where groups are known, else
+#: ``stratified`` by class, or ``shuffled`` where labels are numbers.
+SplitBy = Literal["folders", "column", "arrays", "stratified", "shuffled", "group"]
 _EXAMPLE = "data: {form: folders, path: pictures}"
 
 
@@ -63,7 +64,7 @@ class SplitRule(_Section):
     """How samples are divided. ``test`` and ``validation`` are shares, the latter of what the test part leaves."""
 
     by: Annotated[
-        SplitBy | None, optional(keys.one_word("folders", "column", "given", "stratified", "seeded", "group"))
+        SplitBy | None, optional(keys.one_word("folders", "column", "arrays", "stratified", "shuffled", "group"))
     ] = None
     seed: Annotated[int, BeforeValidator(whole_from(0, (1 << 32) - 1))] = 0
     test: Annotated[float, BeforeValidator(keys.share)] = 0.1
@@ -131,8 +132,8 @@ def parse(content: str, *, file: str) -> Document:
         key: found.checked(model, _section(found, top, key), (key,)) for key, model in _SECTIONS.items() if top.get(key)
     }
     stem = Path(file).stem.lower().replace("_", "-").replace(" ", "-")
-    head = {key: top[key] for key in ("title", "classes") if key in top}
-    whole = {"name": top.get("name", stem), **head, "form": form, "data": data, **sections}
+    head: dict[str, Any] = {key: top[key] for key in ("title", "classes") if key in top}
+    whole: dict[str, Any] = {"name": top.get("name", stem), **head, "form": form, "data": data, **sections}
     document = found.checked(Document, whole, ())
     assert isinstance(document, Document)
     _consistent(found, document)

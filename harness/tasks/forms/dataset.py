@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated
 
 from harness.core.errors import UsageError
 from harness.core.scalars import text
@@ -17,8 +17,8 @@ class Keys(FormKeys):
     """``path`` of a copy, relative to the task's file, and CK+'s ``frames`` and ``crop``."""
 
     path: Annotated[str | None, optional(text)] = None
-    frames: Annotated[Literal["last3", "peak"] | None, optional(one_word("last3", "peak"))] = None
-    crop: Annotated[Literal["auto", "opencv", "centre"] | None, optional(one_word("auto", "opencv", "centre"))] = None
+    frames: Annotated[Frames | None, optional(one_word("last3", "peak"))] = None
+    crop: Annotated[Crop | None, optional(one_word("auto", "opencv", "centre"))] = None
 
 
 def spec(keys: Keys, form: str, folder: Path) -> DataSpec:
@@ -36,6 +36,6 @@ def spec(keys: Keys, form: str, folder: Path) -> DataSpec:
     return DataSpec(
         source="ckplus",
         path=str(folder / Path(keys.path).expanduser()),
-        frames=cast("Frames", keys.frames or DataSpec.frames),
-        crop=cast("Crop", keys.crop or DataSpec.crop),
+        frames=keys.frames or DataSpec.frames,
+        crop=keys.crop or DataSpec.crop,
     )

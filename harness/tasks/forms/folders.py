@@ -44,7 +44,7 @@ def read(keys: FormKeys, folder: Path, faults: FaultLog) -> list[Sample]:
             continue
         part = part_of(file.parents[0]) if depth else None
         group = _group(file, wanted.group, faults)
-        samples.append(Sample(file.rel, (file.parents[depth],), file.path, group=group, part=part))
+        samples.append(Sample(file.rel, file.parents[depth], file.path, group=group, part=part))
     for file in outside:
         faults.error("no-class", file.rel, "lies in no class's folder; left out", fix="move it into one", images=1)
     for rel in walked.empty:
@@ -104,7 +104,7 @@ def _group(file: RegularFile, pattern: re.Pattern[str] | None, faults: FaultLog)
 def _report_odd_names(samples: list[Sample], faults: FaultLog) -> None:
     """Warn of classes whose names differ in capitals alone: they are two classes."""
     spelt: dict[str, str] = {}
-    for name in dict.fromkeys(sample.label[0] for sample in samples):
+    for name in dict.fromkeys(sample.label for sample in samples):
         earlier = spelt.setdefault(name.lower(), name)
         if earlier != name:
             faults.warning("odd-case", name, f"and '{earlier}' are two classes", fix="rename one if they are the same")

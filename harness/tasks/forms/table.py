@@ -19,7 +19,7 @@ from pydantic import BeforeValidator
 from harness.core.errors import DataError
 from harness.core.named import nearest
 from harness.core.scalars import text
-from harness.core.yamlkeys import optional, several
+from harness.core.yamlkeys import optional
 from harness.data.findings import FaultLog
 from harness.tasks import keys as converters
 from harness.tasks.forms.places import located
@@ -43,7 +43,7 @@ class Keys(FormKeys):
     path: Annotated[str, BeforeValidator(text)]
     image: Annotated[str | None, optional(text)] = None
     pixels: Annotated[str | None, optional(text)] = None
-    label: Annotated[tuple[str, ...] | None, optional(several(text))] = None
+    label: Annotated[str | None, optional(text)] = None
     group: Annotated[str | None, optional(text)] = None
     split: Annotated[str | None, optional(text)] = None
     images: Annotated[str | None, optional(text)] = None
@@ -56,7 +56,7 @@ class _Columns:
     """Where the columns are in a row of ``width`` cells; ``folder`` is that of image files, None for pixels."""
 
     content: int
-    label: tuple[int, ...]
+    label: int
     group: int | None
     split: int | None
     width: int
@@ -140,7 +140,7 @@ def _columns(header: list[str], keys: Keys, place: str, images: Path) -> _Column
     fer = keys.image is None and keys.pixels is None and {"emotion", "pixels"} <= set(spelt)
     if fer:
         keys = keys.model_copy(
-            update={"pixels": spelt["pixels"], "label": keys.label or (spelt["emotion"],),
+            update={"pixels": spelt["pixels"], "label": keys.label or spelt["emotion"],
                     "split": keys.split or spelt.get("usage")}
         )  # fmt: skip
     if (keys.image is None) == (keys.pixels is None):
@@ -155,7 +155,7 @@ def _columns(header: list[str], keys: Keys, place: str, images: Path) -> _Column
 
     return _Columns(
         content=at(keys.image or keys.pixels or ""),
-        label=tuple(at(name) for name in keys.label or ("label",)),
+        label=at(keys.label or "label"),
         group=at(keys.group) if keys.group else None,
         split=at(keys.split) if keys.split else None,
         width=len(header),
@@ -171,8 +171,8 @@ def _sample(cells: list[str], columns: _Columns, table: str, number: int) -> Sam
     """
     if len(cells) != columns.width:
         raise ValueError(f"the row has {len(cells)} cells, not {columns.width}")
-    label = tuple(cells[k] for k in columns.label)
-    if not all(label):
+    label = cells[columns.label]
+    if not label:
         raise ValueError("the row has no label")
     group = None if columns.group is None else cells[columns.group]
     if group == "":
