@@ -57,10 +57,12 @@ def decode(path: Path, place: str, colour: Colour, faults: FaultLog) -> Image.Im
             if image.getexif().get(0x0112, 1) not in (1, None):
                 faults.note("turned", place, "turned as its EXIF data say")
             return _eight_bits(upright, place, faults).convert("L" if colour == "grey" else "RGB")
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError("too-many-pixels", " ".join(str(error).split())[:120], "make it smaller") from error
     # Pillow raises any of these for damaged files, depending on the kind and the place of the damage
     except (
         OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
-        ZeroDivisionError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
+        ZeroDivisionError, MemoryError, struct.error, zlib.error,
     ) as error:  # fmt: skip
         if len(data) == 0:
             raise UnreadableImageError("damaged-image", "is empty") from error

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from harness.core.errors import MetricError, UsageError
+from harness.core.files import sha256_bytes
 from harness.tasks.metrics.registry import Labels, MetricKind, Outputs, PerSample
 from harness.tasks.schema import MetricChoice
 
@@ -42,11 +43,13 @@ def _module(name: str, folder: Path) -> ModuleType:
     beside = folder / f"{name.replace('.', '/')}.py"
     try:
         if beside.is_file():
-            spec = importlib.util.spec_from_file_location(name, beside)
+            # a name of its own: two tasks may have modules of one name
+            own_name = f"_metric_{sha256_bytes(str(beside).encode())[:16]}"
+            spec = importlib.util.spec_from_file_location(own_name, beside)
             assert spec is not None
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
-            sys.modules.setdefault(name, module)  # dataclasses look their module up
+            sys.modules[own_name] = module  # dataclasses look their module up
             spec.loader.exec_module(module)
             return module
         return importlib.import_module(name)
