@@ -12,6 +12,8 @@ from harness.training.job import Progress
 
 #: Training images of one epoch as float32, in bytes. An epoch is in memory up to four times.
 MAX_EPOCH_BYTES = 1 << 30
+#: Networks halve their input five times, and MobileNets refuse a smaller one.
+LEAST_SIDE = 32
 
 
 def of_task(task: Task, progress: Progress) -> tuple[Dataset, list[Split]]:
@@ -39,9 +41,15 @@ def _check(data: TaskData, dataset: Dataset) -> None:
     if missing:
         raise UsageError(f"task '{name}': no training image of class '{missing[0]}'",
                          fix="add images, or leave the class out")  # fmt: skip
+    height, width, _ = dataset.image_shape
+    if min(height, width) < LEAST_SIDE:
+        raise UsageError(
+            f"task '{name}': images of {height} x {width}, and the networks here take {LEAST_SIDE} x {LEAST_SIDE} or "
+            "more",
+            fix=f"preprocess: {{size: {LEAST_SIDE}, fit: pad}}",
+        )
     size = len(train) * int(np.prod(dataset.image_shape)) * 4
     if size > MAX_EPOCH_BYTES:
-        height, width, _ = dataset.image_shape
         raise UsageError(
             f"task '{name}': {len(train)} training images of {height} x {width} take {size / (1 << 30):.1f} GiB an "
             f"epoch, more than {MAX_EPOCH_BYTES >> 30}",
