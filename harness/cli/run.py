@@ -41,7 +41,13 @@ class _Request:
 
 def run(  # one parameter an option
     devices: Devices = Path("devices.yaml"),
-    model: Annotated[list[str] | None, typer.Option(help="Only these networks.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only these networks; or model files, .tflite or .onnx, from anywhere.")
+    ] = None,
+    inputs: Annotated[Path | None, typer.Option(help="Your own inputs: a .npz file, one array for each input.")] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Sizes of a model file's input with open ones: input=1x3x224x224.")
+    ] = None,
     only: Only = None,
     threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
@@ -84,10 +90,13 @@ def run(  # one parameter an option
     )
     with Signals(leave=os._exit) as signals:  # before the slow imports
         from harness.data.registry import choose
+        from harness.modelfile.shapes import given
         from harness.run.plan import Options
 
         options = Options(
-            models=split(model),
+            models=tuple(map(_absolute, split(model))),
+            inputs=str(inputs.absolute()) if inputs else None,
+            shapes=tuple(given(shape or []).items()),
             variants=split(variant),
             threads=whole(threads, "threads", 1, 256),
             only=split(only),
@@ -105,6 +114,13 @@ def run(  # one parameter an option
 
 
 COMMAND = run
+
+
+def _absolute(word: str) -> str:
+    """A file with its whole path, so that the run can be resumed from another folder; a name as it is."""
+    from harness.modelfile import names_a_file
+
+    return str(Path(word).absolute()) if names_a_file(word) else word
 
 
 def _run(request: _Request, options: Options, signals: Signals) -> int:

@@ -8,6 +8,7 @@ enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns
     HarnessError
     ├── UsageError                 exit 2, raised before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
+    │   ├── ModelFileError         a model file that a user named is missing, damaged or no model, or needs a shape
     │   ├── MissingExtraError      an optional dependency ([train]) is not installed
     │   └── MissingModelError      a network or variant asked for is not built
     ├── DataError                  a data set is not what it should be
@@ -77,6 +78,10 @@ class ConfigError(UsageError):
         super().__init__(place + message, fix=fix)
         self.file = file
         self.line = line
+
+
+class ModelFileError(UsageError):
+    code = "model-file"
 
 
 class MissingExtraError(UsageError):

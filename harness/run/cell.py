@@ -10,8 +10,10 @@ from harness.core.errors import HarnessError, RunnerError
 from harness.core.safetext import plain
 from harness.records.answer import Delegate, RunnerResult
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo, Status
+from harness.records.golden import OutputsCheck
 from harness.run.context import Context
 from harness.run.evidence import CellEvidence
+from harness.run.golden.comparer import Compared, Comparer
 from harness.run.images import TestSet
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
@@ -28,11 +30,15 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One attempt at a cell: the job, its test images, the device's context, and when it began (ISO 8601, UTC)."""
+    """One attempt at a cell: the job, its inputs, the device's context, and when it began (ISO 8601, UTC).
+
+    ``comparer`` has the golden outputs; None where outputs are not compared.
+    """
 
     job: CellJob
     test: TestSet
     context: Context
+    comparer: Comparer | None = None
     started: str = field(default_factory=now)
 
 
@@ -47,6 +53,7 @@ class _Numbers:
     latency_ns: tuple[int, ...] = ()
     predictions: tuple[int, ...] = ()
     accuracy: float | None = None
+    outputs: OutputsCheck | None = None
     peak_rss_bytes: int | None = None
     energy_j: float | None = None
 
@@ -58,22 +65,28 @@ class _Verdict:
     evidence: dict[str, object]
 
 
-def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = "") -> Cell:
+def finished(
+    measurement: Measurement, answer: RunnerResult, *, compared: Compared | None = None, stderr: str = ""
+) -> Cell:
     """The record of a cell whose runner finished, with its verdict.
+
+    Args:
+        compared: its outputs beside golden ones; None where nobody looked.
 
     Raises:
         RunnerError: the answer doesn't fit the job.
     """
     job, test, context = measurement.job, measurement.test, measurement.context
-    n = test.info.n
-    if len(answer.predictions) != n or len(answer.latency_ns) % n:
-        raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} images")
+    n, predictions = test.info.n, test.info.n if test.tensors is None else 0
+    if len(answer.predictions) != predictions or len(answer.latency_ns) % n:
+        raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} samples")
     if answer.model_sha256 != job.shipped.artifact.sha256 or answer.inputs_sha256 != test.file_sha256:
         raise RunnerError("the runner measured other files than it was sent")
-    right = sum(p == label for p, label in zip(answer.predictions, test.info.right_classes, strict=True))
+    labels = test.info.right_classes
+    right = sum(p == label for p, label in zip(answer.predictions, labels, strict=True)) if labels else None
     delegate = _delegate_name(job.runtime, answer.delegate.applied)
     runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
-    status, reasons = judge(job, answer, runtime, context=context, labels=test.info.right_classes)
+    status, reasons = judge(job, answer, runtime, context=context, labels=labels, compared=compared)
     used = energy(answer) if context.device.effective_clock == "wall" else None
     evidence = CellEvidence.of(answer, context, threads=job.threads, energy=used, stderr=stderr)
     numbers = _Numbers(
@@ -83,11 +96,15 @@ def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = ""
         warmup_ns=answer.warmup_ns,
         latency_ns=answer.latency_ns,
         predictions=answer.predictions,
-        accuracy=right / n,
+        accuracy=right / n if right is not None else None,
+        outputs=compared.check if compared else None,
         peak_rss_bytes=answer.peak_rss_bytes,
         energy_j=used.joules if used else None,
     )
-    verdict = _Verdict(status, reasons, evidence.model_dump(mode="json"))
+    found = evidence.model_dump(mode="json")
+    if compared and compared.missing:
+        found["outputs_missing"] = compared.missing
+    verdict = _Verdict(status, reasons, found)
     canary = answer.canary
     cell = _cell(measurement, verdict, runtime, numbers)
     return one_round(cell, canary.before if canary else None, canary.after if canary else None)
@@ -148,6 +165,7 @@ def _cell(measurement: Measurement, verdict: _Verdict, runtime: RuntimeInfo, num
         latency_ns=numbers.latency_ns,
         predictions=numbers.predictions,
         accuracy=numbers.accuracy,
+        outputs=numbers.outputs,
         peak_rss_bytes=numbers.peak_rss_bytes,
         energy_j=numbers.energy_j,
     )
@@ -163,6 +181,7 @@ def _model_info(shipped: Shipped) -> ModelInfo:
         macs=shipped.manifest.macs,
         bytes=shipped.artifact.bytes,
         reference_accuracy=shipped.artifact.accuracy,
+        source=shipped.artifact.source,
     )
 
 

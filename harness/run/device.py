@@ -15,9 +15,10 @@ from harness.records.cell import Reason
 from harness.records.estimate import NoEstimate
 from harness.run import resume
 from harness.run.attempt import RETRIES, Attempts, Underway
-from harness.run.cell import failed, reason_of
+from harness.run.cell import clip, failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import estimating
+from harness.run.fit import unfit
 from harness.run.plan import CellJob, for_runtime
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined
@@ -85,6 +86,9 @@ class DeviceTurn:
     def _measure(self, session: Session) -> None:
         self.context = replace(self.context, probe=session.probe)
         self._same_board(session)
+        self.left = self._able(session)
+        if not self.left:
+            return
         if self.late_until is None:
             self.left = self._named_for(session, *session.resolve(self.left))
         self._deploy(session)
@@ -99,6 +103,20 @@ class DeviceTurn:
         measured = self.underway.ledger.board(self.device.name)
         if measured is not None and (note := resume.same_board(measured, session.probe, self.device.name)):
             session.say(note)
+
+    def _able(self, session: Session) -> list[CellJob]:
+        """The jobs that this board can run; each other one fails with the reason."""
+        able = []
+        for job in self.left:
+            why = unfit(
+                job.shipped, self.device, runtime=session.runtime_for(job), delegate=job.delegate, seen=session.probe
+            )
+            if why is None:
+                able.append(job)
+                continue
+            measurement = self.underway.measurement(job, self.context)
+            self.underway.keep(job, failed(measurement, [Reason(code="unfit", text=clip(why))]))
+        return able
 
     def _named_for(self, session: Session, jobs: Sequence[CellJob], dropped: Sequence[Reason]) -> list[CellJob]:
         """The jobs under the names of the runtimes that really run, without those that are finished."""

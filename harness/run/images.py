@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.core.errors import UsageError
-from harness.core.files import sha256_bytes, write_atomic
-from harness.core.paths import cache_dir
 from harness.data import registry, splits
 from harness.data.spec import SYNTHETIC, DataSpec
 from harness.records.cell import SplitInfo
 from harness.records.manifest import SplitRecord
-
-
-@dataclass(frozen=True)
-class TestSet:
-    """The images that a cell is measured on.
-
-    Attributes:
-        info: their description for the cell's file, with the labels.
-        file: a .npy file, uint8, shape (n, 48, 48, 1), in the order of ``info.labels``.
-        file_sha256: its hash, checked again on the board.
-    """
-
-    __test__ = False  # not a test case for pytest
-
-    info: SplitInfo
-    file: Path
-    file_sha256: str
+from harness.run.testset import TestSet as TestSet
+from harness.run.testset import kept
 
 
 def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | None = None) -> TestSet:
@@ -59,7 +40,7 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
     if samples is not None and samples < len(chosen):
         chosen = chosen[(np.arange(samples) * len(chosen)) // samples]
     images = np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])
-    path, digest = _kept(_npy(images))
+    path, digest = kept(_npy(images), "npy")
     info = SplitInfo(
         dataset=dataset.name,
         synthetic=dataset.synthetic,
@@ -74,15 +55,6 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
         labels=tuple(int(label) for label in dataset.labels[chosen]),
     )
     return TestSet(info, path, digest)
-
-
-def _kept(content: bytes) -> tuple[Path, str]:
-    """The file in the cache with this content, and its hash."""
-    digest = sha256_bytes(content)
-    path = cache_dir() / "testsets" / f"{digest}.npy"
-    if not path.is_file() or path.read_bytes() != content:
-        write_atomic(path, content)
-    return path, digest
 
 
 def _npy(images: npt.NDArray[np.uint8]) -> bytes:

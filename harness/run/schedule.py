@@ -8,12 +8,16 @@ from pathlib import Path
 
 from harness.config.devices import Fleet
 from harness.core.errors import UsageError
+from harness.modelfile import names_a_file
 from harness.records.cell import Reason
 from harness.records.manifest import Manifest, readable
+from harness.records.manifest import names as known_names
 from harness.run import resume
+from harness.run.foreign import Fed, reused, taken
 from harness.run.images import TestSet, prepare
 from harness.run.inventory import Shipped, inventory
-from harness.run.plan import Options, Plan, make, stored_options
+from harness.run.options import stored_options
+from harness.run.plan import InputsKey, Options, Plan, make
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Schedule:
     Attributes:
         fleet: the devices to be measured.
         plan: their cells.
-        tests: the test images, by the number of samples asked for; None is the whole split.
+        tests: the inputs of the jobs.
         manifests: of all networks that are here, by name; they are stored with the run.
         notes: information for a person before anything is measured.
     """
@@ -31,7 +35,7 @@ class Schedule:
     fleet: Fleet
     options: Options
     plan: Plan
-    tests: Mapping[int | None, TestSet] = field(default_factory=dict)
+    tests: Mapping[InputsKey, TestSet] = field(default_factory=dict)
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -46,7 +50,7 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
     shipped, damaged = _artifacts(models, options)
     plan = make(chosen, shipped, options)
     plan.skipped += damaged
-    return _schedule(Schedule(chosen, options, plan), shipped, models)
+    return _schedule(Schedule(chosen, options, plan, notes=list(plan.notes)), shipped, models)
 
 
 def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> Schedule:
@@ -73,9 +77,27 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
 
 
 def _artifacts(models: Path, options: Options) -> tuple[list[Shipped], list[Reason]]:
-    """The existing artifacts, and a reason for each damaged one."""
+    """The existing artifacts and the model files that were named, and a reason for each damaged artifact.
+
+    Raises:
+        UsageError, MissingModelError, ArtifactError: something that was named can't be run.
+    """
     damaged: list[Reason] = []
-    return inventory(models, options.models, options.variants, damaged), damaged
+    files = [word for word in options.models if names_a_file(word)]
+    names = [word for word in options.models if word not in files]
+    if options.shapes and not files:
+        raise UsageError("--shape is of model files, and none is named", fix="--model FILE")
+    fed = Fed(Path(options.inputs) if options.inputs else None, dict(options.shapes))
+    shipped: list[Shipped] = []
+    if names or not files:
+        found = inventory(models, names, options.variants, damaged)
+        shipped = [reused(item, models, fed.file) for item in found]
+    foreign = taken([Path(word) for word in files], fed, known_names(models))
+    for item in foreign:
+        if options.variants and item.artifact.variant not in options.variants:
+            text = f"{item.artifact.source}: is {item.artifact.variant}, and --variant asks for others"
+            raise UsageError(text, fix="leave --variant out")
+    return [*shipped, *foreign], damaged
 
 
 def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Schedule:
@@ -87,11 +109,28 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Sc
     plan = settled.plan
     if not plan.cells:
         raise UsageError("nothing to run: every cell is left out", fix="; ".join(r.text for r in plan.skipped[:3]))
-    split = shipped[0].manifest.split
-    assert split is not None
-    sizes = {job.samples for jobs in plan.jobs.values() for job in jobs}
     return replace(
         settled,
-        tests={size: prepare(split, data=settled.options.data, samples=size) for size in sizes},
+        tests=_tests(plan, settled.options),
         manifests=readable(models) | {item.manifest.name: item.manifest for item in shipped},
     )
+
+
+def _tests(plan: Plan, options: Options) -> dict[InputsKey, TestSet]:
+    """The inputs of all jobs.
+
+    Raises:
+        UsageError: the data differ from those the artifacts were built with, or a network has none to run with.
+    """
+    tests: dict[InputsKey, TestSet] = {}
+    for job in (job for jobs in plan.jobs.values() for job in jobs):
+        if job.inputs in tests:
+            continue
+        own, split = job.shipped.own_inputs, job.shipped.manifest.split
+        if own is not None:
+            tests[job.inputs] = own.prepare(job.samples)
+        elif split is not None:
+            tests[job.inputs] = prepare(split, data=options.data, samples=job.samples)
+        else:
+            raise UsageError(f"{job.shipped.label}: nothing is known to run it with", fix="--inputs FILE.npz")
+    return tests

@@ -88,7 +88,7 @@ def _usable(task: Task, samples: list[Sample], *, numbers: bool, faults: FaultLo
         return None
     kept = kept[read]
     final = truth[kept] if numbers else good[kept]
-    return _Usable([samples[k] for k in kept], array, pixels, final, classes)
+    return _Usable(samples=[samples[k] for k in kept], array=array, pixels=pixels, labels=final, classes=classes)
 
 
 def _divided(task: Task, usable: _Usable, faults: FaultLog) -> TaskData | None:
@@ -142,7 +142,13 @@ def _hash(name: str, usable: _Usable) -> str:
     """Hash of all that determines a measurement; for images with classes that of their :class:`Dataset`."""
     if usable.pixels and usable.classes:
         return Dataset(
-            name, False, usable.array, np.asarray(usable.labels, dtype=np.int64), usable.groups, None, usable.classes
+            name=name,
+            synthetic=False,
+            images=usable.array,
+            labels=np.asarray(usable.labels, dtype=np.int64),
+            subjects=usable.groups,
+            sequences=None,
+            classes=usable.classes,
         ).sha256
     digest = hashlib.sha256()
     array = usable.array

@@ -87,7 +87,7 @@ def _as_told(known: Known, rule: SplitRule, scheme: str, *, told: bool) -> Parts
         by = "group" if known.groups else "shuffled" if known.labels is None else "stratified"
         train, validation = _held_out(known, train, by, (rule.validation, rule.seed, _VALIDATION))
         remarks.append(f"{len(validation)} training samples are for validation ({by})")
-    return Parts(scheme, train, validation, test, tuple(remarks))
+    return Parts(scheme=scheme, train=train, validation=validation, test=test, remarks=tuple(remarks))
 
 
 def _members(parts: Sequence[Part | None], wanted: Part) -> Index:

@@ -8,7 +8,7 @@ FLOORS = (
     ("core",),
     ("records", "boards", "runtimes", "data"),
     ("tasks",),
-    ("config", "emulate", "estimate", "results", "training"),
+    ("config", "emulate", "estimate", "modelfile", "results", "training"),
     ("remote", "report"),
     ("run", "doctor"),
     ("cli",),

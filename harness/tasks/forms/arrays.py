@@ -52,18 +52,19 @@ def read(keys: FormKeys, folder: Path, _faults: FaultLog) -> list[Sample]:
         samples = []
         for part, x, y in _PAIRS:
             if x in archive.names:
-                samples += _samples(archive, x, archive.texts(y), [part])
+                samples += _samples(archive, x, archive.texts(y), parts=[part])
         return samples
     labels = archive.texts(wanted.labels or "labels")
     parts = [_part(word, path) for word in archive.texts(wanted.split)] if wanted.split else [None]
     groups = archive.texts(wanted.group) if wanted.group else [None]
-    return _samples(archive, wanted.images or "images", labels, parts, groups)
+    return _samples(archive, wanted.images or "images", labels, parts=parts, groups=groups)
 
 
 def _samples(
     archive: _Archive,
     name: str,
     labels: Sequence[str],
+    *,
     parts: Sequence[Part | None],
     groups: Sequence[str | None] = (None,),
 ) -> list[Sample]:

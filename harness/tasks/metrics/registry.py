@@ -41,6 +41,6 @@ METRICS: dict[str, MetricKind] = by_name(
         MetricKind("top1", "classes", True, ranks.top1),
         MetricKind("top5", "classes", True, ranks.top5),
         MetricKind("mae", "numbers", False, errors.absolute),
-        MetricKind("rmse", "numbers", False, errors.squared, errors.root_of_mean),
+        MetricKind("rmse", "numbers", False, errors.squared, total=errors.root_of_mean),
     )
 )
