@@ -16,6 +16,7 @@ from harness.run.golden.compare import compared, exceeding, misfit
 from harness.run.golden.fetch import fetched, removed
 from harness.run.golden.file import GoldenOutputs
 from harness.run.golden.outputs import Outputs, check
+from harness.run.judging import Judge, Judged
 
 UNSTABLE = "the network answers differently each time, even on one machine: does it draw random numbers?"
 
@@ -27,6 +28,7 @@ class Compared:
     check: OutputsCheck | None = None
     wrong: str | None = None
     missing: str | None = None
+    judged: Judged | None = None
 
     @property
     def reasons(self) -> list[Reason]:
@@ -50,17 +52,19 @@ class Comparer:
         golden: the golden outputs, or why there are none.
         artifact: the file that answers.
         classifier: whether the first output is one row of scores.
+        judge: judges the same outputs by a task's labels; None where nobody does.
     """
 
     golden: GoldenOutputs | str
     artifact: Artifact
     limits: Thresholds
     classifier: bool
+    judge: Judge | None = None
     _found: dict[str, Compared] = field(default_factory=dict)
 
     def order(self, file: str) -> KeptOutputs | None:
         """What the runner is asked to keep, in this file; None where nothing will be compared."""
-        if self._against is None:
+        if self._against is None and self.judge is None:
             return None
         return KeptOutputs(file, known=tuple(self._found))
 
@@ -76,25 +80,32 @@ class Comparer:
         Raises:
             RunnerError: the file of outputs is not what the answer says. TransportError: it did not arrive.
         """
-        golden = self._against
-        if golden is None:
-            return Compared(missing=self.golden if isinstance(self.golden, str) else UNSTABLE)
+        if self._against is None and self.judge is None:
+            return Compared(missing=self._why_not)
         if answer.outputs is None:
             if answer.outputs_sha256 not in self._found:
                 raise RunnerError("the runner kept no outputs")
         elif answer.outputs_sha256 not in self._found:
-            self._found[answer.outputs_sha256] = self._new(connection, file, answer.outputs, golden)
+            self._found[answer.outputs_sha256] = self._new(connection, file, answer.outputs)
         return self._found[answer.outputs_sha256]
 
-    def _new(self, connection: Connection, file: str, about: OutputsAnswer, golden: GoldenOutputs) -> Compared:
+    @property
+    def _why_not(self) -> str:
+        """Why there is nothing to compare with."""
+        return self.golden if isinstance(self.golden, str) else UNSTABLE
+
+    def _new(self, connection: Connection, file: str, about: OutputsAnswer) -> Compared:
+        golden = self._against
         check(about)
         if not about.samples:
             removed(connection, file)
             return Compared(missing="the outputs of one sample are too large to come back")
-        if wrong := misfit(golden.outputs.about, about):
+        if golden is not None and (wrong := misfit(golden.outputs.about, about)):
             removed(connection, file)
             return Compared(wrong=wrong)
         given = Outputs(about, fetched(connection, file, about))
-        return Compared(
-            check=compared(golden, given, self.artifact, self.limits, classifier=self.classifier)
-        )  # fmt: skip
+        judged = self.judge.judged(given, self.artifact.outputs) if self.judge else None
+        if golden is None:
+            return Compared(missing=self._why_not, judged=judged)
+        found = compared(golden, given, self.artifact, self.limits, classifier=self.classifier)
+        return Compared(check=found, judged=judged)
