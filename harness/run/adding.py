@@ -22,6 +22,8 @@ from harness.run.foreign import Fed, manifest_of, name_of
 from harness.run.golden.file import GoldenOutputs
 from harness.run.golden.reference import Asked, Referee, missing
 from harness.run.inputs.arrays import Samples
+from harness.run.tasked import TaskRun
+from harness.run.testset import OwnInputs, TestSet
 
 INPUTS = "inputs.npz"
 
@@ -37,20 +39,29 @@ class Added:
 
 @dataclass(frozen=True)
 class _New:
-    """A file to be added, with the samples that it is run with."""
+    """A file to be added, with what it is run with: samples of its own, or those of a task."""
 
     file: ModelFile
-    samples: Samples
+    samples: Samples | None
+    inputs: OwnInputs
 
     @property
     def filename(self) -> str:
         return f"{self.file.variant}.{self.file.format}"
 
 
-def add(paths: Sequence[Path], fed: Fed, models: Path, name: str | None, say: Callable[[str], None]) -> list[Added]:
+def add(
+    paths: Sequence[Path],
+    fed: Fed,
+    models: Path,
+    name: str | None,
+    say: Callable[[str], None],
+    task: TaskRun | None = None,
+) -> list[Added]:
     """Add model files; those of one name become files of one network.
 
     Args:
+        task: feeds and judges them instead of ``fed``.
         name: of the network; None takes each file's own.
         say: receives what a person may want to know meanwhile.
 
@@ -61,10 +72,33 @@ def add(paths: Sequence[Path], fed: Fed, models: Path, name: str | None, say: Ca
     networks: dict[str, list[_New]] = {}
     for path in paths:
         file = read_model(path, fed.shapes)
-        networks.setdefault(name or name_of(path), []).append(_New(file, fed.samples(file)))
+        networks.setdefault(name or name_of(path), []).append(_new(file, fed, task))
     before = {network: _checked(models, network, files) for network, files in networks.items()}
     referee = Referee(say, lambda _connection: None)
-    return [_added(models, network, files, fed, before[network], referee) for network, files in networks.items()]
+    with_what = _With(fed, task, referee)
+    return [_added(models, network, files, with_what, before[network]) for network, files in networks.items()]
+
+
+@dataclass(frozen=True)
+class _With:
+    """What networks are run with and judged by, and what makes their golden outputs."""
+
+    fed: Fed
+    task: TaskRun | None
+    referee: Referee
+
+    def manifest(self, name: str, files: Sequence[_New]) -> Manifest:
+        """The manifest of a network, with its inputs or its task."""
+        samples = files[0].samples
+        made = manifest_of(name, [new.file for new in files], self.fed.record(samples) if samples else None)
+        return made if self.task is None else self.task.marked(made)
+
+
+def _new(file: ModelFile, fed: Fed, task: TaskRun | None) -> _New:
+    if task is not None:
+        return _New(file, None, task.inputs(file.path, file.inputs, file.outputs))
+    samples = fed.samples(file)
+    return _New(file, samples, samples.own_inputs())
 
 
 def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
@@ -81,7 +115,7 @@ def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
             before = manifests.load(models, name)
         except HarnessError as error:
             raise UsageError(f"{models / name}: there already", fix="--name another one, or remove it") from error
-        if before.inputs is None:
+        if before.chain:
             raise UsageError(f"{models / name}: was built here, so nothing is added to it", fix="--name another one")
     known = {artifact.filename: artifact.sha256 for artifact in before.artifacts} if before else {}
     for new in files:
@@ -91,20 +125,19 @@ def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
     return before
 
 
-def _added(
-    models: Path, name: str, files: Sequence[_New], fed: Fed, before: Manifest | None, referee: Referee
-) -> Added:
+def _added(models: Path, name: str, files: Sequence[_New], what: _With, before: Manifest | None) -> Added:
     folder = models / name
-    made = manifest_of(name, [new.file for new in files], fed.record(files[0].samples))
-    if before is not None and before.inputs != made.inputs:
+    made = what.manifest(name, files)
+    if before is not None and (before.inputs, before.task, before.split) != (made.inputs, made.task, made.split):
         raise UsageError(f"{folder}: was added with other inputs", fix="give the same, or --name another one")
     notes: list[str] = []
     artifacts = []
     for new, artifact in zip(files, made.artifacts, strict=True):
         _copy(new.file.embedded, folder / artifact.filename, artifact.sha256)
-        artifacts.append(_with_golden(folder, new, artifact, referee, notes))
-    if fed.file is not None:
-        write_atomic(folder / INPUTS, _named_npz(files[0].samples))
+        artifacts.append(_with_golden(folder, new, artifact, what.referee, notes))
+    samples = files[0].samples
+    if what.fed.file is not None and samples is not None:
+        write_atomic(folder / INPUTS, _named_npz(samples))
     kept = [artifact for artifact in (before.artifacts if before else ()) if artifact.filename not in _names(artifacts)]
     manifest = (before or made).model_copy(update={"artifacts": (*kept, *artifacts)})
     manifests.save(models, manifest)
@@ -117,13 +150,29 @@ def _names(artifacts: Sequence[Artifact]) -> set[str]:
 
 def _with_golden(folder: Path, new: _New, artifact: Artifact, referee: Referee, notes: list[str]) -> Artifact:
     """The artifact with its golden outputs, which are written; without, and with a note, where none can be made."""
-    test = new.samples.own_inputs().prepare(None)
+    test = new.inputs.prepare(None)
     try:
         golden = referee.golden(Asked(folder / artifact.filename, artifact, test, classes=0))
     except HarnessError as error:
         notes.append(f"{artifact.filename}: {missing(error)}")
         return artifact
+    artifact = _judged(artifact, test, golden, notes)
     return artifact.model_copy(update={"golden": _written(folder / f"{artifact.filename}.golden", golden)})
+
+
+def _judged(artifact: Artifact, test: TestSet, golden: GoldenOutputs, notes: list[str]) -> Artifact:
+    """The artifact with its accuracy on a task, by its golden outputs; with a note where there is none."""
+    if test.judge is None:
+        return artifact
+    judged = test.judge.judged(golden.outputs, artifact.outputs)
+    if judged.wrong is not None:
+        notes.append(f"{artifact.filename}: no accuracy: {judged.wrong}")
+    if judged.metric is not None:
+        notes.append(f"{artifact.filename}: {judged.metric.name} {judged.metric.value:.6g} on {test.info.n} samples")
+    if judged.accuracy is None:
+        return artifact
+    runtime = f"{golden.head.runtime} {golden.head.version or ''}".strip()
+    return artifact.model_copy(update={"accuracy": judged.accuracy, "accuracy_runtime": runtime})
 
 
 def _written(path: Path, golden: GoldenOutputs) -> Golden:

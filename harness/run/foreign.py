@@ -93,7 +93,7 @@ def _shipped(file: ModelFile, name: str, fed: Fed) -> Shipped:
     )
 
 
-def manifest_of(name: str, files: Sequence[ModelFile], inputs: InputsRecord) -> Manifest:
+def manifest_of(name: str, files: Sequence[ModelFile], inputs: InputsRecord | None) -> Manifest:
     """The manifest of a network in these files, the first of which says what is said once."""
     first = files[0]
     return Manifest(

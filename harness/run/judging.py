@@ -172,5 +172,7 @@ def own_inputs(data: TaskData, inputs: Sequence[TensorSpec], outputs: Sequence[T
         path, digest = kept(npz([values.reshape(len(index), *tensor.shape)]), "npz")
         return TestSet(split_info(data, index), path, digest, (tensor,), Judge(data, index))
 
-    rules = sha256_bytes(f"{data.split.sha256} {data.task.document.preprocess!r}".encode())
+    # networks that take another element type, shape or scale are sent another file
+    form = (tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)
+    rules = sha256_bytes(f"{data.split.sha256} {data.task.document.preprocess!r} {form}".encode())
     return OwnInputs(key=f"{data.split.scheme}-{rules[:8]}", prepare=prepare)

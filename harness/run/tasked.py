@@ -10,9 +10,12 @@ from pathlib import Path
 from harness.core.errors import MissingModelError, UsageError
 from harness.records import manifest as manifests
 from harness.records.cell import Reason
+from harness.records.manifest import Manifest
+from harness.records.tensor import TensorSpec
 from harness.run.foreign import Fed, taken
 from harness.run.inventory import Shipped, inventory
-from harness.run.judging import own_inputs
+from harness.run.judging import own_inputs, split_record
+from harness.run.testset import OwnInputs
 from harness.tasks.task import Task, TaskData, chosen, models_folder
 
 
@@ -72,21 +75,36 @@ class TaskRun:
         Raises:
             UsageError: it takes another input than the task gives.
         """
-        fed = self.fed(item)
-        manifest = fed.manifest.model_copy(
-            update={"task": self.task.name, "classes": self.data.classes, "inputs": None}
-        )
-        return replace(fed, manifest=manifest)
+        return self.fed(replace(item, manifest=self.marked(item.manifest)))
+
+    def marked(self, manifest: Manifest) -> Manifest:
+        """A foreign network's manifest with the task and its split."""
+        told = {"task": self.task.name, "classes": self.data.classes, "split": split_record(self.data), "inputs": None}
+        return manifest.model_copy(update=told)
 
     def fed(self, item: Shipped) -> Shipped:
         """An added network with the task's samples as its inputs; one that was trained here as it is."""
         if item.manifest.chain:
             return item
+        inputs = self.inputs(item.label, item.artifact.inputs, item.artifact.outputs)
+        return replace(item, own_inputs=inputs, golden=_golden(item))
+
+    def inputs(self, name: object, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> OwnInputs:
+        """The task's samples for a network with these tensors.
+
+        Raises:
+            UsageError: it takes another input than the task gives; ``name`` says which network.
+        """
         try:
-            inputs = own_inputs(self.data, item.artifact.inputs, item.artifact.outputs)
+            return own_inputs(self.data, inputs, outputs)
         except UsageError as error:
-            raise UsageError(f"{item.label}: {error.message}", fix=error.fix) from error
-        return replace(item, own_inputs=inputs)
+            raise UsageError(f"{name}: {error.message}", fix=error.fix) from error
+
+
+def _golden(item: Shipped) -> Path | None:
+    """The file of an added network's golden outputs."""
+    stored = item.artifact.golden
+    return item.path.parent / stored.file if stored else None
 
 
 def task_run(task: str | None, data: str, inputs: str | None = None) -> TaskRun | None:
