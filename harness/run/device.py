@@ -19,7 +19,7 @@ from harness.run.cell import clip, failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import estimating
 from harness.run.fit import unfit
-from harness.run.plan import CellJob, for_runtime
+from harness.run.plan import CellJob, by_name, for_runtime
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined
 from harness.run.session import Session, open_session
@@ -86,11 +86,12 @@ class DeviceTurn:
     def _measure(self, session: Session) -> None:
         self.context = replace(self.context, probe=session.probe)
         self._same_board(session)
-        self.left = self._able(session)
+        if self.late_until is None:
+            able, unable = self._able(session)
+            kept, dropped = session.resolve(able)
+            self.left = self._named_for(session, kept, [*unable, *dropped])
         if not self.left:
             return
-        if self.late_until is None:
-            self.left = self._named_for(session, *session.resolve(self.left))
         self._deploy(session)
         sent = sum(session.sent.values())
         self.underway.ledger.sent(self.device.name, sent)
@@ -104,9 +105,11 @@ class DeviceTurn:
         if measured is not None and (note := resume.same_board(measured, session.probe, self.device.name)):
             session.say(note)
 
-    def _able(self, session: Session) -> list[CellJob]:
-        """The jobs that this board can run; each other one fails with the reason."""
-        able = []
+    def _able(self, session: Session) -> tuple[list[CellJob], list[Reason]]:
+        """The jobs that this board can run. Of the others those that were asked for by name fail; the reasons why the
+        rest is left out.
+        """
+        able, unable = [], []
         for job in self.left:
             why = unfit(
                 job.shipped, self.device, runtime=session.runtime_for(job), delegate=job.delegate, seen=session.probe
@@ -114,9 +117,12 @@ class DeviceTurn:
             if why is None:
                 able.append(job)
                 continue
-            measurement = self.underway.measurement(job, self.context)
-            self.underway.keep(job, failed(measurement, [Reason(code="unfit", text=clip(why))]))
-        return able
+            if by_name(job, self.underway.ledger.schedule.options):
+                measurement = self.underway.measurement(job, self.context)
+                self.underway.keep(job, failed(measurement, [Reason(code="unfit", text=clip(why))]))
+            else:
+                unable.append(Reason(code="left-out", text=f"{self.device.name}: {job.shipped.label}: {why}"[:4000]))
+        return able, unable
 
     def _named_for(self, session: Session, jobs: Sequence[CellJob], dropped: Sequence[Reason]) -> list[CellJob]:
         """The jobs under the names of the runtimes that really run, without those that are finished."""

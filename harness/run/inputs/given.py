@@ -136,6 +136,7 @@ def _fitting(path: Path, tensor: TensorSpec, array: Array) -> Array:
     else:
         shape = ", ".join(map(str, ("samples", *tensor.shape)))
         raise _wrong(path, f"'{name}' has shape {list(array.shape)}", f"the network takes ({shape})")
-    if wanted.kind == "f" and not (finite := np.isfinite(fitting).reshape(len(fitting), -1).all(axis=1)).all():
+    finite = np.isfinite(fitting).all(axis=tuple(range(1, fitting.ndim)))
+    if not finite.all():
         raise _wrong(path, f"'{name}' holds NaN or infinity in sample {int(finite.argmin())}", "replace it by numbers")
     return np.ascontiguousarray(fitting)

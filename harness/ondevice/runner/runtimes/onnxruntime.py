@@ -58,8 +58,10 @@ class OnnxModel(Model):
         self.quantised_output = bool(job.get("quantised_output"))
         self.binding = self.session.io_binding()
         self.dtype = np.dtype(DTYPES.get(self.input.type, "float32"))
-        for name in self.output_names:
-            self.binding.bind_output(name, "cpu")
+        self.bind_outputs()
+        # a shape of no dimensions is a single value, or one that nobody knows
+        shapes = [output.shape for output in self.session.get_outputs()]
+        self.varying = any(not shape or any(not isinstance(size, int) for size in shape) for shape in shapes)
         self.invoke = self._invoke
 
     def chosen(self, delegate: str) -> str:
@@ -95,6 +97,10 @@ class OnnxModel(Model):
         runs = min(len(inputs), 20)
         return {"how": "ONNX Runtime's profiler", "runs": runs, "nodes": node_times(events, runs)}
 
+    def bind_outputs(self) -> None:
+        for name in self.output_names:
+            self.binding.bind_output(name, "cpu")
+
     def feeds(self, value: Array) -> Dict[str, Array]:
         """An input, or all of them, by their names."""
         if isinstance(value, list):
@@ -112,6 +118,9 @@ class OnnxModel(Model):
         if isinstance(value, list):
             for name, part in zip(self.input_names, value):  # noqa: B905 - Python 3.6 has no strict
                 self.binding.bind_cpu_input(name, part)
+            if self.varying:  # an output that was made once keeps its shape
+                self.binding.clear_binding_outputs()
+                self.bind_outputs()
             return
         self.binding.bind_cpu_input(self.input.name, value)
 
