@@ -76,7 +76,9 @@ def add(
     before = {network: _checked(models, network, files) for network, files in networks.items()}
     referee = Referee(say, lambda _connection: None)
     with_what = _With(fed, task, referee)
-    return [_added(models, network, files, with_what, before[network]) for network, files in networks.items()]
+    return [
+        _added(models, network, files, what=with_what, before=before[network]) for network, files in networks.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
             before = manifests.load(models, name)
         except HarnessError as error:
             raise UsageError(f"{models / name}: there already", fix="--name another one, or remove it") from error
-        if before.chain:
+        if before.inputs is None and (before.task is None or before.chain):
             raise UsageError(f"{models / name}: was built here, so nothing is added to it", fix="--name another one")
     known = {artifact.filename: artifact.sha256 for artifact in before.artifacts} if before else {}
     for new in files:
@@ -134,7 +136,7 @@ def _added(models: Path, name: str, files: Sequence[_New], what: _With, before: 
     artifacts = []
     for new, artifact in zip(files, made.artifacts, strict=True):
         _copy(new.file.embedded, folder / artifact.filename, artifact.sha256)
-        artifacts.append(_with_golden(folder, new, artifact, what.referee, notes))
+        artifacts.append(_with_golden(folder, new, artifact, referee=what.referee, notes=notes))
     samples = files[0].samples
     if what.fed.file is not None and samples is not None:
         write_atomic(folder / INPUTS, _named_npz(samples))

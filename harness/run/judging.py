@@ -170,7 +170,7 @@ def own_inputs(data: TaskData, inputs: Sequence[TensorSpec], outputs: Sequence[T
         index = spread(data.split.test, min(most, samples or most))
         values = as_tensor(data.values(index), tensor)
         path, digest = kept(npz([values.reshape(len(index), *tensor.shape)]), "npz")
-        return TestSet(split_info(data, index), path, digest, (tensor,), Judge(data, index))
+        return TestSet(split_info(data, index), path, digest, tensors=(tensor,), judge=Judge(data, index))
 
     # networks that take another element type, shape or scale are sent another file
     form = (tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)
