@@ -36,7 +36,7 @@ def add(
         raise UsageError(f"--task {task}: is built in, and files are added with a task of your own",
                          fix=f"a file with 'data: {{form: {task}}}' and a name")  # fmt: skip
     judged = task_run(task, "synthetic", str(inputs) if inputs else None)
-    for added in keep(files, Fed(inputs, given(shape or [])), models=models, name=name, say=say, task=judged):
+    for added in keep(files, Fed(inputs, given(shape or []), judged), models, name=name, say=say):
         print(plain_lines("\n".join(_lines(added))))
 
 

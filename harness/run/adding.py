@@ -22,7 +22,6 @@ from harness.run.foreign import Fed, manifest_of, name_of
 from harness.run.golden.file import GoldenOutputs
 from harness.run.golden.reference import Asked, Referee, missing
 from harness.run.inputs.arrays import Samples
-from harness.run.tasked import TaskRun
 from harness.run.testset import OwnInputs, TestSet
 
 INPUTS = "inputs.npz"
@@ -51,17 +50,11 @@ class _New:
 
 
 def add(
-    paths: Sequence[Path],
-    fed: Fed,
-    models: Path,
-    name: str | None,
-    say: Callable[[str], None],
-    task: TaskRun | None = None,
+    paths: Sequence[Path], fed: Fed, models: Path, *, name: str | None = None, say: Callable[[str], None]
 ) -> list[Added]:
     """Add model files; those of one name become files of one network.
 
     Args:
-        task: feeds and judges them instead of ``fed``.
         name: of the network; None takes each file's own.
         say: receives what a person may want to know meanwhile.
 
@@ -72,35 +65,29 @@ def add(
     networks: dict[str, list[_New]] = {}
     for path in paths:
         file = read_model(path, fed.shapes)
-        networks.setdefault(name or name_of(path), []).append(_new(file, fed, task))
+        networks.setdefault(name or name_of(path), []).append(_new(file, fed))
     before = {network: _checked(models, network, files) for network, files in networks.items()}
     referee = Referee(say, lambda _connection: None)
-    with_what = _With(fed, task, referee)
+    for network, files in networks.items():
+        _same_inputs(before[network], _manifest(models / network, files, fed), models / network)
     return [
-        _added(models, network, files, what=with_what, before=before[network]) for network, files in networks.items()
+        _added(models / network, files, fed, before=before[network], referee=referee)
+        for network, files in networks.items()
     ]
 
 
-@dataclass(frozen=True)
-class _With:
-    """What networks are run with and judged by, and what makes their golden outputs."""
-
-    fed: Fed
-    task: TaskRun | None
-    referee: Referee
-
-    def manifest(self, name: str, files: Sequence[_New]) -> Manifest:
-        """The manifest of a network, with its inputs or its task."""
-        samples = files[0].samples
-        made = manifest_of(name, [new.file for new in files], self.fed.record(samples) if samples else None)
-        return made if self.task is None else self.task.marked(made)
-
-
-def _new(file: ModelFile, fed: Fed, task: TaskRun | None) -> _New:
-    if task is not None:
-        return _New(file, None, task.inputs(file.path, file.inputs, file.outputs))
+def _new(file: ModelFile, fed: Fed) -> _New:
+    if fed.task is not None:
+        return _New(file, None, fed.task.inputs(file.path, file.inputs, file.outputs))
     samples = fed.samples(file)
     return _New(file, samples, samples.own_inputs())
+
+
+def _manifest(folder: Path, files: Sequence[_New], fed: Fed) -> Manifest:
+    """The manifest of a network, with its inputs or its task."""
+    samples = files[0].samples
+    made = manifest_of(folder.name, [new.file for new in files], fed.record(samples) if samples else None)
+    return made if fed.task is None else fed.task.marked(made)
 
 
 def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
@@ -127,22 +114,28 @@ def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
     return before
 
 
-def _added(models: Path, name: str, files: Sequence[_New], what: _With, before: Manifest | None) -> Added:
-    folder = models / name
-    made = what.manifest(name, files)
+def _same_inputs(before: Manifest | None, made: Manifest, folder: Path) -> None:
     if before is not None and (before.inputs, before.task, before.split) != (made.inputs, made.task, made.split):
         raise UsageError(f"{folder}: was added with other inputs", fix="give the same, or --name another one")
+
+
+def _added(folder: Path, files: Sequence[_New], fed: Fed, *, before: Manifest | None, referee: Referee) -> Added:
+    made = _manifest(folder, files, fed)
     notes: list[str] = []
     artifacts = []
     for new, artifact in zip(files, made.artifacts, strict=True):
         _copy(new.file.embedded, folder / artifact.filename, artifact.sha256)
-        artifacts.append(_with_golden(folder, new, artifact, referee=what.referee, notes=notes))
+        try:
+            artifacts.append(_with_golden(folder, new, artifact, referee=referee, notes=notes))
+        except HarnessError as error:
+            notes.append(f"{artifact.filename}: {missing(error)}")
+            artifacts.append(artifact)
     samples = files[0].samples
-    if what.fed.file is not None and samples is not None:
+    if fed.file is not None and samples is not None:
         write_atomic(folder / INPUTS, _named_npz(samples))
     kept = [artifact for artifact in (before.artifacts if before else ()) if artifact.filename not in _names(artifacts)]
     manifest = (before or made).model_copy(update={"artifacts": (*kept, *artifacts)})
-    manifests.save(models, manifest)
+    manifests.save(folder.parent, manifest)
     return Added(folder, manifest, tuple(notes))
 
 
@@ -150,14 +143,14 @@ def _names(artifacts: Sequence[Artifact]) -> set[str]:
     return {artifact.filename for artifact in artifacts}
 
 
-def _with_golden(folder: Path, new: _New, artifact: Artifact, referee: Referee, notes: list[str]) -> Artifact:
-    """The artifact with its golden outputs, which are written; without, and with a note, where none can be made."""
+def _with_golden(folder: Path, new: _New, artifact: Artifact, *, referee: Referee, notes: list[str]) -> Artifact:
+    """The artifact with its golden outputs, which are written, and with its accuracy on a task.
+
+    Raises:
+        HarnessError: none can be made.
+    """
     test = new.inputs.prepare(None)
-    try:
-        golden = referee.golden(Asked(folder / artifact.filename, artifact, test, classes=0))
-    except HarnessError as error:
-        notes.append(f"{artifact.filename}: {missing(error)}")
-        return artifact
+    golden = referee.golden(Asked(folder / artifact.filename, artifact, test, classes=0))
     artifact = _judged(artifact, test, golden, notes)
     return artifact.model_copy(update={"golden": _written(folder / f"{artifact.filename}.golden", golden)})
 

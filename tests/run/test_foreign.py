@@ -181,7 +181,7 @@ def quiet(_text: str) -> None:
 def test_what_was_added_is_run_by_its_name_against_its_stored_outputs(loop: config.Fleet, tmp_path: Path) -> None:
     models = tmp_path / "models"
     path = model_files.several(tmp_path / "several.onnx")
-    (added,) = add([path], Fed(shapes=SEVERAL), models, None, quiet)
+    (added,) = add([path], Fed(shapes=SEVERAL), models, say=quiet)
     assert added.notes == ()
     record = manifests.load(models, "several")
     (artifact,) = record.artifacts
@@ -204,7 +204,7 @@ def test_what_was_added_is_run_by_its_name_against_its_stored_outputs(loop: conf
 def test_given_inputs_are_kept_with_what_is_added(loop: config.Fleet, tmp_path: Path) -> None:
     own, models = tmp_path / "own.npz", tmp_path / "models"
     np.savez(own, x=np.full((3, 4), 0.25, np.float32))
-    add([model_files.scaled(tmp_path / "net.onnx")], Fed(own), models, "mine", quiet)
+    add([model_files.scaled(tmp_path / "net.onnx")], Fed(own), models, name="mine", say=quiet)
     own.unlink()
     _, (cell,) = execute(loop, tmp_path, models=("mine",))
     assert (cell.status, cell.split.scheme, cell.split.n) == ("VALID", "given", 3)
@@ -216,7 +216,7 @@ def test_given_inputs_are_kept_with_what_is_added(loop: config.Fleet, tmp_path: 
 @pytest.mark.slow
 def test_a_file_altered_by_one_bit_after_it_was_added_is_refused(cache: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    add([model_files.scaled(tmp_path / "net.onnx")], Fed(), models, None, quiet)
+    add([model_files.scaled(tmp_path / "net.onnx")], Fed(), models, say=quiet)
     path = models / "net" / "fp32.onnx"
     content = bytearray(path.read_bytes())
     place = content.index(np.float32(2.0).tobytes())
@@ -234,12 +234,12 @@ def test_files_of_one_network_are_added_together_or_later(cache: Path, tmp_path:
     first = model_files.scaled(tmp_path / "net.onnx")
     second = tmp_path / "net.tflite"
     shutil.copyfile(MODELS / "mobilenet-v3-small" / "int8.tflite", second)
-    add([first], Fed(), models, "net", quiet)
-    add([first, second], Fed(), models, "net", quiet)
+    add([first], Fed(), models, name="net", say=quiet)
+    add([first, second], Fed(), models, name="net", say=quiet)
     assert [artifact.filename for artifact in manifests.load(models, "net").artifacts] == ["fp32.onnx", "int8.tflite"]
     model_files.scaled(first, factor=5.0)
     with pytest.raises(UsageError, match=r"would be fp32\.onnx of 'net', which is another file already"):
-        add([first], Fed(), models, "net", quiet)
+        add([first], Fed(), models, name="net", say=quiet)
 
 
 def test_nothing_is_added_to_what_was_built_here_nor_under_a_name_that_is_none(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_nothing_is_added_to_what_was_built_here_nor_under_a_name_that_is_none(t
     shutil.copytree(MODELS / "mobilenet-v3-small", models / "mobilenet-v3-small")
     for name, why in (("mobilenet-v3-small", "was built here"), ("../x", "can't be a network's name")):
         with pytest.raises(UsageError, match=why):
-            add([path], Fed(), models, name, quiet)
+            add([path], Fed(), models, name=name, say=quiet)
     assert [child.name for child in models.iterdir()] == ["mobilenet-v3-small"]
 
 
@@ -282,8 +282,8 @@ def test_what_no_runtime_of_the_board_can_take_fails_by_name_and_is_left_out_oth
     assert [(cell.status, cell.reasons[0].code) for cell in cells] == [("FAILED", "unfit")]
     assert "my.own" in cells[0].reasons[0].text
     models = tmp_path / "models"
-    add([path], Fed(), models, None, quiet)
-    add([model_files.scaled(tmp_path / "net.onnx")], Fed(), models, None, quiet)
+    add([path], Fed(), models, say=quiet)
+    add([model_files.scaled(tmp_path / "net.onnx")], Fed(), models, say=quiet)
     outcome, cells = execute(loop, tmp_path)
     assert [cell.model.name for cell in cells] == ["net"]
     assert any("custom/fp32.onnx" in reason.text for reason in outcome.skipped)

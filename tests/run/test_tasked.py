@@ -122,7 +122,7 @@ def test_numbers_are_judged_without_classes(loop: config.Fleet, tmp_path: Path) 
 def test_an_added_network_keeps_task_golden_outputs_and_accuracy(loop: config.Fleet, tmp_path: Path) -> None:
     task = brightness(tmp_path, ", scale: 1/255")
     judged = task_run(str(task.path), "synthetic")
-    (added,) = add([light_meter(tmp_path / "meter.onnx")], Fed(), tmp_path / "models", None, print, task=judged)
+    (added,) = add([light_meter(tmp_path / "meter.onnx")], Fed(task=judged), tmp_path / "models", say=print)
     record = manifests.load(tmp_path / "models", "meter")
     assert record == added.manifest
     assert (record.task, record.classes, record.inputs) == ("light", ("dark", "bright"), None)

@@ -69,8 +69,7 @@ def measure(job: Json) -> Json:
     model = model_class(job["runtime"])(np, job)
     inputs = prepared(model, sent, job)
     first_ns = timed(model, inputs[0])
-    if job.get("tensors") is None:
-        check_scores(np, model, job.get("classes"))
+    check_scores(np, model, job)
     delegate = model.applied()
     stop_collecting()
     warmup, warmup_ended, idle = warmed_up(model, inputs, job["warmup"])

@@ -1,19 +1,21 @@
 """The check of a network's output: it must have one score for each class."""
 
 from types import ModuleType
-from typing import Optional
 
 from .files import RunnerError
 from .runtimes.base import Model
+from .shapes import Json
 
 
-def check_scores(np: ModuleType, model: Model, classes: Optional[int]) -> None:
-    """Refuse an output without one score for each class, since the index of its maximum would be no class.
+def check_scores(np: ModuleType, model: Model, job: Json) -> None:
+    """Refuse an output of images without one score for each class, since the index of its maximum would be no class.
 
     Raises:
         RunnerError: ``no-scores``.
     """
-    result = model.get()
+    if job.get("tensors") is not None:
+        return
+    result, classes = model.get(), job.get("classes")
     shape, dtype = tuple(getattr(result, "shape", ())), getattr(result, "dtype", None)
     what = "output '%s' is %s %s" % (model.output_name[:200], dtype or type(result).__name__, list(shape))
     if dtype is None or not (np.issubdtype(dtype, np.floating) or (dtype in (np.int8, np.uint8) and model.quantised())):

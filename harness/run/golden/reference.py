@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.core.errors import ArtifactError, HarnessError, ProvisionError, RunnerError, StoreError
 from harness.core.paths import cache_dir
-from harness.records.answer import RunnerResult, parse_answer
+from harness.records.answer import OutputsAnswer, RunnerResult, parse_answer
 from harness.records.manifest import Artifact
 from harness.records.order import InputTensor, KeptOutputs, Order, Passes, Sources, WarmUp
 from harness.remote.base import Command, Connection
@@ -79,6 +79,16 @@ class Referee:
             save(place, golden)
             return golden
 
+    def ready(self, fmt: str) -> tuple[str, tuple[str, ...]]:
+        """The runtime that reads a format here, and its folders.
+
+        Raises:
+            ProvisionError: there is none, or it can't be fetched.
+        """
+        connection, seen = self._reached()
+        bundle = nearest(fmt, seen)
+        return bundle.runtime, self._runtime(connection, bundle)
+
     def _reached(self) -> tuple[Connection, Probe]:
         with self._lock:
             if self._board is None:
@@ -107,7 +117,7 @@ class Referee:
         packages = self._runtime(connection, bundle)
         name = "-".join(part[:16] for part in asked.key)
         result = f"{own.root}/results/{name}-{threading.get_ident()}.json"
-        given = order(asked, bundle.runtime, packages, name, KeptOutputs(f"{result}.outputs"))
+        given = order(asked, bundle.runtime, packages, name=name, outputs=KeptOutputs(f"{result}.outputs"))
         done = own.run(
             Command(
                 ["python3", "-s", str(runner_file()), "--job", "-", "--result", result],
@@ -120,7 +130,7 @@ class Referee:
         answer = parse_answer(result_of(own, result, done), name)
         if not isinstance(answer, RunnerResult):
             raise RunnerError(f"this machine can't run it: {answer.text[:500]}")
-        return _golden(asked, bundle, answer, own, f"{result}.outputs")
+        return _golden(asked, bundle, answer, lambda about: fetched(own, f"{result}.outputs", about))
 
 
 def nearest(fmt: str, seen: Probe) -> Bundle:
@@ -137,7 +147,7 @@ def nearest(fmt: str, seen: Probe) -> Bundle:
     raise ProvisionError(f"no runtime that reads .{fmt} is published for this machine")
 
 
-def order(asked: Asked, runtime: str, packages: tuple[str, ...], name: str, outputs: KeptOutputs) -> Order:
+def order(asked: Asked, runtime: str, packages: tuple[str, ...], *, name: str, outputs: KeptOutputs) -> Order:
     """One pass over images, or two over tensors, which show whether a network answers the same twice."""
     test = asked.test
     return Order(
@@ -168,12 +178,14 @@ def input_tensors(test: TestSet) -> tuple[InputTensor, ...] | None:
     return tuple(InputTensor(tensor.name, tensor.shape, tensor.dtype) for tensor in test.tensors)
 
 
-def _golden(asked: Asked, bundle: Bundle, answer: RunnerResult, connection: Connection, file: str) -> GoldenOutputs:
+def _golden(
+    asked: Asked, bundle: Bundle, answer: RunnerResult, fetch: Callable[[OutputsAnswer], bytes]
+) -> GoldenOutputs:
     about = answer.outputs
     if about is None or not about.samples:
         raise RunnerError("the outputs of one sample are too large to be kept")
     check(about)
-    data = fetched(connection, file, about)
+    data = fetch(about)
     head = GoldenHead(
         runtime=bundle.runtime,
         version=answer.runtime_version,

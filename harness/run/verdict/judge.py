@@ -49,7 +49,7 @@ def judge(  # six parameters: what was asked for, what came back, and what that 
     reasons += _wrong_cpu(answer, context)
     reasons += _on_purpose(answer)
     # an image without a number for each class has no answer, wherever its maximum lies
-    reasons += _not_finite(answer) or _answers(job, answer, labels, compared, context.device.thresholds)
+    reasons += _not_finite(answer) or _answers(job, answer, labels, compared)
     limits, states = context.device.thresholds, CellStates.parse(answer.evidence)
     on_wall_clock = context.device.effective_clock == "wall"
     if on_wall_clock:
@@ -90,9 +90,7 @@ def _not_finite(answer: RunnerResult) -> list[Reason]:
     return [Reason(code="not-finite", text=text)]
 
 
-def _answers(
-    job: CellJob, answer: RunnerResult, labels: Sequence[int], compared: Compared | None, limits: Thresholds
-) -> list[Reason]:
+def _answers(job: CellJob, answer: RunnerResult, labels: Sequence[int], compared: Compared | None) -> list[Reason]:
     """Whether the network answers as it should: twice the same, and as golden outputs or, without them, labels say."""
     if not answer.predictions_stable and labels:
         return [Reason(code="unstable-predictions", text="two passes over the same images predicted differently")]
@@ -100,7 +98,7 @@ def _answers(
         return [Reason(code="unstable-predictions", text="two passes over the same inputs gave different outputs")]
     if compared and compared.missing is None:
         return compared.reasons
-    return _predictions(job, answer, labels, limits) if labels else []
+    return _predictions(job, answer, labels, job.device.thresholds) if labels else []
 
 
 def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
