@@ -66,7 +66,9 @@ class Judge:
             return Judged(metric=metric)
         flat = values[0].reshape(len(self.index), -1) if len(values) == 1 else np.zeros((0, 0))
         if flat.shape != (len(self.index), len(self.data.classes)):
-            return Judged(wrong="classes are judged by one output with a score for each class")
+            return Judged(
+                wrong="classes are judged by one output with a score for each; else 'labels: numbers' below 'metric'"
+            )
         best = flat.argmax(axis=1)
         accuracy = float((best == self.data.labels[self.index]).mean())
         return Judged(tuple(best.tolist()), accuracy, None if metric.name == "top1" else metric)

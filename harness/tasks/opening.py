@@ -185,7 +185,7 @@ def _known(task: Task) -> tuple[TaskData | None, DataFindings]:
     return TaskData(
         task=task, samples=data.images, pixels=True, labels=data.labels, ids=_ids(data.sequences, len(data.labels)),
         groups=data.subjects, classes=data.classes, split=split, sha256=data.sha256, dataset_name=data.name,
-        synthetic=data.synthetic,
+        synthetic=data.synthetic, known=data,
     ), findings  # fmt: skip
 
 

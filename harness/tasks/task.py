@@ -94,6 +94,8 @@ class TaskData:
         classes: in index order; empty where labels are numbers.
         split: train, validation and test indices.
         sha256: of all of the above but the split, which has a hash of its own.
+        dataset_name, synthetic: as in :class:`Dataset`.
+        known: the data set of the harness that the task names; None for data of the user's own.
     """
 
     task: Task
@@ -107,6 +109,7 @@ class TaskData:
     sha256: str
     dataset_name: str
     synthetic: bool = False
+    known: Dataset | None = None
 
     def values(self, index: npt.NDArray[np.int64]) -> Values:
         """These samples as the task's preprocessing gives them to a network: float32 (len(index), ...)."""
@@ -140,6 +143,8 @@ class TaskData:
         Raises:
             UsageError: they are no images, or labels are no classes.
         """
+        if self.known is not None:
+            return self.known
         if not self.pixels or not self.classes:
             what = "its samples are no images" if not self.pixels else "its labels are numbers"
             raise UsageError(

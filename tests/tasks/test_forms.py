@@ -440,5 +440,6 @@ def test_drawn_faces_as_a_task_are_the_ones_that_ship(tmp_path: Path) -> None:
     assert shipped is not None
     assert (data.split.sha256, data.sha256) == (shipped.sha256, shipped.dataset_sha256)
     assert data.synthetic
+    assert data.dataset().sha256 == data.sha256
     with pytest.raises(HarnessError, match="have their own size"):
         write_task(tmp_path, "data: {form: faces}\npreprocess: {size: 32}\n").open()
