@@ -17,7 +17,8 @@ Positive = Annotated[float, BeforeValidator(number), Field(gt=0, le=1e6, allow_i
 
 
 class Thresholds(BaseModel):
-    """The limits. Shares are from 0 to 1. All but ``predictions`` apply to measurements on the wall clock only.
+    """The limits. Shares are from 0 to 1. All but those of predictions and outputs apply to measurements on the wall
+    clock only.
 
     Attributes:
         warmup_tolerance: the warm-up is over when two medians differ by less than this share.
@@ -35,7 +36,14 @@ class Thresholds(BaseModel):
         stopped_s: longest single halt of the runner, in seconds: stopped, frozen, or asleep with its machine.
         predictions: share of images whose prediction differs from that of the artifact when it was built. int8 kernels
             round differently from CPU to CPU: MobileNetV3-Small under ONNX Runtime predicts two of 99 images
-            differently on ARM than on x86.
+            differently on ARM than on x86. It is used where there are no golden outputs.
+        outputs_float, outputs_half, outputs_int8: largest difference of any element of an output from the golden one,
+            as a share of the largest golden magnitude. ``half`` is of files with float16 weights or outputs, ``int8``
+            of files with int8 weights or integer outputs, ``float`` of all others.
+        outputs_float_rms, outputs_half_rms, outputs_int8_rms: the same of the root mean square of all elements.
+        outputs_index: share of elements that differ, of outputs that are whole numbers without a scale, or yes and no.
+        outputs_other_release: factor on these limits where the board has another release of the runtime than the one
+            that made the golden outputs, or another runtime.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,29 +60,37 @@ class Thresholds(BaseModel):
     clock_step_s: Positive | None = 2.0
     stopped_s: Positive | None = 0.1
     predictions: Share | None = 0.03
-    outputs_float: Positive | None = 0.01
-    outputs_float_rms: Positive | None = 0.001
+    outputs_float: Positive | None = 0.02
+    outputs_float_rms: Positive | None = 0.005
     outputs_half: Positive | None = 0.1
-    outputs_half_rms: Positive | None = 0.01
-    outputs_int8: Positive | None = 0.5
-    outputs_int8_rms: Positive | None = 0.1
+    outputs_half_rms: Positive | None = 0.02
+    outputs_int8: Positive | None = 0.1
+    outputs_int8_rms: Positive | None = 0.02
     outputs_index: Share | None = 0.03
+    outputs_other_release: Annotated[float, BeforeValidator(number), Field(ge=1, le=1e6, allow_inf_nan=False)] = 4.0
 
-    def outputs(self, dtype: str, variant: str, meaning: str) -> tuple[float | None, float | None]:
+    def outputs(
+        self, dtype: str, variant: str, *, meaning: str = "real", same_release: bool = True
+    ) -> tuple[float | None, float | None]:
         """The limits of the differences of an output tensor: (of any element, of all in root mean square).
 
         Args:
             dtype: the tensor's element type.
             variant: of the file: what its weights and activations are.
             meaning: ``index`` for whole numbers without a scale, such as class numbers, and for yes and no.
+            same_release: whether the golden outputs are of the same release of the same runtime.
         """
         if meaning == "index":
-            return self.outputs_index, None
-        if variant in ("int8", "dynamic") or dtype in ("int8", "uint8"):
-            return self.outputs_int8, self.outputs_int8_rms
-        if variant == "fp16" or dtype == "float16":
-            return self.outputs_half, self.outputs_half_rms
-        return self.outputs_float, self.outputs_float_rms
+            limits: tuple[float | None, float | None] = self.outputs_index, None
+        elif variant in ("int8", "dynamic") or dtype in ("int8", "uint8"):
+            limits = self.outputs_int8, self.outputs_int8_rms
+        elif variant == "fp16" or dtype == "float16":
+            limits = self.outputs_half, self.outputs_half_rms
+        else:
+            limits = self.outputs_float, self.outputs_float_rms
+        factor = 1.0 if same_release else self.outputs_other_release
+        largest, rms = (limit if limit is None else limit * factor for limit in limits)
+        return largest, rms
 
 
 DEFAULTS = Thresholds()

@@ -86,7 +86,7 @@ def run_cell(
     if isinstance(answer, RunnerFailure):
         hint = RANDOM if answer.code == "runtime-error" and test.info.scheme == "seeded" else ""
         return failed(measurement, [Reason(code=answer.code, text=clip(answer.text) + hint)], stderr=stderr)
-    compared = comparer.compare(connection, kept, answer) if comparer else None
+    compared = comparer.compare(connection, kept, answer, runtime=prepared.runtime) if comparer else None
     return finished(measurement, answer, compared=compared, stderr=stderr)
 
 

@@ -39,13 +39,20 @@ def misfit(golden: OutputsAnswer, given: OutputsAnswer) -> str | None:
 
 
 def compared(
-    golden: GoldenOutputs, given: Outputs, artifact: Artifact, limits: Thresholds, *, classifier: bool
+    golden: GoldenOutputs,
+    given: Outputs,
+    artifact: Artifact,
+    limits: Thresholds,
+    *,
+    classifier: bool,
+    same_release: bool = True,
 ) -> OutputsCheck:
     """The differences of outputs that :func:`misfit` has nothing against.
 
     Args:
         artifact: the file, whose numbers decide the tolerances.
         classifier: whether the first output is one row of scores.
+        same_release: whether the same release of the same runtime made both.
     """
     tensors = golden.outputs.about.tensors
     specs = artifact.outputs if len(artifact.outputs) == len(tensors) else ()
@@ -60,7 +67,10 @@ def compared(
         reference=golden.reference,
         samples=samples,
         tensors=tuple(
-            total.difference(clean(tensor.name, 200), *limits.outputs(tensor.dtype, artifact.variant, total.meaning))
+            total.difference(
+                clean(tensor.name, 200),
+                limits.outputs(tensor.dtype, artifact.variant, meaning=total.meaning, same_release=same_release),
+            )
             for tensor, total in zip(tensors, sums, strict=True)
         ),
         same_top1=int(same) if classifier else None,
@@ -108,8 +118,8 @@ class _Sums:
         self.differing += int(np.count_nonzero(~equal))
         self.elements += ours.size
 
-    def difference(self, name: str, tolerance: float | None, rms_tolerance: float | None) -> TensorDifference:
-        """The figures, limited to finite numbers."""
+    def difference(self, name: str, limits: tuple[float | None, float | None]) -> TensorDifference:
+        """The figures, cut to finite numbers, with their ``limits``."""
         apart, ours, theirs, product = self.squares
         relative, rms = _share(self.largest, self.magnitude), _share(float(np.sqrt(apart)), float(np.sqrt(ours)))
         if self.meaning == "index":
@@ -121,8 +131,8 @@ class _Sums:
             max_rel=relative,
             rms_rel=rms,
             cosine=_cosine(product, ours, theirs),
-            tolerance=tolerance,
-            rms_tolerance=rms_tolerance,
+            tolerance=limits[0],
+            rms_tolerance=limits[1],
         )
 
 

@@ -74,8 +74,11 @@ class Comparer:
             return None
         return self.golden
 
-    def compare(self, connection: Connection, file: str, answer: RunnerResult) -> Compared:
+    def compare(self, connection: Connection, file: str, answer: RunnerResult, *, runtime: str) -> Compared:
         """Compare the outputs of an answer; they are taken from the board unless equal ones were compared before.
+
+        Args:
+            runtime: the one that ran there.
 
         Raises:
             RunnerError: the file of outputs is not what the answer says. TransportError: it did not arrive.
@@ -86,7 +89,9 @@ class Comparer:
             if answer.outputs_sha256 not in self._found:
                 raise RunnerError("the runner kept no outputs")
         elif answer.outputs_sha256 not in self._found:
-            self._found[answer.outputs_sha256] = self._new(connection, file, answer.outputs)
+            ran = (runtime, answer.runtime_version)
+            given = self._taken(connection, file, answer.outputs)
+            self._found[answer.outputs_sha256] = self._compared(given, ran) if isinstance(given, Outputs) else given
         return self._found[answer.outputs_sha256]
 
     @property
@@ -94,7 +99,22 @@ class Comparer:
         """Why there is nothing to compare with."""
         return self.golden if isinstance(self.golden, str) else UNSTABLE
 
-    def _new(self, connection: Connection, file: str, about: OutputsAnswer) -> Compared:
+    def _compared(self, given: Outputs, ran: tuple[str, str | None]) -> Compared:
+        """Outputs beside golden ones, and judged by a task's labels.
+
+        Args:
+            ran: name and release of the runtime that gave them.
+        """
+        golden = self._against
+        judged = self.judge.judged(given, self.artifact.outputs) if self.judge else None
+        if golden is None:
+            return Compared(missing=self._why_not, judged=judged)
+        same = (golden.head.runtime, golden.head.version) == ran
+        found = compared(golden, given, self.artifact, self.limits, classifier=self.classifier, same_release=same)
+        return Compared(check=found, judged=judged)
+
+    def _taken(self, connection: Connection, file: str, about: OutputsAnswer) -> Outputs | Compared:
+        """The outputs on a board; where they can't be compared, why not, and they stay there no longer."""
         golden = self._against
         check(about)
         if not about.samples:
@@ -103,9 +123,4 @@ class Comparer:
         if golden is not None and (wrong := misfit(golden.outputs.about, about)):
             removed(connection, file)
             return Compared(wrong=wrong)
-        given = Outputs(about, fetched(connection, file, about))
-        judged = self.judge.judged(given, self.artifact.outputs) if self.judge else None
-        if golden is None:
-            return Compared(missing=self._why_not, judged=judged)
-        found = compared(golden, given, self.artifact, self.limits, classifier=self.classifier)
-        return Compared(check=found, judged=judged)
+        return Outputs(about, fetched(connection, file, about))

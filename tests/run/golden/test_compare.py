@@ -65,7 +65,7 @@ def test_figures_are_of_all_samples_together() -> None:
     assert tensor.max_abs == pytest.approx(0.4)
     assert tensor.max_rel == pytest.approx(0.1)
     assert tensor.rms_rel == pytest.approx(0.4 / np.sqrt(21))
-    assert tensor.excess == pytest.approx(tensor.rms_rel / 0.001)
+    assert tensor.excess == pytest.approx(max(tensor.rms_rel / 0.005, tensor.max_rel / 0.02))
 
 
 def test_integers_with_a_scale_are_compared_as_what_they_stand_for() -> None:
@@ -100,6 +100,18 @@ def test_tolerances_follow_what_is_computed_with(variant: str, dtype: str, limit
     one = outputs([np.ones(2, dtype)])
     (tensor,) = difference(one, one, variant=variant).tensors
     assert tensor.tolerance == getattr(Thresholds(), limit)
+
+
+def test_another_release_of_the_runtime_may_round_otherwise() -> None:
+    """tflite-runtime 2.11 moves an int8 MobileNetV3-Small by 0.06 in root mean square; litert 2.3 on ARM by 0.0006."""
+    one = outputs([np.ones(2, np.int8)])
+    artifact = ARTIFACT.model_copy(update={"variant": "int8", "outputs": ()})
+    same, other = (
+        compared(golden(one), one, artifact, Thresholds(), classifier=False, same_release=release).tensors[0]
+        for release in (True, False)
+    )
+    assert (same.tolerance, same.rms_tolerance) == (0.1, 0.02)
+    assert (other.tolerance, other.rms_tolerance) == (0.4, 0.08)
 
 
 def test_no_number_is_as_far_away_as_can_be() -> None:

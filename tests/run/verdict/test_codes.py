@@ -14,7 +14,7 @@ PROOFS = ("run/verdict/test_real.py", "run/verdict/test_qemu.py", "run/verdict/t
 def given() -> set[str]:
     """The codes in the verdict's ``Reason(code="...")`` and the boards' ``Disturbance(code="...")``; a code that is not
     written out there is an error, but for a disturbance's that becomes a reason."""
-    judging = (REPOSITORY / "harness/run" / name for name in ("verdict/judge.py", "rounds.py"))
+    judging = (REPOSITORY / "harness/run" / name for name in ("verdict/judge.py", "rounds.py", "golden/comparer.py"))
     files = [*judging, *(REPOSITORY / "harness/boards").glob("*.py")]
     calls = [
         node

@@ -17,8 +17,10 @@ import yaml
 from benchmarks.made.runs import NET
 from benchmarks.made.sshd import LENIENT
 from harness.config import devices as config
+from harness.core.errors import ProvisionError
 from harness.records.cell import Cell
 from harness.run import attempt
+from harness.run.golden.reference import Referee
 from harness.run.plan import Options
 from harness.run.scheduler import Faked, Run
 from tests.conftest import MODELS
@@ -171,13 +173,28 @@ def test_wrong_cpu(sshd: Sshd, tmp_path: Path) -> None:
     assert codes(measured(sshd, tmp_path, board=board)) == ["wrong-cpu"]
 
 
-def test_predictions_differ(sshd: Sshd, tmp_path: Path) -> None:
-    """A runtime that computes something else than the one the artifact was judged with."""
-    rolled = (
-        "import numpy\nreal = Interpreter.get_tensor\n"
-        "Interpreter.get_tensor = lambda self, index: numpy.roll(real(self, index), 1)"
-    )
-    fakes.python(sshd, site=fakes.patched(rolled))
+#: A runtime that computes something else than the one the artifact was judged with.
+ROLLED = (
+    "import numpy\nreal = Interpreter.get_tensor\n"
+    "Interpreter.get_tensor = lambda self, index: numpy.roll(real(self, index), 1)"
+)
+
+
+def test_outputs_differ(sshd: Sshd, tmp_path: Path) -> None:
+    fakes.python(sshd, site=fakes.patched(ROLLED))
+    cell = measured(sshd, tmp_path, models=_confident(tmp_path))
+    assert codes(cell) == ["outputs-differ"]
+    assert "output 'Identity' (int8) differs" in cell.reasons[0].text
+
+
+def test_predictions_differ(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this machine can't make golden outputs, the share of right answers has to do."""
+
+    def none(*_given: object) -> None:
+        raise ProvisionError("no runtime for this machine")
+
+    monkeypatch.setattr(Referee, "golden", none)
+    fakes.python(sshd, site=fakes.patched(ROLLED))
     cell = measured(sshd, tmp_path, models=_confident(tmp_path))
     assert codes(cell) == ["predictions-differ"]
 
