@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Models
+from harness.cli.options import Models, Task
 from harness.cli.output import plain_lines, say
+from harness.core.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.run.adding import Added
@@ -21,14 +22,21 @@ def add(
     shape: Annotated[
         list[str] | None, typer.Option(help="Sizes of an input with open ones: input=1x3x224x224.")
     ] = None,
+    task: Task = None,
     models: Models = Path("models"),
 ) -> None:
     """Keep a model file under models/, with a manifest and the outputs that a board must give."""
     from harness.modelfile.shapes import given
     from harness.run.adding import add as keep
     from harness.run.foreign import Fed
+    from harness.run.tasked import task_run
+    from harness.tasks.task import BUILT_IN
 
-    for added in keep(files, Fed(inputs, given(shape or [])), models, name=name, say=say):
+    if task in BUILT_IN:
+        raise UsageError(f"--task {task}: is built in, and files are added with a task of your own",
+                         fix=f"a file with 'data: {{form: {task}}}' and a name")  # fmt: skip
+    judged = task_run(task, "synthetic", str(inputs) if inputs else None)
+    for added in keep(files, Fed(inputs, given(shape or []), judged), models, name=name, say=say):
         print(plain_lines("\n".join(_lines(added))))
 
 
@@ -40,8 +48,10 @@ def _lines(added: Added) -> list[str]:
     for artifact in manifest.artifacts:
         golden = artifact.golden
         made = f"golden outputs by {golden.runtime} {golden.version}" if golden else "no golden outputs"
-        lines.append(f"  {artifact.filename}: {artifact.bytes:,} bytes, {made}")
-    return [*lines, *(f"  note: {note}" for note in added.notes), f"  harness run --model {manifest.name}"]
+        judged = "" if artifact.accuracy is None else f", accuracy {artifact.accuracy:.2%}"
+        lines.append(f"  {artifact.filename}: {artifact.bytes:,} bytes, {made}{judged}")
+    run = f"harness run --model {manifest.name}" + (f" --task {manifest.task}" if manifest.task else "")
+    return [*lines, *(f"  note: {note}" for note in added.notes), f"  {run}"]
 
 
 COMMAND = add

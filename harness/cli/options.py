@@ -19,6 +19,7 @@ Results = Annotated[Path, typer.Option("--results", help="Where runs are kept.")
 Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
 Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of each sequence) or peak.")]
 Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]
+Task = Annotated[str | None, typer.Option("--task", help="A task: tasks/NAME.yaml, a file, ckplus or faces.")]
 Json = Annotated[bool, typer.Option("--json")]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, share, split, whole
+from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, Task, share, split, whole
 from harness.cli.output import check_places, plain_lines, say
 from harness.core.errors import HarnessError, MissingModelError, UsageError
 
@@ -55,6 +55,7 @@ def run(  # one parameter an option
     results: Results = Path("results"),
     models: Models = Path("models"),
     reports: Annotated[Path, typer.Option("--reports", help="Where the report goes.")] = Path("reports"),
+    task: Task = None,
     data: Annotated[str, typer.Option(help="'synthetic', or the CK+ copy the models were built with.")] = "synthetic",
     frames: Frames = "last3",
     crop: Crop = "auto",
@@ -96,6 +97,7 @@ def run(  # one parameter an option
         options = Options(
             models=tuple(map(_absolute, split(model))),
             inputs=str(inputs.absolute()) if inputs else None,
+            task=_task(task),
             shapes=tuple(given(shape or []).items()),
             variants=split(variant),
             threads=whole(threads, "threads", 1, 256),
@@ -114,6 +116,17 @@ def run(  # one parameter an option
 
 
 COMMAND = run
+
+
+def _task(name: str | None) -> str | None:
+    """A task's file with its whole path; a built-in task by its name.
+
+    Raises:
+        UsageError, ConfigError: there is no such task, or its file is wrong.
+    """
+    from harness.tasks.task import BUILT_IN, load
+
+    return name if name is None or name in BUILT_IN else str(load(name).path.absolute())
 
 
 def _absolute(word: str) -> str:
@@ -170,6 +183,7 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
         MissingModelError: ``missing`` itself, where they can't be built.
     """
     from harness.cli.build import build_networks
+    from harness.tasks.task import chosen, models_folder
     from harness.training.networks.registry import names
     from harness.training.options import BuildOptions
 
@@ -183,7 +197,16 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
     if find_spec("tensorflow") is None or not known.issuperset(missing.names):
         raise missing
     say(f"{missing.message}; building")
-    build_networks(BuildOptions(names=tuple(missing.names), data=options.data, folds=1, models=models))
+    task = chosen(options.task, str(options.data))
+    build_networks(
+        BuildOptions(
+            names=tuple(missing.names),
+            data=options.data,
+            folds=1,
+            models=models_folder(models, task),
+            task=task,
+        )
+    )
 
 
 def _execute(work: Run, signals: Signals) -> Outcome | None:

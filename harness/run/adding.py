@@ -16,12 +16,13 @@ from harness.core.safetext import clean
 from harness.modelfile import ModelFile
 from harness.modelfile import read as read_model
 from harness.records import manifest as manifests
-from harness.records.golden import Golden, InputsRecord
+from harness.records.golden import Golden
 from harness.records.manifest import Artifact, Manifest
 from harness.run.foreign import Fed, manifest_of, name_of
 from harness.run.golden.file import GoldenOutputs
 from harness.run.golden.reference import Asked, Referee, missing
 from harness.run.inputs.arrays import Samples
+from harness.run.testset import OwnInputs, TestSet
 
 INPUTS = "inputs.npz"
 
@@ -37,10 +38,11 @@ class Added:
 
 @dataclass(frozen=True)
 class _New:
-    """A file to be added, with the samples that it is run with."""
+    """A file to be added, with what it is run with: samples of its own, or those of a task."""
 
     file: ModelFile
-    samples: Samples
+    samples: Samples | None
+    inputs: OwnInputs
 
     @property
     def filename(self) -> str:
@@ -63,15 +65,29 @@ def add(
     networks: dict[str, list[_New]] = {}
     for path in paths:
         file = read_model(path, fed.shapes)
-        networks.setdefault(name or name_of(path), []).append(_New(file, fed.samples(file)))
+        networks.setdefault(name or name_of(path), []).append(_new(file, fed))
     before = {network: _checked(models, network, files) for network, files in networks.items()}
     referee = Referee(say, lambda _connection: None)
     for network, files in networks.items():
-        _same_inputs(models / network, before[network], fed.record(files[0].samples))
+        _same_inputs(before[network], _manifest(models / network, files, fed), models / network)
     return [
         _added(models / network, files, fed, before=before[network], referee=referee)
         for network, files in networks.items()
     ]
+
+
+def _new(file: ModelFile, fed: Fed) -> _New:
+    if fed.task is not None:
+        return _New(file, None, fed.task.inputs(file.path, file.inputs, file.outputs))
+    samples = fed.samples(file)
+    return _New(file, samples, samples.own_inputs())
+
+
+def _manifest(folder: Path, files: Sequence[_New], fed: Fed) -> Manifest:
+    """The manifest of a network, with its inputs or its task."""
+    samples = files[0].samples
+    made = manifest_of(folder.name, [new.file for new in files], fed.record(samples) if samples else None)
+    return made if fed.task is None else fed.task.marked(made)
 
 
 def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
@@ -88,7 +104,7 @@ def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
             before = manifests.load(models, name)
         except HarnessError as error:
             raise UsageError(f"{models / name}: there already", fix="--name another one, or remove it") from error
-        if before.inputs is None:
+        if before.inputs is None and (before.task is None or before.chain):
             raise UsageError(f"{models / name}: was built here, so nothing is added to it", fix="--name another one")
     known = {artifact.filename: artifact.sha256 for artifact in before.artifacts} if before else {}
     for new in files:
@@ -98,24 +114,25 @@ def _checked(models: Path, name: str, files: Sequence[_New]) -> Manifest | None:
     return before
 
 
-def _same_inputs(folder: Path, before: Manifest | None, inputs: InputsRecord) -> None:
-    if before is not None and before.inputs != inputs:
+def _same_inputs(before: Manifest | None, made: Manifest, folder: Path) -> None:
+    if before is not None and (before.inputs, before.task, before.split) != (made.inputs, made.task, made.split):
         raise UsageError(f"{folder}: was added with other inputs", fix="give the same, or --name another one")
 
 
 def _added(folder: Path, files: Sequence[_New], fed: Fed, *, before: Manifest | None, referee: Referee) -> Added:
-    made = manifest_of(folder.name, [new.file for new in files], fed.record(files[0].samples))
+    made = _manifest(folder, files, fed)
     notes: list[str] = []
     artifacts = []
     for new, artifact in zip(files, made.artifacts, strict=True):
         _copy(new.file.embedded, folder / artifact.filename, artifact.sha256)
         try:
-            artifacts.append(_with_golden(folder, new, artifact, referee))
+            artifacts.append(_with_golden(folder, new, artifact, referee=referee, notes=notes))
         except HarnessError as error:
             notes.append(f"{artifact.filename}: {missing(error)}")
             artifacts.append(artifact)
-    if fed.file is not None:
-        write_atomic(folder / INPUTS, _named_npz(files[0].samples))
+    samples = files[0].samples
+    if fed.file is not None and samples is not None:
+        write_atomic(folder / INPUTS, _named_npz(samples))
     kept = [artifact for artifact in (before.artifacts if before else ()) if artifact.filename not in _names(artifacts)]
     manifest = (before or made).model_copy(update={"artifacts": (*kept, *artifacts)})
     manifests.save(folder.parent, manifest)
@@ -126,15 +143,31 @@ def _names(artifacts: Sequence[Artifact]) -> set[str]:
     return {artifact.filename for artifact in artifacts}
 
 
-def _with_golden(folder: Path, new: _New, artifact: Artifact, referee: Referee) -> Artifact:
-    """The artifact with its golden outputs, which are written.
+def _with_golden(folder: Path, new: _New, artifact: Artifact, *, referee: Referee, notes: list[str]) -> Artifact:
+    """The artifact with its golden outputs, which are written, and with its accuracy on a task.
 
     Raises:
         HarnessError: none can be made.
     """
-    test = new.samples.own_inputs().prepare(None)
+    test = new.inputs.prepare(None)
     golden = referee.golden(Asked(folder / artifact.filename, artifact, test, classes=0))
+    artifact = _judged(artifact, test, golden, notes)
     return artifact.model_copy(update={"golden": _written(folder / f"{artifact.filename}.golden", golden)})
+
+
+def _judged(artifact: Artifact, test: TestSet, golden: GoldenOutputs, notes: list[str]) -> Artifact:
+    """The artifact with its accuracy on a task, by its golden outputs; with a note where there is none."""
+    if test.judge is None:
+        return artifact
+    judged = test.judge.judged(golden.outputs, artifact.outputs)
+    if judged.wrong is not None:
+        notes.append(f"{artifact.filename}: no accuracy: {judged.wrong}")
+    if judged.metric is not None:
+        notes.append(f"{artifact.filename}: {judged.metric.name} {judged.metric.value:.6g} on {test.info.n} samples")
+    if judged.accuracy is None:
+        return artifact
+    runtime = f"{golden.head.runtime} {golden.head.version or ''}".strip()
+    return artifact.model_copy(update={"accuracy": judged.accuracy, "accuracy_runtime": runtime})
 
 
 def _written(path: Path, golden: GoldenOutputs) -> Golden:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.core.errors import UsageError
 from harness.core.safetext import clean
@@ -20,6 +21,9 @@ from harness.run.inputs.given import given
 from harness.run.inputs.seeded import SAMPLES, seeded
 from harness.run.inventory import Shipped
 
+if TYPE_CHECKING:
+    from harness.run.tasked import TaskRun
+
 _NAME_LENGTH = 56
 
 
@@ -30,10 +34,12 @@ class Fed:
     Attributes:
         file: the user's .npz file; None for random values.
         shapes: sizes of inputs whose sizes are open, by the input's name.
+        task: whose samples are run instead, and whose labels judge the outputs.
     """
 
     file: Path | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    task: TaskRun | None = None
 
     def samples(self, file: ModelFile) -> Samples:
         """The samples for a model file.
@@ -93,7 +99,7 @@ def _shipped(file: ModelFile, name: str, fed: Fed) -> Shipped:
     )
 
 
-def manifest_of(name: str, files: Sequence[ModelFile], inputs: InputsRecord) -> Manifest:
+def manifest_of(name: str, files: Sequence[ModelFile], inputs: InputsRecord | None) -> Manifest:
     """The manifest of a network in these files, the first of which says what is said once."""
     first = files[0]
     return Manifest(

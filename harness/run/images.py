@@ -12,8 +12,10 @@ from harness.data import registry, splits
 from harness.data.spec import SYNTHETIC, DataSpec
 from harness.records.cell import SplitInfo
 from harness.records.manifest import SplitRecord
+from harness.run.judging import Judge, pixels, split_info
 from harness.run.testset import TestSet as TestSet
 from harness.run.testset import kept
+from harness.tasks.task import TaskData
 
 
 def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | None = None) -> TestSet:
@@ -55,6 +57,24 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
         labels=tuple(int(label) for label in dataset.labels[chosen]),
     )
     return TestSet(info, path, digest)
+
+
+def prepare_task(record: SplitRecord, data: TaskData, *, samples: int | None = None) -> TestSet:
+    """As :func:`prepare`, for networks that were trained here on a task's images.
+
+    Raises:
+        UsageError: the task's data differ from those the artifacts were built with, or are no images.
+    """
+    if data.split.sha256 != record.sha256:
+        raise UsageError(
+            f"task '{data.task.name}' does not give the test split the models were built with "
+            f"(split {data.split.sha256[:12]}, models' {record.sha256[:12]})",
+            fix=f"build the models again: harness build --task {data.task.path}",
+        )
+    images, index = pixels(data, samples)
+    path, digest = kept(_npy(images), "npy")
+    judge = None if data.task.metric.name == "top1" else Judge(data, index)
+    return TestSet(split_info(data, index), path, digest, judge=judge)
 
 
 def _npy(images: npt.NDArray[np.uint8]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,11 @@ class Shipped:
 
 
 def inventory(
-    models: Path, names: Sequence[str], variants: Sequence[str], left_out: list[Reason] | None = None
+    models: Path,
+    names: Sequence[str],
+    variants: Sequence[str],
+    left_out: list[Reason] | None = None,
+    without: Collection[str] = (),
 ) -> list[Shipped]:
     """The artifacts that exist and match their manifests.
 
@@ -51,12 +55,13 @@ def inventory(
             nothing else is left.
         variants: variants requested; all when empty.
         left_out: receives a reason for every damaged artifact that was not requested.
+        without: names that count as not there.
 
     Raises:
         MissingModelError: a requested model or variant doesn't exist; the fix is the command that builds it.
         ArtifactError: a manifest can't be read, or a file is not the one its manifest names.
     """
-    known = manifests.names(models)
+    known = [name for name in manifests.names(models) if name not in without]
     if unknown := tuple(name for name in names if name not in known):
         there = f"there: {', '.join(known) or 'none'}"
         raise MissingModelError(f"model '{unknown[0]}' is not in {models}/ ({there})", names=unknown)

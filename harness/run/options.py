@@ -23,6 +23,8 @@ class Options:
     quick: bool = False
     #: the user's own inputs, a .npz file
     inputs: str | None = None
+    #: the task, as a path or a built-in name
+    task: str | None = None
     #: sizes of inputs of model files whose sizes are open
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     data: Annotated[DataSpec, BeforeValidator(from_stored)] = SYNTHETIC

@@ -14,10 +14,12 @@ from harness.records.manifest import Manifest, readable
 from harness.records.manifest import names as known_names
 from harness.run import resume
 from harness.run.foreign import Fed, reused, taken
-from harness.run.images import TestSet, prepare
+from harness.run.images import TestSet, prepare, prepare_task
 from harness.run.inventory import Shipped, inventory
 from harness.run.options import stored_options
 from harness.run.plan import InputsKey, Options, Plan, make
+from harness.run.tasked import TaskRun, of_other_tasks, task_run
+from harness.tasks.task import models_folder
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,11 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
         UsageError, MissingModelError, ArtifactError: nothing to run, or what was requested doesn't exist.
     """
     chosen = fleet.only(list(options.only))
-    shipped, damaged = _artifacts(models, options)
+    task = task_run(options.task, str(options.data), options.inputs)
+    shipped, damaged = _artifacts(models, options, task)
     plan = make(chosen, shipped, options)
     plan.skipped += damaged
-    return _schedule(Schedule(chosen, options, plan, notes=list(plan.notes)), shipped, models)
+    return _schedule(Schedule(chosen, options, plan, notes=list(plan.notes)), shipped, models, task)
 
 
 def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> Schedule:
@@ -63,7 +66,8 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
     info = earlier.info
     options = stored_options(info)
     present, notes = resume.fleet_then(info, fleet, earlier.unfinished_devices)
-    shipped, damaged = _artifacts(models, options)
+    task = task_run(options.task, str(options.data), options.inputs)
+    shipped, damaged = _artifacts(models, options, task)
     plan = make(present, shipped, options, everything=True)
     resume.planned_alone(plan, info)
     if missing := resume.missing(plan, info.planned, earlier.valid):
@@ -73,10 +77,10 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
             fix="put the artifacts back, or start a new run",
         )
     plan.skipped += damaged
-    return _schedule(Schedule(present, options, plan, notes=notes), shipped, models)
+    return _schedule(Schedule(present, options, plan, notes=notes), shipped, models, task)
 
 
-def _artifacts(models: Path, options: Options) -> tuple[list[Shipped], list[Reason]]:
+def _artifacts(models: Path, options: Options, task: TaskRun | None) -> tuple[list[Shipped], list[Reason]]:
     """The existing artifacts and the model files that were named, and a reason for each damaged artifact.
 
     Raises:
@@ -88,11 +92,17 @@ def _artifacts(models: Path, options: Options) -> tuple[list[Shipped], list[Reas
     if options.shapes and not files:
         raise UsageError("--shape is of model files, and none is named", fix="--model FILE")
     fed = Fed(Path(options.inputs) if options.inputs else None, dict(options.shapes))
+    paths = [Path(word) for word in files]
     shipped: list[Shipped] = []
-    if names or not files:
-        found = inventory(models, names, options.variants, damaged)
-        shipped = [reused(item, models, fed.file) for item in found]
-    foreign = taken([Path(word) for word in files], fed, known_names(models))
+    if task is not None:
+        if names or not files:
+            shipped = task.artifacts(models, names, options.variants, damaged)
+        foreign = task.named(paths, fed, known_names(models))
+    else:
+        if names or not files:
+            found = inventory(models, names, options.variants, damaged, without=of_other_tasks(models, names))
+            shipped = [reused(item, models, fed.file) for item in found]
+        foreign = taken(paths, fed, known_names(models))
     for item in foreign:
         if options.variants and item.artifact.variant not in options.variants:
             text = f"{item.artifact.source}: is {item.artifact.variant}, and --variant asks for others"
@@ -100,7 +110,7 @@ def _artifacts(models: Path, options: Options) -> tuple[list[Shipped], list[Reas
     return [*shipped, *foreign], damaged
 
 
-def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Schedule:
+def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path, task: TaskRun | None) -> Schedule:
     """The schedule with its test images and manifests.
 
     Raises:
@@ -111,12 +121,13 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Sc
         raise UsageError("nothing to run: every cell is left out", fix="; ".join(r.text for r in plan.skipped[:3]))
     return replace(
         settled,
-        tests=_tests(plan, settled.options),
-        manifests=readable(models) | {item.manifest.name: item.manifest for item in shipped},
+        tests=_tests(plan, settled.options, task),
+        manifests=readable(models_folder(models, task.task if task else None))
+        | {item.manifest.name: item.manifest for item in shipped},
     )
 
 
-def _tests(plan: Plan, options: Options) -> dict[InputsKey, TestSet]:
+def _tests(plan: Plan, options: Options, task: TaskRun | None) -> dict[InputsKey, TestSet]:
     """The inputs of all jobs.
 
     Raises:
@@ -129,6 +140,8 @@ def _tests(plan: Plan, options: Options) -> dict[InputsKey, TestSet]:
         own, split = job.shipped.own_inputs, job.shipped.manifest.split
         if own is not None:
             tests[job.inputs] = own.prepare(job.samples)
+        elif split is not None and task is not None:
+            tests[job.inputs] = prepare_task(split, task.data, samples=job.samples)
         elif split is not None:
             tests[job.inputs] = prepare(split, data=options.data, samples=job.samples)
         else:

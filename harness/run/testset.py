@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
 from harness.records.cell import SplitInfo
 from harness.records.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from harness.run.judging import Judge
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class TestSet:
             with one array for each input, named ``0``, ``1``..., shape (n, *the input's shape).
         file_sha256: its hash, checked again on the board.
         tensors: the network's inputs; None where ``file`` has images.
+        judge: judges the outputs that come back; None where predictions say enough, or nobody judges.
     """
 
     __test__ = False  # not a test case for pytest
@@ -30,6 +35,7 @@ class TestSet:
     file: Path
     file_sha256: str
     tensors: tuple[TensorSpec, ...] | None = None
+    judge: Judge | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 FLOORS = (
     ("core",),
     ("records", "boards", "runtimes", "data"),
+    ("tasks",),
     ("config", "emulate", "estimate", "modelfile", "results", "training"),
     ("remote", "report"),
     ("run", "doctor"),

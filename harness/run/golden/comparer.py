@@ -16,6 +16,7 @@ from harness.run.golden.compare import compared, exceeding, misfit
 from harness.run.golden.fetch import fetched, removed
 from harness.run.golden.file import GoldenOutputs
 from harness.run.golden.outputs import Outputs, check
+from harness.run.judging import Judge, Judged
 
 UNSTABLE = "the network answers differently each time, even on one machine: does it draw random numbers?"
 
@@ -27,6 +28,7 @@ class Compared:
     check: OutputsCheck | None = None
     wrong: str | None = None
     missing: str | None = None
+    judged: Judged | None = None
 
     @property
     def reasons(self) -> list[Reason]:
@@ -50,17 +52,19 @@ class Comparer:
         golden: the golden outputs, or why there are none.
         artifact: the file that answers.
         classifier: whether the first output is one row of scores.
+        judge: judges the same outputs by a task's labels; None where nobody does.
     """
 
     golden: GoldenOutputs | str
     artifact: Artifact
     limits: Thresholds
     classifier: bool
+    judge: Judge | None = None
     _found: dict[str, Compared] = field(default_factory=dict)
 
     def order(self, file: str) -> KeptOutputs | None:
         """What the runner is asked to keep, in this file; None where nothing will be compared."""
-        if self._against is None:
+        if self._against is None and self.judge is None:
             return None
         return KeptOutputs(file, known=tuple(self._found))
 
@@ -79,34 +83,44 @@ class Comparer:
         Raises:
             RunnerError: the file of outputs is not what the answer says. TransportError: it did not arrive.
         """
-        golden = self._against
-        if golden is None:
-            return Compared(missing=self.golden if isinstance(self.golden, str) else UNSTABLE)
+        if self._against is None and self.judge is None:
+            return Compared(missing=self._why_not)
         if answer.outputs is None:
             if answer.outputs_sha256 not in self._found:
                 raise RunnerError("the runner kept no outputs")
         elif answer.outputs_sha256 not in self._found:
-            head = golden.head
-            same_release = (head.runtime, head.version) == (runtime, answer.runtime_version)
-            given = self._taken(connection, file, answer.outputs, golden)
-            if isinstance(given, Outputs):
-                given = Compared(
-                    check=compared(
-                        golden, given, self.artifact, self.limits, classifier=self.classifier, same_release=same_release
-                    )
-                )
-            self._found[answer.outputs_sha256] = given
+            ran = (runtime, answer.runtime_version)
+            given = self._taken(connection, file, answer.outputs)
+            self._found[answer.outputs_sha256] = self._compared(given, ran) if isinstance(given, Outputs) else given
         return self._found[answer.outputs_sha256]
 
-    def _taken(
-        self, connection: Connection, file: str, about: OutputsAnswer, golden: GoldenOutputs
-    ) -> Outputs | Compared:
+    @property
+    def _why_not(self) -> str:
+        """Why there is nothing to compare with."""
+        return self.golden if isinstance(self.golden, str) else UNSTABLE
+
+    def _compared(self, given: Outputs, ran: tuple[str, str | None]) -> Compared:
+        """Outputs beside golden ones, and judged by a task's labels.
+
+        Args:
+            ran: name and release of the runtime that gave them.
+        """
+        golden = self._against
+        judged = self.judge.judged(given, self.artifact.outputs) if self.judge else None
+        if golden is None:
+            return Compared(missing=self._why_not, judged=judged)
+        same = (golden.head.runtime, golden.head.version) == ran
+        found = compared(golden, given, self.artifact, self.limits, classifier=self.classifier, same_release=same)
+        return Compared(check=found, judged=judged)
+
+    def _taken(self, connection: Connection, file: str, about: OutputsAnswer) -> Outputs | Compared:
         """The outputs on a board; where they can't be compared, why not, and they stay there no longer."""
+        golden = self._against
         check(about)
         if not about.samples:
             removed(connection, file)
             return Compared(missing="the outputs of one sample are too large to come back")
-        if wrong := misfit(golden.outputs.about, about):
+        if golden is not None and (wrong := misfit(golden.outputs.about, about)):
             removed(connection, file)
             return Compared(wrong=wrong)
         return Outputs(about, fetched(connection, file, about))

@@ -16,7 +16,6 @@ import numpy as np
 
 from harness.training.arrays import Images, Model, Pixels, Probabilities
 from harness.training.train import stored
-from harness.training.train.augment import augment
 from harness.training.train.epochs import Epoch, TrainingSet
 from harness.training.train.steps import answers
 
@@ -55,7 +54,8 @@ def lessons(
 
     def epoch(number: int) -> tuple[Pixels, Probabilities]:
         rng = np.random.default_rng([training_set.seed, number, 3])
-        return _varied(images[number % len(images)], rng), _targets(answered[number % len(images)], truth)
+        chosen = _varied(images[number % len(images)], rng, mirrors=training_set.dataset.mirrors)
+        return chosen, _targets(answered[number % len(images)], truth)
 
     return epoch
 
@@ -79,15 +79,16 @@ def mixed_lessons(
 
     def epoch(number: int) -> tuple[Pixels, Probabilities]:
         rng, chosen = np.random.default_rng([training_set.seed, number, 9]), number % MANY_SETS
-        return _varied(images[chosen], rng), _targets(answered[chosen], mixtures[chosen][1])
+        varied = _varied(images[chosen], rng, mirrors=training_set.dataset.mirrors)
+        return varied, _targets(answered[chosen], mixtures[chosen][1])
 
     return epoch
 
 
-def _varied(images: Images, rng: np.random.Generator) -> Pixels:
-    """Images uint8 (N, 48, 48, 1) as float32, mirrored by chance and with grain."""
+def _varied(images: Images, rng: np.random.Generator, *, mirrors: bool) -> Pixels:
+    """Images uint8 (N, h, w, c) as float32 with grain, and mirrored by chance where ``mirrors`` allows it."""
     chosen = images.astype(np.float32)
-    mirror = rng.random(len(chosen)) < 0.5
+    mirror = (rng.random(len(chosen)) < 0.5) & mirrors
     chosen[mirror] = chosen[mirror, :, ::-1]
     grain = rng.standard_normal(chosen.shape, dtype=np.float32) * np.float32(3.0)
     return np.asarray(np.clip(chosen + grain, 0, 255))
@@ -96,17 +97,17 @@ def _varied(images: Images, rng: np.random.Generator) -> Pixels:
 def _stored_answers(
     teacher: Model, training_set: TrainingSet, folder: Path, *, sets: int, progress: Callable[[str], None]
 ) -> tuple[Images, Probabilities]:
-    """Images (sets, N, 48, 48, 1) and the teacher's answers to them (sets, N, classes)."""
+    """Images (sets, N, h, w, c) and the teacher's answers to them (sets, N, classes)."""
     path, shape = folder / "lessons.npz", (sets, len(training_set.split.train))
     before = stored.found(path, lambda file: _read_lessons(file, shape), progress)
     if before is not None:
         return before
     rng = np.random.default_rng([training_set.seed, 7])
-    return _answered(teacher, np.stack([augment(training_set.images, rng) for _ in range(sets)]).astype(np.uint8), path)
+    return _answered(teacher, np.stack([training_set.varied(rng).astype(np.uint8) for _ in range(sets)]), path)
 
 
 def _answered(teacher: Model, images: Images, path: Path) -> tuple[Images, Probabilities]:
-    """Images (sets, N, 48, 48, 1) and the teacher's answers to them, which are stored."""
+    """Images (sets, N, h, w, c) and the teacher's answers to them, which are stored."""
     answered = np.stack([answers(teacher, part.astype(np.float32)) for part in images])
     stored.keep(path, lambda file: np.savez(file, images=images, answers=answered))
     return images, answered
@@ -133,14 +134,14 @@ class Live:
         self._training_set = training_set
 
     def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
-        """The images, float32 (N, 48, 48, 1), and targets, float32 (N, classes), of an epoch."""
+        """The images, float32 (N, h, w, c), and targets, float32 (N, classes), of an epoch."""
         images, truth = self.unanswered(number)
         return images, _targets(answers(self.teacher, images), truth)
 
     def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
         """The same images, and mixtures of true labels float32 (N, classes)."""
         rng = np.random.default_rng([self._training_set.seed, number, 8])
-        images, labels = augment(self._training_set.images, rng), self._training_set.targets
+        images, labels = self._training_set.varied(rng), self._training_set.targets
         share = rng.beta(MIXTURE, MIXTURE, len(images)).astype(np.float32)
         share = np.maximum(share, 1 - share)  # the larger part belongs to the image whose class weighs this one
         other = rng.permutation(len(images))
