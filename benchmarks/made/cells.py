@@ -192,7 +192,7 @@ def make_manifest(name: str = "resvgg19-pruned", *, cross: bool = True) -> Manif
         chain=tuple(Step(kind=k, detail=d, parameters=p, macs=m, bytes=b, accuracy=a, validation_accuracy=a,  # type: ignore[arg-type]
                          seconds=1.0) for k, d, p, m, b, a in steps),
         artifacts=tuple(Artifact(variant=v, format="tflite", sha256=sha(name, v, "tflite"), bytes=b,  # type: ignore[arg-type]
-                                 gzip_bytes=b // 2, input=spec, output=spec, quantisation=q, accuracy=a,
+                                 gzip_bytes=b // 2, inputs=(spec,), outputs=(spec,), quantisation=q, accuracy=a,
                                  accuracy_runtime="litert 2.3.0",
                                  agreement=Agreement(same_top1=98, images=99, max_difference=0.031))
                         for v, b, q, a in (("fp32", 1_300_000, "none", 0.95), ("int8", 370_000, "per-channel", 0.94))),

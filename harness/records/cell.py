@@ -21,14 +21,17 @@ from pydantic import (
 from harness.core.clock import ClockName
 from harness.records.base import Count, Record, Text
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
+from harness.records.golden import OutputsCheck
+from harness.records.samples import MAX_SAMPLES as MAX_SAMPLES
+from harness.records.samples import ClassIndex as ClassIndex
+from harness.records.samples import Metric as Metric
+from harness.records.samples import ModelInfo as ModelInfo
+from harness.records.samples import SplitInfo as SplitInfo
 
 #: Version of the cell file. Older files are migrated when read, newer files are refused.
-SCHEMA = 2
+SCHEMA = 3
 #: Version of run.json.
 RUN_SCHEMA = 1
-
-#: The most raw samples (64-bit ns each) in a cell. This bounds the controller's memory.
-MAX_SAMPLES = 1_000_000
 
 #: The most rounds a cell may have; ``--precision`` may ask for many.
 MAX_ROUNDS = 1000
@@ -39,8 +42,6 @@ MOST_STATES = 255
 Status = Literal["VALID", "INVALID", "FAILED"]
 #: At most an hour for one inference. A larger value comes from a broken clock.
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
-#: An index into the list of classes.
-ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class Reason(Record):
@@ -73,35 +74,6 @@ class DeviceInfo(Record):
     libc: Text | None = None
     python: Text | None = None
     tags: tuple[Text, ...] = ()
-
-
-class ModelInfo(Record):
-    """The artifact that ran. ``parameters`` and ``macs`` come from its manifest, the other values from the file."""
-
-    name: Text
-    variant: Text
-    format: Literal["tflite", "onnx"]
-    sha256: Text
-    parameters: Count
-    macs: Count
-    bytes: Count
-    reference_accuracy: float | None = None
-
-
-class SplitInfo(Record):
-    """The test images that the cell ran, in the order of ``predictions``."""
-
-    dataset: Text
-    synthetic: bool
-    scheme: Literal["random", "subject"]
-    seed: Annotated[int, Field(ge=-(1 << 53), le=1 << 53)]
-    fold: Count = 0
-    folds: Count = 1
-    n: Annotated[Count, Field(ge=1)]
-    sha256: Text
-    subject_overlap: Count | None = None
-    classes: tuple[Text, ...]
-    labels: Annotated[tuple[ClassIndex, ...], Field(max_length=MAX_SAMPLES)]
 
 
 class RuntimeInfo(Record):
@@ -154,7 +126,7 @@ class Round(Record):
 
 
 #: Fields that are left out of a file where they are null.
-_LATER = ("estimate", "operators")
+_LATER = ("estimate", "operators", "metric", "outputs")
 
 
 class Cell(Record):
@@ -164,11 +136,15 @@ class Cell(Record):
     medians of the rounds' values, ``peak_rss_bytes`` is the highest, ``energy_j`` the sum. A cell of schema 1 was one
     round and lists none; see :attr:`round_sizes`.
 
+    ``accuracy`` is the share of right classes, and null where nothing judges them. ``metric`` is the task's own.
+    ``predictions`` are empty where the network is no classifier. ``outputs`` compares the board's outputs with golden
+    ones.
+
     ``estimate`` and ``operators`` are estimated cycles, or why there are none. They are left out of the file where
     nobody asked for them.
     """
 
-    schema_version: Literal[2] = Field(default=2, alias="schema")
+    schema_version: Literal[3] = Field(default=3, alias="schema")
     run: Text
     cell: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
     status: Status
@@ -184,6 +160,8 @@ class Cell(Record):
     latency_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_SAMPLES)] = ()
     predictions: Annotated[tuple[ClassIndex, ...], Field(max_length=MAX_SAMPLES)] = ()
     accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    metric: Metric | None = None
+    outputs: OutputsCheck | None = None
     peak_rss_bytes: Count | None = None
     energy_j: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
     rounds: Annotated[tuple[Round, ...], Field(max_length=MAX_ROUNDS)] = ()
@@ -233,17 +211,32 @@ class Cell(Record):
         if self.rounds and sum(self.round_sizes) != len(self.latency_ns):
             raise ValueError("rounds that have another number of samples in all than the cell")
         if self.status == "VALID":
-            if not self.latency_ns or self.accuracy is None or not self.runtime.delegate_verified:
-                raise ValueError("VALID without latencies, accuracy or a verified delegate")
-            if len(self.latency_ns) % self.split.n or len(self.predictions) != self.split.n:
+            self._judged()
+            if not self.latency_ns or not self.runtime.delegate_verified:
+                raise ValueError("VALID without latencies or a verified delegate")
+            if len(self.latency_ns) % self.split.n:
                 raise ValueError("VALID with another number of samples than the split has")
-            if len(self.split.labels) != self.split.n:
-                raise ValueError("VALID with another number of right answers than the split has images")
-            if max(self.split.labels) >= len(self.split.classes):
-                raise ValueError("VALID with a right answer that is none of the classes")
             if min(self.latency_ns) == 0:
                 raise ValueError("VALID with an inference that took no time")
         return self
+
+    def _judged(self) -> None:
+        """What labels there are was used; without labels there is no accuracy."""
+        labels, classes, n = self.split.labels, self.split.classes, self.split.n
+        if len(self.predictions) not in ((n,) if labels and classes else (0, n) if classes else (0,)):
+            raise ValueError("VALID with another number of predictions than the split has samples")
+        if not labels:
+            if self.accuracy is not None or self.metric is not None:
+                raise ValueError("VALID with an accuracy or a metric, but without right answers")
+            return
+        if (self.accuracy is None) if classes else (self.metric is None or self.accuracy is not None):
+            raise ValueError("VALID without an accuracy, or without a metric where there are no classes")
+        if len(labels) != n:
+            raise ValueError("VALID with another number of right answers than the split has images")
+        if classes and not all(isinstance(label, int) and label < len(classes) for label in labels):
+            raise ValueError("VALID with a right answer that is none of the classes")
+        if self.metric is not None and len(self.metric.per_sample) not in (0, n):
+            raise ValueError("VALID with another number of metric values than the split has samples")
 
 
 def cell_id(  # eight parameters, one for each part of the name

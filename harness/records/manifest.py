@@ -9,163 +9,121 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from harness.core.errors import ArtifactError
 from harness.core.files import write_atomic
 from harness.core.safetext import clean
+from harness.records.base import Lean
+from harness.records.golden import HEX64, MAX_TENSORS, Golden, InputsRecord
+from harness.records.tensor import TensorSpec as TensorSpec
+from harness.records.training import Agreement as Agreement
+from harness.records.training import CrossCheck as CrossCheck
+from harness.records.training import SplitRecord as SplitRecord
+from harness.records.training import Step as Step
+from harness.records.training import Trial as Trial
+from harness.records.training import Unseen as Unseen
+from harness.records.training import Zeroed as Zeroed
 
 Variant = Literal["fp32", "fp16", "dynamic", "int8"]
 Format = Literal["tflite", "onnx"]
 VARIANTS: tuple[Variant, ...] = ("fp32", "fp16", "dynamic", "int8")
 #: A manifest has some kilobytes; a larger file is refused.
 MAX_BYTES = 16 << 20
-_HEX64 = r"^[0-9a-f]{64}$"
+#: Version of the manifest. Older ones are migrated when read, newer ones are refused.
+SCHEMA = 2
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TensorSpec(_Record):
-    """One input or output tensor. ``scale`` and ``zero_point`` are null for float tensors."""
-
-    shape: tuple[int, ...]
-    dtype: Literal["float32", "float16", "int8", "uint8"]
-    scale: float | None = None
-    zero_point: int | None = None
-
-
-class Agreement(_Record):
-    """A comparison of a file's predictions with those of its Keras model, on the test images.
-
-    ``same_top1`` of ``images`` images get the same most probable class. ``max_difference`` is the largest difference of
-    any probability.
-    """
-
-    same_top1: int = Field(ge=0)
-    images: int = Field(gt=0)
-    max_difference: float = Field(ge=0, le=1)
-
-
-class Artifact(_Record):
+class Artifact(Lean):
     """One file, ``<variant>.<format>`` beside the manifest. The file may be absent if it is too large to commit.
 
-    ``accuracy`` is measured with the runtime named in ``accuracy_runtime``, on the manifest's test split.
-    ``gzip_bytes`` is the size after gzip -9.
+    Attributes:
+        gzip_bytes: the size after gzip -9.
+        inputs, outputs: its tensors, in the file's order.
+        accuracy: measured with the runtime named in ``accuracy_runtime``, on the manifest's test split. None where no
+            labels judge it.
+        unseen: accuracy on people that nobody was trained on.
+        operators: how often the file has each operator.
+        versions: ``opset`` and ``ir`` of ONNX, ``schema`` of TFLite.
+        source: the file name that its user gave it, never a path.
+        golden: the outputs that it must give.
     """
+
+    _later = frozenset({"unseen", "operators", "versions", "source", "golden"})
 
     variant: Variant
     format: Format
-    sha256: str = Field(pattern=_HEX64)
+    sha256: str = Field(pattern=HEX64)
     bytes: int = Field(gt=0)
     gzip_bytes: int | None = None
-    input: TensorSpec
-    output: TensorSpec
+    inputs: tuple[TensorSpec, ...] = Field(max_length=MAX_TENSORS)
+    outputs: tuple[TensorSpec, ...] = Field(min_length=1, max_length=MAX_TENSORS)
     quantisation: str
-    accuracy: float = Field(ge=0, le=1)
-    accuracy_runtime: str
+    accuracy: float | None = Field(default=None, ge=0, le=1)
+    accuracy_runtime: str | None = None
     agreement: Agreement | None = None
+    unseen: Unseen | None = None
+    operators: dict[str, int] = Field(default_factory=dict)
+    versions: dict[str, int] = Field(default_factory=dict)
+    source: str | None = Field(default=None, max_length=255)
+    golden: Golden | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_schema_1(cls, content: object) -> object:
+        """Schema 1 had one input and one output."""
+        if not isinstance(content, dict):
+            return content
+        for one, several in (("input", "inputs"), ("output", "outputs")):
+            if one in content and several not in content:
+                content = {**{key: value for key, value in content.items() if key != one}, several: (content[one],)}
+        return content
 
     @property
     def filename(self) -> str:
         return f"{self.variant}.{self.format}"
 
-
-class Step(_Record):
-    """One step of the compression chain (trained, pruned, tuned, quantised), with the model's state after it.
-
-    ``accuracy`` is measured on the test split, ``validation_accuracy`` on the validation split that guided choices.
-    """
-
-    kind: Literal["trained", "pruned", "tuned", "quantised"]
-    detail: str
-    parameters: int
-    macs: int
-    bytes: int | None = None
-    validation_accuracy: float | None = None
-    accuracy: float | None = None
-    seconds: float | None = None
-
-
-class Zeroed(_Record):
-    """A file of this network whose smallest weights were set to zero: unstructured magnitude pruning, for comparison.
-
-    ``share`` is the part of all weights that was zeroed. ``latency_ratio`` is the file's median latency over that of
-    the file with no weight zeroed; both ran by turns, with one thread, on the machine that built them. The file is not
-    kept.
-    """
-
-    filename: str
-    share: float = Field(ge=0, lt=1)
-    bytes: int = Field(gt=0)
-    gzip_bytes: int = Field(gt=0)
-    validation_accuracy: float = Field(ge=0, le=1)
-    accuracy: float = Field(ge=0, le=1)
-    latency_ratio: float = Field(gt=0)
-
-
-class SplitRecord(_Record):
-    """The data set and the split that a network was trained and evaluated on."""
-
-    dataset: str
-    dataset_sha256: str = Field(pattern=_HEX64)
-    synthetic: bool
-    scheme: Literal["random", "subject"]
-    seed: int
-    fold: int
-    folds: int
-    n_train: int
-    n_validation: int
-    n_test: int
-    subject_overlap: int | None
-    sha256: str = Field(pattern=_HEX64)
-
-
-class Trial(_Record):
-    """One training of a cross-check: seed, fold (from 0), and accuracy (fp32, Keras) on ``n_test`` test images."""
-
-    seed: int
-    fold: int
-    accuracy: float = Field(ge=0, le=1)
-    n_test: int = Field(gt=0)
-
-
-class CrossCheck(_Record):
-    """Accuracy of the network trained again under a split scheme, e.g. subject-disjoint. Folds may be missing."""
-
-    scheme: Literal["random", "subject"]
-    folds: int
-    profile: str
-    trials: tuple[Trial, ...]
+    @property
+    def input(self) -> TensorSpec:
+        """The first input."""
+        return self.inputs[0]
 
     @property
-    def accuracies(self) -> tuple[float, ...]:
-        """The accuracy of each trial."""
-        return tuple(trial.accuracy for trial in self.trials)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The distinct seeds of the trials, ascending."""
-        return tuple(sorted({trial.seed for trial in self.trials}))
+    def output(self) -> TensorSpec:
+        """The first output."""
+        return self.outputs[0]
 
 
-class Manifest(_Record):
-    """The record of one network's artifacts. ``macs`` is the number of multiply-accumulates for one image.
+class Manifest(Lean):
+    """The record of one network's artifacts.
 
-    ``confusion`` is the fp32 network's confusion matrix on the test split; rows are true classes.
+    Attributes:
+        title, citation, profile: empty where a file of somebody else's has none.
+        classes: empty where the network is no classifier, or nobody knows its classes.
+        parameters: None where the file doesn't tell.
+        macs: multiply-accumulates for one inference; None where an operator isn't known, and ``macs_missing`` says why.
+        seed: of the training; None where nothing was trained here.
+        split: None where no data set judges the network.
+        task: the task's name; None is the task that this project began with.
+        inputs: what the network runs without a data set.
+        confusion: the fp32 network's confusion matrix on the test split; rows are true classes.
     """
 
-    schema_version: Literal[1] = 1
+    _later = frozenset({"task", "macs_missing", "inputs"})
+
+    schema_version: Literal[2] = 2
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     title: str
     citation: str
     classes: tuple[str, ...]
-    parameters: int
-    macs: int
-    seed: int
+    parameters: int | None
+    macs: int | None
+    macs_missing: str = ""
+    seed: int | None
     profile: str
-    split: SplitRecord
+    split: SplitRecord | None
+    task: str | None = Field(default=None, max_length=255)
+    inputs: InputsRecord | None = None
     chain: tuple[Step, ...]
     artifacts: tuple[Artifact, ...]
     confusion: tuple[tuple[int, ...], ...] | None = None
@@ -173,6 +131,14 @@ class Manifest(_Record):
     zeroed: tuple[Zeroed, ...] = ()
     libraries: dict[str, str]
     created: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_schema_1(cls, content: object) -> object:
+        """An older manifest is read as if it were of this schema; see :class:`Artifact` for what changed."""
+        if isinstance(content, dict) and content.get("schema_version") == 1:
+            return {**content, "schema_version": SCHEMA}
+        return content
 
     @property
     def pruned_from(self) -> str | None:
@@ -221,6 +187,8 @@ def _wrong(error: ValidationError) -> str:
     """A readable description of the first problem, and how many more there are."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     first = problems[0]
+    if first["loc"] == ("schema_version",):
+        return f"its schema is not one of 1 to {SCHEMA}, so a newer harness may read it"
     place = clean(".".join(str(part) for part in first["loc"]), 100)
     if first["type"] == "json_invalid":
         return "it is empty" if "EOF" in first["msg"] and "line 1 column 0" in first["msg"] else "it is no whole JSON"

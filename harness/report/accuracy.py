@@ -18,7 +18,7 @@ from harness.core import stats
 from harness.core.safetext import clean
 from harness.records.manifest import CrossCheck, Manifest
 from harness.report.gather import ReportData
-from harness.report.provenance import precise
+from harness.report.provenance import dataset_of, precise
 from harness.report.seeds import Scheme, Seeds, over_seeds
 from harness.report.table import Table, tabulate
 from harness.results.columns import Column, Value
@@ -51,14 +51,15 @@ def accuracy_under(manifest: Manifest, scheme: Scheme) -> SplitAccuracy | None:
     """
     checks = [check for check in manifest.cross_checks if check.scheme == scheme and check.trials]
     best = precise(manifest)
-    shipped = manifest.split.scheme == scheme and best is not None
+    split, accuracy = manifest.split, best.accuracy if best else None
+    shipped = split is not None and split.scheme == scheme and accuracy is not None
     if checks and (scheme == "subject" or not shipped):
         return _folds(max(checks, key=lambda check: (check.profile == "full", len(check.trials))))
-    if not shipped or best is None:
+    if not shipped or split is None or best is None or accuracy is None:
         return None
-    images = manifest.split.n_test
+    images = split.n_test
     source = f"{best.filename} as shipped, seed {manifest.seed}, {clean(manifest.profile, 20)}"
-    return SplitAccuracy(round(best.accuracy * images), images, source, manifest.split.subject_overlap)
+    return SplitAccuracy(round(accuracy * images), images, source, split.subject_overlap)
 
 
 def _folds(check: CrossCheck) -> SplitAccuracy:
@@ -123,7 +124,7 @@ def columns(*first: Column[NetworkAccuracy]) -> tuple[Column[NetworkAccuracy], .
     return (
         Column("network", "Network", lambda network: network.name),
         *first,
-        Column("data", "Data", lambda network: clean(network.manifest.split.dataset, 80) if network.manifest else None),
+        Column("data", "Data", lambda network: dataset_of(network.manifest)),
         Column("epochs", "Epochs alone", lambda network: network.epochs[0]),
         Column("teacher_epochs", "with a teacher", lambda network: network.epochs[1]),
         *(column for scheme, title in SCHEMES for column in _split_columns(scheme, title)),

@@ -17,25 +17,35 @@ def used(data: ReportData) -> list[Manifest]:
     return [manifest for name, manifest in sorted(data.manifests.items()) if name in names]
 
 
+def dataset_of(manifest: Manifest | None) -> str | None:
+    """The name of the data set that judges a network; None where there is none."""
+    return clean(manifest.split.dataset, 80) if manifest and manifest.split else None
+
+
+def percent_of(artifact: Artifact | None) -> float | None:
+    """An artifact's accuracy in percent; None where nothing judged it."""
+    return artifact.accuracy * 100 if artifact and artifact.accuracy is not None else None
+
+
 _NETWORK_COLUMNS: tuple[Column[Manifest], ...] = (
     Column("network", "Network", lambda manifest: manifest.name),
     Column("citation", "Source", lambda manifest: clean(manifest.citation, 300)),
     Column("parameters", "Parameters", lambda manifest: manifest.parameters),
     Column("macs", "MACs", lambda manifest: manifest.macs),
-    Column("data", "Data", lambda manifest: clean(manifest.split.dataset, 80)),
-    Column("synthetic", "Synthetic data", lambda manifest: manifest.split.synthetic),
-    Column("scheme", "Split", lambda manifest: manifest.split.scheme),
+    Column("data", "Data", dataset_of),
+    Column("synthetic", "Synthetic data", lambda manifest: manifest.split.synthetic if manifest.split else None),
+    Column("scheme", "Split", lambda manifest: manifest.split.scheme if manifest.split else None),
     Column(
         "subject_overlap",
         "Test images of people also in training",
-        lambda manifest: manifest.split.subject_overlap,
+        lambda manifest: manifest.split.subject_overlap if manifest.split else None,
     ),
     Column("seed", "Seed", lambda manifest: manifest.seed),
     Column("profile", "Profile", lambda manifest: manifest.profile),
     Column(
         "accuracy_percent",
         "Accuracy on that split, most precise artifact (%)",
-        lambda manifest: best.accuracy * 100 if (best := precise(manifest)) else None,
+        lambda manifest: percent_of(precise(manifest)),
     ),
     Column("random_percent", "Random split, cross-check (%)", lambda manifest: cross(manifest, "random")),
     Column("subject_percent", "Subject-disjoint split, cross-check (%)", lambda manifest: cross(manifest, "subject")),
@@ -109,7 +119,7 @@ _FILE_COLUMNS: tuple[Column[_File], ...] = (
     Column(
         "accuracy_percent",
         "Accuracy when built (%)",
-        lambda file: file.manifest.accuracy * 100 if file.manifest else None,
+        lambda file: percent_of(file.manifest),
     ),
     Column(
         "runtime",

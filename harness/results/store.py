@@ -37,8 +37,13 @@ def _with_rounds(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "schema": 2}
 
 
+def _of_any_network(content: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 lets more be null or missing than a cell of schema 2 leaves out."""
+    return {**content, "schema": 3}
+
+
 #: ``{n: f}``: ``f`` turns the JSON object of a cell of schema ``n`` into one of schema ``n + 1``.
-CELL_MIGRATIONS: dict[int, jsonfile.Migration] = {1: _with_rounds}
+CELL_MIGRATIONS: dict[int, jsonfile.Migration] = {1: _with_rounds, 2: _of_any_network}
 #: As CELL_MIGRATIONS, for run.json.
 RUN_MIGRATIONS: dict[int, jsonfile.Migration] = {}
 

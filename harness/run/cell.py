@@ -70,10 +70,10 @@ def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = ""
         raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} images")
     if answer.model_sha256 != job.shipped.artifact.sha256 or answer.inputs_sha256 != test.file_sha256:
         raise RunnerError("the runner measured other files than it was sent")
-    right = sum(p == label for p, label in zip(answer.predictions, test.info.labels, strict=True))
+    right = sum(p == label for p, label in zip(answer.predictions, test.info.right_classes, strict=True))
     delegate = _delegate_name(job.runtime, answer.delegate.applied)
     runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
-    status, reasons = judge(job, answer, runtime, context=context, labels=test.info.labels)
+    status, reasons = judge(job, answer, runtime, context=context, labels=test.info.right_classes)
     used = energy(answer) if context.device.effective_clock == "wall" else None
     evidence = CellEvidence.of(answer, context, threads=job.threads, energy=used, stderr=stderr)
     numbers = _Numbers(

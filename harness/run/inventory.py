@@ -89,11 +89,15 @@ def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shippe
     return here, damaged
 
 
+def _split_of(manifest: Manifest) -> str | None:
+    return manifest.split.sha256 if manifest.split else None
+
+
 def _same_split(artifacts: Sequence[Shipped]) -> None:
     """Make sure that all networks are compared on the same test images."""
     first = artifacts[0].manifest
     for shipped in artifacts:
-        if shipped.manifest.split.sha256 != first.split.sha256:
+        if _split_of(shipped.manifest) != _split_of(first):
             raise UsageError(
                 f"'{shipped.manifest.name}' and '{first.name}' were built with different splits",
                 fix=f"harness build {shipped.manifest.name}, or choose with --model",

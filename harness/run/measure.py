@@ -92,7 +92,7 @@ def _how_it_ended(status: int) -> str:
 
 def work(job: CellJob, test: TestSet) -> float:
     """The approximate number of multiply-accumulates in a cell."""
-    return float(max(test.info.n, 50) + 60) * job.shipped.manifest.macs
+    return float(max(test.info.n, 50) + 60) * (job.shipped.manifest.macs or 0)
 
 
 def timeout_s(job: CellJob, test: TestSet, *, mlperf: bool = False) -> float:

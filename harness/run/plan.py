@@ -114,7 +114,7 @@ def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict
     requested by name, here or in devices.yaml, runs in all its variants.
     """
     asked = {*options.models, *(device.models or ())}
-    light = {item.manifest.name for item in here if item.manifest.macs <= HEAVY_MACS}
+    light = {item.manifest.name for item in here if (item.manifest.macs or 0) <= HEAVY_MACS}
     left_out: dict[str, _LeftOut] = {}
     for item in here:
         name, artifact = item.manifest.name, item.artifact
@@ -161,6 +161,7 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
     record = item.manifest.split
+    assert record is not None
     split = f"{record.scheme}-{record.sha256[:8]}" + (f"-n{samples}" if samples else "")
     return [
         CellJob(

@@ -88,6 +88,7 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Sc
     if not plan.cells:
         raise UsageError("nothing to run: every cell is left out", fix="; ".join(r.text for r in plan.skipped[:3]))
     split = shipped[0].manifest.split
+    assert split is not None
     sizes = {job.samples for jobs in plan.jobs.values() for job in jobs}
     return replace(
         settled,

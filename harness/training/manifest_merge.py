@@ -35,7 +35,7 @@ def with_trial(record: Manifest, job: TrainingJob, last: Step) -> Manifest:
 
 def merged(base: Manifest, job: TrainingJob, trials: Sequence[Trial]) -> tuple[CrossCheck, ...]:
     """The manifest's cross-checks with these trials added; trainings on other data are dropped."""
-    kept = base.cross_checks if base.split.dataset_sha256 == job.dataset.sha256 else ()
+    kept = base.cross_checks if _data(base) == job.dataset.sha256 else ()
     same = [c for c in kept if (c.scheme, c.folds, c.profile) == (job.split.scheme, job.split.folds, job.profile)]
     earlier = {(trial.seed, trial.fold): trial for check in same for trial in check.trials}
     by_place = earlier | {(trial.seed, trial.fold): trial for trial in trials}
@@ -58,9 +58,9 @@ def kept_checks(job: TrainingJob, macs: int) -> tuple[CrossCheck, ...]:
         before = manifests.load(job.models, job.network.name)
     except ArtifactError:
         return ()
-    if before.split.dataset_sha256 != job.dataset.sha256 or not _same_size(before.macs, macs):
+    if _data(before) != job.dataset.sha256 or not _same_size(before.macs, macs):
         return ()
-    same_split = before.split.sha256 == job.split.sha256
+    same_split = before.split is not None and before.split.sha256 == job.split.sha256
     return tuple(check for check in before.cross_checks if check.scheme == "subject" or same_split)
 
 
@@ -87,6 +87,10 @@ def _scheme(scheme: str) -> Literal["random", "subject"]:
     return "random" if scheme == "random" else "subject"
 
 
-def _same_size(macs: int, other: int) -> bool:
+def _data(record: Manifest) -> str | None:
+    return record.split.dataset_sha256 if record.split else None
+
+
+def _same_size(macs: int | None, other: int) -> bool:
     """Whether two trainings are of one network, although pruning with another seed ends at slightly other widths."""
-    return abs(macs - other) <= 0.1 * macs
+    return macs is not None and abs(macs - other) <= 0.1 * macs

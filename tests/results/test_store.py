@@ -37,7 +37,7 @@ def test_a_cell_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 def test_the_file_has_one_key_a_line_and_starts_with_its_schema(tmp_path: Path) -> None:
     run = make_run(tmp_path, [make_cell()])
     text = store.cell_paths(run)[0].read_text()
-    assert text.startswith('{\n "schema": 2,\n')
+    assert text.startswith('{\n "schema": 3,\n')
     assert json.loads(text)["latency_ns"] == list(make_cell().latency_ns)
     assert len(text.splitlines()) == len(json.loads(text)) + 2
 
@@ -59,7 +59,7 @@ def test_any_text_and_numbers_survive(tmp_path: Path, text: str, samples: list[i
         (b"[1]", "not a JSON object"),
         (b"{}", "no schema number"),
         (b'{"schema": true}', "no schema number"),
-        (b'{"schema": 3}', "newer"),
+        (b'{"schema": 4}', "newer"),
         (b'{"schema": 1}', "run: Field required"),
         (b'{"schema": 1, "energy_j": NaN}', "not whole JSON"),
         (b"[" * 100_000, "not whole JSON"),

@@ -6,8 +6,8 @@ from harness.records.manifest import Artifact, Manifest, SplitRecord, TensorSpec
 
 TENSOR = TensorSpec(shape=(1, 7), dtype="float32")
 ARTIFACT = Artifact(
-    variant="int8", format="tflite", sha256="1" * 64, bytes=1, input=TENSOR, output=TENSOR, quantisation="", accuracy=1,
-    accuracy_runtime="",
+    variant="int8", format="tflite", sha256="1" * 64, bytes=1, inputs=(TENSOR,), outputs=(TENSOR,), quantisation="",
+    accuracy=1, accuracy_runtime="",
 )  # fmt: skip
 SPLIT = SplitRecord(
     dataset="synthetic", dataset_sha256="0" * 64, synthetic=True, scheme="random", seed=0, fold=0, folds=1, n_train=1,

@@ -78,7 +78,8 @@ def _network(data: ReportData) -> Claim:
     manifest = data.manifests.get(FULL)
     if manifest is None:
         return Claim(claim, "", f"No manifest of {FULL} is stored with these results.", NO_DATA)
-    measured = f"{FULL}: {manifest.parameters / 1e6:.3g} million parameters, {manifest.macs / 1e6:,.0f} million MACs"
+    parameters, macs = manifest.parameters or 0, manifest.macs or 0
+    measured = f"{FULL}: {parameters / 1e6:.3g} million parameters, {macs / 1e6:,.0f} million MACs"
     return Claim(claim, measured, "Built as the abstract says; what it leaves open is our choice.", FOUND)
 
 

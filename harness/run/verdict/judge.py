@@ -103,8 +103,11 @@ def least_differing(job: CellJob, predictions: Sequence[int], labels: Sequence[i
     number right then lies between two bounds. Every answer by which the present number lies outside these bounds has
     changed.
     """
-    total = max(job.shipped.manifest.split.n_test, len(labels))
-    right_then = round(job.shipped.artifact.accuracy * total)
+    split, accuracy = job.shipped.manifest.split, job.shipped.artifact.accuracy
+    if split is None or accuracy is None:
+        return 0
+    total = max(split.n_test, len(labels))
+    right_then = round(accuracy * total)
     right = sum(p == label for p, label in zip(predictions, labels, strict=True))
     most, fewest = min(len(labels), right_then), max(0, len(labels) - (total - right_then))
     return max(right - most, fewest - right, 0)

@@ -60,7 +60,7 @@ def record(models: Path, name: str, dataset: Dataset, split: Split, progress: Ca
     path, artifact = models / name / FILENAME, before.artifact("int8", "tflite")
     if artifact is None or not path.exists() or sha256_file(path) != artifact.sha256:
         raise ArtifactError(f"{path}: not there, or not the file its manifest names", fix=f"harness build {name}")
-    if before.split.sha256 != split.sha256:
+    if before.split is None or before.split.sha256 != split.sha256:
         raise ArtifactError(f"{path}: made with another split than this one", fix="give the data it was built with")
     records = rows(path, dataset, split)
     for row in records:

@@ -1,0 +1,81 @@
+"""What a cell ran: the artifact, and the samples with their right answers and how good the answers were."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from harness.records.base import SCHEME, Count, Lean, Record, Text
+
+#: The most raw samples (64-bit ns each) in a cell. This bounds the controller's memory.
+MAX_SAMPLES = 1_000_000
+#: A right answer, or a metric's value.
+Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
+#: An index into the list of classes.
+ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class ModelInfo(Lean):
+    """The artifact that ran.
+
+    ``parameters`` and ``macs`` come from its manifest, and are null where nobody could count them; the other values
+    come from the file. ``source`` is the file's name where its user gave it.
+    """
+
+    _later = frozenset({"source"})
+
+    name: Text
+    variant: Text
+    format: Literal["tflite", "onnx"]
+    sha256: Text
+    parameters: Count | None
+    macs: Count | None
+    bytes: Count
+    reference_accuracy: float | None = None
+    source: Text | None = None
+
+
+class SplitInfo(Lean):
+    """The samples that the cell ran, in the order of ``predictions``.
+
+    Attributes:
+        dataset: its name; of inputs without a data set, ``random values`` or the user's file name.
+        scheme: how they were chosen, in a short word: ``random``, ``subject``, ``folders``, ``column``, ``stratified``,
+            ``group``; ``seeded`` or ``given`` for inputs without a data set.
+        classes: empty where the network is no classifier.
+        labels: the right answers: ``n`` class indices, or ``n`` numbers; empty where nobody judges.
+        task: the task's name; None is the task that this project began with, or inputs without a task.
+    """
+
+    _later = frozenset({"task"})
+
+    dataset: Text
+    synthetic: bool
+    scheme: Annotated[str, StringConstraints(pattern=SCHEME)]
+    seed: Annotated[int, Field(ge=-(1 << 53), le=1 << 53)]
+    fold: Count = 0
+    folds: Count = 1
+    n: Annotated[Count, Field(ge=1)]
+    sha256: Text
+    subject_overlap: Count | None = None
+    classes: tuple[Text, ...]
+    labels: Annotated[tuple[ClassIndex, ...] | tuple[Finite, ...], Field(max_length=MAX_SAMPLES)]
+    task: Text | None = None
+
+    @property
+    def right_classes(self) -> tuple[int, ...]:
+        """The right class of each sample; empty where the labels are no classes."""
+        return tuple(int(label) for label in self.labels) if self.classes else ()
+
+
+class Metric(Record):
+    """How good the answers are, by the task's metric.
+
+    ``per_sample`` has one number for each sample, whose mean need not be ``value`` (of RMSE it is not).
+    """
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    value: Finite
+    higher_is_better: bool
+    per_sample: Annotated[tuple[Finite, ...], Field(max_length=MAX_SAMPLES)] = ()
