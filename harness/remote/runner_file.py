@@ -13,7 +13,6 @@ from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
 from harness.remote.one_file import one_file
 
-
 #: CPython 3.11 counts the depth of a syntax tree once for all threads: two that parse at the same time fail with
 #: "AST constructor recursion depth mismatch".
 _PARSING = threading.Lock()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.core import clusters
 from harness.core.errors import ArtifactError, MissingExtraError, UsageError
@@ -24,6 +25,7 @@ from harness.records.manifest import Artifact, Manifest, Unseen
 from harness.records.manifest_edit import put_unseen
 from harness.training.arrays import Index
 from harness.training.export import runtimes
+from harness.training.job import TrainingJob
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class People:
         """The person on each image."""
         return self.dataset.subjects or ()
 
-    def right(self, answers: Index) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def right(self, answers: Index) -> npt.NDArray[np.bool_]:
         """Whether each answer, shape (n,), is the label."""
         return np.asarray(answers == self.dataset.labels)
 
@@ -70,7 +72,7 @@ def answers(path: Path, people: People) -> Index:
     kept = cache_dir() / "answers" / f"{key}.npy"
     if (known := _known(kept, dataset)) is not None:
         return known
-    found = runtimes.probabilities(path, dataset.images).argmax(1).astype(np.int64)
+    found: Index = runtimes.probabilities(path, dataset.images).argmax(1).astype(np.int64)
     buffer = io.BytesIO()
     np.save(buffer, found.astype(np.int16), allow_pickle=False)
     write_atomic(kept, buffer.getvalue())
@@ -93,6 +95,22 @@ def unseen(path: Path, people: People) -> Unseen:
         low=interval.low,
         high=interval.high,
     )
+
+
+def with_unseen(artifacts: Sequence[Artifact], job: TrainingJob) -> list[Artifact]:
+    """Artifacts that a job has just exported, with their accuracy on strangers where the job's data were drawn faces.
+
+    A quick build is a look, so one seed of strangers is enough for it.
+    """
+    if job.dataset.sha256 != generate(TRAINED).sha256:
+        return list(artifacts)
+    people = People.of(SEEDS[:1] if job.profile == "quick" else SEEDS)
+    found = []
+    for artifact in artifacts:
+        score = unseen(job.models / job.network.name / artifact.filename, people)
+        job.progress(f"{job.network.name}/{artifact.filename}: {words(score)}")
+        found.append(artifact.model_copy(update={"unseen": score}))
+    return found
 
 
 def judges(manifest: Manifest) -> bool:
@@ -181,8 +199,9 @@ def _known(path: Path, dataset: Dataset) -> Index | None:
             found = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    fits = found.dtype == np.int16 and found.shape == dataset.labels.shape
-    return found.astype(np.int64) if fits else None
+    if found.dtype != np.int16 or found.shape != dataset.labels.shape:
+        return None
+    return np.asarray(found, dtype=np.int64)
 
 
 def _runtime(path: Path) -> str:
