@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
 Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of each sequence) or peak.")]
 Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]
 Json = Annotated[bool, typer.Option("--json")]
+Word = TypeVar("Word", bound=str)
 
 
 def split(values: list[str] | None) -> tuple[str, ...]:
@@ -36,6 +37,18 @@ def whole(values: list[str] | None, option: str, least: int, most: int) -> tuple
     if any(not least <= number <= most for number in numbers):
         raise UsageError(f"--{option}: from {least} to {most}")
     return numbers
+
+
+def one_of(text: str, option: str, known: tuple[Word, ...]) -> Word:
+    """One of the words that an option takes.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    for word in known:
+        if word == text:
+            return word
+    raise UsageError(f"--{option} '{text}' is unknown", fix=f"one of: {', '.join(known)}")
 
 
 def share(text: str, option: str) -> float:

@@ -39,6 +39,12 @@ def winners_table(data: ReportData, found: list[Best]) -> Table:
         *(data.focus.winner_columns if data.focus else ()),
     ]
     note = "The pick is the fastest artifact that gets at most one image in 99 fewer right than the most accurate one."
+    if any(best.judge for best in found):
+        note = (
+            "The pick is the fastest artifact about as accurate as the most accurate one. Where accuracy is on "
+            "strangers, its 95 % interval reaches that one's; elsewhere it gets at most one image in 99 fewer right."
+        )
+        columns.insert(4, Column("judged_by", "on", lambda best: str(best.judge or f"{best.images} test images")))
     return tabulate(columns, found, name="winners", title="Which network wins on which board", note=note)
 
 

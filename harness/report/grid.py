@@ -33,7 +33,7 @@ _Cell = dict[str, Any]
 
 _READ = (
     "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",
-    "low", "high", "p90", "model_bytes", "peak_rss_bytes",
+    "low", "high", "p90", "model_bytes", "peak_rss_bytes", "judged", "judged_low",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def grid(data: ReportData) -> Grid:
         Column("threads", "Threads", lambda cell: int(cell["threads"])),
         Column("status", "Status", itemgetter("status")),
         Column("accuracy", "Accuracy (%)", lambda cell: short(cell["accuracy"] * 100) if _valid(cell) else None),
+        *((_STRANGERS,) if data.judges else ()),
         *(column for clock in data.clocks for column in _timed(clock)),
         Column("model_bytes", "Model (kB)", lambda cell: short(cell["model_bytes"] / 1e3)),
         Column("peak_rss_bytes", "Peak memory (MB)", _memory),
@@ -55,6 +56,13 @@ def grid(data: ReportData) -> Grid:
         heads=tuple(column.heading for column in columns),
         rows=tuple(tuple(column.value(cell) for column in columns) for cell in records(data.cells, _READ)),
     )
+
+
+_STRANGERS: Column[_Cell] = Column(
+    "strangers",
+    "on strangers (%)",
+    lambda cell: short(cell["judged"] * 100) if _valid(cell) and cell["judged_low"] == cell["judged_low"] else None,
+)
 
 
 def _valid(cell: _Cell) -> bool:

@@ -148,6 +148,8 @@ def index(
         "disagreeing": _disagreeing(data),
         "trust": _trust(data),
         "overlap": _overlap(data),
+        "judges": sorted(set(map(str, data.judges.values()))),
+        "unjudged": _unjudged(data),
         "synthetic": synthetic(data.cells),
         "emulated": bool(data.cells.emulated.any()),
         "stderrs": _stderrs(data),
@@ -259,6 +261,11 @@ def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
         if text:
             found.append((f"{cell.device}, {cell.label}", str(text).splitlines()[-40:]))
     return found[:_MOST_STDERR]
+
+
+def _unjudged(data: ReportData) -> list[str]:
+    """The boards whose networks are judged by the images that they ran."""
+    return list(dict.fromkeys(data.valid[~data.valid.group.isin(list(data.judges))].board_label))
 
 
 def _overlap(data: ReportData) -> int | None:

@@ -11,7 +11,9 @@ import pandas as pd
 
 from harness.core.clock import Clock
 from harness.core.safetext import clean
+from harness.report import judged
 from harness.report.gather import ReportData
+from harness.report.judged import Strangers, as_judged
 from harness.report.paper.findings import PaperFindings, look
 
 #: A network may be this much less accurate than the board's most accurate one and still be picked (one image in 99).
@@ -26,6 +28,7 @@ class Best:
         value: the pick's median, in ``clock``'s unit; so are the other two values.
         apart: the labels, among the three, of networks that stand apart (:class:`~harness.report.focus.Focus`).
         standing: the place of the network in focus among the others; empty without one.
+        judge: the strangers on whom accuracies are; None where they are on the images that the cells ran.
     """
 
     board: str
@@ -45,18 +48,23 @@ class Best:
     pick_artifact: str
     apart: frozenset[str]
     standing: str
+    judge: Strangers | None = None
 
     @property
     def unit(self) -> str:
         return self.clock.unit
 
 
-_BEST = ["group", "board_label", "emulated", "label", "role", "value", "accuracy", "n", "model_sha256"]
+_BEST = [
+    "group", "board_label", "emulated", "label", "role", "value", "accuracy", "n", "model_sha256", *judged.COLUMNS
+]  # fmt: skip
 
 
 def winners(data: ReportData, standing: Callable[[int, Clock], str] = lambda *_: "") -> list[Best]:
-    """The answer of each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate),
-    its fastest and its most accurate artifact.
+    """The answer of each board with VALID cells: its pick, its fastest and its most accurate artifact.
+
+    The pick is the fastest artifact that is about as accurate as the most accurate one: on strangers, its 95 % interval
+    reaches that one's accuracy; on the images that the cells ran, it gets at most one in 99 fewer right.
 
     Args:
         standing: the place of the network in focus on a board, by its group and its clock.
@@ -64,14 +72,16 @@ def winners(data: ReportData, standing: Callable[[int, Clock], str] = lambda *_:
     best = []
     for clock in data.clocks:
         for group, cells in data.of(clock)[_BEST].groupby("group", sort=False):
-            best.append(_best(data, clock, cells, standing(int(str(group)), clock)))
+            best.append(_best(data, clock, as_judged(cells), standing(int(str(group)), clock)))
     return best
 
 
 def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) -> Best:
     by_speed = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
     top = float(cells.accuracy.max())
-    pick = by_speed[by_speed.accuracy >= top - PICK_WITHIN].iloc[0]
+    judge = data.judges.get(int(cells.group.iloc[0]))
+    good = by_speed.judged_high >= top if judge else by_speed.accuracy >= top - PICK_WITHIN
+    pick = by_speed[good].iloc[0]
     accurate = by_speed[by_speed.accuracy == top].iloc[0]
     fastest = by_speed.iloc[0]
     apart = [each for each in (pick, fastest, accurate) if data.focus and each.role == data.focus.apart]
@@ -82,7 +92,7 @@ def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) ->
         value=float(pick.value),
         clock=clock,
         accuracy=float(pick.accuracy),
-        images=int(pick.n),
+        images=judge.images if judge else int(pick.n),
         fastest=str(fastest.label),
         fastest_value=float(fastest.value),
         fastest_accuracy=float(fastest.accuracy),
@@ -93,6 +103,7 @@ def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) ->
         pick_artifact=str(pick.model_sha256),
         apart=frozenset(str(each.label) for each in apart),
         standing=standing,
+        judge=judge,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from harness.core.clock import Clock
-from harness.report import accuracy, boards, provenance
+from harness.report import accuracy, boards, judged, provenance
 from harness.report.gather import ReportData, records
 from harness.report.paper import ablation, claims, rivals, zeroed
 from harness.report.parts import TablePart
@@ -61,6 +61,12 @@ _HOW: tuple[Column[_Cell], ...] = (
     Column("accuracy_percent", "Accuracy (%)", lambda cell: number(cell["accuracy"] * 100 if _valid(cell) else None)),
     _whole("images", "Images", "n"),
 )
+#: Where the networks are judged by strangers.
+_STRANGERS: tuple[Column[_Cell], ...] = (
+    Column("strangers_percent", "Accuracy on strangers (%)", lambda cell: _on_strangers(cell, "judged")),
+    Column("strangers_low_percent", "95 % interval, low (%)", lambda cell: _on_strangers(cell, "judged_low")),
+    Column("strangers_high_percent", "high (%)", lambda cell: _on_strangers(cell, "judged_high")),
+)
 _COSTS: tuple[Column[_Cell], ...] = (
     _whole("samples", "Samples"),
     _whole("model_bytes", "Model (bytes)"),
@@ -71,6 +77,11 @@ _COSTS: tuple[Column[_Cell], ...] = (
     _whole("parameters", "Parameters"),
     _plain("run", "Run"),
 )
+
+
+def _on_strangers(cell: _Cell, name: str) -> float | None:
+    """A percentage; None for a cell that is judged by its own images, which have no such interval."""
+    return number(cell[name] * 100) if _valid(cell) and number(cell["judged_low"]) is not None else None
 
 
 def _valid(cell: _Cell) -> bool:
@@ -98,7 +109,7 @@ def _timed(clock: Clock) -> Iterator[Column[_Cell]]:
 _READ = (
     "device", "board", "emulated", "clock", "model", "role", "variant", "format", "runtime", "delegate", "threads",
     "dataset", "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
-    "first_inference_ns", "samples", "model_bytes", "peak_rss_bytes", "macs", "parameters", "run",
+    "first_inference_ns", "samples", "model_bytes", "peak_rss_bytes", "macs", "parameters", "run", *judged.COLUMNS,
 )  # fmt: skip
 
 
@@ -108,6 +119,7 @@ def _cells(data: ReportData) -> Table:
         *_WHAT,
         *((_ROLE,) if data.focus else ()),
         *_HOW,
+        *(_STRANGERS if data.judges else ()),
         *(column for clock in data.clocks for column in _timed(clock)),
         *_COSTS,
     ]

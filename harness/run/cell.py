@@ -13,7 +13,6 @@ from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInf
 from harness.run.context import Context
 from harness.run.evidence import CellEvidence
 from harness.run.images import TestSet
-from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
 from harness.run.rounds import one_round
 from harness.run.verdict.energy import energy
@@ -134,7 +133,7 @@ def _cell(measurement: Measurement, verdict: _Verdict, runtime: RuntimeInfo, num
         status=verdict.status,
         reasons=tuple(verdict.reasons),
         device=device_info(measurement.context),
-        model=_model_info(measurement.job.shipped),
+        model=_model_info(measurement.job),
         split=measurement.test.info,
         runtime=runtime,
         started=measurement.started,
@@ -153,7 +152,9 @@ def _cell(measurement: Measurement, verdict: _Verdict, runtime: RuntimeInfo, num
     )
 
 
-def _model_info(shipped: Shipped) -> ModelInfo:
+def _model_info(job: CellJob) -> ModelInfo:
+    shipped, strangers = job.shipped, job.shipped.artifact.unseen
+    reference = (strangers.accuracy if strangers else None) if job.unseen else shipped.artifact.accuracy
     return ModelInfo(
         name=shipped.manifest.name,
         variant=shipped.artifact.variant,
@@ -162,7 +163,7 @@ def _model_info(shipped: Shipped) -> ModelInfo:
         parameters=shipped.manifest.parameters,
         macs=shipped.manifest.macs,
         bytes=shipped.artifact.bytes,
-        reference_accuracy=shipped.artifact.accuracy,
+        reference_accuracy=reference,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from harness.core.errors import UsageError
 from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
 from harness.data import registry, splits
+from harness.data.dataset import Dataset
 from harness.data.spec import SYNTHETIC, DataSpec
+from harness.data.synthetic.strangers import SEEDS, strangers, strangers_to
 from harness.records.cell import SplitInfo
-from harness.records.manifest import SplitRecord
+from harness.records.manifest import Manifest, SplitRecord
+from harness.records.samples import UNSEEN
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,8 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
             f"(split {split.sha256[:12]}, models' {record.sha256[:12]} of '{record.dataset}')",
             fix="name that data with --data, or build the models again: harness build",
         )
-    chosen = split.test
-    if samples is not None and samples < len(chosen):
-        chosen = chosen[(np.arange(samples) * len(chosen)) // samples]
-    images = np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])
-    path, digest = _kept(_npy(images))
+    chosen = _spread(split.test, samples)
+    path, digest = _file(dataset, chosen)
     info = SplitInfo(
         dataset=dataset.name,
         synthetic=dataset.synthetic,
@@ -74,6 +75,57 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
         labels=tuple(int(label) for label in dataset.labels[chosen]),
     )
     return TestSet(info, path, digest)
+
+
+def prepare_strangers(
+    manifests: Sequence[Manifest], *, data: DataSpec = SYNTHETIC, samples: int | None = None
+) -> TestSet:
+    """Prepare strangers (:mod:`harness.data.synthetic.strangers`) instead of the test images.
+
+    Args:
+        manifests: of all networks that will run them.
+        data, samples: as for :func:`prepare`.
+
+    Raises:
+        UsageError: a network was trained on other data than the drawn faces, so nobody drawn is a stranger to it.
+    """
+    for manifest in manifests:
+        trained_on = manifest.split.dataset_sha256 if manifest.split else ""
+        if data != SYNTHETIC or not strangers_to(trained_on):
+            raise UsageError(
+                f"'{manifest.name}' was not trained on the drawn faces, so there are no strangers to it",
+                fix="leave --split unseen out, or choose with --model",
+            )
+    dataset = strangers()
+    chosen = _spread(np.arange(len(dataset.labels), dtype=np.int64), samples)
+    path, digest = _file(dataset, chosen)
+    numbers = {person: number for number, person in enumerate(dict.fromkeys(dataset.subjects or ()))}
+    info = SplitInfo(
+        dataset=dataset.name,
+        synthetic=True,
+        scheme=UNSEEN,
+        seed=SEEDS[0],
+        seeds=SEEDS,
+        n=len(chosen),
+        sha256=dataset.sha256 if len(chosen) == len(dataset.labels) else digest,
+        subject_overlap=0,
+        classes=dataset.classes,
+        labels=tuple(int(label) for label in dataset.labels[chosen]),
+        persons=tuple(numbers[(dataset.subjects or ())[place]] for place in chosen),
+    )
+    return TestSet(info, path, digest)
+
+
+def _spread(index: npt.NDArray[np.int64], samples: int | None) -> npt.NDArray[np.int64]:
+    """So many of the images, spread evenly; all of them where no number is given."""
+    if samples is None or samples >= len(index):
+        return index
+    return index[(np.arange(samples) * len(index)) // samples]
+
+
+def _file(dataset: Dataset, chosen: npt.NDArray[np.int64]) -> tuple[Path, str]:
+    """The file with these images of a data set, and its hash."""
+    return _kept(_npy(np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])))
 
 
 def _kept(content: bytes) -> tuple[Path, str]:

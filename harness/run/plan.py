@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from harness.config.devices import Device, Fleet
 from harness.core.errors import StoreError, TransportError
 from harness.data.spec import SYNTHETIC, DataSpec, from_stored
+from harness.data.synthetic.strangers import strangers
 from harness.records.cell import Reason, RunInfo, cell_id
+from harness.records.samples import UNSEEN
 from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
 from harness.run.inventory import Shipped
@@ -25,6 +27,10 @@ HEAVY_MACS = 8_000_000
 WALL_ROUNDS = 5
 #: The variants of a network that an emulated board runs where none was requested: the widest and the narrowest numbers.
 SHOWN_VARIANTS = ("fp32", "int8")
+
+
+#: What a run's cells are measured on: the artifacts' own test images, or strangers.
+SplitName = Literal["test", "unseen"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,14 @@ class Options:
     rounds: int | None = None
     precision: float | None = None
     budget_s: float = 600.0
+    split: SplitName = "test"
 
 
 @dataclass(frozen=True)
 class CellJob:
-    """One cell to measure. ``samples`` is the number of test images; None means the whole split."""
+    """One cell to measure. ``samples`` is the number of images; None means the whole split. ``unseen``: strangers
+    instead of the test images.
+    """
 
     cell: str
     device: Device
@@ -57,6 +66,7 @@ class CellJob:
     delegate: str
     threads: int
     samples: int | None
+    unseen: bool = False
 
 
 @dataclass
@@ -160,9 +170,7 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
     samples = 20 if options.quick else None
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
-    record = item.manifest.split
-    assert record is not None
-    split = f"{record.scheme}-{record.sha256[:8]}" + (f"-n{samples}" if samples else "")
+    split = _split_name(item, options) + (f"-n{samples}" if samples else "")
     return [
         CellJob(
             cell=_name(device, item, runtime=runtime, delegate=delegate, threads=threads, split=split),
@@ -172,12 +180,22 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
             delegate=delegate,
             threads=threads,
             samples=samples,
+            unseen=options.split == UNSEEN,
         )
         for runtime in runtimes
         for delegate in device.delegates
         if possible(delegate, item.artifact.format)
         for threads in (options.threads or device.threads)
     ]
+
+
+def _split_name(item: Shipped, options: Options) -> str:
+    """The images' part of a cell's name: the scheme of the split and the start of its hash."""
+    if options.split == UNSEEN:
+        return f"{UNSEEN}-{strangers().sha256[:8]}"
+    record = item.manifest.split
+    assert record is not None
+    return f"{record.scheme}-{record.sha256[:8]}"
 
 
 def _name(device: Device, item: Shipped, *, runtime: str, delegate: str, threads: int, split: str) -> str:

@@ -10,8 +10,9 @@ from harness.config.devices import Fleet
 from harness.core.errors import UsageError
 from harness.records.cell import Reason
 from harness.records.manifest import Manifest, readable
+from harness.records.samples import UNSEEN
 from harness.run import resume
-from harness.run.images import TestSet, prepare
+from harness.run.images import TestSet, prepare, prepare_strangers
 from harness.run.inventory import Shipped, inventory
 from harness.run.plan import Options, Plan, make, stored_options
 
@@ -87,11 +88,22 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Sc
     plan = settled.plan
     if not plan.cells:
         raise UsageError("nothing to run: every cell is left out", fix="; ".join(r.text for r in plan.skipped[:3]))
-    split = shipped[0].manifest.split
-    assert split is not None
     sizes = {job.samples for jobs in plan.jobs.values() for job in jobs}
     return replace(
         settled,
-        tests={size: prepare(split, data=settled.options.data, samples=size) for size in sizes},
+        tests={size: _test_set(settled.options, shipped, size) for size in sizes},
         manifests=readable(models) | {item.manifest.name: item.manifest for item in shipped},
     )
+
+
+def _test_set(options: Options, shipped: Sequence[Shipped], samples: int | None) -> TestSet:
+    """The images to run: those of the artifacts' own split, or strangers.
+
+    Raises:
+        UsageError: the data differ from those the artifacts were built with, or strangers aren't strangers to them.
+    """
+    if options.split == UNSEEN:
+        return prepare_strangers([item.manifest for item in shipped], data=options.data, samples=samples)
+    split = shipped[0].manifest.split
+    assert split is not None
+    return prepare(split, data=options.data, samples=samples)

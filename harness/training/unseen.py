@@ -18,8 +18,7 @@ from harness.core.errors import ArtifactError, MissingExtraError, UsageError
 from harness.core.files import sha256_bytes, sha256_file, write_atomic
 from harness.core.paths import cache_dir
 from harness.data.dataset import Dataset
-from harness.data.synthetic.generator import generate
-from harness.data.synthetic.strangers import SEEDS, TRAINED, strangers
+from harness.data.synthetic.strangers import SEEDS, strangers, strangers_to
 from harness.records import manifest as manifests
 from harness.records.manifest import Artifact, Manifest, Unseen
 from harness.records.manifest_edit import put_unseen
@@ -102,7 +101,7 @@ def with_unseen(artifacts: Sequence[Artifact], job: TrainingJob) -> list[Artifac
 
     A quick build is a look, so one seed of strangers is enough for it.
     """
-    if job.dataset.sha256 != generate(TRAINED).sha256:
+    if not strangers_to(job.dataset.sha256):
         return list(artifacts)
     people = People.of(SEEDS[:1] if job.profile == "quick" else SEEDS)
     found = []
@@ -114,11 +113,8 @@ def with_unseen(artifacts: Sequence[Artifact], job: TrainingJob) -> list[Artifac
 
 
 def judges(manifest: Manifest) -> bool:
-    """Whether strangers are unseen to this network: it was trained on the drawn faces of seed ``TRAINED``, and on
-    nothing else.
-    """
-    split = manifest.split
-    return split is not None and split.dataset_sha256 == generate(TRAINED).sha256
+    """Whether strangers are unseen to this network: it was trained on the drawn faces, and on nothing else."""
+    return manifest.split is not None and strangers_to(manifest.split.dataset_sha256)
 
 
 def files(models: Path, manifest: Manifest) -> list[tuple[Artifact, Path]]:

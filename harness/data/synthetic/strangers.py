@@ -44,6 +44,11 @@ def strangers(seeds: Sequence[int] = SEEDS) -> Dataset:
     return _drawn(chosen)
 
 
+def strangers_to(dataset_sha256: str) -> bool:
+    """Whether strangers are unseen to a network that was trained on this data set: it is the faces of ``TRAINED``."""
+    return dataset_sha256 == generate(TRAINED).sha256
+
+
 def _check(seeds: tuple[int, ...]) -> None:
     if not 1 <= len(seeds) <= MOST_SEEDS:
         raise UsageError(f"{len(seeds)} seeds of strangers: from 1 to {MOST_SEEDS}", fix="--seeds 201,202")

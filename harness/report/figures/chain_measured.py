@@ -24,6 +24,7 @@ from harness.report.figures.canvas import (
 )
 from harness.report.figures.rows import per_board
 from harness.report.gather import ReportData
+from harness.report.judged import as_judged, named
 from harness.report.pruned import SUFFIX, parent
 from harness.report.table import brief
 
@@ -51,11 +52,14 @@ class _Path:
 
 @dataclass(frozen=True)
 class _Paths:
-    """The paths of one drawing, out of ``total``. The path named ``first`` is drawn thicker."""
+    """The paths of one drawing, out of ``total``. The path named ``first`` is drawn thicker. ``accuracy`` is the label
+    of that axis.
+    """
 
     drawn: tuple[_Path, ...]
     total: int
     first: str
+    accuracy: str
 
 
 def measured(data: ReportData) -> list[Drawing]:
@@ -63,11 +67,12 @@ def measured(data: ReportData) -> list[Drawing]:
     first = parent(data.focus.network) if data.focus else ""
     drawings = []
     for clock, board, every in per_board(data):
-        cells = every[every.threads == every.threads.min()]
+        cells = as_judged(every[every.threads == every.threads.min()])
         found = [path for name in sorted(set(cells.model.map(parent))) if (path := _path(name, cells)) is not None]
         found.sort(key=lambda path: path.name != first)
         if found:
-            drawings.append(_draw(clock, board, _Paths(tuple(found[:MOST_PATHS]), len(found), first)))
+            judge = data.judges.get(int(every.group.iloc[0]))
+            drawings.append(_draw(clock, board, _Paths(tuple(found[:MOST_PATHS]), len(found), first, named(judge))))
     return drawings
 
 
@@ -98,7 +103,7 @@ def _draw(clock: Clock, board: str, paths: _Paths) -> Drawing:
     starts = [(float(path.cells.value.iloc[0]), float(path.cells.accuracy.iloc[0]) * 100) for path in found]
     dots = list(zip(places.value, places.accuracy * 100, strict=True))
     place_signs(axes, starts, [str(number) for number in range(1, len(found) + 1)], dots)
-    axes.set_ylabel("Accuracy on the test split (%)")
+    axes.set_ylabel(paths.accuracy)
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale, falling")
     cut = f" ({len(found)} of {paths.total} networks)" if len(found) < paths.total else ""
     heading(figure, f"{board}: compression{cut}")

@@ -28,6 +28,7 @@ from harness.report.figures.canvas import (
 from harness.report.figures.figure import Figure
 from harness.report.figures.rows import per_board
 from harness.report.gather import ReportData
+from harness.report.judged import as_judged, named
 from harness.report.table import brief
 
 
@@ -40,7 +41,7 @@ def frontier(cells: pd.DataFrame) -> pd.DataFrame:
 
 def scatter(data: ReportData) -> list[Drawing]:
     """One figure a board. Artifacts on a frontier are named below, by numbers or, where they stand apart, letters."""
-    return [_board(data, clock, board, cells) for clock, board, cells in per_board(data)]
+    return [_board(data, clock, board, as_judged(cells)) for clock, board, cells in per_board(data)]
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,11 @@ def _board(data: ReportData, clock: Clock, board: str, cells: pd.DataFrame) -> D
     log_axis(axes, float(cells.value.min()), float(cells.value.max()))
     _line(axes, best, "-", "Pareto frontier")
     _line(axes, apart, "--", found.label)
-    accuracy_axis(axes, float(cells.accuracy.min()) * 100, float(cells.accuracy.max()) * 100)
-    axes.set_ylabel("Accuracy on the test split (%)")
+    _intervals(axes, cells)
+    lowest, highest = cells.judged_low.fillna(cells.accuracy), cells.judged_high.fillna(cells.accuracy)
+    accuracy_axis(axes, float(lowest.min()) * 100, float(highest.max()) * 100)
+    judge = data.judges.get(int(cells.group.iloc[0]))
+    axes.set_ylabel(named(judge))
     dots = _spots(cells)
     taken = place_signs(axes, _spots(best), _NUMBERS, dots)
     place_signs(axes, _spots(apart), _LETTERS, dots, taken=taken)
@@ -91,6 +95,8 @@ def _board(data: ReportData, clock: Clock, board: str, cells: pd.DataFrame) -> D
         f"Scatter of accuracy in percent against median {clock.quantity.lower()} in {clock.unit} of {len(cells)} "
         f"artifacts on {board}. On the Pareto frontier, fastest first: {'; '.join(lines) or 'none'}."
     )
+    if judge:
+        alt += f" Accuracies are on {judge}."
     if others:
         alt += f" On the dashed frontier of the {found.label}: {'; '.join(others)}."
     return Drawing(
@@ -123,6 +129,12 @@ def _dots(axes: Axes, found: _Frontiers) -> None:
                     edgecolors=colour, linewidths=1.2 if face == "none" else 0,
                 )  # fmt: skip
                 label = "_one entry in the legend is enough"
+
+
+def _intervals(axes: Axes, cells: pd.DataFrame) -> None:
+    """The 95 % interval of each accuracy on strangers, thin and behind the dots."""
+    known = cells[cells.judged_low.notna()]
+    axes.vlines(known.value, known.judged_low * 100, known.judged_high * 100, colors=MUTED, lw=0.7, alpha=0.5, zorder=0)
 
 
 def _line(axes: Axes, best: pd.DataFrame, style: str, label: str) -> None:
