@@ -129,29 +129,31 @@ def _beside(out: Path) -> list[page.Beside]:
 MANY_CELLS = 2000
 #: Above this many boards only the overview is drawn for all of them; the other figures are drawn for the first ones.
 MOST_BOARDS = 6
-_OVERVIEW = "pareto"
+#: The overview, and what it is called; the second one where nothing judges any cell.
+_OVERVIEWS = (("pareto", "accuracy against latency"), ("latency", "latency"))
 
 
 def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[Iterator[Drawing], str]:
     """Draw the requested figures one after the other; also return the note on those that were left out."""
     boards = [int(group) for clock in data.clocks for group in data.of(clock).group.unique()]
+    overview, words = _OVERVIEWS[not data.valid.metric.notna().any()]
     if plots or (len(data.valid) <= MANY_CELLS and len(boards) <= MOST_BOARDS):
         return _each(data, plots or tuple(PLOTS), boards), ""
     if len(data.valid) > MANY_CELLS:
         shown = [int(data.of(clock).group.iloc[0]) for clock in data.clocks if len(data.of(clock))]
         notice = (
-            f"With {len(data.valid):,} valid cells, only accuracy against latency of {_names(data, shown)} is drawn "
+            f"With {len(data.valid):,} valid cells, only {words} of {_names(data, shown)} is drawn "
             "here. Tables have all cells; harness report --plot draws any figure, of all boards."
         )
-        return _each(data, [_OVERVIEW], shown), notice
+        return _each(data, [overview], shown), notice
     shown = _first(data, MOST_BOARDS)
     notice = (
-        f"With {len(boards)} boards, accuracy against latency is drawn of all, the other figures of "
+        f"With {len(boards)} boards, {words} is drawn of all, the other figures of "
         f"{_names(data, shown)}. Tables have all boards; harness report --plot draws any figure of all of them, "
         "for example --plot latency."
     )
     return itertools.chain(
-        _each(data, [_OVERVIEW], boards), _each(data, [n for n in PLOTS if n != _OVERVIEW], shown)
+        _each(data, [overview], boards), _each(data, [n for n in PLOTS if n != overview], shown)
     ), notice
 
 

@@ -21,12 +21,12 @@ from harness.records.manifest import Artifact, CrossCheck, Manifest, Unseen
 from harness.report.gather import ReportData
 from harness.report.provenance import dataset_of, precise, precision
 from harness.report.seeds import Scheme, Seeds, over_seeds
+from harness.report.table import MISSING as MISSING
 from harness.report.table import Table, tabulate
 from harness.results.columns import Column, Value
+from harness.results.quality import faces
 
 SCHEMES: tuple[tuple[Scheme, str], ...] = (("random", "Random"), ("subject", "Subject-disjoint"))
-#: Shown to people where a figure doesn't exist.
-MISSING = "–"
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,18 @@ def _split_columns(scheme: Scheme, title: str) -> Iterator[Column[NetworkAccurac
 _TITLE = "Accuracy on strangers and under either split"
 
 
+def has_faces(data: ReportData) -> bool:
+    """Whether the results are of faces; those of other data have other splits."""
+    return data.cells.empty or bool(data.cells.faces.any())
+
+
 def accuracy_table(data: ReportData) -> Table:
-    """One row a network that has a manifest, measured here or not."""
-    networks = (NetworkAccuracy(name, manifest) for name, manifest in sorted(data.manifests.items()))
+    """One row a network for faces that has a manifest, measured here or not."""
+    networks = (
+        NetworkAccuracy(name, manifest)
+        for name, manifest in sorted(data.manifests.items())
+        if manifest.split is not None and faces(manifest.task, manifest.split.scheme)
+    )
     note = (
         "Strangers are drawn people that no network was trained on; the interval takes a person as one draw. "
         "A random split leaks: faces of people in the test images were also in training, so it flatters; "

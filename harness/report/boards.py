@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,13 +16,18 @@ from harness.core.clock import Clock
 from harness.core.safetext import clean
 from harness.report.evidence import states
 from harness.report.gather import ReportData
+from harness.report.scale import PICK_WITHIN, PICK_WITHIN_RATIO
 from harness.report.summary import Agreement, Best, artifacts
-from harness.report.table import Table, tabulate, whole
+from harness.report.table import Table, number, tabulate, whole
 from harness.results.columns import Column
+from harness.results.quality import TOP1
 from harness.results.table import IntArray
 
 #: At most this many cells are summed up as a board's evidence; with more, evenly spread ones are taken.
 MOST_EVIDENCE = 50
+#: The recall of more classes than this is in the CSV alone.
+MOST_CLASSES = 60
+_RECALL = "recall_"
 
 
 def winners_table(data: ReportData, found: list[Best]) -> Table:
@@ -31,21 +36,47 @@ def winners_table(data: ReportData, found: list[Best]) -> Table:
         Column("device", "Board", lambda best: best.board),
         Column("emulated", "Emulated", lambda best: best.emulated),
         Column("pick", "Pick", lambda best: best.pick),
-        Column("accuracy_percent", "Accuracy (%)", lambda best: best.accuracy * 100),
+        Column("accuracy_percent", "Accuracy (%)", lambda best: best.accuracy * 100 if _top1(best) else None),
+        *(_METRIC if any(best.scale and not _top1(best) for best in found) else ()),
         *(_pick_median(clock) for clock in data.clocks),
         Column("fastest", "Fastest", lambda best: best.fastest),
-        Column("most_accurate", "Most accurate", lambda best: best.accurate),
+        Column("most_accurate", "Most accurate", lambda best: best.accurate if best.scale else None),
         Column("cells", "Valid cells", lambda best: best.cells),
         *(data.focus.winner_columns if data.focus else ()),
     ]
-    note = "The pick is the fastest artifact that gets at most one image in 99 fewer right than the most accurate one."
     if any(best.judge for best in found):
-        note = (
-            "The pick is the fastest artifact about as accurate as the most accurate one. Where accuracy is on "
-            "strangers, its 95 % interval reaches that one's; elsewhere it gets at most one image in 99 fewer right."
-        )
-        columns.insert(4, Column("judged_by", "on", lambda best: str(best.judge or f"{best.images} test images")))
+        columns.insert(4, Column("judged_by", "on", lambda best: best.judge or f"{best.images} test images"))
+    note = f"The pick is {pick_rule(found)}."
     return tabulate(columns, found, name="winners", title="Which network wins on which board", note=note)
+
+
+def pick_rule(found: Sequence[Best]) -> str:
+    """How the picks were chosen, in words: a board's pick depends on what judges the answers there."""
+    return "; ".join(dict.fromkeys(_rule(best) for best in found)) or _rule(None)
+
+
+def _rule(best: Best | None) -> str:
+    if best is not None and best.judge:
+        interval = f"95 % interval of accuracy on {best.judge}"
+        return f"the fastest artifact whose {interval} reaches the accuracy of the most accurate one"
+    if best is None or (best.faces and _top1(best)):
+        return "the fastest artifact that gets at most one image in 99 fewer right than the most accurate one"
+    if best.scale is None:
+        return "where no labels judge the answers, the fastest artifact"
+    name = best.scale.heading[0].lower() + best.scale.heading[1:]
+    if best.scale.share:
+        return f"the fastest artifact whose {name} is at most {PICK_WITHIN * 100:.2g} points below the highest"
+    return f"the fastest artifact whose {name} is at most {PICK_WITHIN_RATIO:.0%} worse than the best one"
+
+
+def _top1(best: Best) -> bool:
+    return best.scale is not None and best.scale.metric == TOP1
+
+
+_METRIC: tuple[Column[Best], ...] = (
+    Column("metric", "Metric", lambda best: best.scale.heading if best.scale else None),
+    Column("metric_value", "Value", lambda best: best.accuracy if best.scale else None),
+)
 
 
 def _pick_median(clock: Clock) -> Column[Best]:
@@ -118,11 +149,19 @@ _BOARD_COLUMNS: tuple[Column[_Described], ...] = (
 )
 
 
+_OUTPUTS: Column[_Described] = Column(
+    "outputs_excess",
+    "Largest difference of an output, times its limit",
+    lambda board: number(board.cells.outputs_excess.max()),
+)
+
+
 def boards_table(data: ReportData) -> Table:
     """Each board's hardware and its state, as the board reported them."""
     boards = (_described(cells) for _, cells in data.cells.groupby("board_id", sort=False))
     note = "Empty: the board has no such sensor or did not say."
-    return tabulate(_BOARD_COLUMNS, boards, name="boards", title="Boards and evidence", note=note)
+    columns = (*_BOARD_COLUMNS, *((_OUTPUTS,) if bool(data.cells.outputs.notna().any()) else ()))
+    return tabulate(columns, boards, name="boards", title="Boards and evidence", note=note)
 
 
 def text(value: object) -> str | None:
@@ -144,18 +183,17 @@ def span(seen: Sequence[BoardState], name: str) -> str | None:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
-_AGREEMENT_COLUMNS: tuple[Column[Agreement], ...] = (
-    Column("artifact", "Artifact", lambda found: found.artifact),
-    Column("boards", "Boards", lambda found: ", ".join(found.boards)),
-    Column("images", "Images", lambda found: found.images),
-    Column("differing", "Images answered differently", lambda found: len(found.differing)),
-    Column("detail", "Which (first five)", lambda found: found.detail or None),
-)
-
-
-def agreement_table(found: list[Agreement]) -> Table:
+def agreement_table(data: ReportData, found: list[Agreement]) -> Table:
     """Artifacts that ran on several boards, with the number of images on which those boards disagree."""
-    return tabulate(_AGREEMENT_COLUMNS, found, name="agreement", title="Do the boards agree?")
+    what = f"{data.noun.capitalize()}s"
+    columns: tuple[Column[Agreement], ...] = (
+        Column("artifact", "Artifact", lambda found: found.artifact),
+        Column("boards", "Boards", lambda found: ", ".join(found.boards)),
+        Column("images", what, lambda found: found.images),
+        Column("differing", f"{what} answered differently", lambda found: len(found.differing)),
+        Column("detail", "Which (first five)", lambda found: found.detail or None),
+    )
+    return tabulate(columns, found, name="agreement", title="Do the boards agree?")
 
 
 @dataclass(frozen=True)
@@ -164,6 +202,7 @@ class _Answered:
 
     model: str
     artifact: str
+    data: str
     classes: list[str]
     truth: IntArray
     answers: IntArray
@@ -178,13 +217,22 @@ class _Answered:
         return float(np.mean(self.answers[mine] == self.truth[mine]) * 100) if mine.any() else None
 
 
+def has_classes(data: ReportData) -> bool:
+    """Whether there are classes to recall."""
+    cells = data.cells
+    return cells.empty or any(
+        classes and labels for classes, labels in zip(cells.classes, cells["labels"], strict=True)
+    )  # fmt: skip
+
+
 def recall_table(data: ReportData) -> Table:
     """Accuracy of each artifact with its 95 % interval, and recall of every class, in percent."""
     found = artifacts(data)
     columns: list[Column[_Answered]] = [
         Column("model", "Network", lambda answered: answered.model),
         Column("artifact", "Variant", lambda answered: answered.artifact),
-        Column("images", "Images", lambda answered: len(answered.truth)),
+        *((_DATA,) if found.split_sha256.nunique() > 1 and not found.faces.all() else ()),
+        Column("images", f"{data.noun.capitalize()}s", lambda answered: len(answered.truth)),
         Column("accuracy_percent", "Accuracy (%)", lambda answered: answered.accuracy.value * 100),
         Column("accuracy_low_percent", "95 % interval, low (%)", lambda answered: answered.accuracy.low * 100),
         Column("accuracy_high_percent", "high (%)", lambda answered: answered.accuracy.high * 100),
@@ -194,18 +242,32 @@ def recall_table(data: ReportData) -> Table:
         _Answered(
             model=str(cell.model),
             artifact=str(cell.kind),
+            data=text(cell.task) or str(clean(cell.dataset, 80)),
             classes=list(cell.classes),
-            truth=np.array(cell.labels),
+            truth=np.array(cell["labels"]),
             answers=np.array(cell.predictions),
         )
         for _, cell in found.iterrows()
     )
     note = (
         "Interval: Wilson's. It holds for images drawn one by one; frames of one sequence are not, so it is too narrow."
+        if data.noun == "image"
+        else "Interval: Wilson's. It holds for inputs drawn one by one; where several belong together, it is narrow."
     )
     return tabulate(columns, rows, name="recall", title="Accuracy and recall of every class", note=note)
 
 
+_DATA: Column[_Answered] = Column("data", "Data", lambda answered: answered.data)
+
+
+def recall_for_page(table: Table) -> Table:
+    """Without the recall of each class where there are very many."""
+    few = sum(not name.startswith(_RECALL) for name, _ in table.columns)
+    if len(table.columns) - few <= MOST_CLASSES:
+        return table
+    return replace(table, columns=table.columns[:few], rows=tuple(row[:few] for row in table.rows))
+
+
 def _recall_column(name: str) -> Column[_Answered]:
     label = clean(name, 40)
-    return Column(f"recall_{label}_percent", f"{label} (%)", lambda answered: answered.recall(name))
+    return Column(f"{_RECALL}{label}_percent", f"{label} (%)", lambda answered: answered.recall(name))

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from harness.core.clock import Clock
-from harness.core.safetext import for_figure, slug
+from harness.core.safetext import clean, for_figure, slug
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import MOST_ROWS, ROW, label_rows
 from harness.report.table import Table, tabulate
@@ -17,6 +17,7 @@ from harness.results import identity
 from harness.results.columns import Column
 from harness.results.compare import Comparison
 from harness.results.pairs import Pair
+from harness.results.quality import TOP1
 
 _LOOKS = {
     "slower": (PALETTE[1], ">"),
@@ -39,24 +40,47 @@ def table(found: Comparison) -> Table:
         Column("low_percent", "95 % interval, low (%)", lambda pair: _percent_of(pair, "low")),
         Column("high_percent", "high (%)", lambda pair: _percent_of(pair, "high")),
         Column("p_adjusted", "p, Holm-adjusted", lambda pair: pair.p_adjusted if pair.ratio else None),
-        Column("paired", "Paired by image", lambda pair: pair.paired if pair.ratio else None),
+        Column("paired", f"Paired by {noun(found)}", lambda pair: pair.paired if pair.ratio else None),
         *(column for clock in clocks for column in _medians(found, clock)),
-        Column(
-            "accuracy_a_percent", "Accuracy before (%)", lambda pair: pair.accuracy.a * 100 if pair.accuracy else None
-        ),
-        Column(
-            "accuracy_b_percent", "Accuracy after (%)", lambda pair: pair.accuracy.b * 100 if pair.accuracy else None
-        ),
-        Column(
-            "accuracy_p_adjusted",
-            "p of accuracy, Holm-adjusted",
-            lambda pair: pair.accuracy.p_adjusted if pair.accuracy else None,
-        ),
+        *_ACCURACY,
+        *(_METRIC if any(pair.accuracy and not _top1(pair) for pair in found.pairs) else ()),
         Column("doubt", "Can't tell because", lambda pair: pair.doubt or None),
         Column("gate", "Gate", lambda pair: "; ".join(pair.gates) or None),
         Column("refused", "Refused because", lambda pair: "; ".join(pair.refused) or None),
     ]
     return tabulate(columns, found.pairs, name="compare", title=f"{found.b} against {found.a}")
+
+
+def noun(found: Comparison) -> str:
+    """What the samples are called."""
+    return "image" if all(pair.faces for pair in found.pairs) else "input"
+
+
+def _top1(pair: Pair) -> bool:
+    return pair.accuracy is not None and pair.accuracy.metric == TOP1
+
+
+def _accuracy(pair: Pair, side: Literal["a", "b"]) -> float | None:
+    """The share of right classes on one side in percent; None where another metric judges the answers, or none."""
+    found = pair.accuracy if _top1(pair) else None
+    return None if found is None else (found.a if side == "a" else found.b) * 100
+
+
+_ACCURACY: tuple[Column[Pair], ...] = (
+    Column("accuracy_a_percent", "Accuracy before (%)", lambda pair: _accuracy(pair, "a")),
+    Column("accuracy_b_percent", "Accuracy after (%)", lambda pair: _accuracy(pair, "b")),
+    Column(
+        "accuracy_p_adjusted",
+        "p of accuracy, Holm-adjusted",
+        lambda pair: pair.accuracy.p_adjusted if pair.accuracy and pair.accuracy.tested else None,
+    ),
+)
+#: For pairs that another metric judges.
+_METRIC: tuple[Column[Pair], ...] = (
+    Column("metric", "Metric", lambda pair: clean(pair.accuracy.metric, 80) if pair.accuracy else None),
+    Column("metric_a", "Metric before", lambda pair: pair.accuracy.a if pair.accuracy else None),
+    Column("metric_b", "Metric after", lambda pair: pair.accuracy.b if pair.accuracy else None),
+)
 
 
 def _percent_of(pair: Pair, end: Literal["value", "low", "high"]) -> float | None:
@@ -83,16 +107,26 @@ def _medians(found: Comparison, clock: Clock) -> tuple[Column[Pair], Column[Pair
 
 
 def changes(found: Comparison) -> list[Drawing]:
-    """Change of the median with its interval, one figure a board, the largest changes first."""
-    boards: dict[tuple[str, bool, Clock], list[Pair]] = {}
+    """Change of the median with its interval, one figure a board and axis, the largest changes first."""
+    boards: dict[tuple[str, bool, Clock, str], list[Pair]] = {}
     for pair in found.pairs:
         if pair.ratio is not None:
-            boards.setdefault((pair.device, pair.emulated, pair.clock), []).append(pair)
-    labels = identity.distinct((name for name, _, _ in boards), 24)
+            boards.setdefault((pair.device, pair.emulated, pair.clock, pair.axis), []).append(pair)
+    labels = identity.distinct((name for name, *_ in boards), 24)
+    several = len({axis for *_, axis in boards}) > 1
     return [
-        _board(labels[name] + (" (emulated)" if emulated else ""), pairs, found.gate)
-        for (name, emulated, _), pairs in boards.items()
+        _board(
+            labels[name] + (" (emulated)" if emulated else "") + (f", {_axis(pairs[0])}" if several else ""),
+            pairs,
+            found.gate,
+        )
+        for (name, emulated, *_), pairs in boards.items()
     ]
+
+
+def _axis(pair: Pair) -> str:
+    """What tells pairs apart that share no axis, for people."""
+    return clean(pair.task, 20) if pair.task else pair.axis[:6] or "no labels"
 
 
 def _board(board: str, pairs: list[Pair], gate: float | None) -> Drawing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +18,12 @@ from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
-from harness.report import judged
+from harness.report import axes, judged
 from harness.report.focus import Focus
 from harness.report.judged import Judges
 from harness.report.registry import focus_on
 from harness.results import identity, store, table, table_cache
+from harness.results.quality import TOP1, faces
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class ReportData:
 
     ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
     runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by its hardware:
-    harness/results/identity.py), ``group`` (one a board and split), ``board_label``, ``model_label``, ``label``
-    (network and variant), ``kind`` (variant.format), ``role`` (beside the network in focus; empty without one),
+    harness/results/identity.py), ``group`` (one a board and axis: harness/report/axes.py), ``axis_label`` (empty where
+    all cells share one axis), ``task_label``, ``board_label``, ``model_label``, ``label`` (network and variant),
+    ``kind`` (variant.format), ``faces`` (whether its samples are images of faces), ``role`` (beside the network in
+    focus; empty without one),
     ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
     refused), ``judged``, ``judged_low``, ``judged_high`` (:mod:`harness.report.judged`), sorted for reading. Numbers
     are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people and are distinct. ``focus`` is the
@@ -49,6 +52,21 @@ class ReportData:
     missing: tuple[str, ...] = ()
     focus: Focus | None = None
     judges: Judges = field(default_factory=dict)
+
+    @cached_property
+    def of_faces(self) -> ReportData:
+        """The same, of cells whose samples are images of faces."""
+        return self if bool(self.cells.faces.all()) else replace(self, cells=self.cells[self.cells.faces])
+
+    @property
+    def other_metrics(self) -> bool:
+        """Whether another metric than the share of right classes judges any cell."""
+        return bool((self.cells.metric.notna() & (self.cells.metric != TOP1)).any())
+
+    @property
+    def noun(self) -> str:
+        """What the samples are called."""
+        return noun(self.cells)
 
     @cached_property
     def valid(self) -> pd.DataFrame:
@@ -87,10 +105,11 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
     newest = _newest(every, ids)
     rows = list(newest.values())
     frame = every if len(newest) == len(every) else every.iloc[rows].reset_index(drop=True)
-    focus = focus_on(frame.model)
+    frame = frame.assign(faces=np.array(_each(faces, frame.task, frame.scheme), dtype=bool))
+    focus = focus_on(frame.model[frame.faces])
     frame = _enrich(
         frame,
-        role=lambda name: focus.role(name, manifests.get(name)) if focus else "",
+        role=lambda name, of_faces: focus.role(name, manifests.get(name)) if focus and of_faces else "",
         ids=[ids[row] for row in rows],
         boards=boards,
     )
@@ -174,11 +193,11 @@ def _newest(cells: pd.DataFrame, ids: Sequence[int]) -> dict[tuple[str, int], in
 
 
 def _enrich(
-    frame: pd.DataFrame, role: Callable[[str], str], ids: Sequence[int], boards: Sequence[_Board]
+    frame: pd.DataFrame, role: Callable[[str, bool], str], ids: Sequence[int], boards: Sequence[_Board]
 ) -> pd.DataFrame:
     columns = _named(frame, ids, boards)
     columns["clock_key"] = _each(lambda e, c: clock_of(e, c).key, frame.emulated, frame.clock)
-    columns["role"] = _each(role, columns["model"])
+    columns["role"] = _each(role, columns["model"], frame.faces)
     columns["kind"] = _each("{}.{}".format, columns["variant"], frame.format)
     several = frame.threads.nunique() > 1
     variants = identity.distinct(columns["variant"], 10)
@@ -188,8 +207,8 @@ def _enrich(
     )  # fmt: skip
     numbers = pd.DataFrame(_summaries(frame), columns=["value", "low", "high", "p90"])
     numbers["board_id"] = list(ids)
-    groups: dict[tuple[int, str], int] = {}
-    numbers["group"] = [groups.setdefault(key, len(groups)) for key in zip(ids, frame.split_sha256, strict=True)]
+    groups: dict[tuple[int, axes.Axis], int] = {}
+    numbers["group"] = [groups.setdefault(key, len(groups)) for key in zip(ids, axes.axes(frame), strict=True)]
     texts = pd.DataFrame(columns, dtype=object)
     frame = pd.concat([frame.drop(columns=frame.columns.intersection(texts.columns)), texts, numbers], axis=1)
     return frame.sort_values(
@@ -209,12 +228,15 @@ def _named(frame: pd.DataFrame, ids: Sequence[int], boards: Sequence[_Board]) ->
         columns[name] = [labels[text] for text in frame[name]]
     models = identity.distinct(columns["model"], 26)
     columns["model_label"] = [models[name] for name in columns["model"]]
-    splits = frame.split_sha256.nunique() > 1  # accuracies on different images don't belong in one figure
-    keys = list(zip(ids, frame.emulated, frame.scheme, frame.split_sha256, strict=True))
+    found = axes.axes(frame)
+    words = axes.words(frame, found)
+    columns["axis_label"] = [words[axis] for axis in found]
+    columns["task_label"] = axes.tasks(frame)
+    keys = list(zip(ids, frame.emulated, found, strict=True))
     groups = list(dict.fromkeys(keys))
     shown = identity.numbered([
-        short[board] + (" (emulated)" if emulated else "") + (f", {scheme} {sha[:6]}" if splits else "")
-        for board, emulated, scheme, sha in groups
+        short[board] + (" (emulated)" if emulated else "") + (f", {words[axis]}" if words[axis] else "")
+        for board, emulated, axis in groups
     ])  # fmt: skip
     by_group = dict(zip(groups, shown, strict=True))
     columns["board_label"] = [by_group[key] for key in keys]
@@ -227,7 +249,12 @@ def records(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[dict[str, Any
         yield dict(zip(names, row, strict=True))
 
 
-def _each(make: Callable[..., str], *columns: Iterable[Any]) -> list[Any]:
+def noun(cells: pd.DataFrame) -> str:
+    """What the samples of cells are called: ``image`` where all are images of faces."""
+    return "image" if bool(cells.faces.all()) else "input"
+
+
+def _each(make: Callable[..., object], *columns: Iterable[Any]) -> list[Any]:
     """``make`` of each row. It is called once for equal rows, since most columns repeat few values."""
     return list(map(functools.cache(make), *columns))
 

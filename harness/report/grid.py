@@ -10,7 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.core.clock import Clock
-from harness.core.safetext import script_json
+from harness.core.safetext import clean, script_json
+from harness.report.boards import has_classes
 from harness.report.gather import ReportData, records
 from harness.report.table import number
 from harness.results.columns import Column, Value
@@ -33,7 +34,8 @@ _Cell = dict[str, Any]
 
 _READ = (
     "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",
-    "low", "high", "p90", "model_bytes", "peak_rss_bytes", "judged", "judged_low",
+    "low", "high", "p90", "model_bytes", "peak_rss_bytes", "metric", "metric_value", "axis_label", "judged",
+    "judged_low",
 )  # fmt: skip
 
 
@@ -46,11 +48,13 @@ def grid(data: ReportData) -> Grid:
         Column("runtime", "Runtime", lambda cell: f"{cell['runtime']} {cell['delegate']}"),
         Column("threads", "Threads", lambda cell: int(cell["threads"])),
         Column("status", "Status", itemgetter("status")),
-        Column("accuracy", "Accuracy (%)", lambda cell: short(cell["accuracy"] * 100) if _valid(cell) else None),
+        *((_ACCURACY,) if has_classes(data) else ()),
         *((_STRANGERS,) if data.judges else ()),
+        *(_METRIC if data.other_metrics else ()),
         *(column for clock in data.clocks for column in _timed(clock)),
         Column("model_bytes", "Model (kB)", lambda cell: short(cell["model_bytes"] / 1e3)),
         Column("peak_rss_bytes", "Peak memory (MB)", _memory),
+        *((_AXIS,) if bool(data.cells.axis_label.astype(bool).any()) and not data.cells.faces.all() else ()),
     ]
     return Grid(
         heads=tuple(column.heading for column in columns),
@@ -63,6 +67,15 @@ _STRANGERS: Column[_Cell] = Column(
     "on strangers (%)",
     lambda cell: short(cell["judged"] * 100) if _valid(cell) and cell["judged_low"] == cell["judged_low"] else None,
 )
+_ACCURACY: Column[_Cell] = Column(
+    "accuracy", "Accuracy (%)", lambda cell: short(cell["accuracy"] * 100) if _valid(cell) else None
+)
+#: For cells that another metric judges.
+_METRIC: tuple[Column[_Cell], ...] = (
+    Column("metric", "Metric", lambda cell: clean(cell["metric"], 40) if isinstance(cell["metric"], str) else None),
+    Column("metric_value", "Value", lambda cell: short(cell["metric_value"]) if _valid(cell) else None),
+)
+_AXIS: Column[_Cell] = Column("data", "Data", itemgetter("axis_label"))
 
 
 def _valid(cell: _Cell) -> bool:

@@ -21,6 +21,7 @@ from harness.results import identity, store
 from harness.results.change import middle
 from harness.results.columns import Column
 from harness.results.pairs import measured
+from harness.results.quality import axis, faces, made_up_faces
 
 #: The most lines that are named at the right of a figure; the others are grey, and named in the table.
 _MOST_NAMED = 12
@@ -33,21 +34,25 @@ class Point:
     Attributes:
         run: index in :attr:`History.runs`.
         median: in the line's unit.
-        accuracy: 0 to 1.
+        accuracy: 0 to 1; None where no classes are judged.
         change: the ratio to the previous point, where the change is significant.
         broken: why it can't be compared with the previous point; empty where it can.
     """
 
     run: int
     median: float
-    accuracy: float
+    accuracy: float | None
     change: float | None = None
     broken: str = ""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One cell of one board over the runs. ``board`` identifies the board; ``device`` and ``short`` are for people."""
+    """One cell of one board over the runs. ``board`` identifies the board; ``device`` and ``short`` are for people.
+
+    Lines with another ``axis`` share no figure (:func:`harness.results.quality.axis`). ``data`` is its name; ``faces``
+    tells whether the samples are images of faces.
+    """
 
     cell: str
     model: str
@@ -58,6 +63,9 @@ class Line:
     unit: str
     label: str
     points: tuple[Point, ...]
+    axis: str
+    data: str
+    faces: bool
 
     @property
     def start(self) -> int:
@@ -101,13 +109,13 @@ def gather(runs: Sequence[Path]) -> History:
     for key in order:
         board = places[key[:2]]
         lines.append(_line(board, labels[0][board], labels[1][board], series[key]))
-    synthetic = any(cell.split.synthetic for cells in series.values() for _, cell in cells)
+    synthetic = any(made_up_faces(cell) for cells in series.values() for _, cell in cells)
     return History(tuple(names), _corrected(lines, [series[key] for key in order]), synthetic)
 
 
 def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) -> Line:
     first = cells[0][1]
-    points = tuple(Point(run, middle(cell) / 1e6, cell.accuracy or 0.0) for run, cell in cells)
+    points = tuple(Point(run, middle(cell) / 1e6, cell.accuracy) for run, cell in cells)
     unit = clock_of(first.device.emulated, first.device.clock).unit
     label = f"{first.model.name} {first.model.variant}.{first.model.format} {first.runtime.threads}T"
     return Line(
@@ -120,6 +128,9 @@ def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) ->
         unit=unit,
         label=label,
         points=points,
+        axis=axis(first),
+        data=clean(first.split.task or f"{first.split.scheme} {axis(first)[:6]}", 30) if axis(first) else "no labels",
+        faces=faces(first.split.task, first.split.scheme),
     )
 
 
@@ -171,17 +182,18 @@ def table(history: History) -> Table:
 
 
 def figures(history: History) -> list[Drawing]:
-    """One figure a board: each cell's median relative to its first, with significant changes marked and named."""
-    boards: dict[int, list[Line]] = {}
+    """One figure a board and axis: each cell's median relative to its first, with significant changes named."""
+    boards: dict[tuple[int, str], list[Line]] = {}
     for line in history.lines:
         if len(line.points) > 1:
-            boards.setdefault(line.board, []).append(line)
-    return [_board(history, lines) for lines in boards.values()]
+            boards.setdefault((line.board, line.axis), []).append(line)
+    several = len({line.axis for line in history.lines}) > 1
+    return [_board(history, lines, f", {lines[0].data}" if several else "") for lines in boards.values()]
 
 
-def _board(history: History, lines: list[Line]) -> Drawing:
+def _board(history: History, lines: list[Line], axis_words: str) -> Drawing:
     first = lines[0]
-    unit, board = first.unit, first.short + (" (emulated)" if first.emulated else "")
+    unit, board = first.unit, first.short + (" (emulated)" if first.emulated else "") + axis_words
     figure, axes = new(3.2)
     marked = sorted((x for x in lines if any(p.change for p in x.points)), key=lambda x: -abs(x.total - 1))[
         :_MOST_NAMED

@@ -17,9 +17,10 @@ import pandas as pd
 from harness.core import clusters
 from harness.records.manifest import Manifest, Unseen
 from harness.records.samples import UNSEEN
+from harness.results.quality import TOP1
 
-#: What :func:`add` puts beside the columns of a table of cells.
-COLUMNS = ("judged", "judged_low", "judged_high")
+#: What :func:`add` puts beside the columns of a table of cells; ``judged_by`` is the strangers in words, or empty.
+COLUMNS = ("judged", "judged_low", "judged_high", "judged_by")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Strangers:
         return f"{self.images:,} images of {self.persons} strangers"
 
 
-#: The strangers by whom each group of cells (a board and a split) is judged; a group that isn't has none.
+#: The strangers by whom each group of cells (a board and an axis) is judged; a group that isn't has none.
 Judges = Mapping[int, Strangers]
 
 
@@ -45,38 +46,33 @@ def add(cells: pd.DataFrame, manifests: Mapping[str, Manifest]) -> tuple[pd.Data
         cells: with ``group``, ``status``, ``model_sha256`` and what the cells ran.
     """
     known = {each.sha256: each.unseen for manifest in manifests.values() for each in manifest.artifacts if each.unseen}
-    columns = {name: np.full(len(cells), np.nan) for name in COLUMNS}
-    columns["judged"] = cells.accuracy.to_numpy(dtype=np.float64, copy=True)
+    numbers = np.full((len(cells), 3), np.nan)
+    numbers[:, 0] = cells.accuracy
     judges: dict[int, Strangers] = {}
     for group, mine in cells[cells.status == "VALID"].groupby("group", sort=False):
-        scores = list(_scores(mine, known))
-        if len(strangers := set(map(_strangers, scores))) != 1 or None in strangers:
-            continue
-        places = cells.index.get_indexer(mine.index)
-        for name, source in zip(COLUMNS, ("accuracy", "low", "high"), strict=True):
-            columns[name][places] = [getattr(score, source) for score in scores]
-        judges[int(str(group))] = next(each for each in strangers if each is not None)
-    return cells.assign(**columns), judges
+        scores = [score for score in _scores(mine, known) if score is not None]
+        strangers = {Strangers(score.n, score.persons, score.seeds) for score in scores}
+        if len(strangers) == 1 and len(scores) == len(mine):
+            numbers[cells.index.get_indexer(mine.index)] = [(score.accuracy, score.low, score.high) for score in scores]
+            judges[int(str(group))] = strangers.pop()
+    added = pd.DataFrame(numbers, columns=list(COLUMNS[:3]), index=cells.index)
+    words = [str(judges.get(group, "")) for group in cells.group.tolist()]
+    return pd.concat([cells, added.assign(judged_by=pd.Series(words, index=cells.index, dtype=object))], axis=1), judges
 
 
 def as_judged(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells with the accuracy that they are judged by as their accuracy."""
-    return cells.assign(accuracy=cells.judged)
-
-
-def named(judge: Strangers | None) -> str:
-    """What an accuracy is on, for an axis or a heading."""
-    return f"Accuracy on {judge} (%)" if judge else "Accuracy on the test split (%)"
-
-
-def _strangers(score: Unseen | None) -> Strangers | None:
-    return Strangers(score.n, score.persons, score.seeds) if score else None
+    """The cells with the accuracy that they are judged by as their accuracy, and as the value of their metric."""
+    return cells.assign(
+        accuracy=cells.judged, metric_value=cells.metric_value.where(cells.judged_by == "", cells.judged)
+    )
 
 
 def _scores(cells: pd.DataFrame, known: Mapping[str, Unseen]) -> Iterator[Unseen | None]:
     """Each cell's accuracy on strangers: as the board measured it where it ran them, else as its manifest has it."""
     for cell in cells.itertuples():
-        if cell.scheme == UNSEEN:
+        if cell.metric != TOP1:
+            yield None
+        elif cell.scheme == UNSEEN:
             yield _measured(cell)
         else:
             yield known.get(str(cell.model_sha256)) if cell.synthetic else None

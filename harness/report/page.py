@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.core.clock import clock_of
 from harness.core.safetext import clean
+from harness.report import outputs
 from harness.report.accuracy import for_page
+from harness.report.boards import pick_rule, recall_for_page
+from harness.report.compare_page import noun as compare_page_noun
 from harness.report.evidence import content
 from harness.report.figures import FIGURES
 from harness.report.figures.canvas import Drawing
@@ -77,9 +80,9 @@ def environment(focus: Focus | None = None) -> Environment:
 
 #: The sections after the figures, for the table of contents.
 _TABLES = (
-    ("agreement", "Do the boards agree?"), ("not-valid", "Without a valid measurement"), ("skipped", "Left out"),
-    ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"), ("boards", "Boards"),
-    ("networks", "Where artifacts come from"),
+    ("agreement", "Do the boards agree?"), ("outputs", "Outputs"), ("not-valid", "Without a valid measurement"),
+    ("skipped", "Left out"), ("cells", "All cells"), ("accuracy", "Both splits"), ("recall", "Recall"),
+    ("boards", "Boards"), ("networks", "Where artifacts come from"),
 )  # fmt: skip
 _MOST_STDERR = 20
 
@@ -153,19 +156,33 @@ def index(
         "synthetic": synthetic(data.cells),
         "emulated": bool(data.cells.emulated.any()),
         "stderrs": _stderrs(data),
-        "contents": [*contents, *_TABLES],
+        "contents": [*contents, *(each for each in _TABLES if each[0] in _sections(page))],
         "for_page": for_page,
+        "outputs_for_page": outputs.for_page,
+        "recall_for_page": recall_for_page,
+        "pick_rule": escape(pick_rule(summary.winners)).replace("than the most accurate", "than the most\naccurate"),
+        "noun": data.noun,
+        "unlabelled": _unlabelled(data),
         "grid": cells,
         "grid_json": cells.json(),
     }
     return page.environment.get_template("index.html.j2").render(known)
 
 
+#: Sections that only reports with this table have.
+_OWN_TABLE = ("outputs", "accuracy", "recall")
+
+
+def _sections(page: PageContext) -> list[str]:
+    """The sections after the figures that these results have."""
+    return [name for name, _ in _TABLES if name not in _OWN_TABLE or name in page.tables]
+
+
 def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
     """The page of a comparison."""
     refused, gated = ([p for p in found.pairs if getattr(p, name)] for name in ("refused", "gates"))
-    changed = [p for p in found.pairs if p.accuracy and (p.accuracy.only_a or p.accuracy.only_b)]
-    env = environment(focus_on(pair.model for pair in found.pairs))
+    changed = [p for p in found.pairs if p.accuracy and p.accuracy.changed]
+    env = environment(focus_on(pair.model for pair in found.pairs if pair.faces))
     return env.get_template("compare.html.j2").render(
         found=found,
         table=table,
@@ -180,6 +197,7 @@ def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawin
             *found.gates,
         ],
         shares={name: clock_of(emulated, name).share for emulated, name in ((True, "instructions"), (False, "wall"))},
+        noun=compare_page_noun(found),
         synthetic=found.synthetic,
         emulated=any(p.emulated for p in found.pairs),
     )
@@ -194,7 +212,7 @@ def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing
         for p in line.points
         if p.change is not None
     ]
-    env = environment(focus_on(line.model for line in history.lines))
+    env = environment(focus_on(line.model for line in history.lines if line.faces))
     return env.get_template("history.html.j2").render(
         history=history,
         table=table,
@@ -231,7 +249,8 @@ def _trust(data: ReportData) -> list[str]:
         return []
     fewest, most = int(valid.samples.min()), int(valid.samples.max())
     passes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    lines = [f"Each number is the median of {passes} timed inferences; predictions come from the same ones."]
+    answers = "predictions" if valid.predictions.map(len).gt(0).any() else "outputs"
+    lines = [f"Each number is the median of {passes} timed inferences; {answers} come from the same ones."]
     lines += _on_rounds(valid)
     if valid.delegate_verified.all():
         lines.append(
@@ -241,7 +260,12 @@ def _trust(data: ReportData) -> list[str]:
     if len(wall):
         half = ((wall.high - wall.low) / 2 / wall.value).max()
         lines.append(f"On the wall clock the 95 % interval of a median is at widest ± {half:.1%}.".replace("%.", " %."))
-    return lines
+    return [*lines, *filter(None, [outputs.largest(data)])]
+
+
+def _unlabelled(data: ReportData) -> int:
+    """The number of VALID cells whose answers nothing judges."""
+    return int(data.valid.metric.isna().sum())
 
 
 def _on_rounds(valid: pd.DataFrame) -> list[str]:
@@ -264,13 +288,14 @@ def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
 
 
 def _unjudged(data: ReportData) -> list[str]:
-    """The boards whose networks are judged by the images that they ran."""
-    return list(dict.fromkeys(data.valid[~data.valid.group.isin(list(data.judges))].board_label))
+    """The boards whose networks for faces are judged by the images that they ran."""
+    valid = data.of_faces.valid
+    return list(dict.fromkeys(valid[~valid.group.isin(list(data.judges))].board_label))
 
 
 def _overlap(data: ReportData) -> int | None:
     """The largest number of test images of a person who is also in the training set, over the random splits used; None
     where it is not known.
     """
-    known = data.cells[data.cells.scheme == "random"].subject_overlap.dropna()
+    known = data.cells[(data.cells.scheme == "random") & data.cells.faces].subject_overlap.dropna()
     return int(known.max()) if len(known) else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.safetext import clean
-from harness.records.manifest import VARIANTS, Agreement, Artifact, CrossCheck, Manifest, Step
+from harness.records.manifest import VARIANTS, Agreement, Artifact, CrossCheck, Manifest, Step, TensorSpec
 from harness.report.gather import ReportData
-from harness.report.table import Table, tabulate
+from harness.report.table import MISSING, Table, tabulate
 from harness.results.columns import Column
+from harness.results.quality import faces
 
 
 def used(data: ReportData) -> list[Manifest]:
@@ -57,12 +59,39 @@ _NETWORK_COLUMNS: tuple[Column[Manifest], ...] = (
 )
 
 
+#: Columns that only networks for faces have.
+_OF_FACES = frozenset({"subject_overlap", "random_percent", "subject_percent"})
+_UNCOUNTED: Column[Manifest] = Column(
+    "macs_missing", "Why there are no MACs", lambda manifest: clean(manifest.macs_missing, 300) or None
+)
+
+
 def networks_table(data: ReportData) -> Table:
     """One row a network: its cost, its training data, and its accuracy under either split."""
     note = (
         "A random split puts frames of one sequence on both sides, so it flatters; subject-disjoint is the honest one."
     )
-    return tabulate(_NETWORK_COLUMNS, used(data), name="networks", title="Networks", note=note)
+    found = used(data)
+    of_faces = _of_faces(data, found)
+    columns = [column for column in _NETWORK_COLUMNS if of_faces or column.name not in _OF_FACES]
+    uncounted = any(manifest.macs is None or manifest.parameters is None for manifest in found)
+    if any(manifest.macs_missing for manifest in found):
+        columns.append(_UNCOUNTED)
+    return tabulate(
+        columns,
+        found,
+        name="networks",
+        title="Networks",
+        note=note if of_faces else "",
+        missing=MISSING if uncounted else "",
+    )
+
+
+def _of_faces(data: ReportData, found: Sequence[Manifest]) -> bool:
+    """Whether any of the networks, or of the cells where there are none, is for faces."""
+    if not found:
+        return data.cells.empty or bool(data.cells.faces.any())
+    return any(manifest.split and faces(manifest.task, manifest.split.scheme) for manifest in found)
 
 
 def precise(manifest: Manifest) -> Artifact | None:
@@ -101,16 +130,27 @@ class _File:
 
     @property
     def input(self) -> str | None:
-        if self.manifest is None:
-            return None
-        spec = self.manifest.input
-        return f"{spec.dtype} {'x'.join(map(str, spec.shape))}"
+        return tensors(self.manifest.inputs) if self.manifest else None
+
+    @property
+    def source(self) -> str | None:
+        """The file name that its user gave it."""
+        return clean(self.manifest.source, 120) if self.manifest and self.manifest.source else None
 
     @property
     def agreement(self) -> Agreement | None:
         """The agreement of the file's answers with those of the Keras model that it was made from."""
         return self.manifest.agreement if self.manifest else None
 
+
+def tensors(specs: Sequence[TensorSpec]) -> str:
+    """The types and sizes of tensors, in one line."""
+    return "; ".join(f"{spec.dtype} {'x'.join(map(str, spec.shape)) or 'scalar'}" for spec in specs)
+
+
+_SOURCE: Column[_File] = Column("source", "From the file", lambda file: file.source)
+#: Columns of files that were made from a Keras model.
+_OF_KERAS = frozenset({"keras_same_top1", "keras_images", "keras_max_difference"})
 
 _FILE_COLUMNS: tuple[Column[_File], ...] = (
     Column("network", "Network", lambda file: file.network),
@@ -128,7 +168,9 @@ _FILE_COLUMNS: tuple[Column[_File], ...] = (
     Column(
         "runtime",
         "Measured with",
-        lambda file: clean(file.manifest.accuracy_runtime, 60) if file.manifest else None,
+        lambda file: (
+            clean(file.manifest.accuracy_runtime, 60) if file.manifest and file.manifest.accuracy_runtime else None
+        ),
     ),
     Column(
         "keras_same_top1", "Same top answer as Keras", lambda file: file.agreement.same_top1 if file.agreement else None
@@ -171,7 +213,11 @@ def artifacts_table(data: ReportData) -> Table:
         )
         for _, cell in data.cells[~data.cells.model_sha256.isin(listed)].drop_duplicates("model_sha256").iterrows()
     ]
-    return tabulate(_FILE_COLUMNS, files, name="artifacts", title="Artifacts")
+    keras = _of_faces(data, used(data)) or any(file.agreement for file in files)
+    columns = [column for column in _FILE_COLUMNS if keras or column.name not in _OF_KERAS]
+    if any(file.source for file in files):
+        columns.append(_SOURCE)
+    return tabulate(columns, files, name="artifacts", title="Artifacts")
 
 
 @dataclass(frozen=True)

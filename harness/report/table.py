@@ -16,6 +16,8 @@ from harness.results.columns import Column, Row, Value
 LONGEST = 20_000
 #: Markdown holds this many rows at most, since nobody reads longer tables; the CSV has all of them.
 MOST_MARKDOWN = 2000
+#: Shown to people where a figure doesn't exist.
+MISSING = "–"
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from typing import Any
 import pandas as pd
 
 from harness.core.clock import Clock
-from harness.report import accuracy, boards, judged, provenance
+from harness.core.safetext import clean
+from harness.report import accuracy, boards, outputs, provenance
 from harness.report.gather import ReportData, records
 from harness.report.paper import ablation, claims, rivals, zeroed
 from harness.report.parts import TablePart
 from harness.report.summary import Summary
-from harness.report.table import Table, number, tabulate, whole
+from harness.report.table import MISSING, Table, number, tabulate, whole
 from harness.results.columns import Column
 
 #: A row of ``data.cells`` as plain values.
@@ -36,7 +37,7 @@ def _plain(name: str, heading: str, source: str = "") -> Column[_Cell]:
 
 
 def _whole(name: str, heading: str, source: str = "") -> Column[_Cell]:
-    return Column(name, heading, lambda cell: int(cell[source or name]))
+    return Column(name, heading, lambda cell: whole(cell[source or name]))
 
 
 _WHAT: tuple[Column[_Cell], ...] = (
@@ -59,7 +60,14 @@ _HOW: tuple[Column[_Cell], ...] = (
     _plain("split", "Split", "scheme"),
     _plain("status", "Status"),
     Column("accuracy_percent", "Accuracy (%)", lambda cell: number(cell["accuracy"] * 100 if _valid(cell) else None)),
-    _whole("images", "Images", "n"),
+)
+#: For cells that another metric judges.
+_METRIC: tuple[Column[_Cell], ...] = (
+    Column("metric", "Metric", lambda cell: clean(cell["metric"], 80) if isinstance(cell["metric"], str) else None),
+    Column("metric_value", "Value", lambda cell: number(cell["metric_value"] if _valid(cell) else None)),
+)
+_TASK: Column[_Cell] = Column(
+    "task", "Task", lambda cell: clean(cell["task"], 80) if isinstance(cell["task"], str) else None
 )
 #: Where the networks are judged by strangers.
 _STRANGERS: tuple[Column[_Cell], ...] = (
@@ -109,7 +117,8 @@ def _timed(clock: Clock) -> Iterator[Column[_Cell]]:
 _READ = (
     "device", "board", "emulated", "clock", "model", "role", "variant", "format", "runtime", "delegate", "threads",
     "dataset", "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
-    "first_inference_ns", "samples", "model_bytes", "peak_rss_bytes", "macs", "parameters", "run", *judged.COLUMNS,
+    "first_inference_ns", "samples", "model_bytes", "peak_rss_bytes", "macs", "parameters", "run", "metric",
+    "metric_value", "task", "judged", "judged_low", "judged_high",
 )  # fmt: skip
 
 
@@ -120,10 +129,21 @@ def _cells(data: ReportData) -> Table:
         *((_ROLE,) if data.focus else ()),
         *_HOW,
         *(_STRANGERS if data.judges else ()),
+        *(_METRIC if data.other_metrics else ()),
+        *((_TASK,) if bool(data.cells.task.notna().any()) else ()),
+        _whole("images" if data.noun == "image" else "inputs", f"{data.noun.capitalize()}s", "n"),
         *(column for clock in data.clocks for column in _timed(clock)),
         *_COSTS,
     ]
-    return tabulate(columns, records(data.cells, _READ), name="cells", title="All cells", note=_note(data))
+    uncounted = bool(data.cells[["macs", "parameters"]].isna().any(axis=None))
+    return tabulate(
+        columns,
+        records(data.cells, _READ),
+        name="cells",
+        title="All cells",
+        note=_note(data),
+        missing=MISSING if uncounted else "",
+    )
 
 
 @dataclass(frozen=True)
@@ -205,8 +225,8 @@ def reasons(texts: object) -> str:
 
 
 def synthetic(cells: pd.DataFrame) -> bool:
-    """Whether any cell ran on synthetic data."""
-    return bool(cells.synthetic.any())
+    """Whether any cell ran on drawn faces. Made-up inputs that nothing judges give no accuracy to warn of."""
+    return bool((cells.synthetic & cells.faces).any())
 
 
 #: In the order of writing.
@@ -215,9 +235,10 @@ TABLES: tuple[TablePart, ...] = (
     TablePart(lambda data, _: _cells(data)),
     rivals.TABLE,
     TablePart(lambda data, _: boards.boards_table(data)),
-    TablePart(lambda _, summary: boards.agreement_table(summary.agreements)),
-    TablePart(lambda data, _: boards.recall_table(data)),
-    TablePart(lambda data, _: accuracy.accuracy_table(data)),
+    TablePart(lambda data, summary: boards.agreement_table(data, summary.agreements)),
+    TablePart(lambda data, _: outputs.outputs_table(data), outputs.has_outputs),
+    TablePart(lambda data, _: boards.recall_table(data), boards.has_classes),
+    TablePart(lambda data, _: accuracy.accuracy_table(data), accuracy.has_faces),
     ablation.TABLE,
     TablePart(lambda data, _: provenance.networks_table(data)),
     TablePart(lambda data, _: provenance.artifacts_table(data)),

@@ -30,9 +30,10 @@ class Column(Generic[Row]):
     value: Callable[[Row], Value]
 
 
-#: How a column is stored. ``float``: numbers; a missing one is NaN, and the dtype is the same for any rows. ``array``:
-#: an array of integers in each row. ``tuple``: a tuple of texts or numbers in each row.
-FrameKind = Literal["plain", "float", "bool", "array", "tuple"]
+#: How a column is stored. ``float``: numbers; a missing one is NaN, and the dtype is the same for any rows. ``whole``:
+#: whole numbers, or floats with NaN where some are missing. ``array``: an array of integers in each row; ``floats``:
+#: one of floats. ``tuple``: a tuple of texts or numbers in each row.
+FrameKind = Literal["plain", "float", "whole", "bool", "array", "floats", "tuple"]
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class FrameColumn:
 
     Attributes:
         name: the column's name in the table.
-        source: the attribute of a cell, as a dotted path.
+        source: the attribute of a cell, as a dotted path; empty where the value is made from several.
         kind: how the column is stored.
     """
 
     name: str
-    source: str
+    source: str = ""
     kind: FrameKind = "plain"

@@ -16,7 +16,8 @@ from harness.core.errors import UsageError
 from harness.records.cell import Cell, RunInfo
 from harness.results import store
 from harness.results.change import SAME
-from harness.results.pairs import Pair, measured
+from harness.results.pairs import Accuracy, Pair, measured
+from harness.results.quality import TOP1, made_up_faces
 
 #: The properties that may be allowed to differ (``allow=``).
 ALLOWABLE = ("runtime", "os")
@@ -135,9 +136,9 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
         pairs=tuple(pairs),
         lost=tuple(sorted(lost)),
         new=tuple(sorted(new)),
-        synthetic=any(cell.split.synthetic for cell in (*read_a, *read_b)),
+        synthetic=any(made_up_faces(cell) for cell in (*read_a, *read_b)),
         unreadable=tuple(f"{file.path}: {file.reason}" for file in (*bad_a, *bad_b)),
-        notes=_notes(baseline, read_a, bad_a, couples),
+        notes=(*_notes(baseline, read_a, bad_a, couples), *_untested(pairs)),
         gates=tuple(gates),
     )
 
@@ -176,6 +177,12 @@ def _notes(
     return tuple(notes)
 
 
+def _untested(pairs: Sequence[Pair]) -> list[str]:
+    """Remarks on metrics that no test can compare."""
+    names = sorted({pair.accuracy.metric for pair in pairs if pair.accuracy and not pair.accuracy.tested})
+    return [f"{name} has no value for each sample: no test and no gate watches over it" for name in names]
+
+
 def _match(a: dict[str, Cell], b: dict[str, Cell]) -> tuple[list[tuple[Cell, Cell]], list[str], list[str]]:
     """Match cells by id, then by board, artifact and threads, so that a refused pair can say why.
 
@@ -207,12 +214,12 @@ def _adjusted(pairs: list[Pair]) -> list[Pair]:
     """Holm's correction over all compared cells, separately for speed and for accuracy."""
     compared = [i for i, pair in enumerate(pairs) if not pair.refused]
     speed = stats.holm([pairs[i].p_value for i in compared])
-    accurate = stats.holm([p.p_value for i in compared if (p := pairs[i].accuracy)])
-    for i, p_speed, p_accuracy in zip(compared, speed, accurate, strict=True):
-        accuracy = pairs[i].accuracy
-        pairs[i] = replace(
-            pairs[i], p_adjusted=p_speed, accuracy=replace(accuracy, p_adjusted=p_accuracy) if accuracy else None
-        )
+    for i, p_speed in zip(compared, speed, strict=True):
+        pairs[i] = replace(pairs[i], p_adjusted=p_speed)
+    tested = [(i, accuracy) for i in compared if (accuracy := pairs[i].accuracy) and accuracy.tested]
+    accurate = stats.holm([accuracy.p_value for _, accuracy in tested])
+    for (i, accuracy), p_accuracy in zip(tested, accurate, strict=True):
+        pairs[i] = replace(pairs[i], accuracy=replace(accuracy, p_adjusted=p_accuracy))
     return pairs
 
 
@@ -227,6 +234,12 @@ def _gates(pair: Pair, a: Cell, b: Cell, gate: float) -> tuple[str, ...]:
     reasons = []
     if pair.ratio is not None and pair.verdict == "slower" and pair.ratio.value - 1 > gate:
         reasons.append(f"slower by {pair.ratio.value - 1:.1%}, above the gate of {gate:.1%}")
-    if pair.accuracy and pair.accuracy.significant and pair.accuracy.b < pair.accuracy.a:
-        reasons.append(f"accuracy fell from {pair.accuracy.a:.1%} to {pair.accuracy.b:.1%}")
+    if pair.accuracy and pair.accuracy.significant and pair.accuracy.worse:
+        reasons.append(_loss(pair.accuracy))
     return tuple(reasons)
+
+
+def _loss(accuracy: Accuracy) -> str:
+    name = "accuracy" if accuracy.metric == TOP1 else accuracy.metric
+    direction = "fell" if accuracy.higher_is_better else "rose"
+    return f"{name} {direction} from {accuracy.shown(accuracy.a)} to {accuracy.shown(accuracy.b)}"

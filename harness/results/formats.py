@@ -25,7 +25,7 @@ from harness.results.trace import chrome_trace
 
 FORMATS = ("csv", "parquet", "pytest-benchmark", "chrome-trace")
 #: Columns that hold lists or objects. Parquet keeps them; CSV omits _LEFT_OUT and joins the lists of _LISTS by ``|``.
-_LEFT_OUT = (*table.ARRAYS, "labels", "evidence", "operators")
+_LEFT_OUT = (*table.ARRAYS, "labels", "evidence", "operators", "outputs")
 _LISTS = tuple(name for name in table.TUPLES if name not in _LEFT_OUT)
 
 
@@ -132,7 +132,7 @@ def _benchmark(cell: Cell, board: str) -> dict[str, object]:
         "param": None,
         "extra_info": {
             "accuracy": cell.accuracy, "clock": device.clock, "emulated": device.emulated, "sha256": model.sha256,
-            "synthetic": cell.split.synthetic, "peak_rss_bytes": cell.peak_rss_bytes,
+            "synthetic": cell.split.synthetic, "peak_rss_bytes": cell.peak_rss_bytes, **_judgement(cell),
         },
         "options": {
             "disable_gc": True, "timer": "perf_counter", "min_rounds": 1, "max_time": 0.0, "min_time": 0.0,
@@ -140,6 +140,19 @@ def _benchmark(cell: Cell, board: str) -> dict[str, object]:
         },
         "stats": _statistics(cell),
     }  # fmt: skip
+
+
+def _judgement(cell: Cell) -> dict[str, object]:
+    """Task, metric and the largest difference from golden outputs, where a cell has them."""
+    found: dict[str, object] = {}
+    if cell.split.task is not None:
+        found["task"] = clean(cell.split.task, 200)
+    if cell.metric is not None:
+        found |= {"metric": clean(cell.metric.name, 200), "metric_value": cell.metric.value}
+    if cell.outputs is not None:
+        worst = cell.outputs.worst
+        found["outputs"] = {"tensor": clean(worst.name, 200), "max_abs": worst.max_abs, "max_rel": worst.max_rel}
+    return found
 
 
 def _statistics(cell: Cell) -> dict[str, object]:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from harness.core import stats
+from harness.core import paired, stats
 from harness.core.clock import Clock, clock_of
 from harness.records.cell import Cell
 from harness.results import change as changes
 from harness.results import identity
 from harness.results.change import ALPHA, SAME, Change
+from harness.results.quality import TOP1, Quality, axis, faces, judged, metric_of, quality
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy on both sides (0 to 1), the number of images right on one side only, and McNemar's exact p-values."""
+    """The metric on both sides, and the paired test of its values sample by sample.
+
+    Attributes:
+        a, b: the metric's values; of ``top1``, the share of right classes, 0 to 1.
+        only_a, only_b: the number of samples answered better on one side; of ``top1``, right on that side only.
+        p_value: McNemar's exact one for ``top1``, else that of random signs (:mod:`harness.core.paired`).
+        tested: False where there are no values sample by sample, and so no test.
+    """
 
     a: float
     b: float
@@ -25,10 +31,27 @@ class Accuracy:
     only_b: int
     p_value: float
     p_adjusted: float = 1.0
+    metric: str = TOP1
+    higher_is_better: bool = True
+    tested: bool = True
 
     @property
     def significant(self) -> bool:
         return self.p_adjusted < ALPHA
+
+    @property
+    def worse(self) -> bool:
+        """Whether b is worse than a, significant or not."""
+        return self.b < self.a if self.higher_is_better else self.b > self.a
+
+    @property
+    def changed(self) -> bool:
+        """Whether any sample, or the whole, was answered better or worse."""
+        return bool(self.only_a or self.only_b or (not self.tested and self.a != self.b))
+
+    def shown(self, value: float) -> str:
+        """A value of the metric for people: in percent where it is the share of right classes."""
+        return f"{value:.1%}" if self.metric == TOP1 else f"{value:.4g}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,9 @@ class Pair:
         verdict: ``faster``, ``slower``, ``same``, ``can't tell`` or ``refused``.
         resolution: smallest change of the median that counts, as a share.
         gates: reasons that trip the gate; empty if there are none.
+        task: the name of the task; None where there is none.
+        axis: pairs with another one share no axis (:func:`harness.results.quality.axis`).
+        faces: whether the samples are images of faces.
     """
 
     cell: str
@@ -66,6 +92,9 @@ class Pair:
     change: Change | None = None
     limit: float = SAME
     gates: tuple[str, ...] = ()
+    task: str | None = None
+    axis: str = ""
+    faces: bool = False
 
     @property
     def unit(self) -> str:
@@ -104,6 +133,9 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
         model=a.model.name,
         variant=f"{a.model.variant}.{a.model.format}",
         clock=clock_of(a.device.emulated, a.device.clock),
+        task=a.split.task,
+        axis=axis(a),
+        faces=faces(a.split.task, a.split.scheme),
     )
     if reasons := differences(a, b, allow):
         return replace(pair, refused=tuple(reasons))
@@ -140,7 +172,7 @@ def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
     ]
     checks: list[tuple[str, object, object]] = [
         *_facts(identity.hardware(a.device), identity.hardware(b.device)),
-        ("test split", a.split.sha256, b.split.sha256),
+        ("test split" if judged(a) or judged(b) else "inputs", a.split.sha256, b.split.sha256),
         ("delegate", a.runtime.delegate, b.runtime.delegate),
         ("applied delegate", a.runtime.delegate_applied, b.runtime.delegate_applied),
     ]
@@ -151,8 +183,15 @@ def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:
         ]
     if "os" not in allow:
         checks += _facts(identity.system(a.device), identity.system(b.device))
+    if not reasons:
+        checks.append(("metric", _metric(a), _metric(b)))
     reasons += [f"other {what}: {_short(x)} and {_short(y)}" for what, x, y in checks if x != y]
     return reasons
+
+
+def _metric(cell: Cell) -> str:
+    found = metric_of(cell)
+    return found[0] if found else "none"
 
 
 def _facts(a: identity.Facts, b: identity.Facts) -> list[tuple[str, object, object]]:
@@ -164,14 +203,37 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:16] + "…"
 
 
-def _accuracy(a: Cell, b: Cell) -> Accuracy:
-    labels = np.array(a.split.labels)
-    right_a, right_b = np.array(a.predictions) == labels, np.array(b.predictions) == labels
-    test = stats.mcnemar(right_a, right_b)
+def _accuracy(a: Cell, b: Cell) -> Accuracy | None:
+    """The comparison of how good the answers are, by one metric on both sides; None where nothing judges them."""
+    before, after = quality(a), quality(b)
+    if before is None or after is None:
+        return None
+    return _right_or_wrong(before, after) if before.metric == TOP1 else _by_sample(before, after)
+
+
+def _right_or_wrong(before: Quality, after: Quality) -> Accuracy:
+    test = stats.mcnemar(before.per_sample > 0, after.per_sample > 0)
     return Accuracy(
-        a=float(right_a.mean()),
-        b=float(right_b.mean()),
+        a=float(before.per_sample.mean()),
+        b=float(after.per_sample.mean()),
         only_a=test.only_a,
         only_b=test.only_b,
         p_value=test.p_value,
+    )
+
+
+def _by_sample(before: Quality, after: Quality) -> Accuracy:
+    sizes = before.per_sample.size, after.per_sample.size
+    tested = sizes[0] == sizes[1] > 0
+    test = paired.sign_flip(before.per_sample, after.per_sample) if tested else paired.PairedTest(0, 0, 1.0)
+    higher = (test.higher_a, test.higher_b) if before.higher_is_better else (test.higher_b, test.higher_a)
+    return Accuracy(
+        a=before.value,
+        b=after.value,
+        only_a=higher[0],
+        only_b=higher[1],
+        p_value=test.p_value,
+        metric=before.metric,
+        higher_is_better=before.higher_is_better,
+        tested=tested,
     )

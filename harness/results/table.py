@@ -20,6 +20,7 @@ from harness.core.stats import Interval
 from harness.records.cell import Cell
 from harness.results import store
 from harness.results.columns import FrameColumn
+from harness.results.quality import metric_of
 
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -50,8 +51,8 @@ COLUMNS = (
     FrameColumn("variant", "model.variant"),
     FrameColumn("format", "model.format"),
     FrameColumn("model_sha256", "model.sha256"),
-    FrameColumn("parameters", "model.parameters"),
-    FrameColumn("macs", "model.macs"),
+    FrameColumn("parameters", "model.parameters", "whole"),
+    FrameColumn("macs", "model.macs", "whole"),
     FrameColumn("model_bytes", "model.bytes"),
     FrameColumn("reference_accuracy", "model.reference_accuracy", "float"),
     FrameColumn("dataset", "split.dataset"),
@@ -92,14 +93,38 @@ COLUMNS = (
     FrameColumn("latency_ns", "latency_ns", "array"),
     FrameColumn("rounds", "round_sizes", "array"),
     FrameColumn("predictions", "predictions", "array"),
+    FrameColumn("task", "split.task"),
+    FrameColumn("metric"),
+    FrameColumn("metric_value", kind="float"),
+    FrameColumn("higher_is_better"),
+    FrameColumn("metric_per_sample", kind="floats"),
+    FrameColumn("outputs"),
+    FrameColumn("outputs_max_abs", kind="float"),
+    FrameColumn("outputs_max_rel", kind="float"),
+    FrameColumn("outputs_excess", kind="float"),
 )
-ARRAYS = tuple(column.name for column in COLUMNS if column.kind == "array")
+FLOAT_ARRAYS = tuple(column.name for column in COLUMNS if column.kind == "floats")
+ARRAYS = (*(column.name for column in COLUMNS if column.kind == "array"), *FLOAT_ARRAYS)
 TUPLES = tuple(column.name for column in COLUMNS if column.kind == "tuple")
+_WHOLE = tuple(column.name for column in COLUMNS if column.kind == "whole")
 _BOOLS = tuple(column.name for column in COLUMNS if column.kind == "bool")
 #: The columns that are computed.
 _MEDIANS = tuple(f"latency_median_{name}" for name in FRAME_COLUMNS)
 _FLOATS = frozenset((*(column.name for column in COLUMNS if column.kind == "float"), *_MEDIANS))
-_pick = operator.attrgetter(*(column.source for column in COLUMNS))
+#: The columns in the order of a row: those that are taken from a cell as they are, then those that are made.
+_ORDER = tuple(column.name for column in sorted(COLUMNS, key=lambda column: not column.source))
+_pick = operator.attrgetter(*(column.source for column in COLUMNS if column.source))
+
+
+def _made(cell: Cell) -> tuple[object, ...]:
+    """The values of the columns without a source, in their order."""
+    metric, value, higher_is_better = metric_of(cell) or (None, None, None)
+    per_sample = cell.metric.per_sample if cell.metric else ()
+    if cell.outputs is None:
+        return (metric, value, higher_is_better, per_sample, None, None, None, None)
+    worst = cell.outputs.worst
+    outputs = (cell.outputs.model_dump_json(), worst.max_abs, worst.max_rel, worst.excess)
+    return (metric, value, higher_is_better, per_sample, *outputs)
 
 
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -117,13 +142,13 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
     """See :func:`harness.results.to_frame`."""
-    rows = [_pick(cell) for cell in cells]
-    values = zip(*rows, strict=True) if rows else repeat((), len(COLUMNS))
-    columns: dict[str, Sequence[Any]] = {column.name: series for column, series in zip(COLUMNS, values, strict=True)}
+    rows = [(*_pick(cell), *_made(cell)) for cell in cells]
+    values = dict(zip(_ORDER, zip(*rows, strict=True) if rows else repeat((), len(COLUMNS)), strict=True))
+    columns: dict[str, Sequence[Any]] = {column.name: values[column.name] for column in COLUMNS}
     columns["reasons"] = [
         tuple(f"{reason.code}: {reason.text}" for reason in reasons) for reasons in columns["reasons"]
     ]
-    columns |= {name: _arrays(columns[name]) for name in ARRAYS}
+    columns |= {name: _arrays(columns[name], np.float64 if name in FLOAT_ARRAYS else np.int64) for name in ARRAYS}
     columns["samples"] = [series.size for series in columns["latency_ns"]]
     clocks = [
         clock_of(emulated, clock).frame_column
@@ -140,12 +165,13 @@ def to_frame(cells: Iterable[Cell], *, infer: bool = True) -> pd.DataFrame:
     )  # fmt: skip
     if infer and rows:
         frame = frame.infer_objects()
+        frame = frame.astype({name: np.float64 for name in _WHOLE if frame[name].dtype == object})
     return frame.astype(dict.fromkeys(_BOOLS, "bool"))
 
 
-def _arrays(series: Sequence[Sequence[int]]) -> list[IntArray]:
+def _arrays(series: Sequence[Sequence[float]], dtype: type) -> list[NDArray[Any]]:
     """One array for each series, cut from one large array: ten thousand small ones take three times as long."""
-    flat = np.fromiter(chain.from_iterable(series), dtype=np.int64)
+    flat: NDArray[Any] = np.fromiter(chain.from_iterable(series), dtype=dtype)
     return np.split(flat, np.cumsum([len(values) for values in series[:-1]])) if series else []
 
 

@@ -26,8 +26,8 @@ from pydantic_core import from_json
 from harness import __version__
 from harness.core.errors import StoreError
 from harness.core.files import write_atomic
-from harness.records import cell
-from harness.results import columns, jsonfile, store, table
+from harness.records import base, cell, golden, samples
+from harness.results import columns, jsonfile, quality, store, table
 
 NAME = ".cells.npz"
 #: The fewest cells for which a cache is worth its file.
@@ -62,7 +62,8 @@ def _fingerprint(run_dir: Path) -> tuple[str, int]:
     if len(files) < FEWEST:
         return "", 0
     file_states = [(name, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for name, s in files]
-    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in (cell, table, columns, store, jsonfile)]
+    modules = (base, cell, golden, samples, table, columns, quality, store, jsonfile)
+    code = [Path(module.__file__ or "").stat().st_mtime_ns for module in modules]
     made_by = (__version__, pd.__version__, code)
     return hashlib.sha256(repr((made_by, file_states)).encode()).hexdigest(), max(s.st_ctime_ns for _, s in files)
 
@@ -73,7 +74,8 @@ def _dump(frame: pd.DataFrame, mark: str) -> bytes:
     for name in frame.columns:
         values = frame[name].tolist()
         if name in table.ARRAYS:
-            parts[f"flat {name}"] = _small(np.concatenate([*values, np.array([], dtype=np.int64)]))
+            flat = np.concatenate([*values, np.array([], dtype=_dtype(name))])
+            parts[f"flat {name}"] = flat if name in table.FLOAT_ARRAYS else _small(flat)
             parts[f"sizes {name}"] = _small(np.array([value.size for value in values]))
         elif frame[name].dtype != object:
             parts[f"plain {name}"] = frame[name].to_numpy()
@@ -87,6 +89,10 @@ def _dump(frame: pd.DataFrame, mark: str) -> bytes:
     out = io.BytesIO()
     np.savez(out, allow_pickle=False, **parts)
     return out.getvalue()
+
+
+def _dtype(name: str) -> type:
+    return np.float64 if name in table.FLOAT_ARRAYS else np.int64
 
 
 def _small(values: table.IntArray) -> Any:
@@ -111,7 +117,7 @@ def _load(path: Path, mark: str) -> pd.DataFrame | None:
 def _column(name: str, parts: Any, texts: dict[str, list[Any]]) -> Any:
     if name in table.ARRAYS:
         ends = np.cumsum(parts[f"sizes {name}"], dtype=np.int64)[:-1]
-        return pd.Series(np.split(parts[f"flat {name}"].astype(np.int64), ends), dtype=object)
+        return pd.Series(np.split(parts[f"flat {name}"].astype(_dtype(name)), ends), dtype=object)
     if name not in texts:
         return parts[f"plain {name}"]
     values: Sequence[Any] = [tuple(value) for value in texts[name]] if name in table.TUPLES else texts[name]

@@ -1,4 +1,4 @@
-"""Which faces a network classifies correctly: recall of every class, and which classes are mistaken for others."""
+"""What a network classifies correctly: recall of every class, and which classes are mistaken for others."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from harness.core.safetext import clean, for_figure, slug
 from harness.report.figures.canvas import Drawing, heading, new
 from harness.report.figures.figure import Figure
 from harness.report.figures.rows import ROW, label_rows, shown
-from harness.report.gather import ReportData
+from harness.report.gather import ReportData, noun
 from harness.report.summary import artifacts, winners
 from harness.results.table import FloatArray, IntArray
 
 #: One hue from light to dark; text is readable on both ends.
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f2f7fb", "#0072B2"])
 MOST_MATRICES = 6
+#: More classes than this can't be read in one figure.
+MOST_CLASSES = 30
 
 
 def confusion(truth: IntArray, answers: IntArray, classes: int) -> IntArray:
@@ -40,18 +42,21 @@ def recall(data: ReportData) -> list[Drawing]:
 
 
 def _recalls(number: int, cells: pd.DataFrame, cut: str) -> Drawing:
-    classes = list(cells.iloc[0].classes)
-    truth = np.array(cells.iloc[0].labels)
-    table = np.array([[_recall(truth, p, c) for c in range(len(classes))] for p in cells.predictions])
+    every = list(cells.iloc[0].classes)
+    truth = np.array(cells.iloc[0]["labels"])
+    table = np.array([[_recall(truth, p, c) for c in range(len(every))] for p in cells.predictions])
+    chosen = _drawn(table)
+    cut += f" (the hardest {len(chosen)} of {len(every)})" if len(chosen) < len(every) else ""
+    classes, table = [every[c] for c in chosen], table[:, chosen]
     figure, axes = new(1.6 + ROW * len(cells))
     _shade(axes, table * 100, 8)
     labels = [f"{m} {for_figure(k, 14)}" for m, k in zip(cells.model_label, cells.kind, strict=True)]
     label_rows(axes, labels)
-    counts = [int(np.count_nonzero(truth == c)) for c in range(len(classes))]
+    counts = [int(np.count_nonzero(truth == c)) for c in chosen]
     names = [f"{for_figure(c, 12)}\n({n})" for c, n in zip(classes, counts, strict=True)]
     slanted: dict[str, Any] = {"rotation": 40, "ha": "right"} if max(map(len, labels)) > 28 else {}
     axes.set_xticks(range(len(classes)), names, fontsize=7, **slanted)
-    axes.set_xlabel("Class (images of it); number: recall in %")
+    axes.set_xlabel(f"Class ({noun(cells)}s of it); number: recall in %")
     heading(figure, f"Recall of every class{cut}")
     alt = f"Recall in percent of {len(classes)} classes for {len(cells)} artifacts.{_hardest(table, classes)}"
     return Drawing(
@@ -61,6 +66,14 @@ def _recalls(number: int, cells: pd.DataFrame, cut: str) -> Drawing:
         alt=alt,
         figure=figure,
     )
+
+
+def _drawn(table: FloatArray) -> list[int]:
+    """The classes that are drawn: all, or of very many those with the lowest mean recall."""
+    if table.shape[1] <= MOST_CLASSES:
+        return list(range(table.shape[1]))
+    means = np.where(np.isnan(table).any(axis=0), np.inf, table.mean(axis=0))
+    return sorted(np.argsort(means, kind="stable")[:MOST_CLASSES].tolist())
 
 
 def _hardest(table: FloatArray, classes: list[str]) -> str:
@@ -80,14 +93,17 @@ def _recall(truth: IntArray, answers: IntArray, label: int) -> float:
 
 def matrices(data: ReportData) -> list[Drawing]:
     """Confusion matrices of the pick of each board, at most six."""
-    picks = list(dict.fromkeys(best.pick_artifact for best in winners(data)))
-    cells = artifacts(data).set_index("model_sha256", drop=False)
+    cells = artifacts(data)
+    cells = cells[cells.classes.map(len) <= MOST_CLASSES] if len(cells) else cells
+    cells = cells.set_index("model_sha256", drop=False)
+    picks = [sha for sha in dict.fromkeys(best.pick_artifact for best in winners(data)) if sha in cells.index]
     return [_matrix(cells.loc[[sha]].iloc[0]) for sha in picks[:MOST_MATRICES]]
 
 
 def _matrix(cell: pd.Series[Any]) -> Drawing:
     classes = [for_figure(name, 12) for name in cell.classes]
-    counts = confusion(np.array(cell.labels), cell.predictions, len(classes))
+    what = "image" if cell.faces else "input"
+    counts = confusion(np.array(cell["labels"]), cell.predictions, len(classes))
     if counts[:, -1].any():
         classes_given = [*classes, "none"]
     else:
@@ -97,11 +113,12 @@ def _matrix(cell: pd.Series[Any]) -> Drawing:
     _shade(axes, share, 9, texts=counts)
     label_rows(axes, classes)
     axes.set_xticks(range(len(classes_given)), classes_given, fontsize=7.5)
-    axes.set_xlabel("Answer; number: images, shade: share of the class")
+    axes.set_xlabel(f"Answer; number: {what}s, shade: share of the class")
     axes.set_ylabel("Truth")
     title = f"{for_figure(cell.model)} {for_figure(cell.kind)}"
     heading(figure, title)
-    alt = f"Confusion matrix of {title} over {int(counts.sum())} images. {_mistaken(counts, classes, classes_given)}"
+    alt = f"Confusion matrix of {title} over {int(counts.sum())} {what}s. "
+    alt += _mistaken(counts, (classes, classes_given), what)
     return Drawing(
         name=f"confusion-{slug(str(cell.model))}-{slug(str(cell.kind))}-{slug(str(cell.model_sha256), 8)}",
         plot="confusion",
@@ -111,14 +128,14 @@ def _matrix(cell: pd.Series[Any]) -> Drawing:
     )
 
 
-def _mistaken(counts: IntArray, classes: list[str], answers: list[str]) -> str:
-    """The most frequent confusion of one class with another."""
+def _mistaken(counts: IntArray, names: tuple[list[str], list[str]], what: str) -> str:
+    """The most frequent confusion of one class with another; ``names`` are those of classes and of answers."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     if not wrong.any():
-        return "No image was mistaken."
+        return f"No {what} was mistaken."
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    return f"Most often mistaken: {classes[row]} for {answers[column]}, {wrong[row, column]} images."
+    return f"Most often mistaken: {names[0][row]} for {names[1][column]}, {wrong[row, column]} {what}s."
 
 
 def _shade(axes: Axes, percent: FloatArray, size: float, texts: IntArray | None = None) -> None:

@@ -17,7 +17,6 @@ from harness.report.figures.canvas import (
     INK,
     MUTED,
     Drawing,
-    accuracy_axis,
     heading,
     kind_style,
     legend_below,
@@ -26,83 +25,99 @@ from harness.report.figures.canvas import (
     place_signs,
 )
 from harness.report.figures.figure import Figure
+from harness.report.figures.metric import metric_axis
 from harness.report.figures.rows import per_board
 from harness.report.gather import ReportData
-from harness.report.judged import as_judged, named
+from harness.report.judged import as_judged
+from harness.report.scale import Scale, scale_of
 from harness.report.table import brief
 
 
-def frontier(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells on the Pareto frontier, fastest first: no other is as good in speed and accuracy and better in one."""
-    ordered = cells.sort_values(["value", "accuracy"], ascending=[True, False], kind="stable")
-    best = ordered.accuracy.cummax()
-    return ordered[ordered.accuracy.to_numpy() > best.shift(1, fill_value=-1.0).to_numpy()]
+def frontier(cells: pd.DataFrame, metric: str = "accuracy", *, higher_is_better: bool = True) -> pd.DataFrame:
+    """Cells on the Pareto frontier, fastest first: no other is as good in speed and accuracy and better in one.
+
+    ``metric`` is the column that stands for accuracy.
+    """
+    rank = cells[metric] if higher_is_better else -cells[metric]
+    order = pd.DataFrame({"value": cells.value, "rank": rank}).sort_values(
+        ["value", "rank"], ascending=[True, False], kind="stable"
+    )
+    best = order["rank"].cummax().shift(1, fill_value=float("-inf"))
+    return cells.loc[order.index][order["rank"].to_numpy() > best.to_numpy()]
 
 
 def scatter(data: ReportData) -> list[Drawing]:
-    """One figure a board. Artifacts on a frontier are named below, by numbers or, where they stand apart, letters."""
-    return [_board(data, clock, board, as_judged(cells)) for clock, board, cells in per_board(data)]
+    """One figure a board and metric. Artifacts on a frontier are named below, by numbers or, where they stand apart,
+    letters. Cells that nothing judges are left out.
+    """
+    return [
+        _board(_frontiers(data, as_judged(cells), scale), clock, board)
+        for clock, board, cells in per_board(data)
+        if (scale := scale_of(cells)) is not None
+    ]
 
 
 @dataclass(frozen=True)
 class _Frontiers:
     """A board's artifacts and their frontiers. Artifacts that stand ``apart`` are compared among themselves and are
-    called ``label``.
+    called ``label``. ``cells`` have the metric's value as the axis shows it, in ``drawn``.
     """
 
     cells: pd.DataFrame
     apart: pd.Series[bool]
     label: str
+    scale: Scale
 
     @cached_property
     def best(self) -> pd.DataFrame:
-        return frontier(self.cells[~self.apart])
+        return self._frontier(self.cells[~self.apart])
 
     @cached_property
     def best_apart(self) -> pd.DataFrame:
-        return frontier(self.cells[self.apart])
+        return self._frontier(self.cells[self.apart])
+
+    def _frontier(self, cells: pd.DataFrame) -> pd.DataFrame:
+        return frontier(cells, "metric_value", higher_is_better=self.scale.higher_is_better)
 
 
-def _frontiers(data: ReportData, cells: pd.DataFrame) -> _Frontiers:
+def _frontiers(data: ReportData, cells: pd.DataFrame, scale: Scale) -> _Frontiers:
+    cells = cells.assign(drawn=scale.drawn(cells.metric_value))
     if data.focus is None:
-        return _Frontiers(cells, pd.Series(data=False, index=cells.index), "")
-    return _Frontiers(cells, cells.role == data.focus.apart, data.focus.apart_label)
+        return _Frontiers(cells, pd.Series(data=False, index=cells.index), "", scale)
+    return _Frontiers(cells, cells.role == data.focus.apart, data.focus.apart_label, scale)
 
 
-def _board(data: ReportData, clock: Clock, board: str, cells: pd.DataFrame) -> Drawing:
-    found = _frontiers(data, cells)
+def _board(found: _Frontiers, clock: Clock, board: str) -> Drawing:
+    cells, scale = found.cells, found.scale
     best, apart = found.best, found.best_apart
     figure, axes = new(3.5 + 0.17 * (len(best) + len(apart) + bool(len(apart))))
     _dots(axes, found)
     log_axis(axes, float(cells.value.min()), float(cells.value.max()))
     _line(axes, best, "-", "Pareto frontier")
     _line(axes, apart, "--", found.label)
-    _intervals(axes, cells)
-    lowest, highest = cells.judged_low.fillna(cells.accuracy), cells.judged_high.fillna(cells.accuracy)
-    accuracy_axis(axes, float(lowest.min()) * 100, float(highest.max()) * 100)
-    judge = data.judges.get(int(cells.group.iloc[0]))
-    axes.set_ylabel(named(judge))
+    _intervals(axes, cells, scale)
+    ends = [scale.drawn(cells[end].fillna(cells.metric_value)) for end in ("judged_low", "judged_high")]
+    metric_axis(axes, float(ends[0].min()), float(ends[1].max()), scale)
+    axes.set_ylabel(scale.axis)
     dots = _spots(cells)
     taken = place_signs(axes, _spots(best), _NUMBERS, dots)
     place_signs(axes, _spots(apart), _LETTERS, dots, taken=taken)
     axes.set_xlabel(f"Median {clock.quantity.lower()} ({clock.unit}), log scale")
     heading(figure, board)
-    lines, others = _named(best, _NUMBERS), _named(apart, _LETTERS)
+    lines, others = _named(best, _NUMBERS, scale), _named(apart, _LETTERS, scale)
     below = [*lines, *([f"{found.label.capitalize()}:"] if others else []), *others]
     axes.text(-0.1, -0.2, "\n".join(below), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.35, color=INK)
     legend_below(figure, axes, 4)
     alt = (
-        f"Scatter of accuracy in percent against median {clock.quantity.lower()} in {clock.unit} of {len(cells)} "
+        f"Scatter of {scale.in_words} against median {clock.quantity.lower()} in {clock.unit} of {len(cells)} "
         f"artifacts on {board}. On the Pareto frontier, fastest first: {'; '.join(lines) or 'none'}."
     )
-    if judge:
-        alt += f" Accuracies are on {judge}."
     if others:
         alt += f" On the dashed frontier of the {found.label}: {'; '.join(others)}."
     return Drawing(
         name=f"pareto-{clock.key}-{slug(board)}",
         plot="pareto",
-        title=f"Accuracy against {clock.quantity.lower()} on {board}",
+        title=f"{scale.heading} against {clock.quantity.lower()} on {board}",
         alt=alt,
         figure=figure,
     )
@@ -113,7 +128,7 @@ _LETTERS = (*"abcdefghijklmnopqrstuvwxyz", *(f"{x}{y}" for x in "abcdefghij" for
 
 
 def _spots(cells: pd.DataFrame) -> list[tuple[float, float]]:
-    return list(zip(cells.value, cells.accuracy * 100, strict=True))
+    return list(zip(cells.value, cells.drawn, strict=True))
 
 
 def _dots(axes: Axes, found: _Frontiers) -> None:
@@ -125,30 +140,31 @@ def _dots(axes: Axes, found: _Frontiers) -> None:
         for some, face in ((mine[~hollow], colour), (mine[hollow], "none")):
             if len(some):
                 axes.scatter(
-                    some.value, some.accuracy * 100, marker=marker, s=30, alpha=0.8, label=label, facecolors=face,
+                    some.value, some.drawn, marker=marker, s=30, alpha=0.8, label=label, facecolors=face,
                     edgecolors=colour, linewidths=1.2 if face == "none" else 0,
                 )  # fmt: skip
                 label = "_one entry in the legend is enough"
 
 
-def _intervals(axes: Axes, cells: pd.DataFrame) -> None:
+def _intervals(axes: Axes, cells: pd.DataFrame, scale: Scale) -> None:
     """The 95 % interval of each accuracy on strangers, thin and behind the dots."""
     known = cells[cells.judged_low.notna()]
-    axes.vlines(known.value, known.judged_low * 100, known.judged_high * 100, colors=MUTED, lw=0.7, alpha=0.5, zorder=0)
+    low, high = scale.drawn(known.judged_low), scale.drawn(known.judged_high)
+    axes.vlines(known.value, low, high, colors=MUTED, lw=0.7, alpha=0.5, zorder=0)
 
 
 def _line(axes: Axes, best: pd.DataFrame, style: str, label: str) -> None:
     """Draw steps from point to point and on to the right edge: a larger time budget keeps the last accuracy."""
     if best.empty:
         return
-    x, y = [*best.value, axes.get_xlim()[1]], [*best.accuracy * 100, best.accuracy.iloc[-1] * 100]
+    x, y = [*best.value, axes.get_xlim()[1]], [*best.drawn, best.drawn.iloc[-1]]
     axes.plot(x, y, style, color=MUTED, lw=1.2, drawstyle="steps-post", zorder=1, label=label)
 
 
-def _named(best: pd.DataFrame, signs: Sequence[str]) -> list[str]:
+def _named(best: pd.DataFrame, signs: Sequence[str], scale: Scale) -> list[str]:
     return [
-        f"{sign}  {label}: {brief(value)}, {accuracy:.1%}"
-        for sign, label, value, accuracy in zip(signs, best.label, best.value, best.accuracy, strict=False)
+        f"{sign}  {label}: {brief(value)}, {scale.text(judged)}"
+        for sign, label, value, judged in zip(signs, best.label, best.value, best.metric_value, strict=False)
     ]
 
 

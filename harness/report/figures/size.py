@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
-from harness.core.safetext import for_figure
+from harness.core.safetext import for_figure, slug
 from harness.report.figures.canvas import Drawing, heading, kind_style, legend_below, log_axis, new
 from harness.report.figures.figure import Figure
 from harness.report.figures.rows import ROW
@@ -13,10 +14,16 @@ from harness.results import identity
 
 
 def sizes(data: ReportData) -> list[Drawing]:
-    """File size of each artifact that was run; it is the same on all boards."""
-    cells = data.cells.drop_duplicates("model_sha256")
-    if cells.empty:
-        return []
+    """File size of each artifact that was run; it is the same on all boards. One figure a task."""
+    several = data.cells.task_label.nunique() > 1
+    return [
+        _sizes(cells.drop_duplicates("model_sha256"), str(task) if several else "")
+        for task, cells in data.cells.groupby("task_label", sort=False)
+    ]
+
+
+def _sizes(cells: pd.DataFrame, task: str) -> Drawing:
+    title = f"Model size, {task}" if task else "Model size"
     models = cells.groupby("model").model_bytes.max().sort_values(kind="stable")
     figure, axes = new(1.2 + ROW * 1.1 * len(models) + ROW * (cells.kind.nunique() > 4))
     place = {name: row for row, name in enumerate(models.index)}
@@ -34,7 +41,7 @@ def sizes(data: ReportData) -> list[Drawing]:
     axes.tick_params(axis="y", length=0)
     log_axis(axes, float(cells.model_bytes.min()) / 1e6, float(cells.model_bytes.max()) / 1e6)
     axes.set_xlabel("File size (MB, 10⁶ bytes), log scale")
-    heading(figure, "Model size")
+    heading(figure, title)
     legend_below(figure, axes)
     by_size = cells.sort_values("model_bytes", kind="stable")
     small, big = by_size.iloc[0], by_size.iloc[-1]
@@ -42,7 +49,8 @@ def sizes(data: ReportData) -> list[Drawing]:
         f"File sizes of {len(cells)} artifacts in MB (networks: {len(models)}). Smallest: {small.model} {small.kind}, "
         f"{small.model_bytes / 1e6:.3g} MB; biggest: {big.model} {big.kind}, {big.model_bytes / 1e6:.3g} MB."
     )
-    return [Drawing(name="size", plot="size", title="Model size", alt=alt, figure=figure)]
+    name = f"size-{slug(task)}" if task else "size"
+    return Drawing(name=name, plot="size", title=title, alt=alt, figure=figure)
 
 
 FIGURE = Figure(name="size", heading="Model size", note="", draw=sizes)

@@ -76,10 +76,10 @@ TABLE = TablePart(lambda _, summary: claims_table(summary.paper.claims), focused
 def _network(data: ReportData) -> Claim:
     claim = "A VGG19 in which each block's input is added to its output, and the sum feeds the next block."
     manifest = data.manifests.get(FULL)
-    if manifest is None:
+    if manifest is None or manifest.parameters is None or manifest.macs is None:
         return Claim(claim, "", f"No manifest of {FULL} is stored with these results.", NO_DATA)
-    parameters, macs = manifest.parameters or 0, manifest.macs or 0
-    measured = f"{FULL}: {parameters / 1e6:.3g} million parameters, {macs / 1e6:,.0f} million MACs"
+    parameters, macs = manifest.parameters / 1e6, manifest.macs / 1e6
+    measured = f"{FULL}: {parameters:.3g} million parameters, {macs:,.0f} million MACs"
     return Claim(claim, measured, "Built as the abstract says; what it leaves open is our choice.", FOUND)
 
 

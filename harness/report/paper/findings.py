@@ -27,5 +27,5 @@ def look(data: ReportData) -> PaperFindings:
     """The findings of a report whose results hold the paper's network; empty for any other."""
     if data.focus is not FOCUS:
         return PaperFindings()
-    rivals = against(data)
-    return PaperFindings(rivals=tuple(rivals), claims=tuple(claims(data, rivals)))
+    rivals = against(data.of_faces)
+    return PaperFindings(rivals=tuple(rivals), claims=tuple(claims(data.of_faces, rivals)))
