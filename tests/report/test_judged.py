@@ -50,12 +50,13 @@ def manifests(**without: tuple[str, ...]) -> dict[str, Manifest]:
         seeds = (7,) if name in without.get("seeds", ()) else SEEDS
         found[name] = base.model_copy(
             update={
+                "chain": base.chain if name.endswith("-pruned") else base.chain[:1],
                 "artifacts": tuple(
                     each.model_copy(update={"unseen": score(on_strangers[each.variant], seeds)})
                     if each.variant in on_strangers and name not in without.get("none", ())
                     else each
                     for each in base.artifacts
-                )
+                ),
             }
         )
     return found
