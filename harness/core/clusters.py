@@ -70,9 +70,9 @@ def difference(
     """Whether one of two classifiers is better on the same images.
 
     The interval is Student's t on the linearised difference of shares by cluster. The p-value is that of a sign-flip
-    permutation test (Fisher's randomisation test for pairs; Good, Permutation, Parametric and Bootstrap Tests, 3rd ed.
-    2005): if neither is better, a cluster's difference could as well have the opposite sign. Differences are whole
-    numbers of images, so the distribution over all sign flips is computed exactly, by convolution.
+    permutation test (Fisher's randomisation test for pairs, The Design of Experiments, 1935, section 21): if neither is
+    better, a cluster's difference could as well have the opposite sign. Differences are whole numbers of images, so the
+    distribution over all sign flips is computed exactly, by convolution.
 
     Args:
         right_a, right_b: shape (n,), whether each classifier was right on each image, in the same order.

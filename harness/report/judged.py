@@ -67,6 +67,11 @@ def as_judged(cells: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def by_own_images(cells: pd.DataFrame) -> list[str]:
+    """The labels of boards on which some of these cells are judged by the images that they ran."""
+    return list(dict.fromkeys(cells[cells.judged_by == ""].board_label))
+
+
 def _scores(cells: pd.DataFrame, known: Mapping[str, Unseen]) -> Iterator[Unseen | None]:
     """Each cell's accuracy on strangers: as the board measured it where it ran them, else as its manifest has it."""
     for cell in cells.itertuples():

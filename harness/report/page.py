@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from harness.core.clock import clock_of
 from harness.core.safetext import clean
-from harness.report import outputs
+from harness.report import judged, outputs
 from harness.report.accuracy import for_page
 from harness.report.boards import pick_rule, recall_for_page
 from harness.report.compare_page import noun as compare_page_noun
@@ -152,7 +152,7 @@ def index(
         "trust": _trust(data),
         "overlap": _overlap(data),
         "judges": sorted(set(map(str, data.judges.values()))),
-        "unjudged": _unjudged(data),
+        "unjudged": judged.by_own_images(data.of_faces.valid),
         "synthetic": synthetic(data.cells),
         "emulated": bool(data.cells.emulated.any()),
         "stderrs": _stderrs(data),
@@ -285,12 +285,6 @@ def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
         if text:
             found.append((f"{cell.device}, {cell.label}", str(text).splitlines()[-40:]))
     return found[:_MOST_STDERR]
-
-
-def _unjudged(data: ReportData) -> list[str]:
-    """The boards whose networks for faces are judged by the images that they ran."""
-    valid = data.of_faces.valid
-    return list(dict.fromkeys(valid[~valid.group.isin(list(data.judges))].board_label))
 
 
 def _overlap(data: ReportData) -> int | None:

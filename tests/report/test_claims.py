@@ -12,7 +12,7 @@ from harness.report.gather import gather
 from harness.report.paper.claims import Claim
 from harness.report.paper.findings import look
 from harness.report.paper.kept import on_strangers
-from tests.report.test_judged import cells, manifests
+from tests.support.judged import cells, manifests
 
 
 def claims(folder: Path, found: list[Cell] | None = None, known: dict[str, Manifest] | None = None) -> list[Claim]:
