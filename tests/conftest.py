@@ -18,10 +18,10 @@ __all__ = ["MODELS", "REPOSITORY"]
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own for one test; only what is expensive and never changes (images, wheels) is the user's."""
+    """A cache of its own for one test; only what is expensive and never changes is the user's."""
     real, own = cache_dir(), tmp_path / "cache"
     own.mkdir()
-    for name in ("images", "wheels"):
+    for name in ("images", "wheels", "golden"):
         (real / name).mkdir(parents=True, exist_ok=True)
         (own / name).symlink_to(real / name)
     monkeypatch.setenv("HARNESS_CACHE", str(own))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.boards.family import BoardFamily, BoardGroup, ProbeAnswers
+from harness.boards.family import BoardFamily, BoardGroup, ProbeAnswers, System
 from harness.core.check import Check
 from harness.core.safetext import clean
 
@@ -182,6 +182,7 @@ _FAMILIES = (
         cpu_part="0xd03",
         qemu_cpu="cortex-a53",
         delegates=("edgetpu", "cpu"),
+        systems=(System("Mendel Linux 5", python="3.7", glibc=(2, 28)),),
     ),
 )
 

@@ -11,6 +11,23 @@ from harness.core.check import Check
 
 
 @dataclass(frozen=True)
+class System:
+    """A system that a board's maker gives out, by what selects the runtimes that fit it.
+
+    Attributes:
+        title: for people.
+        python: the version of its Python, e.g. ``3.11``.
+        machine: as ``uname -m`` says it.
+        glibc: the version of its C library.
+    """
+
+    title: str
+    python: str
+    glibc: tuple[int, int]
+    machine: str = "aarch64"
+
+
+@dataclass(frozen=True)
 class BoardFamily:
     """One kind of board that a device in devices.yaml can be.
 
@@ -22,6 +39,7 @@ class BoardFamily:
         qemu_cpu: the CPU's name for ``qemu-system-aarch64 -cpu``; None if the board can't be emulated.
         memory_mib: memory of an emulated board, in MiB.
         delegates: delegates that the real board may offer, best first; ``cpu`` is always among them.
+        systems: its maker's systems, the usual one first; empty if it has none of its own.
     """
 
     name: str
@@ -31,6 +49,7 @@ class BoardFamily:
     qemu_cpu: str | None
     memory_mib: int = 1024
     delegates: tuple[str, ...] = ("cpu",)
+    systems: tuple[System, ...] = ()
 
 
 @dataclass(frozen=True)

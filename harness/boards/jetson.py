@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings
+from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings, System
 from harness.boards.power import PowerSensor
 from harness.boards.state import BoardState, whole
 from harness.core.check import Check
@@ -222,6 +222,7 @@ _FAMILIES = (
         cpu_part="0xd07",
         qemu_cpu="cortex-a57",
         delegates=("tensorrt", "cuda", "cpu"),
+        systems=(System("JetPack 4.6", python="3.6", glibc=(2, 27)),),
     ),
 )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings
+from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings, System
 from harness.boards.power import PowerSensor
 from harness.boards.state import BoardState
 from harness.core.check import Check
@@ -134,10 +134,35 @@ def pmic_rails(state: BoardState) -> dict[str, float]:
     return {"all": sum(values[(name, "A")] * values[(name, "V")] for name in rails)} if rails else {}
 
 
+_SYSTEMS = (
+    System("Raspberry Pi OS bookworm", python="3.11", glibc=(2, 36)),
+    System("Raspberry Pi OS trixie", python="3.13", glibc=(2, 41)),
+)
 _FAMILIES = (
-    BoardFamily("raspberry-pi-3", "Raspberry Pi 3", cpu="Cortex-A53", cpu_part="0xd03", qemu_cpu="cortex-a53"),
-    BoardFamily("raspberry-pi-4", "Raspberry Pi 4", cpu="Cortex-A72", cpu_part="0xd08", qemu_cpu="cortex-a72"),
-    BoardFamily("raspberry-pi-5", "Raspberry Pi 5", cpu="Cortex-A76", cpu_part="0xd0b", qemu_cpu="cortex-a76"),
+    BoardFamily(
+        name="raspberry-pi-3",
+        title="Raspberry Pi 3",
+        cpu="Cortex-A53",
+        cpu_part="0xd03",
+        qemu_cpu="cortex-a53",
+        systems=_SYSTEMS,
+    ),
+    BoardFamily(
+        name="raspberry-pi-4",
+        title="Raspberry Pi 4",
+        cpu="Cortex-A72",
+        cpu_part="0xd08",
+        qemu_cpu="cortex-a72",
+        systems=_SYSTEMS,
+    ),
+    BoardFamily(
+        name="raspberry-pi-5",
+        title="Raspberry Pi 5",
+        cpu="Cortex-A76",
+        cpu_part="0xd0b",
+        qemu_cpu="cortex-a76",
+        systems=_SYSTEMS,
+    ),
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Frames, Models, whole
+from harness.cli.options import Crop, Frames, Models, Task, whole
 from harness.cli.output import check_places, say
 from harness.core.errors import UsageError
 from harness.core.paths import cache_dir
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def build(  # one parameter an option
     names: Annotated[list[str] | None, typer.Argument(help="Networks; all when none is named.")] = None,
+    task: Task = None,
     data: Annotated[str, typer.Option(help="'synthetic', or the path of a CK+ copy.")] = "synthetic",
     split: Annotated[str, typer.Option(help="random or subject.")] = "random",
     profile: Annotated[str, typer.Option(help="quick or full.")] = "full",
@@ -44,8 +45,11 @@ def build(  # one parameter an option
 ) -> None:
     """Train, compress and export networks. Needs the [train] extra, except for --unseen."""
     from harness.data.registry import choose
+    from harness.tasks.task import chosen, models_folder
     from harness.training.compress.budget import Targets
     from harness.training.options import BuildOptions
+
+    asked = chosen(task, data)
 
     targets = Targets(
         macs=target_macs,
@@ -65,7 +69,8 @@ def build(  # one parameter an option
         only_folds=whole(fold, "fold", 0, 999),
         repeats=repeats,
         targets=targets,
-        models=models,
+        models=models_folder(models, asked),
+        task=asked,
     )
     if unseen:
         measure_unseen(options)

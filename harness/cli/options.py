@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from harness.core.errors import UsageError
+from harness.core.errors import MissingModelError, UsageError
 
 Devices = Annotated[Path, typer.Option("--devices", help="The device list.", show_default=True)]
 Only = Annotated[list[str] | None, typer.Option(help="Only these devices.")]
@@ -15,6 +15,7 @@ Results = Annotated[Path, typer.Option("--results", help="Where runs are kept.")
 Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
 Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of each sequence) or peak.")]
 Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]
+Task = Annotated[str | None, typer.Option("--task", help="A task: tasks/NAME.yaml, a file, ckplus or faces.")]
 Json = Annotated[bool, typer.Option("--json")]
 Word = TypeVar("Word", bound=str)
 
@@ -65,3 +66,26 @@ def share(text: str, option: str) -> float:
     if not 0 < value < 1:
         raise UsageError(f"--{option} '{text}' is not a share above 0 and below 100 %", fix=f"--{option} 2%")
     return value
+
+
+def files_of(model: str, models: Path) -> list[Path]:
+    """The file that a word of the command line names, or those of a network that are there.
+
+    Raises:
+        MissingModelError: there is no such network.
+        UsageError: none of its files is there.
+    """
+    from harness.modelfile import names_a_file
+    from harness.records import manifest as manifests
+
+    if names_a_file(model):
+        return [Path(model)]
+    known = manifests.names(models)
+    if model not in known:
+        there = ", ".join(known) or "none"
+        raise MissingModelError(f"model '{model}' is not in {models}/ (there: {there})", names=(model,))
+    record = manifests.load(models, model)
+    here = [path for one in record.artifacts if (path := models / model / one.filename).is_file()]
+    if not here:
+        raise UsageError(f"model '{model}' has no file in {models}/", fix=f"harness build {model}")
+    return here

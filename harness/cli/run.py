@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, one_of, share, split, whole
+from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, Task, one_of, share, split, whole
 from harness.cli.output import check_places, plain_lines, say
 from harness.core.errors import HarnessError, MissingModelError, UsageError
 
@@ -41,7 +41,13 @@ class _Request:
 
 def run(  # one parameter an option
     devices: Devices = Path("devices.yaml"),
-    model: Annotated[list[str] | None, typer.Option(help="Only these networks.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only these networks; or model files, .tflite or .onnx, from anywhere.")
+    ] = None,
+    inputs: Annotated[Path | None, typer.Option(help="Your own inputs: a .npz file, one array for each input.")] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Sizes of a model file's input with open ones: input=1x3x224x224.")
+    ] = None,
     only: Only = None,
     threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
@@ -49,6 +55,7 @@ def run(  # one parameter an option
     results: Results = Path("results"),
     models: Models = Path("models"),
     reports: Annotated[Path, typer.Option("--reports", help="Where the report goes.")] = Path("reports"),
+    task: Task = None,
     data: Annotated[str, typer.Option(help="'synthetic', or the CK+ copy the models were built with.")] = "synthetic",
     frames: Frames = "last3",
     crop: Crop = "auto",
@@ -87,10 +94,14 @@ def run(  # one parameter an option
     )
     with Signals(leave=os._exit) as signals:  # before the slow imports
         from harness.data.registry import choose
+        from harness.modelfile.shapes import given
         from harness.run.plan import Options
 
         options = Options(
-            models=split(model),
+            models=tuple(map(_absolute, split(model))),
+            inputs=str(inputs.absolute()) if inputs else None,
+            task=_task(task),
+            shapes=tuple(given(shape or []).items()),
             variants=split(variant),
             threads=whole(threads, "threads", 1, 256),
             only=split(only),
@@ -109,6 +120,24 @@ def run(  # one parameter an option
 
 
 COMMAND = run
+
+
+def _task(name: str | None) -> str | None:
+    """A task's file with its whole path; a built-in task by its name.
+
+    Raises:
+        UsageError, ConfigError: there is no such task, or its file is wrong.
+    """
+    from harness.tasks.task import BUILT_IN, load
+
+    return name if name is None or name in BUILT_IN else str(load(name).path.absolute())
+
+
+def _absolute(word: str) -> str:
+    """A file with its whole path, so that the run can be resumed from another folder; a name as it is."""
+    from harness.modelfile import names_a_file
+
+    return str(Path(word).absolute()) if names_a_file(word) else word
 
 
 def _run(request: _Request, options: Options, signals: Signals) -> int:
@@ -158,6 +187,7 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
         MissingModelError: ``missing`` itself, where they can't be built.
     """
     from harness.cli.build import build_networks
+    from harness.tasks.task import chosen, models_folder
     from harness.training.networks.registry import names
     from harness.training.options import BuildOptions
 
@@ -171,7 +201,16 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
     if find_spec("tensorflow") is None or not known.issuperset(missing.names):
         raise missing
     say(f"{missing.message}; building")
-    build_networks(BuildOptions(names=tuple(missing.names), data=options.data, folds=1, models=models))
+    task = chosen(options.task, str(options.data))
+    build_networks(
+        BuildOptions(
+            names=tuple(missing.names),
+            data=options.data,
+            folds=1,
+            models=models_folder(models, task),
+            task=task,
+        )
+    )
 
 
 def _execute(work: Run, signals: Signals) -> Outcome | None:

@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BeforeValidator
-
-from harness.config.scalars import NotMeantError, text, whole
+from harness.core.scalars import NotMeantError, text
+from harness.core.yamlkeys import whole_from
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 #: shell variables and ssh tokens
 _REPLACED_ELSEWHERE = re.compile(r"\$(\w+|\{\w+\})|%[%A-Za-z](?![A-Za-z0-9])")
 _MAX_SAMPLES = 100_000
-
-
-def optional(read: Callable[[object], object]) -> BeforeValidator:
-    """``read`` for a value, None for an empty one."""
-    return BeforeValidator(lambda value: None if value is None else read(value))
-
-
-def several(read: Callable[[object], object], *, least: int = 1) -> Callable[[object], tuple[object, ...]]:
-    """A converter for a list: each item read by ``read``, without duplicates. A single value is a list of one."""
-
-    def items_of(value: object) -> tuple[object, ...]:
-        if value is None:
-            raise NotMeantError("has nothing behind it", "give a list such as [a, b], or leave the line out")
-        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        if len(items) < least:
-            raise NotMeantError("is an empty list", "give at least one, or leave the line out")
-        return tuple(dict.fromkeys(read(item) for item in items))
-
-    return items_of
-
-
-def whole_from(least: int, most: int) -> Callable[[object], int]:
-    """A converter for a whole number from ``least`` to ``most``, both included."""
-
-    def in_range(value: object) -> int:
-        number = whole(value)
-        if not least <= number <= most:
-            raise NotMeantError(f"must be from {least} to {most}")
-        return number
-
-    return in_range
 
 
 def sample_count(value: object) -> int | Literal["all"]:

@@ -12,17 +12,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from harness.boards.registry import FAMILIES, BoardFamily
-from harness.config import sshnames, yamlfile
-from harness.config.devicekeys import board_folder, device_name, file_name, optional, sample_count, several, whole_from
-from harness.config.deviceslist import check_shape, explain, nearest, one_of
-from harness.config.scalars import text, yes_or_no
+from harness.config import sshnames
+from harness.config.devicekeys import board_folder, device_name, file_name, sample_count
+from harness.config.deviceslist import check_shape, explain, one_of
 from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.config.thresholds import Thresholds
-from harness.config.yamlfile import MAX_BYTES, Location, line_of
+from harness.core import yamlfile
 from harness.core.clock import ClockName
 from harness.core.errors import ConfigError, UsageError
 from harness.core.files import read_text
+from harness.core.named import nearest
 from harness.core.paths import expanded
+from harness.core.scalars import text, yes_or_no
+from harness.core.yamlfile import MAX_BYTES, Location, line_of
+from harness.core.yamlkeys import optional, several, whole_from
 from harness.runtimes.registry import DELEGATES, RUNTIMES
 
 RuntimeName = Annotated[str, one_of("runtimes", RUNTIMES)]

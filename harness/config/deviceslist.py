@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from harness.config.scalars import NotMeantError, shown
 from harness.config.thresholds import Thresholds
-from harness.config.yamlfile import Location, line_of
 from harness.core.errors import ConfigError
+from harness.core.named import nearest
+from harness.core.scalars import NotMeantError, shown
+from harness.core.yamlfile import Location, line_of
 
 _EXAMPLE = "- {name: pi4, board: raspberry-pi-4, host: pi4.local}"
 _TOP = ("defaults", "devices")
@@ -144,9 +144,3 @@ def one_of(key: str, names: Collection[str]) -> AfterValidator:
         return name
 
     return AfterValidator(known)
-
-
-def nearest(word: str, words: Collection[str]) -> str:
-    """The end of a message: the word that was probably meant, or all valid words."""
-    close = difflib.get_close_matches(word[:100], list(words), n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; one of: {', '.join(sorted(words))}"

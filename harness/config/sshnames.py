@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from harness.config.scalars import NotMeantError, shown, text
+from harness.core.scalars import NotMeantError, shown, text
 
 #: The longest host name in DNS. Each label of it has at most 63 characters.
 MAX_HOST = 253

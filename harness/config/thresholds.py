@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.config.scalars import number
+from harness.core.scalars import number
 
 Share = Annotated[float, BeforeValidator(number), Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, BeforeValidator(number), Field(gt=0, le=1e6, allow_inf_nan=False)]
@@ -52,6 +52,29 @@ class Thresholds(BaseModel):
     clock_step_s: Positive | None = 2.0
     stopped_s: Positive | None = 0.1
     predictions: Share | None = 0.03
+    outputs_float: Positive | None = 0.01
+    outputs_float_rms: Positive | None = 0.001
+    outputs_half: Positive | None = 0.1
+    outputs_half_rms: Positive | None = 0.01
+    outputs_int8: Positive | None = 0.5
+    outputs_int8_rms: Positive | None = 0.1
+    outputs_index: Share | None = 0.03
+
+    def outputs(self, dtype: str, variant: str, meaning: str) -> tuple[float | None, float | None]:
+        """The limits of the differences of an output tensor: (of any element, of all in root mean square).
+
+        Args:
+            dtype: the tensor's element type.
+            variant: of the file: what its weights and activations are.
+            meaning: ``index`` for whole numbers without a scale, such as class numbers, and for yes and no.
+        """
+        if meaning == "index":
+            return self.outputs_index, None
+        if variant in ("int8", "dynamic") or dtype in ("int8", "uint8"):
+            return self.outputs_int8, self.outputs_int8_rms
+        if variant == "fp16" or dtype == "float16":
+            return self.outputs_half, self.outputs_half_rms
+        return self.outputs_float, self.outputs_float_rms
 
 
 DEFAULTS = Thresholds()

@@ -8,9 +8,11 @@ enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns
     HarnessError
     ├── UsageError                 exit 2, raised before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
+    │   ├── ModelFileError         a model file that a user named is missing, damaged or no model, or needs a shape
     │   ├── MissingExtraError      an optional dependency ([train]) is not installed
     │   └── MissingModelError      a network or variant asked for is not built
     ├── DataError                  a data set is not what it should be
+    ├── MetricError                a metric of the user's own failed, or returned what is no number
     ├── BuildError                 training, compression or export went wrong
     ├── ArtifactError              a model file or manifest is missing, damaged or not as recorded
     ├── BoardError                 one board can't be used; the others go on
@@ -78,6 +80,10 @@ class ConfigError(UsageError):
         self.line = line
 
 
+class ModelFileError(UsageError):
+    code = "model-file"
+
+
 class MissingExtraError(UsageError):
     code = "missing-extra"
 
@@ -94,6 +100,10 @@ class MissingModelError(UsageError):
 
 class DataError(HarnessError):
     code = "data"
+
+
+class MetricError(HarnessError):
+    code = "metric"
 
 
 class BuildError(HarnessError):

@@ -17,16 +17,19 @@ CKPLUS_981_COUNTS = (135, 54, 177, 75, 207, 84, 249)
 
 @dataclass(frozen=True)
 class Dataset:
-    """N grey face images, with the subjects and sequences that a fair split needs.
+    """N images and their classes, with the subjects and sequences that a fair split needs.
 
     Attributes:
-        name: ``synthetic``, ``ckplus-981``, ``ckplus-csv``, or ``ckplus-tree-<mode>-<crop>``.
+        name: ``synthetic``, ``ckplus-981``, ``ckplus-csv``, ``ckplus-tree-<mode>-<crop>``, or the name of a task.
         synthetic: True if it has no real faces. Each page of a report says so.
-        images: uint8, shape (N, 48, 48), 0 black to 255 white.
+        images: uint8, 0 black to 255 white: shape (N, h, w) if grey, (N, h, w, 3) if red, green and blue.
         labels: int64, shape (N,), indices into ``classes``.
-        subjects: one id for each image (``S005``); None if the source doesn't tell.
+        subjects: one id for each image (``S005``): images with the same id are alike, such as those of one person; None
+            if the source doesn't tell.
         sequences: one id for each image (``S005_001``); None if the source doesn't tell.
         classes: class names in index order.
+        mirrors: whether a mirror image has the same class, so that training may use it. An expression does not depend
+            on the side; a digit does.
     """
 
     name: str
@@ -36,6 +39,13 @@ class Dataset:
     subjects: tuple[str, ...] | None
     sequences: tuple[str, ...] | None
     classes: tuple[str, ...] = CLASSES
+    mirrors: bool = True
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of each image."""
+        height, width, *channels = self.images.shape[1:]
+        return height, width, channels[0] if channels else 1
 
     @property
     def sha256(self) -> str:
@@ -52,7 +62,8 @@ class Split:
     """The division of a data set into training, validation and test images.
 
     Attributes:
-        scheme: ``random`` (stratified 10 % test, as in the paper) or ``subject`` (subject-disjoint fold).
+        scheme: ``random`` (stratified 10 % test, as in the paper), ``subject`` (subject-disjoint fold), or a task's way
+            to split: ``folders``, ``column``, ``arrays``, ``stratified``, ``shuffled`` or ``group``.
         seed: seed of the shuffle.
         fold, folds: the fold, from 0, and the number of folds (0 and 1 for a single random split).
         train, validation, test: ascending, disjoint int64 indices into the data set. Test images guide no choice.

@@ -218,8 +218,8 @@ def render(findings: DataFindings) -> str:
         lines.append(f"left out   {total} images: {kinds}")
     if findings.usage:
         lines.append("usage      " + ", ".join(f"{name} {count}" for name, count in sorted(findings.usage.items())))
-    lines += _fault_lines(findings)
-    lines += ["", _verdict(findings)]
+    lines += fault_lines(findings)
+    lines += ["", verdict(findings)]
     return "\n".join(lines)
 
 
@@ -250,7 +250,7 @@ def _number(value: int | None) -> str:
     return "not told" if value is None else str(value)
 
 
-def _fault_lines(findings: DataFindings) -> list[str]:
+def fault_lines(findings: DataFindings) -> list[str]:
     """Lines with the faults grouped by kind, so that 266 empty label folders don't hide one truncated image."""
     groups: dict[tuple[Severity, str], list[Fault]] = {}
     for fault in findings.faults:
@@ -268,7 +268,8 @@ def _fault_lines(findings: DataFindings) -> list[str]:
     return lines
 
 
-def _verdict(findings: DataFindings) -> str:
+def verdict(findings: DataFindings) -> str:
+    """One line: whether the copy can be used, and the number of faults."""
     counts = ", ".join(f"{findings.count(severity)} {severity}s" for severity in SEVERITIES)
     if findings.fatal or not findings.images:
         return f"This copy can't be used: {counts}."

@@ -48,8 +48,8 @@ def split(dataset: Dataset, scheme: str = "random", seed: int = 0, fold: int = 0
         train=train,
         validation=validation,
         test=test,
-        subject_overlap=_overlap(dataset.subjects, test, np.concatenate([train, validation])),
-        sha256=_hash(dataset, train, validation, test),
+        subject_overlap=overlap(dataset.subjects, test, np.concatenate([train, validation])),
+        sha256=split_hash(dataset.sha256, train, validation, test),
     )
 
 
@@ -107,15 +107,17 @@ def _by_subject(dataset: Dataset, seed: int, fold: int, folds: int) -> tuple[Ind
     return train, validation, test
 
 
-def _overlap(subjects: tuple[str, ...] | None, test: Index, rest: Index) -> int | None:
+def overlap(subjects: tuple[str, ...] | None, test: Index, rest: Index) -> int | None:
+    """The number of test images of a person who is also among the rest; None where the people are unknown."""
     if subjects is None:
         return None
     known = {subjects[i] for i in rest}
     return sum(subjects[i] in known for i in test)
 
 
-def _hash(dataset: Dataset, *parts: Index) -> str:
-    digest = hashlib.sha256(dataset.sha256.encode())
+def split_hash(data: str, *parts: Index) -> str:
+    """Hash of a split: of the hash of its data, and of the indices of its parts."""
+    digest = hashlib.sha256(data.encode())
     for part in parts:
         digest.update(f"{len(part)}:".encode())
         digest.update(part.astype("<i8").tobytes())

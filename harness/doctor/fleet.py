@@ -7,8 +7,10 @@ import os
 import secrets
 import time
 import traceback
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from harness.boards.coral import check_compiler
 from harness.config.devices import Device, Fleet
@@ -16,7 +18,9 @@ from harness.core.check import SEVERITIES, Check, Severity
 from harness.core.errors import BoardError, EstimateError, HarnessError, ProvisionError
 from harness.core.safetext import clean
 from harness.doctor.examine import Answered, Listed, examine, render_board
+from harness.doctor.models import check_files
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
+from harness.modelfile.record import ModelFile
 from harness.remote import paramiko_config
 from harness.remote.base import Command, Connection
 from harness.remote.connect import Reaching, check_space, connecting, usable
@@ -50,25 +54,28 @@ class FleetFindings:
         return {"healthy": self.healthy, "devices": {name: [asdict(c) for c in checks] for name, checks in self.boards}}
 
 
-def check_fleet(fleet: Fleet) -> FleetFindings:
+def check_fleet(fleet: Fleet, files: Sequence[ModelFile] = ()) -> FleetFindings:
     """Examine all devices side by side; none is booted.
 
     Two things change on them: the harness's folder is created, and the runner is put into it.
+
+    Args:
+        files: model files that the devices should be able to run.
     """
     with ThreadPoolExecutor(max_workers=min(64, len(fleet.devices))) as pool:
-        checks = pool.map(check_device, fleet.devices)
+        checks = pool.map(partial(check_device, files=files), fleet.devices)
         return FleetFindings(tuple(zip((device.name for device in fleet.devices), checks, strict=True)))
 
 
-def check_device(device: Device) -> tuple[Check, ...]:
+def check_device(device: Device, files: Sequence[ModelFile] = ()) -> tuple[Check, ...]:
     """The checks of one device. An error that prevents them is the only finding and affects no other device."""
     try:
         if device.emulate:
-            return _emulator(device)
+            return (*_emulator(device), *check_files(device, files))
         with connecting(device, Reaching(lambda _: None, timeout_s=CONNECT_S)) as connect:
             connection = connect()
             try:
-                return _ask(device, connection)
+                return _ask(device, connection, files)
             finally:
                 connection.close()
     except HarnessError as error:
@@ -94,7 +101,7 @@ def _finding(error: HarnessError, severity: Severity = "error") -> Check:
     return Check(error.code, severity, clean(error.message), error.fix or "")
 
 
-def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
+def _ask(device: Device, connection: Connection, files: Sequence[ModelFile]) -> tuple[Check, ...]:
     """The checks of a connected board: first the obstacles to a run, then what makes numbers worse."""
     seen, obstacles = _look_for_obstacles(device, connection)
     sent = time.time()
@@ -110,6 +117,7 @@ def _ask(device: Device, connection: Connection) -> tuple[Check, ...]:
     ours = check_compiler(edgetpu_compiler.installed()) if "edgetpu" in device.delegates else []
     if device.host is not None and (lacking := paramiko_config.limits()) is not None:
         ours = [*ours, Check("ssh-missing", "note", lacking, "sudo apt install openssh-client")]
+    ours = [*ours, *(check_files(device, files, seen) if seen is not None else ())]
     reached = Check("reachable", "ok", "reached, and its host key is the expected one")
     return tuple(sorted((*obstacles, *ours, *checks, reached), key=lambda check: SEVERITIES.index(check.severity)))
 

@@ -10,6 +10,9 @@ from harness.core import untrusted
 from harness.core.errors import RunnerError
 from harness.core.safetext import plain
 from harness.records.cell import MAX_SAMPLES, Canary, Nanoseconds
+from harness.records.golden import HEX64, MAX_TENSORS
+from harness.records.order import OUTPUTS_LIMIT
+from harness.records.tensor import MAX_RANK
 
 #: A larger result file is refused. This is enough for 1e6 samples of about 10 digits, and the evidence.
 RESULT_LIMIT = 32 << 20
@@ -113,9 +116,38 @@ class Canaries(BaseModel):
     after: Canary
 
 
-class RunnerResult(_Answer):
-    """A finished measurement. ``_ns`` values are the board's clock; predictions are class indices in image order.
+class OutputTensor(BaseModel):
+    """One output as it lies in the outputs file: ``shapes`` has one shape for each sample, or one for all."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(max_length=1024)]
+    dtype: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]
+    shapes: Annotated[
+        tuple[Annotated[tuple[Annotated[int, Field(ge=0, le=1 << 40)], ...], Field(max_length=MAX_RANK)], ...],
+        Field(min_length=1, max_length=MAX_SAMPLES),
+        FailFast(),
+    ]
+
+
+class OutputsAnswer(BaseModel):
+    """What the outputs file of the first pass holds: the first ``samples``, in order, each with all its tensors.
+
+    ``bytes`` and ``sha256`` are the file's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samples: Annotated[int, Field(ge=0, le=MAX_SAMPLES)]
+    bytes: Annotated[int, Field(ge=0, le=OUTPUTS_LIMIT)]
+    sha256: Annotated[str, Field(pattern=HEX64)]
+    tensors: Annotated[tuple[OutputTensor, ...], Field(max_length=MAX_TENSORS)]
+
+
+class RunnerResult(_Answer):
+    """A finished measurement. ``_ns`` values are the board's clock.
+
+    ``predictions`` are class indices in image order; empty where the runner got tensors and not images.
     ``allocate_ns`` is the part of ``load_ns`` that allocates tensors, where the runtime tells the two apart.
     """
 
@@ -137,6 +169,8 @@ class RunnerResult(_Answer):
     #: number of timed inferences whose output held NaN or infinity
     not_finite: Annotated[int, Field(ge=0, le=MAX_SAMPLES)] = 0
     outputs_sha256: _Short
+    #: what came back of the first pass; None where the order asked for nothing
+    outputs: OutputsAnswer | None = None
     model_sha256: _Short
     inputs_sha256: _Short
     delegate: Delegate

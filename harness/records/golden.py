@@ -26,16 +26,16 @@ class InputsRecord(Lean):
         kind: ``seeded``: random values; ``given``: the user's file.
         seed: of the random values.
         n: samples.
-        sha256: of the arrays' names, shapes, element types and values.
+        sha256: of the values; None where the seed gives them.
         file: the file beside the manifest; None where the seed gives the values.
     """
 
-    _later = frozenset({"file"})
+    _later = frozenset({"file", "sha256"})
 
     kind: Annotated[str, StringConstraints(pattern=r"^(seeded|given)$")]
     seed: Annotated[int, Field(ge=0, le=1 << 53)] | None = None
     n: Annotated[Count, Field(ge=1)]
-    sha256: Sha256
+    sha256: Sha256 | None = None
     file: FileName | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Literal
@@ -32,6 +33,7 @@ VARIANTS: tuple[Variant, ...] = ("fp32", "fp16", "dynamic", "int8")
 MAX_BYTES = 16 << 20
 #: Version of the manifest. Older ones are migrated when read, newer ones are refused.
 SCHEMA = 2
+_NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
 
 class Artifact(Lean):
@@ -112,7 +114,7 @@ class Manifest(Lean):
     _later = frozenset({"task", "macs_missing", "inputs"})
 
     schema_version: Literal[2] = 2
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    name: str = Field(pattern=_NAME)
     title: str
     citation: str
     classes: tuple[str, ...]
@@ -149,6 +151,11 @@ class Manifest(Lean):
     def artifact(self, variant: str, fmt: str) -> Artifact | None:
         """The artifact of that variant and format, or None if the network has no such artifact."""
         return next((a for a in self.artifacts if (a.variant, a.format) == (variant, fmt)), None)
+
+
+def can_name(name: str) -> bool:
+    """Whether a network may have this name."""
+    return re.fullmatch(_NAME, name) is not None
 
 
 def load(models: Path, name: str) -> Manifest:

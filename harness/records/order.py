@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+#: The most bytes of outputs that come back from a board. Of larger outputs, fewer samples do.
+OUTPUTS_LIMIT = 64 << 20
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -78,6 +81,29 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class InputTensor:
+    """One input of a network: its name, and the shape and element type of one sample's value."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class KeptOutputs:
+    """The file on the board that receives the outputs of the first pass.
+
+    Attributes:
+        limit: the most bytes that it may have.
+        known: hashes of outputs that need not be kept again.
+    """
+
+    file: str
+    limit: int = OUTPUTS_LIMIT
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Order:
     """One cell to measure.
 
@@ -93,6 +119,9 @@ class Order:
         profile: whether to time each node afterwards.
         marks: None on a board that nothing looks at.
         canary: whether to time two fixed loops on both sides, which tell how fast the machine is.
+        tensors: the network's inputs. ``inputs`` then is a .npz file with one array for each, named ``0``, ``1``...,
+            whose first axis is that of the samples. None: ``inputs`` is a .npy file of images.
+        outputs: where the outputs of the first pass go; None keeps none.
     """
 
     cell: str
@@ -114,6 +143,8 @@ class Order:
     profile: bool = False
     marks: Marks | None = None
     canary: bool = False
+    tensors: tuple[InputTensor, ...] | None = None
+    outputs: KeptOutputs | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -21,7 +21,7 @@ class TensorSpec(Lean):
     """One input or output tensor.
 
     Attributes:
-        shape: the fixed sizes that are run; ``()`` is a scalar.
+        shape: the fixed sizes that are run; ``()`` is a scalar. 0 in an output's is a size that only a run tells.
         dtype: of its elements.
         scale, zero_point: real value = scale * (integer - zero point); null where the tensor is not quantised.
         name: as the file has it; empty in manifests of schema 1.

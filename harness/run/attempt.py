@@ -17,6 +17,7 @@ from harness.records.cell import Cell, Reason
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import Marking, estimated, marking
+from harness.run.golden.all import Goldens
 from harness.run.halt import Halt
 from harness.run.ledger import Ledger
 from harness.run.measure import run_cell, timeout_s
@@ -50,6 +51,7 @@ class Underway:
     ledger: Ledger
     halt: Halt
     watcher: Watcher
+    goldens: Goldens
 
     def keep(self, job: CellJob, cell: Cell) -> None:
         """Store a cell and report it to the watcher. A failure caused by stopping is neither stored nor reported."""
@@ -60,7 +62,8 @@ class Underway:
 
     def measurement(self, job: CellJob, context: Context) -> Measurement:
         """A measurement of a job that begins now."""
-        return Measurement(job, self.ledger.schedule.tests[job.samples], context)
+        test = self.ledger.schedule.tests[job.inputs]
+        return Measurement(job, test, context, self.goldens.comparer(job, test))
 
 
 def late_jobs(ledger: Ledger, device: str) -> list[CellJob]:

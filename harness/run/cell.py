@@ -10,9 +10,13 @@ from harness.core.errors import HarnessError, RunnerError
 from harness.core.safetext import plain
 from harness.records.answer import Delegate, RunnerResult
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo, Status
+from harness.records.golden import OutputsCheck
+from harness.records.samples import Metric
 from harness.run.context import Context
 from harness.run.evidence import CellEvidence
+from harness.run.golden.comparer import Compared, Comparer
 from harness.run.images import TestSet
+from harness.run.judging import Judged
 from harness.run.plan import CellJob
 from harness.run.rounds import one_round
 from harness.run.verdict.energy import energy
@@ -27,11 +31,15 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One attempt at a cell: the job, its test images, the device's context, and when it began (ISO 8601, UTC)."""
+    """One attempt at a cell: the job, its inputs, the device's context, and when it began (ISO 8601, UTC).
+
+    ``comparer`` has the golden outputs; None where outputs are not compared.
+    """
 
     job: CellJob
     test: TestSet
     context: Context
+    comparer: Comparer | None = None
     started: str = field(default_factory=now)
 
 
@@ -46,6 +54,8 @@ class _Numbers:
     latency_ns: tuple[int, ...] = ()
     predictions: tuple[int, ...] = ()
     accuracy: float | None = None
+    metric: Metric | None = None
+    outputs: OutputsCheck | None = None
     peak_rss_bytes: int | None = None
     energy_j: float | None = None
 
@@ -57,22 +67,30 @@ class _Verdict:
     evidence: dict[str, object]
 
 
-def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = "") -> Cell:
+def finished(
+    measurement: Measurement, answer: RunnerResult, *, compared: Compared | None = None, stderr: str = ""
+) -> Cell:
     """The record of a cell whose runner finished, with its verdict.
+
+    Args:
+        compared: its outputs beside golden ones; None where nobody looked.
 
     Raises:
         RunnerError: the answer doesn't fit the job.
     """
     job, test, context = measurement.job, measurement.test, measurement.context
-    n = test.info.n
-    if len(answer.predictions) != n or len(answer.latency_ns) % n:
-        raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} images")
+    n, predictions = test.info.n, test.info.n if test.tensors is None else 0
+    if len(answer.predictions) != predictions or len(answer.latency_ns) % n:
+        raise RunnerError(f"{len(answer.predictions)} predictions and {len(answer.latency_ns)} times for {n} samples")
     if answer.model_sha256 != job.shipped.artifact.sha256 or answer.inputs_sha256 != test.file_sha256:
         raise RunnerError("the runner measured other files than it was sent")
-    right = sum(p == label for p, label in zip(answer.predictions, test.info.right_classes, strict=True))
+    labels = test.info.right_classes if test.tensors is None else ()
+    worth = _worth(test, answer.predictions, compared)
     delegate = _delegate_name(job.runtime, answer.delegate.applied)
     runtime = _runtime(job, answer.runtime_version, delegate, answer.delegate)
-    status, reasons = judge(job, answer, runtime, context=context, labels=test.info.right_classes)
+    status, reasons = judge(job, answer, runtime, context=context, labels=labels, compared=compared)
+    if worth.wrong:
+        status, reasons = "INVALID" if status == "VALID" else status, [*reasons, _not_judged(worth.wrong)]
     used = energy(answer) if context.device.effective_clock == "wall" else None
     evidence = CellEvidence.of(answer, context, threads=job.threads, energy=used, stderr=stderr)
     numbers = _Numbers(
@@ -81,15 +99,36 @@ def finished(measurement: Measurement, answer: RunnerResult, *, stderr: str = ""
         first_inference_ns=answer.first_inference_ns,
         warmup_ns=answer.warmup_ns,
         latency_ns=answer.latency_ns,
-        predictions=answer.predictions,
-        accuracy=right / n,
+        predictions=worth.predictions,
+        accuracy=worth.accuracy,
+        metric=worth.metric,
+        outputs=compared.check if compared else None,
         peak_rss_bytes=answer.peak_rss_bytes,
         energy_j=used.joules if used else None,
     )
-    verdict = _Verdict(status, reasons, evidence.model_dump(mode="json"))
+    found = evidence.model_dump(mode="json")
+    if compared and compared.missing:
+        found["outputs_missing"] = compared.missing
+    verdict = _Verdict(status, reasons, found)
     canary = answer.canary
     cell = _cell(measurement, verdict, runtime, numbers)
     return one_round(cell, canary.before if canary else None, canary.after if canary else None)
+
+
+def _worth(test: TestSet, predictions: tuple[int, ...], compared: Compared | None) -> Judged:
+    """How good the answers are: by predictions where the board got images, by the outputs where a task judges them."""
+    labels = test.info.right_classes
+    if test.judge is not None:
+        judged = compared.judged if compared else None
+        return judged or Judged(predictions, wrong="the outputs did not come back, so nothing could judge them")
+    if not labels:
+        return Judged(predictions)
+    right = sum(p == label for p, label in zip(predictions, labels, strict=True))
+    return Judged(predictions, right / len(labels))
+
+
+def _not_judged(why: str) -> Reason:
+    return Reason(code="not-judged", text=clip(f"no accuracy: {why}"))
 
 
 def failed(measurement: Measurement, reasons: list[Reason], *, stderr: str = "") -> Cell:
@@ -147,6 +186,8 @@ def _cell(measurement: Measurement, verdict: _Verdict, runtime: RuntimeInfo, num
         latency_ns=numbers.latency_ns,
         predictions=numbers.predictions,
         accuracy=numbers.accuracy,
+        metric=numbers.metric,
+        outputs=numbers.outputs,
         peak_rss_bytes=numbers.peak_rss_bytes,
         energy_j=numbers.energy_j,
     )
@@ -164,6 +205,7 @@ def _model_info(job: CellJob) -> ModelInfo:
         macs=shipped.manifest.macs,
         bytes=shipped.artifact.bytes,
         reference_accuracy=reference,
+        source=shipped.artifact.source,
     )
 
 

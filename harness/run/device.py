@@ -15,10 +15,11 @@ from harness.records.cell import Reason
 from harness.records.estimate import NoEstimate
 from harness.run import resume
 from harness.run.attempt import RETRIES, Attempts, Underway
-from harness.run.cell import failed, reason_of
+from harness.run.cell import clip, failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import estimating
-from harness.run.plan import CellJob, for_runtime
+from harness.run.fit import unfit
+from harness.run.plan import CellJob, by_name, for_runtime
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined
 from harness.run.session import Session, open_session
@@ -86,7 +87,11 @@ class DeviceTurn:
         self.context = replace(self.context, probe=session.probe)
         self._same_board(session)
         if self.late_until is None:
-            self.left = self._named_for(session, *session.resolve(self.left))
+            able, unable = self._able(session)
+            kept, dropped = session.resolve(able)
+            self.left = self._named_for(session, kept, [*unable, *dropped])
+        if not self.left:
+            return
         self._deploy(session)
         sent = sum(session.sent.values())
         self.underway.ledger.sent(self.device.name, sent)
@@ -99,6 +104,25 @@ class DeviceTurn:
         measured = self.underway.ledger.board(self.device.name)
         if measured is not None and (note := resume.same_board(measured, session.probe, self.device.name)):
             session.say(note)
+
+    def _able(self, session: Session) -> tuple[list[CellJob], list[Reason]]:
+        """The jobs that this board can run. Of the others those that were asked for by name fail; the reasons why the
+        rest is left out.
+        """
+        able, unable = [], []
+        for job in self.left:
+            why = unfit(
+                job.shipped, self.device, runtime=session.runtime_for(job), delegate=job.delegate, seen=session.probe
+            )
+            if why is None:
+                able.append(job)
+                continue
+            if by_name(job, self.underway.ledger.schedule.options):
+                measurement = self.underway.measurement(job, self.context)
+                self.underway.keep(job, failed(measurement, [Reason(code="unfit", text=clip(why))]))
+            else:
+                unable.append(Reason(code="left-out", text=f"{self.device.name}: {job.shipped.label}: {why}"[:4000]))
+        return able, unable
 
     def _named_for(self, session: Session, jobs: Sequence[CellJob], dropped: Sequence[Reason]) -> list[CellJob]:
         """The jobs under the names of the runtimes that really run, without those that are finished."""

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.core.errors import UsageError
-from harness.core.files import sha256_bytes, write_atomic
-from harness.core.paths import cache_dir
 from harness.data import registry, splits
 from harness.data.dataset import Dataset
 from harness.data.spec import SYNTHETIC, DataSpec
-from harness.data.synthetic.strangers import SEEDS, strangers, strangers_to
 from harness.records.cell import SplitInfo
-from harness.records.manifest import Manifest, SplitRecord
-from harness.records.samples import UNSEEN
-
-
-@dataclass(frozen=True)
-class TestSet:
-    """The images that a cell is measured on.
-
-    Attributes:
-        info: their description for the cell's file, with the labels.
-        file: a .npy file, uint8, shape (n, 48, 48, 1), in the order of ``info.labels``.
-        file_sha256: its hash, checked again on the board.
-    """
-
-    __test__ = False  # not a test case for pytest
-
-    info: SplitInfo
-    file: Path
-    file_sha256: str
+from harness.records.manifest import SplitRecord
+from harness.run.judging import Judge, pixels, split_info, spread
+from harness.run.testset import TestSet as TestSet
+from harness.run.testset import kept
+from harness.tasks.task import TaskData
 
 
 def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | None = None) -> TestSet:
@@ -59,8 +40,8 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
             f"(split {split.sha256[:12]}, models' {record.sha256[:12]} of '{record.dataset}')",
             fix="name that data with --data, or build the models again: harness build",
         )
-    chosen = _spread(split.test, samples)
-    path, digest = _file(dataset, chosen)
+    chosen = spread(split.test, samples)
+    path, digest = npy(dataset, chosen)
     info = SplitInfo(
         dataset=dataset.name,
         synthetic=dataset.synthetic,
@@ -77,67 +58,30 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
     return TestSet(info, path, digest)
 
 
-def prepare_strangers(
-    manifests: Sequence[Manifest], *, data: DataSpec = SYNTHETIC, samples: int | None = None
-) -> TestSet:
-    """Prepare strangers (:mod:`harness.data.synthetic.strangers`) instead of the test images.
-
-    Args:
-        manifests: of all networks that will run them.
-        data, samples: as for :func:`prepare`.
+def prepare_task(record: SplitRecord, data: TaskData, *, samples: int | None = None) -> TestSet:
+    """As :func:`prepare`, for networks that were trained here on a task's images.
 
     Raises:
-        UsageError: a network was trained on other data than the drawn faces, so nobody drawn is a stranger to it.
+        UsageError: the task's data differ from those the artifacts were built with, or are no images.
     """
-    for manifest in manifests:
-        trained_on = manifest.split.dataset_sha256 if manifest.split else ""
-        if data != SYNTHETIC or not strangers_to(trained_on):
-            raise UsageError(
-                f"'{manifest.name}' was not trained on the drawn faces, so there are no strangers to it",
-                fix="leave --split unseen out, or choose with --model",
-            )
-    dataset = strangers()
-    chosen = _spread(np.arange(len(dataset.labels), dtype=np.int64), samples)
-    path, digest = _file(dataset, chosen)
-    numbers = {person: number for number, person in enumerate(dict.fromkeys(dataset.subjects or ()))}
-    info = SplitInfo(
-        dataset=dataset.name,
-        synthetic=True,
-        scheme=UNSEEN,
-        seed=SEEDS[0],
-        seeds=SEEDS,
-        n=len(chosen),
-        sha256=dataset.sha256 if len(chosen) == len(dataset.labels) else digest,
-        subject_overlap=0,
-        classes=dataset.classes,
-        labels=tuple(int(label) for label in dataset.labels[chosen]),
-        persons=tuple(numbers[(dataset.subjects or ())[place]] for place in chosen),
-    )
-    return TestSet(info, path, digest)
+    if data.split.sha256 != record.sha256:
+        raise UsageError(
+            f"task '{data.task.name}' does not give the test split the models were built with "
+            f"(split {data.split.sha256[:12]}, models' {record.sha256[:12]})",
+            fix=f"build the models again: harness build --task {data.task.path}",
+        )
+    images, index = pixels(data, samples)
+    path, digest = kept(_bytes(images), "npy")
+    judge = None if data.task.metric.name == "top1" else Judge(data, index)
+    return TestSet(split_info(data, index), path, digest, judge=judge)
 
 
-def _spread(index: npt.NDArray[np.int64], samples: int | None) -> npt.NDArray[np.int64]:
-    """So many of the images, spread evenly; all of them where no number is given."""
-    if samples is None or samples >= len(index):
-        return index
-    return index[(np.arange(samples) * len(index)) // samples]
-
-
-def _file(dataset: Dataset, chosen: npt.NDArray[np.int64]) -> tuple[Path, str]:
+def npy(dataset: Dataset, chosen: npt.NDArray[np.int64]) -> tuple[Path, str]:
     """The file with these images of a data set, and its hash."""
-    return _kept(_npy(np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])))
+    return kept(_bytes(np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])), "npy")
 
 
-def _kept(content: bytes) -> tuple[Path, str]:
-    """The file in the cache with this content, and its hash."""
-    digest = sha256_bytes(content)
-    path = cache_dir() / "testsets" / f"{digest}.npy"
-    if not path.is_file() or path.read_bytes() != content:
-        write_atomic(path, content)
-    return path, digest
-
-
-def _npy(images: npt.NDArray[np.uint8]) -> bytes:
+def _bytes(images: npt.NDArray[np.uint8]) -> bytes:
     """The .npy file's bytes. Format 1.0 is readable by the numpy of Python 3.6, and every numpy writes it the same."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, images, version=(1, 0), allow_pickle=False)

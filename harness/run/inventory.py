@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import ArtifactError, MissingModelError, UsageError
 from harness.core.files import sha256_file
+from harness.modelfile import ModelFile
 from harness.records import manifest as manifests
 from harness.records.cell import Reason
 from harness.records.manifest import Artifact, Manifest
+from harness.run.testset import OwnInputs
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """An artifact whose file exists, with its manifest."""
+    """An artifact whose file exists, with its manifest.
+
+    Attributes:
+        own_inputs: what it is run with; None where that is the images that all networks of a run share.
+        compiled_from: the artifact that ``path`` was compiled from for a delegate, and its file; None where it was not.
+        golden: the file of its stored golden outputs.
+        file: what the file says of itself; None where nobody has read it.
+        asked: whether the file itself was named on the command line.
+    """
 
     manifest: Manifest
     artifact: Artifact
     path: Path
+    own_inputs: OwnInputs | None = None
+    compiled_from: tuple[Artifact, Path] | None = None
+    golden: Path | None = None
+    file: ModelFile | None = None
+    asked: bool = False
 
     @property
     def label(self) -> str:
@@ -27,7 +42,11 @@ class Shipped:
 
 
 def inventory(
-    models: Path, names: Sequence[str], variants: Sequence[str], left_out: list[Reason] | None = None
+    models: Path,
+    names: Sequence[str],
+    variants: Sequence[str],
+    left_out: list[Reason] | None = None,
+    without: Collection[str] = (),
 ) -> list[Shipped]:
     """The artifacts that exist and match their manifests.
 
@@ -36,12 +55,13 @@ def inventory(
             nothing else is left.
         variants: variants requested; all when empty.
         left_out: receives a reason for every damaged artifact that was not requested.
+        without: names that count as not there.
 
     Raises:
         MissingModelError: a requested model or variant doesn't exist; the fix is the command that builds it.
         ArtifactError: a manifest can't be read, or a file is not the one its manifest names.
     """
-    known = manifests.names(models)
+    known = [name for name in manifests.names(models) if name not in without]
     if unknown := tuple(name for name in names if name not in known):
         there = f"there: {', '.join(known) or 'none'}"
         raise MissingModelError(f"model '{unknown[0]}' is not in {models}/ ({there})", names=unknown)
@@ -85,7 +105,8 @@ def _here(models: Path, name: str, variants: Sequence[str]) -> tuple[list[Shippe
             here.append(Shipped(record, artifact, path))
         else:
             text = f"{path}: is not the file its manifest names (SHA-256 differs)"
-            damaged.append(ArtifactError(text, fix=f"harness build {name}"))
+            fix = f"harness build {name}" if record.inputs is None else f"remove {path.parent} and harness add it again"
+            damaged.append(ArtifactError(text, fix=fix))
     return here, damaged
 
 
@@ -95,8 +116,11 @@ def _split_of(manifest: Manifest) -> str | None:
 
 def _same_split(artifacts: Sequence[Shipped]) -> None:
     """Make sure that all networks are compared on the same test images."""
-    first = artifacts[0].manifest
-    for shipped in artifacts:
+    sharing = [shipped for shipped in artifacts if shipped.own_inputs is None]
+    if not sharing:
+        return
+    first = sharing[0].manifest
+    for shipped in sharing:
         if _split_of(shipped.manifest) != _split_of(first):
             raise UsageError(
                 f"'{shipped.manifest.name}' and '{first.name}' were built with different splits",

@@ -16,8 +16,9 @@ from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
 from harness.results import store
 from harness.run import resume
 from harness.run.cell import now
+from harness.run.options import plain_options
 from harness.run.outcome import Bad, Outcome
-from harness.run.plan import CellJob, plain_options
+from harness.run.plan import CellJob
 from harness.run.schedule import Schedule
 from harness.run.session import measured
 
@@ -54,6 +55,7 @@ class Ledger:
             self._take_over(earlier)
 
     def _take_over(self, earlier: resume.EarlierRun) -> None:
+        self._check_files(earlier)
         planned = {job.cell: job for jobs in self.schedule.plan.jobs.values() for job in jobs}
         for cell in earlier.cells:
             job = planned.get(cell.cell)
@@ -66,6 +68,17 @@ class Ledger:
                 self._measured.add(cell.cell)
             if cell.status == "VALID":
                 self._valid.add(cell.cell)
+
+    def _check_files(self, earlier: resume.EarlierRun) -> None:
+        """Make sure that a model file from anywhere is still the one that the run began with."""
+        then = store.read_manifests(earlier.folder)
+        for job in (job for jobs in self.schedule.plan.jobs.values() for job in jobs if job.shipped.asked):
+            record, sha256 = then.get(job.shipped.manifest.name), job.shipped.artifact.sha256
+            if record is not None and sha256 not in {artifact.sha256 for artifact in record.artifacts}:
+                raise UsageError(
+                    f"run {earlier.info.run} began with another {job.shipped.label} than {job.shipped.path} is now",
+                    fix="start a new run",
+                )
 
     @property
     def again(self) -> str:
@@ -156,11 +169,12 @@ class Ledger:
         """
         names = {old.cell: new.cell for old, new in renamed}
         mine = {job.cell for job in self.schedule.plan.jobs[device]}
+        ended = {job.cell for job in self._ended.get(device, [])}
         with self._lock:
             planned = [
                 names.get(cell, cell)
                 for cell in self.info.planned
-                if cell not in mine or cell in names or cell in self._valid
+                if cell not in mine or cell in names or cell in self._valid or cell in ended
             ]
             known = {reason.text for reason in self.info.skipped}
             skipped = [*self.info.skipped, *(reason for reason in dropped if reason.text not in known)]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.core.errors import RunnerError
 from harness.core.safetext import plain
-from harness.records.answer import RESULT_LIMIT, RunnerFailure, RunnerResult, parse_answer
+from harness.records.answer import RunnerFailure, RunnerResult, parse_answer
 from harness.records.cell import Cell, Reason
 from harness.records.order import Marks, Order, Passes, WarmUp
 from harness.remote.base import Command, Connection
 from harness.run.cell import Measurement, clip, failed, finished
 from harness.run.context import Context
+from harness.run.golden.fetch import result_of
+from harness.run.golden.reference import input_tensors
 from harness.run.images import TestSet
 from harness.run.plan import CellJob
 from harness.run.sources import SOURCES
 
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
+
+#: Added to a runtime's error where the inputs are random.
+RANDOM = "; if it takes no random values or not these sizes, give your own: --inputs FILE.npz"
 
 #: Answers are parsed one at a time, so that hostile answers of many boards don't fill the memory together.
 _PARSING = threading.Lock()
@@ -57,7 +62,11 @@ def run_cell(
     """
     job, test = measurement.job, measurement.test
     result = f"{connection.root}/results/{job.cell}.json"
-    given = order(job, prepared, test, measurement.context, marks=marks).to_json() + "\n"
+    kept, comparer = f"{result}.outputs", measurement.comparer
+    asked = replace(
+        order(job, prepared, test, measurement.context, marks=marks), outputs=comparer.order(kept) if comparer else None
+    )
+    given = asked.to_json() + "\n"
     done = connection.run(
         Command(
             ["python3", "-s", prepared.runner, "--job", "-", "--result", result],
@@ -69,30 +78,23 @@ def run_cell(
         )
     )
     stderr = plain(done.stderr.decode("utf-8", "replace"))[-3000:]
-    size = RESULT_LIMIT + 1
-    take = 'head -c "$1" "$2" && rm -f "$2"'
-    fetched = connection.run(Command(["sh", "-c", take, "sh", str(size), result], timeout_s=120, stdout_limit=size))
-    if fetched.returncode:
-        raise RunnerError(f"the runner {_how_it_ended(done.returncode)}: {stderr.strip()[-800:] or 'nothing said'}")
+    taken = result_of(connection, result, done)
     with _PARSING:
-        answer = parse_answer(fetched.stdout, job.cell)
+        answer = parse_answer(taken, job.cell)
     if isinstance(answer, RunnerResult) and done.returncode:
         raise RunnerError(f"the runner ended with status {done.returncode}, so the result there is an older one's")
     if isinstance(answer, RunnerFailure):
-        return failed(measurement, [Reason(code=answer.code, text=clip(answer.text))], stderr=stderr)
-    return finished(measurement, answer, stderr=stderr)
-
-
-def _how_it_ended(status: int) -> str:
-    signal = status - 128 if status > 128 else -status
-    how = f"was ended by signal {signal}" if signal > 0 else f"ended with status {status}"
-    killed = " (kill: often the kernel's, when memory runs out)" if signal == 9 else ""
-    return f"{how}{killed} and left no result"
+        hint = RANDOM if answer.code == "runtime-error" and test.info.scheme == "seeded" else ""
+        return failed(measurement, [Reason(code=answer.code, text=clip(answer.text) + hint)], stderr=stderr)
+    compared = comparer.compare(connection, kept, answer) if comparer else None
+    return finished(measurement, answer, compared=compared, stderr=stderr)
 
 
 def work(job: CellJob, test: TestSet) -> float:
     """The approximate number of multiply-accumulates in a cell."""
-    return float(max(test.info.n, 50) + 60) * (job.shipped.manifest.macs or 0)
+    macs = job.shipped.manifest.macs
+    # where nobody could count them: every weight is used a hundred times, as in a small convolutional network
+    return float(max(test.info.n, 50) + 60) * (max(100.0 * job.shipped.artifact.bytes, 1e8) if macs is None else macs)
 
 
 def timeout_s(job: CellJob, test: TestSet, *, mlperf: bool = False) -> float:
@@ -128,6 +130,7 @@ def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context, *, 
         profile=context.profile_ops,
         marks=marks,
         canary=context.device.effective_clock == "wall",
+        tensors=input_tensors(test),
     )
 
 

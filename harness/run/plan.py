@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Literal
-
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from dataclasses import dataclass, field, replace
 
 from harness.config.devices import Device, Fleet
-from harness.core.errors import StoreError, TransportError
-from harness.data.spec import SYNTHETIC, DataSpec, from_stored
-from harness.data.synthetic.strangers import strangers
-from harness.records.cell import Reason, RunInfo, cell_id
+from harness.core.errors import TransportError
+from harness.records.cell import Reason, cell_id
 from harness.records.samples import UNSEEN
 from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
+from harness.run import strangers
+from harness.run.fit import unfit
 from harness.run.inventory import Shipped
+from harness.run.options import Options as Options
+from harness.run.options import plain_options as plain_options
 from harness.runtimes.registry import possible, reading
 
 #: Networks with more multiply-accumulates are left out on emulated boards unless requested by name: an emulator takes
@@ -29,34 +28,15 @@ WALL_ROUNDS = 5
 SHOWN_VARIANTS = ("fp32", "int8")
 
 
-#: What a run's cells are measured on: the artifacts' own test images, or strangers.
-SplitName = Literal["test", "unseen"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """The requests of the command line. Empty tuples mean everything."""
-
-    models: tuple[str, ...] = ()
-    variants: tuple[str, ...] = ()
-    threads: tuple[int, ...] = ()
-    only: tuple[str, ...] = ()
-    quick: bool = False
-    data: Annotated[DataSpec, BeforeValidator(from_stored)] = SYNTHETIC
-    seed: int = 0
-    mlperf: bool = False
-    profile_ops: bool = False
-    estimate: bool = False
-    rounds: int | None = None
-    precision: float | None = None
-    budget_s: float = 600.0
-    split: SplitName = "test"
+#: What identifies a test set in a run: the number of images, where they are shared (None: the whole split); else the
+#: key of a network's own inputs and how many of them.
+InputsKey = int | tuple[str, int | None] | None
 
 
 @dataclass(frozen=True)
 class CellJob:
-    """One cell to measure. ``samples`` is the number of images; None means the whole split. ``unseen``: strangers
-    instead of the test images.
+    """One cell to measure. ``samples`` is the number of samples; None means all. ``unseen``: strangers instead of the
+    test images.
     """
 
     cell: str
@@ -68,14 +48,22 @@ class CellJob:
     samples: int | None
     unseen: bool = False
 
+    @property
+    def inputs(self) -> InputsKey:
+        """Its test set among those of the run."""
+        own = self.shipped.own_inputs
+        return self.samples if own is None else (own.key, self.samples)
+
 
 @dataclass
 class Plan:
-    """Jobs by device name; what is left out on purpose, with the reason; rounds of each cell by device name."""
+    """Jobs by device name; what is left out on purpose, with the reason; rounds of each cell by device name; and notes
+    for a person."""
 
     jobs: dict[str, list[CellJob]] = field(default_factory=dict)
     skipped: list[Reason] = field(default_factory=list)
     rounds: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -92,20 +80,50 @@ def make(fleet: Fleet, shipped: Sequence[Shipped], options: Options, *, everythi
     plan = Plan()
     skipped: dict[str, list[str]] = {}
     for device in fleet.devices:
-        here = [item for item in shipped if device.models is None or item.manifest.name in device.models]
+        here = [item for item in shipped if item.asked or device.models is None or item.manifest.name in device.models]
         left_out = _too_much(device, here, options) if device.emulate and not everything else {}
         # a network, a thread count... that was named twice is still one cell
         jobs = list({
             job.cell: job for item in here if item.label not in left_out for job in _jobs(device, item, options)
         }.values())  # fmt: skip
+        jobs, unfit_ones = _fitting(jobs, options, plan)
         random.Random(f"{options.seed}:{device.name}").shuffle(jobs)  # noqa: S311 - an order, not a secret
         plan.jobs[device.name] = jobs
         plan.rounds[device.name] = rounds_of(device, options)
         others = dict.fromkeys(item.manifest.name for item in shipped if item not in here)
-        for text in [*(f"{name}: not in the device's 'models'" for name in others), *_reasons_left_out(left_out)]:
+        for text in [
+            *(f"{name}: not in the device's 'models'" for name in others),
+            *_reasons_left_out(left_out),
+            *unfit_ones,
+        ]:
             skipped.setdefault(text, []).append(device.name)
     plan.skipped = [Reason(code="left-out", text=f"{', '.join(names)}: {text}") for text, names in skipped.items()]
     return plan
+
+
+def _fitting(jobs: Sequence[CellJob], options: Options, plan: Plan) -> tuple[list[CellJob], list[str]]:
+    """The jobs that a device can run, or that were asked for by name, and why each other one can't.
+
+    What was asked for by name becomes a FAILED cell; the plan gets a note of it. Changes ``plan``.
+    """
+    kept: list[CellJob] = []
+    reasons: list[str] = []
+    for job in jobs:
+        why = unfit(job.shipped, job.device, runtime=job.runtime, delegate=job.delegate)
+        if why is None or by_name(job, options):
+            kept.append(job)
+        if why is not None:
+            text = f"{job.shipped.label}: {why}"
+            (plan.notes if by_name(job, options) else reasons).append(
+                f"{job.device.name} can't run {text}" if by_name(job, options) else text
+            )
+    return kept, reasons
+
+
+def by_name(job: CellJob, options: Options) -> bool:
+    """Whether a job's network was asked for by name."""
+    name = job.shipped.manifest.name
+    return job.shipped.asked or name in options.models or name in (job.device.models or ())
 
 
 @dataclass(frozen=True)
@@ -123,15 +141,16 @@ def _too_much(device: Device, here: Sequence[Shipped], options: Options) -> dict
     Emulation is slow: a demo with everything on three boards took 13 minutes of processor time. A network that was
     requested by name, here or in devices.yaml, runs in all its variants.
     """
-    asked = {*options.models, *(device.models or ())}
-    light = {item.manifest.name for item in here if (item.manifest.macs or 0) <= HEAVY_MACS}
+    asked = {*options.models, *(device.models or ()), *(item.manifest.name for item in here if item.asked)}
+    light = {item.manifest.name for item in here if item.manifest.macs is not None and item.manifest.macs <= HEAVY_MACS}
     left_out: dict[str, _LeftOut] = {}
     for item in here:
         name, artifact = item.manifest.name, item.artifact
         if name in asked:
             continue
         if name not in light:
-            left_out[item.label] = _LeftOut(name, f"over {HEAVY_MACS / 1e6:.0f} M MACs", "--model")
+            many = "number of MACs not known" if item.manifest.macs is None else f"over {HEAVY_MACS / 1e6:.0f} M MACs"
+            left_out[item.label] = _LeftOut(name, many, "--model")
         elif item.manifest.pruned_from in light:
             left_out[item.label] = _LeftOut(name, "the network it was pruned from is run", "--model")
         elif not options.variants and artifact.variant not in SHOWN_VARIANTS:
@@ -170,7 +189,8 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
     samples = 20 if options.quick else None
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
-    split = _split_name(item, options) + (f"-n{samples}" if samples else "")
+    unseen = options.split == UNSEEN and item.own_inputs is None
+    split = (strangers.word() if unseen else _inputs_word(item)) + (f"-n{samples}" if samples else "")
     return [
         CellJob(
             cell=_name(device, item, runtime=runtime, delegate=delegate, threads=threads, split=split),
@@ -180,7 +200,7 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
             delegate=delegate,
             threads=threads,
             samples=samples,
-            unseen=options.split == UNSEEN,
+            unseen=unseen,
         )
         for runtime in runtimes
         for delegate in device.delegates
@@ -189,13 +209,12 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
     ]
 
 
-def _split_name(item: Shipped, options: Options) -> str:
-    """The images' part of a cell's name: the scheme of the split and the start of its hash."""
-    if options.split == UNSEEN:
-        return f"{UNSEEN}-{strangers().sha256[:8]}"
+def _inputs_word(item: Shipped) -> str:
+    """What an artifact is run with, as a word of the cell's name."""
+    if item.own_inputs is not None:
+        return item.own_inputs.key
     record = item.manifest.split
-    assert record is not None
-    return f"{record.scheme}-{record.sha256[:8]}"
+    return f"{record.scheme}-{record.sha256[:8]}" if record else "no-inputs"
 
 
 def _name(device: Device, item: Shipped, *, runtime: str, delegate: str, threads: int, split: str) -> str:
@@ -252,18 +271,6 @@ def _place(device: Device) -> tuple[object, ...]:
         return (str(device.host).lower(), device.port, device.proxy_jump)
 
 
-def stored_options(info: RunInfo) -> Options:
-    """The options that a run was started with. Resuming finishes that run, whatever the command line now says.
-
-    Raises:
-        StoreError: run.json was changed by hand.
-    """
-    try:
-        return TypeAdapter(Options).validate_python({"rounds": 1} | info.options)  # older runs had only one
-    except ValidationError as error:
-        raise StoreError(f"run {info.run}: its options are not a run's: {error.errors()[0]['msg']}") from error
-
-
 def rounds_of(device: Device, options: Options) -> int:
     """How many processes measure each cell of a device.
 
@@ -273,8 +280,3 @@ def rounds_of(device: Device, options: Options) -> int:
     if asked := options.rounds or device.rounds:
         return asked
     return WALL_ROUNDS if device.effective_clock == "wall" and not options.mlperf else 1
-
-
-def plain_options(options: Options) -> dict[str, object]:
-    """The options in JSON form."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()}

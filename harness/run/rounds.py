@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.config.thresholds import Thresholds
 from harness.records.cell import MOST_STATES, Canary, Cell, Reason, Round, Status
+from harness.records.golden import OutputsCheck
 
 #: Keys of a round's evidence. The board's states, and facts that are the same for all rounds, belong to the cell.
 _OF_ROUND = ("busiest", "canary", "earlier", "energy", "found", "import_ns", "profile", "stderr", "warmup_ended")
@@ -75,6 +76,7 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
             "allocate_ns": _middle(each.allocate_ns for each in rounds),
             "first_inference_ns": _middle(each.first_inference_ns for each in rounds),
             "peak_rss_bytes": max((each.peak_rss_bytes or 0 for each in rounds), default=0) or None,
+            "outputs": _worst(part.outputs for part in measured),
             "energy_j": None if None in energies else sum(joules for joules in energies if joules is not None),
             "evidence": _evidence([part.evidence for part in measured]),
             "ended": last.ended,
@@ -168,6 +170,12 @@ def machine_apart(rounds: Sequence[Round]) -> float | None:
         times = [math.sqrt(getattr(each.before, loop) * getattr(each.after, loop)) for each in rounds]
         apart.append(max(times) / min(times) - 1)
     return max(apart)
+
+
+def _worst(checks: Iterable[OutputsCheck | None]) -> OutputsCheck | None:
+    """The comparison with the largest difference, by its limits."""
+    found = [check for check in checks if check is not None]
+    return max(found, key=lambda check: (check.worst.excess, check.worst.max_rel), default=None)
 
 
 def _middle(values: Iterable[int | None]) -> int | None:

@@ -8,13 +8,18 @@ from pathlib import Path
 
 from harness.config.devices import Fleet
 from harness.core.errors import UsageError
+from harness.modelfile import names_a_file
 from harness.records.cell import Reason
 from harness.records.manifest import Manifest, readable
-from harness.records.samples import UNSEEN
-from harness.run import resume
-from harness.run.images import TestSet, prepare, prepare_strangers
+from harness.records.manifest import names as known_names
+from harness.run import resume, strangers
+from harness.run.foreign import Fed, reused, taken
+from harness.run.images import TestSet, prepare, prepare_task
 from harness.run.inventory import Shipped, inventory
-from harness.run.plan import Options, Plan, make, stored_options
+from harness.run.options import stored_options
+from harness.run.plan import InputsKey, Options, Plan, make
+from harness.run.tasked import TaskRun, of_other_tasks, task_run
+from harness.tasks.task import models_folder
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Schedule:
     Attributes:
         fleet: the devices to be measured.
         plan: their cells.
-        tests: the test images, by the number of samples asked for; None is the whole split.
+        tests: the inputs of the jobs.
         manifests: of all networks that are here, by name; they are stored with the run.
         notes: information for a person before anything is measured.
     """
@@ -32,7 +37,7 @@ class Schedule:
     fleet: Fleet
     options: Options
     plan: Plan
-    tests: Mapping[int | None, TestSet] = field(default_factory=dict)
+    tests: Mapping[InputsKey, TestSet] = field(default_factory=dict)
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -44,10 +49,11 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
         UsageError, MissingModelError, ArtifactError: nothing to run, or what was requested doesn't exist.
     """
     chosen = fleet.only(list(options.only))
-    shipped, damaged = _artifacts(models, options)
+    task = task_run(options.task, str(options.data), options.inputs)
+    shipped, damaged = _artifacts(models, options, task)
     plan = make(chosen, shipped, options)
     plan.skipped += damaged
-    return _schedule(Schedule(chosen, options, plan), shipped, models)
+    return _schedule(Schedule(chosen, options, plan, notes=list(plan.notes)), shipped, models, task)
 
 
 def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> Schedule:
@@ -60,7 +66,8 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
     info = earlier.info
     options = stored_options(info)
     present, notes = resume.fleet_then(info, fleet, earlier.unfinished_devices)
-    shipped, damaged = _artifacts(models, options)
+    task = task_run(options.task, str(options.data), options.inputs)
+    shipped, damaged = _artifacts(models, options, task)
     plan = make(present, shipped, options, everything=True)
     resume.planned_alone(plan, info)
     if missing := resume.missing(plan, info.planned, earlier.valid):
@@ -70,16 +77,40 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
             fix="put the artifacts back, or start a new run",
         )
     plan.skipped += damaged
-    return _schedule(Schedule(present, options, plan, notes=notes), shipped, models)
+    return _schedule(Schedule(present, options, plan, notes=notes), shipped, models, task)
 
 
-def _artifacts(models: Path, options: Options) -> tuple[list[Shipped], list[Reason]]:
-    """The existing artifacts, and a reason for each damaged one."""
+def _artifacts(models: Path, options: Options, task: TaskRun | None) -> tuple[list[Shipped], list[Reason]]:
+    """The existing artifacts and the model files that were named, and a reason for each damaged artifact.
+
+    Raises:
+        UsageError, MissingModelError, ArtifactError: something that was named can't be run.
+    """
     damaged: list[Reason] = []
-    return inventory(models, options.models, options.variants, damaged), damaged
+    files = [word for word in options.models if names_a_file(word)]
+    names = [word for word in options.models if word not in files]
+    if options.shapes and not files:
+        raise UsageError("--shape is of model files, and none is named", fix="--model FILE")
+    fed = Fed(Path(options.inputs) if options.inputs else None, dict(options.shapes))
+    paths = [Path(word) for word in files]
+    shipped: list[Shipped] = []
+    if task is not None:
+        if names or not files:
+            shipped = task.artifacts(models, names, options.variants, damaged)
+        foreign = task.named(paths, fed, known_names(models))
+    else:
+        if names or not files:
+            found = inventory(models, names, options.variants, damaged, without=of_other_tasks(models, names))
+            shipped = [reused(item, models, fed.file) for item in found]
+        foreign = taken(paths, fed, known_names(models))
+    for item in foreign:
+        if options.variants and item.artifact.variant not in options.variants:
+            text = f"{item.artifact.source}: is {item.artifact.variant}, and --variant asks for others"
+            raise UsageError(text, fix="leave --variant out")
+    return [*shipped, *foreign], damaged
 
 
-def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Schedule:
+def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path, task: TaskRun | None) -> Schedule:
     """The schedule with its test images and manifests.
 
     Raises:
@@ -88,22 +119,35 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path) -> Sc
     plan = settled.plan
     if not plan.cells:
         raise UsageError("nothing to run: every cell is left out", fix="; ".join(r.text for r in plan.skipped[:3]))
-    sizes = {job.samples for jobs in plan.jobs.values() for job in jobs}
     return replace(
         settled,
-        tests={size: _test_set(settled.options, shipped, size) for size in sizes},
-        manifests=readable(models) | {item.manifest.name: item.manifest for item in shipped},
+        tests=_tests(plan, settled.options, task),
+        manifests=readable(models_folder(models, task.task if task else None))
+        | {item.manifest.name: item.manifest for item in shipped},
     )
 
 
-def _test_set(options: Options, shipped: Sequence[Shipped], samples: int | None) -> TestSet:
-    """The images to run: those of the artifacts' own split, or strangers.
+def _tests(plan: Plan, options: Options, task: TaskRun | None) -> dict[InputsKey, TestSet]:
+    """The inputs of all jobs.
 
     Raises:
-        UsageError: the data differ from those the artifacts were built with, or strangers aren't strangers to them.
+        UsageError: the data differ from those the artifacts were built with, or a network has none to run with.
     """
-    if options.split == UNSEEN:
-        return prepare_strangers([item.manifest for item in shipped], data=options.data, samples=samples)
-    split = shipped[0].manifest.split
-    assert split is not None
-    return prepare(split, data=options.data, samples=samples)
+    tests: dict[InputsKey, TestSet] = {}
+    for job in (job for jobs in plan.jobs.values() for job in jobs):
+        if job.unseen:
+            strangers.check(job.shipped.manifest, options)
+        if job.inputs in tests:
+            continue
+        own, split = job.shipped.own_inputs, job.shipped.manifest.split
+        if own is not None:
+            tests[job.inputs] = own.prepare(job.samples)
+        elif job.unseen:
+            tests[job.inputs] = strangers.prepare(job.samples)
+        elif split is not None and task is not None:
+            tests[job.inputs] = prepare_task(split, task.data, samples=job.samples)
+        elif split is not None:
+            tests[job.inputs] = prepare(split, data=options.data, samples=job.samples)
+        else:
+            raise UsageError(f"{job.shipped.label}: nothing is known to run it with", fix="--inputs FILE.npz")
+    return tests

@@ -15,6 +15,8 @@ from harness.run import resume as resuming
 from harness.run.attempt import LATE_S, Underway, late_jobs
 from harness.run.context import Context
 from harness.run.device import DeviceTurn
+from harness.run.golden.all import Goldens
+from harness.run.golden.reference import Referee
 from harness.run.halt import Halt
 from harness.run.ledger import Ledger
 from harness.run.outcome import Outcome, Watcher
@@ -104,9 +106,10 @@ class Run:
             KeyboardInterrupt: it was interrupted, and every board has been released.
         """
         self._halt.interrupted = interrupted
-        underway = Underway(self._ledger, self._halt, watcher)
+        underway = Underway(self._ledger, self._halt, watcher, Goldens())
         with self._ledger.opened():
             watcher.planned(self.schedule.plan)
+            self._together(watcher, [partial(self._golden, underway)])
             devices = self.schedule.fleet.devices
             self._together(watcher, [partial(self._group, underway, group) for group in groups(devices)])
             self._together(watcher, [partial(self._late_round, underway)])
@@ -134,6 +137,12 @@ class Run:
         if self._halt.interrupted():
             watcher.device("run", "interrupted: letting the boards go; once more ends it at once")
             raise KeyboardInterrupt
+
+    def _golden(self, underway: Underway) -> None:
+        """Let this machine answer first, while nothing is measured that it could disturb."""
+        due = [job for device in self.schedule.fleet.devices for job in self._ledger.due(device.name)]
+        referee = Referee(partial(underway.watcher.device, "golden outputs"), self._halt.note)
+        underway.goldens.make(referee, [(job, self.schedule.tests[job.inputs]) for job in due])
 
     def _group(self, underway: Underway, group: Sequence[Sequence[Device]]) -> None:
         """Measure the steps one after the other, the devices of one step side by side."""

@@ -18,7 +18,7 @@ from harness.remote.probe import Probe, send, send_s, stored
 from harness.remote.runner_file import runner_file, runner_sha256
 from harness.run.images import TestSet
 from harness.run.measure import Prepared
-from harness.run.plan import CellJob
+from harness.run.plan import CellJob, InputsKey
 from harness.runtimes import onboard, registry, wheels
 from harness.runtimes.registry import RUNTIMES
 from harness.runtimes.wheels import Platform
@@ -96,7 +96,9 @@ class Session:
             return job
         size = compiled.model.stat().st_size
         artifact = job.shipped.artifact.model_copy(update={"sha256": compiled.sha256, "bytes": size})
-        return replace(job, shipped=replace(job.shipped, artifact=artifact, path=compiled.model))
+        before = job.shipped.artifact, job.shipped.path
+        shipped = replace(job.shipped, artifact=artifact, path=compiled.model, compiled_from=before)
+        return replace(job, shipped=shipped)
 
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
@@ -104,7 +106,7 @@ class Session:
             return job.runtime
         return registry.fitting(job.runtime, wheels.available(self.probe.platform))
 
-    def deploy(self, jobs: list[CellJob], tests: Mapping[int | None, TestSet]) -> None:
+    def deploy(self, jobs: list[CellJob], tests: Mapping[InputsKey, TestSet]) -> None:
         """Put everything these jobs need on the board; files that are there already (by content hash) are not sent
         again.
 
@@ -113,7 +115,7 @@ class Session:
         """
         files: dict[str, Path] = {f"object:{runner_sha256()}": runner_file(), **artifacts(jobs)}
         for job in jobs:
-            test = tests[job.samples]
+            test = tests[job.inputs]
             files[f"object:{test.file_sha256}"] = test.file
         self.lease.renew(LOOK_S)
         for runtime in sorted({self.runtime_for(job) for job in jobs if job.delegate not in onboard.DELEGATES}):

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from harness.data.size import IMAGE_SHAPE
 
-#: input of every network here: height, width and channels of raw grey pixels 0..255
+#: input of networks for faces: height, width and channels of raw grey pixels 0..255
 INPUT_SHAPE = IMAGE_SHAPE
 
-#: grey images as stored in a data set: uint8 (N, 48, 48)
+#: images as stored in a data set: uint8 (N, h, w) if grey, (N, h, w, 3) if red, green and blue
 Images = npt.NDArray[np.uint8]
-#: images as input of networks: float32 (N, 48, 48, 1), 0..255
+#: images as input of networks: float32 (N, h, w, 1 or 3), 0..255
 Pixels = npt.NDArray[np.float32]
 #: indices of images in a data set, or class numbers: int64 (N,)
 Index = npt.NDArray[np.int64]

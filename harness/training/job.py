@@ -39,6 +39,7 @@ class TrainingJob:
         cache: folder for training state; can be deleted at any time.
         progress: receives lines to show.
         targets: the targets of a pruned network, where they differ from its registered size.
+        task: the name of the task that the data are of; None for one that is built in.
     """
 
     network: Network
@@ -50,16 +51,22 @@ class TrainingJob:
     cache: Path
     progress: Progress
     targets: Targets = AS_REGISTERED
+    task: str | None = None
+
+    def build(self, network: Network) -> Model:
+        """An untrained network for the data's images and classes."""
+        return network.build(len(self.dataset.classes), self.dataset.image_shape)
 
     def folder(self, name: str | None = None) -> Path:
         """The folder of a network's training state for this split, seed and profile."""
         part = f"{self.split.scheme}-{self.split.seed}-{self.split.fold}-{self.profile}"
         if self.seed != self.split.seed:
             part += f"-seed{self.seed}"
-        return self.cache / (name or self.network.name) / part
+        cache = self.cache if self.task is None else self.cache / "tasks" / self.task
+        return cache / (name or self.network.name) / part
 
     def calibration(self) -> Images:
-        """Training images uint8 (N, 48, 48) that set int8 ranges: every k-th, about ``CALIBRATION``.
+        """Training images uint8 (N, h, w[, 3]) that set int8 ranges: every k-th, about ``CALIBRATION``.
 
         Pruned networks get all of them: their layers are narrow, and few images may show the range of one channel.
         Pruned MobileNetV3-Large agreed with its float form on 97 of 99 test images with 200 images and on 99 with all.
@@ -90,8 +97,9 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     from harness.training.networks.macs import count_macs
 
     teacher, chain = train_network(replace(job, seed=job.split.seed), registry.get(str(job.network.pruned_from)))
-    budget = job.targets.budget(job.network.pruning, count_macs(teacher))
-    pruning = pipeline.PruningJob(
+    pruning = job.network.pruning.for_images(job.dataset.image_shape)
+    budget = job.targets.budget(pruning, count_macs(teacher))
+    inputs = pipeline.PruningJob(
         dataset=job.dataset,
         split=job.split,
         profile=job.profile,
@@ -101,7 +109,7 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
         budget=budget,
         measures=measures(budget, job.models, job.dataset.images[job.split.train]),
     )
-    pruned, steps = pipeline.prune(teacher, pruning)
+    pruned, steps = pipeline.prune(teacher, inputs)
     return pruned, [*chain, *steps]
 
 
@@ -114,12 +122,12 @@ def train_network(job: TrainingJob, network: Network) -> tuple[Model, list[Step]
     from harness.training.train.recipe import recipe_for
 
     keras.utils.set_random_seed(job.seed)
-    model = network.build(len(job.dataset.classes))
+    model = job.build(network)
     macs = count_macs(model)
     training = loop.Training(
         dataset=job.dataset,
         split=job.split,
-        recipe=recipe_for(job.profile, macs),
+        recipe=recipe_for(job.profile, macs, len(job.split.train)),
         seed=job.seed,
         folder=job.folder(network.name),
         progress=job.progress,

@@ -71,7 +71,7 @@ def split_record(job: TrainingJob) -> SplitRecord:
         dataset=dataset.name,
         dataset_sha256=dataset.sha256,
         synthetic=dataset.synthetic,
-        scheme=_scheme(split.scheme),
+        scheme=split.scheme,
         seed=split.seed,
         fold=split.fold,
         folds=split.folds,

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.core.errors import UsageError
 from harness.data import splits
 from harness.data.spec import SYNTHETIC, DataSpec
+from harness.tasks.task import Task
 from harness.training.compress.budget import AS_REGISTERED, Targets
 from harness.training.train.recipe import PROFILES
 
@@ -34,6 +35,7 @@ class BuildOptions:
             one also puts trials of the random split into ``cross_checks``.
         targets: the targets of pruned networks, where they differ from the registered sizes.
         models: folder for the results.
+        task: whose data and split are taken instead of ``data``, ``split`` and ``folds``; None for a built-in one.
     """
 
     names: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class BuildOptions:
     repeats: int = 1
     targets: Targets = AS_REGISTERED
     models: Path = Path("models")
+    task: Task | None = None
 
     def check(self) -> None:
         """Check the options for errors that would otherwise appear only after hours, or in a library's own words.
@@ -53,6 +56,10 @@ class BuildOptions:
         Raises:
             UsageError: an unknown split or profile, an unusable number, or a fold that doesn't exist.
         """
+        if self.task is not None and (self.split != "random" or self.repeats != 1 or self.only_folds):
+            raise UsageError(
+                "a task's file says how its data are divided", fix="leave --split, --fold and --repeats out"
+            )
         if self.split not in splits.SCHEMES:
             raise UsageError(f"split '{self.split}' is unknown", fix=f"one of {', '.join(splits.SCHEMES)}")
         if self.profile not in PROFILES:

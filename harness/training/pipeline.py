@@ -15,11 +15,11 @@ from pathlib import Path
 from harness.core.errors import ArtifactError, MissingExtraError, UsageError
 from harness.core.files import check_folder
 from harness.data import splits
-from harness.data.dataset import Dataset
+from harness.data.dataset import Dataset, Split
 from harness.data.registry import load_with_findings, summary
 from harness.records import manifest as manifests
 from harness.records.manifest import Artifact, Manifest, Step, Zeroed
-from harness.training import unseen
+from harness.training import material, unseen
 from harness.training.export.measures import reference_file
 from harness.training.job import Progress, TrainingJob, make
 from harness.training.manifest_merge import kept_checks, split_record, with_trial
@@ -69,19 +69,21 @@ def build(options: BuildOptions, *, cache: Path, progress: Progress) -> list[Man
     ensure_extra()
     check_folder(options.models, "--models")
     check_folder(cache, "HARNESS_CACHE")
-    dataset = _load(options, progress)
+    dataset, parts = _load(options, progress)
     finish = _cross_validate if options.split == "subject" else _build_random
-    return [finish(_jobs(network, dataset, options, cache=cache, progress=progress)) for network in networks]
+    return [finish(_jobs(network, dataset, parts, options, cache=cache, progress=progress)) for network in networks]
 
 
 def _jobs(
-    network: Network, dataset: Dataset, options: BuildOptions, *, cache: Path, progress: Progress
+    network: Network,
+    dataset: Dataset,
+    parts: Sequence[Split],
+    options: BuildOptions,
+    *,
+    cache: Path,
+    progress: Progress,
 ) -> list[TrainingJob]:
     """One job per seed and fold, with folds in order within each seed."""
-    parts = [
-        splits.split(dataset, options.split, options.seed, fold=fold, folds=options.folds)
-        for fold in options.chosen_folds()
-    ]
     return [
         TrainingJob(
             network=network,
@@ -93,20 +95,27 @@ def _jobs(
             cache=cache,
             progress=progress,
             targets=options.targets,
+            task=options.task.name if options.task else None,
         )
         for seed in options.seeds()
         for part in parts
     ]
 
 
-def _load(options: BuildOptions, progress: Progress) -> Dataset:
+def _load(options: BuildOptions, progress: Progress) -> tuple[Dataset, list[Split]]:
+    """The images, and one split for each fold."""
+    if options.task is not None:
+        return material.of_task(options.task, progress)
     dataset, findings = load_with_findings(options.data)
     for line in summary(dataset, findings):
         progress(line)
     people = len(set(dataset.subjects or ()))
     if options.split == "subject" and people and people <= options.folds:
         raise UsageError(f"folds {options.folds}: {dataset.name} has {people} people", fix=f"at most {people - 1}")
-    return dataset
+    return dataset, [
+        splits.split(dataset, options.split, options.seed, fold=fold, folds=options.folds)
+        for fold in options.chosen_folds()
+    ]
 
 
 def _check_targets(networks: Sequence[Network], options: BuildOptions) -> None:
@@ -170,6 +179,7 @@ def _build_one(job: TrainingJob) -> Manifest:
         seed=job.seed,
         profile=job.profile,
         split=split_record(job),
+        task=job.task,
         chain=(*chain, _quantised(last, artifacts)),
         artifacts=tuple(artifacts),
         confusion=confusion,
@@ -200,7 +210,7 @@ def _quantised(last: Step, artifacts: Sequence[Artifact]) -> Step:
 def _zeroed(job: TrainingJob) -> tuple[Zeroed, ...]:
     from harness.training.export import zeroed
 
-    if job.network.name not in zeroed.NETWORKS:
+    if job.network.name not in zeroed.NETWORKS or job.task is not None:
         return ()
     return zeroed.rows(job.models / job.network.name / zeroed.FILENAME, job.dataset, job.split)
 

@@ -18,7 +18,7 @@ from harness.data.synthetic.strangers import SEEDS, strangers
 from harness.records import manifest as manifests
 from harness.report.gather import gather
 from harness.results import store
-from harness.run.images import prepare_strangers
+from harness.run import strangers as strange
 from harness.run.inventory import inventory
 from harness.run.plan import CellJob, Options, make
 from harness.run.scheduler import Run
@@ -45,14 +45,14 @@ def test_the_cell_is_named_after_strangers() -> None:
 
 
 def test_the_test_set_has_the_persons_and_no_label_in_its_file(cache: Path) -> None:
-    test = prepare_strangers([manifests.load(MODELS, NET)])
+    test = strange.prepare()
     info = test.info
     assert (info.dataset, info.scheme, info.seeds, info.n) == ("strangers", "unseen", SEEDS, 2943)
     assert info.sha256 == strangers().sha256
     assert len(set(info.persons)) == 354
     assert info.subject_overlap == 0
     assert json.dumps(list(info.labels)).encode() not in test.file.read_bytes()
-    few = prepare_strangers([manifests.load(MODELS, NET)], samples=20).info
+    few = strange.prepare(20).info
     assert (few.n, len(few.persons)) == (20, 20)
     assert few.sha256 != info.sha256
 
@@ -61,10 +61,13 @@ def test_a_network_of_other_data_has_no_strangers(cache: Path) -> None:
     record = manifests.load(MODELS, NET)
     assert record.split is not None
     other = record.model_copy(update={"split": record.split.model_copy(update={"dataset_sha256": "0" * 64})})
+    strange.check(record, Options())
     with pytest.raises(UsageError, match="no strangers"):
-        prepare_strangers([record, other])
+        strange.check(other, Options())
     with pytest.raises(UsageError, match="no strangers"):
-        prepare_strangers([record], data=DataSpec("ckplus", "somewhere"))
+        strange.check(record, Options(data=DataSpec("ckplus", "somewhere")))
+    with pytest.raises(UsageError, match="no strangers"):
+        strange.check(record, Options(task="ckplus"))
 
 
 def test_an_unknown_split_is_refused_before_anything_is_touched(tmp_path: Path) -> None:

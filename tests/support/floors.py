@@ -7,7 +7,8 @@ from __future__ import annotations
 FLOORS = (
     ("core",),
     ("records", "boards", "runtimes", "data"),
-    ("config", "emulate", "estimate", "results", "training"),
+    ("tasks",),
+    ("config", "emulate", "estimate", "modelfile", "results", "training"),
     ("remote", "report"),
     ("run", "doctor"),
     ("cli",),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.data.ckplus import naming
-from harness.data.ckplus.files import RegularFile, walk
 from harness.data.ckplus.kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
 from harness.data.ckplus.naming import FrameName
 from harness.data.ckplus.png import read_grey
@@ -16,6 +15,7 @@ from harness.data.ckplus.samples import Reading, Sample, pixel_digest, report_se
 from harness.data.dataset import CLASSES
 from harness.data.findings import FaultLog
 from harness.data.size import SIDE
+from harness.data.walk import RegularFile, walk
 
 _AGAIN = "compare with the official tree, or get a new copy"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.data.ckplus.files import RegularFile, read_start
+from harness.data.walk import RegularFile, read_start
 
 Kind = Literal["PNG", "JPEG", "other"]
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from harness.data.ckplus.badimage import AGAIN, MAX_IMAGE_BYTES, BadImageError, check_pixels
-from harness.data.ckplus.files import RegularFile, read_bytes
 from harness.data.ckplus.jpeg import check_jpeg
 from harness.data.ckplus.kinds import kind_of
 from harness.data.findings import FaultLog
+from harness.data.walk import RegularFile, read_bytes
 
 Grey = npt.NDArray[np.uint8]
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from harness.data.ckplus import naming
 from harness.data.ckplus.facecrop import Cropper
-from harness.data.ckplus.files import MAX_TEXT_BYTES, RegularFile, Walk, read_bytes, walk
 from harness.data.ckplus.kinds import CONVERT, NOT_READ, is_hidden_image, kind_of
 from harness.data.ckplus.naming import FrameName
 from harness.data.ckplus.png import read_grey
@@ -21,6 +20,7 @@ from harness.data.dataset import CLASSES
 from harness.data.findings import FaultLog
 from harness.data.size import SIDE
 from harness.data.spec import Frames
+from harness.data.walk import MAX_TEXT_BYTES, RegularFile, Walk, read_bytes, walk
 
 LABEL_FOLDERS = {"emotion", "emotions", "emotion_labels"}
 IMAGE_FOLDERS = {"cohn-kanade-images", "extended-cohn-kanade-images"}

@@ -2,14 +2,14 @@
 
 import gc
 import sys
-from types import ModuleType
 from typing import List
 
 from .canary import canary
 from .clock import now_ns
-from .files import RunnerError, sha256_of
+from .inputs import load_inputs, prepared
 from .outputs import check_scores
 from .process import busiest, peak_rss_bytes, processes
+from .readers import reader_of
 from .regions import Markers, mark, mark_prefixes
 from .runtimes.base import Model, model_class
 from .shapes import Array, Json
@@ -46,18 +46,6 @@ def marked(model: Model, value: Array, job: Json) -> None:
         sys.stderr.write("not marked: %s: %s\n" % (type(error).__name__, error))
 
 
-def load_images(np: ModuleType, job: Json) -> Array:
-    """The images, uint8 (n, 48, 48, 1), after a check of the hashes of model and images."""
-    for key in ("model", "inputs"):
-        digest = sha256_of(job[key])
-        if digest != job[key + "_sha256"]:
-            raise RunnerError("corrupt-file", "%s: SHA-256 is %s" % (job[key], digest))
-    images = np.load(job["inputs"], allow_pickle=False)
-    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
-        raise RunnerError("bad-inputs", "inputs are %s %s" % (images.dtype, images.shape))
-    return images
-
-
 def stop_collecting() -> None:
     """Keep Python's garbage collector from running within timed inferences."""
     gc.collect()
@@ -74,18 +62,19 @@ def measure(job: Json) -> Json:
     import numpy as np
 
     numpy_ns = now_ns() - started
-    images = load_images(np, job)
+    sent = load_inputs(np, job)
     board, others = Board(job.get("state_root") or "", job.get("sources") or {}), processes()
     before = board.full_state()
     canaries = {"before": canary(np)} if job.get("canary") else None
     model = model_class(job["runtime"])(np, job)
-    inputs = [model.prepare(image) for image in images]
+    inputs = prepared(model, sent, job)
     first_ns = timed(model, inputs[0])
-    check_scores(np, model, job.get("classes"))
+    if job.get("tensors") is None:
+        check_scores(np, model, job.get("classes"))
     delegate = model.applied()
     stop_collecting()
     warmup, warmup_ended, idle = warmed_up(model, inputs, job["warmup"])
-    answer = passes(np, model, inputs, plan=job["passes"], board=board)
+    answer = passes(model, inputs, reader_of(np, model, job), plan=job["passes"], board=board)
     answer["evidence"]["start"].update(idle)
     peak = peak_rss_bytes()
     if canaries:

@@ -1,12 +1,11 @@
 """Times inferences: the warm-up, and the passes over all images."""
 
-import hashlib
 import math
-from types import ModuleType
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .clock import now_ns, spin
 from .process import Stops
+from .readers import Reader
 from .runtimes.base import Model
 from .shapes import Array, Json
 from .state import Board
@@ -81,19 +80,10 @@ def warmed_up(model: Model, inputs: List[Array], plan: Json) -> Tuple[List[int],
     return values, ended, stops.end() if stops else {}
 
 
-def one_pass(
-    np: ModuleType,
-    model: Model,
-    inputs: List[Array],
-    slow: float,
-    stops: Optional[Stops],
-    digest: Optional["hashlib._Hash"],
-) -> Tuple[List[int], List[int], int]:
-    """Run each image once. Returns latencies in ns, predictions, and the number of outputs with NaN or infinity.
-
-    ``slow`` is the share of an injected slowdown. ``digest`` is a hash to update with the outputs, or None.
-    """
-    latency, predictions, not_finite = [], [], 0
+def one_pass(model: Model, inputs: List[Array], reader: Reader, slow: float, stops: Optional[Stops]) -> List[int]:
+    """Run each input once. Returns the latencies in ns; ``slow`` is the share of an injected slowdown."""
+    latency = []
+    reader.begin()
     if stops:
         stops.begin()
     for value in inputs:
@@ -101,50 +91,33 @@ def one_pass(
         if slow:
             taken += spin(int(taken * slow))
         latency.append(taken)
-        result = model.get()
-        if digest is not None:
-            digest.update(result.tobytes())
-        not_finite += not np.isfinite(result).all()
-        predictions.append(int(result.reshape(-1).argmax()))
+        reader.read()
         if stops:
             stops.lap()
-    return latency, predictions, not_finite
+    reader.end()
+    return latency
 
 
-def passes(np: ModuleType, model: Model, inputs: List[Array], plan: Json, board: Board) -> Json:
-    """Run whole passes over all images until ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed.
+def passes(model: Model, inputs: List[Array], reader: Reader, plan: Json, board: Board) -> Json:
+    """Run whole passes over all inputs until ``min_runs`` and ``min_ns`` are reached, or ``max_ns`` is passed.
 
     Returns this part of the answer, see :class:`harness.records.answer.RunnerResult`.
     """
     latency: List[int] = []
-    first: Optional[List[int]] = None
     during: List[Dict[str, str]] = []
-    outputs, stable, not_finite, total = hashlib.sha256(), True, 0, 0
+    total = 0
     stops = Stops() if plan.get("watch") else None
     idle: Dict[str, str] = {}
     start = board.state()
     most = plan.get("max_runs", 900000) - len(inputs)
-    while first is None or (
+    while not latency or (
         (len(latency) < plan["min_runs"] or total < plan["min_ns"]) and total < plan["max_ns"] and len(latency) <= most
     ):
-        digest = outputs if first is None else None
-        times, predictions, wrong = one_pass(
-            np, model, inputs, slow=plan.get("inject_slowdown", 0.0), stops=stops, digest=digest
-        )
+        times = one_pass(model, inputs, reader, slow=plan.get("inject_slowdown", 0.0), stops=stops)
         latency += times
         total += sum(times)
-        not_finite += wrong
         idle = stops.end() if stops else {}
-        if first is None:
-            first = predictions
-        stable = stable and predictions == first
         if len(during) < 255:
             during.append(board.state())
-    return {
-        "latency_ns": latency,
-        "predictions": first or [],
-        "predictions_stable": stable,
-        "not_finite": int(not_finite),
-        "outputs_sha256": outputs.hexdigest(),
-        "evidence": {"start": start, "during": during, "end": dict(board.state(), **idle)},
-    }
+    end = dict(board.state(), **idle)
+    return dict(reader.answer(), latency_ns=latency, evidence={"start": start, "during": during, "end": end})

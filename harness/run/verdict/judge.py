@@ -15,6 +15,7 @@ from harness.data.synthetic.strangers import SEEDS
 from harness.records.answer import RunnerResult
 from harness.records.cell import Reason, RuntimeInfo, Status
 from harness.run.context import Context
+from harness.run.golden.comparer import Compared
 from harness.run.plan import CellJob
 from harness.run.verdict import interference, stability
 from harness.run.verdict.states import CellStates
@@ -23,10 +24,19 @@ from harness.run.verdict.states import CellStates
 TREND_P = 0.001
 
 
-def judge(
-    job: CellJob, answer: RunnerResult, runtime: RuntimeInfo, context: Context, labels: Sequence[int]
+def judge(  # six parameters: what was asked for, what came back, and what that is held against
+    job: CellJob,
+    answer: RunnerResult,
+    runtime: RuntimeInfo,
+    context: Context,
+    labels: Sequence[int],
+    compared: Compared | None = None,
 ) -> tuple[Status, list[Reason]]:
-    """The verdict on a finished cell. ``labels``: the right answers, in the order of the predictions.
+    """The verdict on a finished cell.
+
+    Args:
+        labels: the right classes, in the order of the predictions; empty where nothing judges them.
+        compared: the outputs beside golden ones; None where nobody looked.
 
     A delegate that did not run is FAILED (the number would describe something else) unless ``allow_fallback``.
     """
@@ -40,7 +50,7 @@ def judge(
     reasons += _wrong_cpu(answer, context)
     reasons += _on_purpose(answer)
     # an image without a number for each class has no answer, wherever its maximum lies
-    reasons += _not_finite(answer) or _predictions(job, answer, labels, context.device.thresholds)
+    reasons += _not_finite(answer) or _answers(job, answer, labels, compared, context.device.thresholds)
     limits, states = context.device.thresholds, CellStates.parse(answer.evidence)
     on_wall_clock = context.device.effective_clock == "wall"
     if on_wall_clock:
@@ -81,9 +91,21 @@ def _not_finite(answer: RunnerResult) -> list[Reason]:
     return [Reason(code="not-finite", text=text)]
 
 
-def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
-    if not answer.predictions_stable:
+def _answers(
+    job: CellJob, answer: RunnerResult, labels: Sequence[int], compared: Compared | None, limits: Thresholds
+) -> list[Reason]:
+    """Whether the network answers as it should: twice the same, and as golden outputs or, without them, labels say."""
+    if not answer.predictions_stable and labels:
         return [Reason(code="unstable-predictions", text="two passes over the same images predicted differently")]
+    if not answer.predictions_stable and job.delegate == "cpu" and (compared is None or compared.missing is None):
+        return [Reason(code="unstable-predictions", text="two passes over the same inputs gave different outputs")]
+    if compared and compared.missing is None:
+        return compared.reasons
+    return _predictions(job, answer, labels, limits) if labels else []
+
+
+def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limits: Thresholds) -> list[Reason]:
+    """The share of right answers beside that of the artifact when it was built."""
     if limits.predictions is None:
         return []
     differing = least_differing(job, answer.predictions, labels)

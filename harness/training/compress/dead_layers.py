@@ -41,7 +41,7 @@ def settle(model: Model, images: Pixels) -> list[str]:
 
     Args:
         model: trained.
-        images: float32 (N, 48, 48, 1): the training images that set int8 ranges.
+        images: float32 (N, h, w, c): the training images that set int8 ranges.
 
     Returns:
         Names of the dead layers.

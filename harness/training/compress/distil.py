@@ -16,7 +16,6 @@ import numpy as np
 
 from harness.training.arrays import Images, Model, Pixels, Probabilities
 from harness.training.train import stored
-from harness.training.train.augment import augment
 from harness.training.train.epochs import Epoch, TrainingSet
 
 #: passes over the training images that the teacher answers; a student's epochs cycle through them
@@ -52,7 +51,7 @@ def lessons(
     def epoch(number: int) -> tuple[Pixels, Probabilities]:
         rng = np.random.default_rng([training_set.seed, number, 3])
         chosen = images[number % len(images)].astype(np.float32)
-        mirror = rng.random(len(chosen)) < 0.5
+        mirror = (rng.random(len(chosen)) < 0.5) & training_set.dataset.mirrors
         chosen[mirror] = chosen[mirror, :, ::-1]
         grain = rng.standard_normal(chosen.shape, dtype=np.float32) * np.float32(3.0)
         return np.clip(chosen + grain, 0, 255), _targets(answers[number % len(images)], truth)
@@ -63,13 +62,13 @@ def lessons(
 def _stored_answers(
     teacher: Model, training_set: TrainingSet, folder: Path, *, sets: int, progress: Callable[[str], None]
 ) -> tuple[Images, Probabilities]:
-    """Images (sets, N, 48, 48, 1) and the teacher's answers to them (sets, N, classes)."""
+    """Images (sets, N, h, w, c) and the teacher's answers to them (sets, N, classes)."""
     path, shape = folder / "lessons.npz", (sets, len(training_set.split.train))
     before = stored.found(path, lambda file: _read_lessons(file, shape), progress)
     if before is not None:
         return before
     rng = np.random.default_rng([training_set.seed, 7])
-    images = np.stack([augment(training_set.images, rng) for _ in range(sets)]).astype(np.uint8)
+    images = np.stack([training_set.varied(rng).astype(np.uint8) for _ in range(sets)])
     answers = np.stack([_answers(teacher, part.astype(np.float32)) for part in images])
     stored.keep(path, lambda file: np.savez(file, images=images, answers=answers))
     return images, answers
@@ -96,14 +95,14 @@ class Live:
         self._training_set = training_set
 
     def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
-        """The images, float32 (N, 48, 48, 1), and targets, float32 (N, classes), of an epoch."""
+        """The images, float32 (N, h, w, c), and targets, float32 (N, classes), of an epoch."""
         images, truth = self.unanswered(number)
         return images, _targets(_answers(self.teacher, images), truth)
 
     def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
         """The same images, and mixtures of true labels float32 (N, classes)."""
         rng = np.random.default_rng([self._training_set.seed, number, 8])
-        images, labels = augment(self._training_set.images, rng), self._training_set.targets
+        images, labels = self._training_set.varied(rng), self._training_set.targets
         share = rng.beta(MIXTURE, MIXTURE, len(images)).astype(np.float32)
         share = np.maximum(share, 1 - share)  # the larger part belongs to the image whose class weighs this one
         other = rng.permutation(len(images))

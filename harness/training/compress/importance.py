@@ -83,7 +83,7 @@ def slim(model: Model, epoch: Epoch, seed: int, *, passes: int = 3, amount: floa
     are enough.
 
     Args:
-        epoch: for a number, images float32 (N, 48, 48, 1) and targets float32 (N, classes).
+        epoch: for a number, images float32 (N, h, w, c) and targets float32 (N, classes).
         seed: of the order of images.
         passes: over the images.
         amount: weight of the sum of |gamma| in the loss.

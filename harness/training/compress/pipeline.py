@@ -22,7 +22,7 @@ from harness.training.networks.macs import count_macs
 from harness.training.train import loop
 from harness.training.train.epochs import Epoch, TrainingSet, as_input
 from harness.training.train.loop import Training
-from harness.training.train.recipe import PROFILES, Recipe
+from harness.training.train.recipe import PROFILES, Recipe, fewer_epochs
 
 #: difference of the seeds of a round's tuning and of its restart
 AGAIN = 1000
@@ -72,8 +72,11 @@ class Round:
         return Recipe(epochs=self.epochs, rate=self.rate, smoothing=0.0, decay=0.01)
 
 
-def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
+def rounds(start: float, budget: Budget, profile: str, images: int = 0) -> list[Round]:
     """Rounds from ``start`` MACs to the budget's, by equal factors.
+
+    Args:
+        images: the number of training images; many of them take fewer epochs.
 
     Raises:
         UsageError: the profile is neither quick nor full, or the budget has no MACs.
@@ -88,7 +91,7 @@ def rounds(start: float, budget: Budget, profile: str) -> list[Round]:
         Round(
             number=number,
             macs=start * factor**number,
-            epochs=max(2, epochs // 4) if profile == "quick" else epochs,
+            epochs=fewer_epochs(max(2, epochs // 4) if profile == "quick" else epochs, images),
             rate=2e-3 if number == count else 1e-3,
             last=number == count,
         )
@@ -130,7 +133,7 @@ class _Pruning:
         macs = job.budget.macs or self._cutter(job.seed).aim(model, job.folder / "aim.txt")
         if job.budget.max_accuracy_drop is not None:
             floor = _accuracy(self.teacher, job.dataset, job.split.validation) - job.budget.max_accuracy_drop
-        for part in rounds(count_macs(model), replace(job.budget, macs=macs), job.profile):
+        for part in rounds(count_macs(model), replace(job.budget, macs=macs), job.profile, len(job.split.train)):
             if self.assistant is None and count_macs(model) <= distil.LIVE_MACS:
                 self.assistant = model
             before = len(self.steps)

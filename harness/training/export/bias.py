@@ -38,7 +38,7 @@ def corrected(int8: bytes, fp32: bytes, images: Images) -> bytes:
     taken after the activation, which makes the correction smaller than it could be.
 
     Args:
-        images: uint8 (N, 48, 48), training images; every k-th is used.
+        images: uint8 (N, h, w[, 3]), training images; every k-th is used.
     """
     chosen = images[:: max(1, len(images) // IMAGES)][:IMAGES]
     content = bytearray(int8)

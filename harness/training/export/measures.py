@@ -33,7 +33,7 @@ def measures(budget: Budget, models: Path, images: Images) -> Mapping[str, Measu
 
     Args:
         models: the folder with the reference's file.
-        images: training images uint8 (N, 48, 48).
+        images: training images uint8 (N, h, w[, 3]).
 
     Raises:
         UsageError: the reference's file doesn't exist.

@@ -25,7 +25,7 @@ Confusion = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class ExportImages:
-    """The images that an export needs, uint8 (N, 48, 48).
+    """The images that an export needs, uint8 (N, h, w[, 3]).
 
     Attributes:
         calibration: training images that set int8 ranges.

@@ -15,7 +15,7 @@ from harness.training.train.epochs import as_input
 
 
 def probabilities(path: Path, images: Images) -> npt.NDArray[np.float64]:
-    """Outputs for images uint8 (N, 48, 48), one at a time, de-quantised: float64 (N, classes).
+    """Outputs for images uint8 (N, h, w[, 3]), one at a time, de-quantised: float64 (N, classes).
 
     Raises:
         BuildError: some are NaN or infinity.
@@ -66,7 +66,7 @@ def _session(path: Path) -> Any:
 
 
 def quantise(images: Images, spec: TensorSpec) -> Weights:
-    """Convert images uint8 (N, 48, 48) to a model's input, (N, 48, 48, 1): float32 0..255, or int8 by its scale."""
+    """Convert images uint8 (N, h, w[, 3]) to a model's input, (N, h, w, c): float32 0..255, or int8 by its scale."""
     pixels = as_input(images)
     if spec.dtype in ("float32", "float16"):
         return np.asarray(pixels, dtype=spec.dtype)

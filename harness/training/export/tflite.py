@@ -29,10 +29,10 @@ def export_tflite(model: Model, path: Path, variant: Variant, representative: Im
     """Write one variant with a fixed batch of 1.
 
     Args:
-        model: Keras model; float32 pixels (1, 48, 48, 1) in.
+        model: Keras model; float32 pixels (1, h, w, c) in.
         path: of the file to write.
         variant: fp32, fp16, dynamic or int8.
-        representative: uint8 (N, 48, 48) images that set int8 ranges; from the training split alone.
+        representative: uint8 (N, h, w[, 3]) images that set int8 ranges; from the training split alone.
 
     Raises:
         BuildError: the converter failed.

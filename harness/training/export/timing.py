@@ -20,7 +20,7 @@ def ratio_by_turns(path: Path, reference: Path, images: Images) -> float:
     They alternate in turns of 20 ms or more, so that a temporary slowdown of this machine affects both.
 
     Args:
-        images: uint8 (N, 48, 48), used in order and repeatedly.
+        images: uint8 (N, h, w[, 3]), used in order and repeatedly.
     """
     calls = [_inference(file, images) for file in (path, reference)]
     _turns(calls, 3)  # caches, branch predictors and the clock frequency settle first

@@ -38,6 +38,13 @@ class Pruning:
     restarts: int = 0
     assistant: int = 0
 
+    def for_images(self, shape: tuple[int, int, int]) -> Pruning:
+        """The same for images of another size: ``macs`` are those for faces, and grow with the number of pixels."""
+        if self.macs is None:
+            return self
+        pixels, of_faces = shape[0] * shape[1], INPUT_SHAPE[0] * INPUT_SHAPE[1]
+        return replace(self, macs=self.macs * pixels // of_faces)
+
     def target(self, parent_macs: int) -> float:
         """Multiply-accumulates to reach from a parent of ``parent_macs``."""
         if self.macs is not None:

@@ -37,8 +37,9 @@ def one_hot(labels: Index, classes: int) -> Probabilities:
 
 
 def as_input(images: Images) -> Pixels:
-    """Images as input of networks: float32 (N, 48, 48, 1), 0..255."""
-    return images.astype(np.float32)[..., None]
+    """Images as input of networks: float32 (N, h, w, 1 or 3), 0..255."""
+    values = images.astype(np.float32)
+    return values if images.ndim == 4 else values[..., None]
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,12 @@ class TrainingSet:
 
     @property
     def images(self) -> Images:
-        """uint8 (N, 48, 48)."""
+        """uint8 (N, h, w) or (N, h, w, 3)."""
         return self.dataset.images[self.split.train]
+
+    def varied(self, rng: np.random.Generator) -> Pixels:
+        """One random variation of each image."""
+        return augment(self.images, rng, mirror=self.dataset.mirrors)
 
     @property
     def targets(self) -> Probabilities:
@@ -76,6 +81,6 @@ def augmented(training_set: TrainingSet) -> Epoch:
 
     def epoch(number: int) -> tuple[Pixels, Probabilities]:
         rng = np.random.default_rng([training_set.seed, number, 1])
-        return augment(training_set.images, rng), training_set.targets
+        return training_set.varied(rng), training_set.targets
 
     return epoch

@@ -127,7 +127,7 @@ def _line(model: Model, recipe: Recipe, state: Checkpoint) -> str:
 
 
 def score(model: Model, images: Pixels, truth: Index) -> tuple[float, float]:
-    """Accuracy and mean cross-entropy (nats) on images (N, 48, 48, 1)."""
+    """Accuracy and mean cross-entropy (nats) on images (N, h, w, c)."""
     p = np.asarray(model.predict(images, batch_size=64, verbose=0), dtype=np.float64)
     likely = p[np.arange(len(truth)), truth]
     return float((p.argmax(1) == truth).mean()), float(-np.log(np.maximum(likely, 1e-12)).mean())

@@ -9,6 +9,9 @@ from harness.core.errors import UsageError
 PROFILES = ("quick", "full")
 #: networks with more multiply-accumulates learn in fewer epochs: they fit 800 images sooner and cost most
 LARGE_MACS = 150_000_000
+#: from this number of training images on, epochs become fewer, so that about as many images are learnt
+MANY_IMAGES = 4000
+LEAST_EPOCHS = 4
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,18 @@ class Recipe:
     patience: int = 1000
 
 
-def recipe_for(profile: str, macs: int) -> Recipe:
+def fewer_epochs(epochs: int, images: int) -> int:
+    """The epochs for that many training images: fewer where there are many."""
+    if images <= MANY_IMAGES:
+        return epochs
+    return max(min(epochs, LEAST_EPOCHS), epochs * MANY_IMAGES // images)
+
+
+def recipe_for(profile: str, macs: int, images: int = 0) -> Recipe:
     """The recipe of a profile for a network of ``macs`` multiply-accumulates per image.
+
+    Args:
+        images: the number of training images.
 
     Raises:
         UsageError: the profile is neither quick nor full.
@@ -52,4 +65,5 @@ def recipe_for(profile: str, macs: int) -> Recipe:
         base = Recipe(epochs=6 if large else 30)
     else:
         base = Recipe(epochs=25 if large else 120, patience=15 if large else 40)
+    base = replace(base, epochs=fewer_epochs(base.epochs, images))
     return replace(base, batch=16, rate=1e-3) if large else base

@@ -98,7 +98,7 @@ def gradients(
 
     Args:
         layers: the gradients are with respect to their trainable weights.
-        images: float32 (N, 48, 48, 1).
+        images: float32 (N, h, w, c).
         targets: float32 (N, classes).
 
     Returns:

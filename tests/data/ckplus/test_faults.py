@@ -13,9 +13,9 @@ import pytest
 
 from harness.core.errors import DataError
 from harness.data.ckplus.copy import check, load_with_findings
-from harness.data.ckplus.files import MAX_DEPTH, walk
 from harness.data.ckplus.png import MAX_IMAGE_BYTES
 from harness.data.findings import DataFindings, FaultLog
+from harness.data.walk import MAX_DEPTH, walk
 from tests.support import ckplus_writer as made
 
 
@@ -200,7 +200,7 @@ def test_a_walk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     log = FaultLog()
     walk(tmp_path, log)
     assert [fault.code for fault in log.all] == ["too-deep"]
-    monkeypatch.setattr("harness.data.ckplus.files.MAX_ENTRIES", 3)
+    monkeypatch.setattr("harness.data.walk.MAX_ENTRIES", 3)
     with pytest.raises(DataError, match="more than 3 files"):
         walk(tmp_path, log)
 

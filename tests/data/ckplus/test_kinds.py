@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness.data.ckplus.copy import check, load_with_findings
-from harness.data.ckplus.files import RegularFile
 from harness.data.ckplus.kinds import kind_of
 from harness.data.ckplus.png import read_grey
 from harness.data.findings import DataFindings, FaultLog, render
+from harness.data.walk import RegularFile
 from tests.support import ckplus_writer as made
 
 Grey = made.Grey

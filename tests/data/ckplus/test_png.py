@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data.ckplus.files import RegularFile
 from harness.data.ckplus.png import read_grey
 from harness.data.findings import FaultLog
+from harness.data.walk import RegularFile
 from tests.support import ckplus_writer as made
 
 WHOLE = [made.png(made.picture(5), mode) for mode in (None, "P", "RGB", "RGBA", "LA", "1")]

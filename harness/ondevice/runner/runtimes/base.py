@@ -15,7 +15,7 @@ class Model(object):
         allocate_ns: the part of ``load_ns`` that allocates tensors; None if the runtime does not separate the two.
         version: the runtime's version; None if unknown.
         build: description of the build: wheel tags, compiler, providers.
-        output_name: name of the output for messages.
+        output_name: name of the first output.
         invoke: runs one inference; this call alone is timed.
     """
 
@@ -35,12 +35,23 @@ class Model(object):
         raise NotImplementedError
 
     def set(self, value: Array) -> None:
-        """Put a value into the input tensor."""
+        """Put a value into the input tensor, or a list of values into all of them."""
         raise NotImplementedError
 
     def get(self) -> Array:
-        """The output: an array with one score for each class."""
+        """The first output; of a classifier an array with one score for each class."""
         raise NotImplementedError
+
+    def get_all(self) -> List[Array]:
+        """All outputs."""
+        return [self.get()]
+
+    def names(self) -> List[str]:
+        """The names of all outputs, in the order of :meth:`get_all`."""
+        return [self.output_name]
+
+    def reset(self) -> None:
+        """Forget what earlier inferences left in the network's own variables."""
 
     def quantised(self) -> bool:
         """Whether the scale of an integer output is known."""

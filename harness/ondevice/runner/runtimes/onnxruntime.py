@@ -52,12 +52,16 @@ class OnnxModel(Model):
         self.load_ns = now_ns() - started  # the creation of a session includes the allocation of tensors
         self.build = wheel_tags(ort) + " " + str(getattr(ort, "get_build_info", str)())
         self.input = self.session.get_inputs()[0]
-        self.output = self.session.get_outputs()[0]
-        self.output_name = str(self.output.name)
+        self.output_names = [str(output.name) for output in self.session.get_outputs()]
+        self.output_name = self.output_names[0]
+        self.input_names = named_inputs(job, [str(given.name) for given in self.session.get_inputs()])
         self.quantised_output = bool(job.get("quantised_output"))
         self.binding = self.session.io_binding()
         self.dtype = np.dtype(DTYPES.get(self.input.type, "float32"))
-        self.binding.bind_output(self.output.name, "cpu")
+        self.bind_outputs()
+        # a shape of no dimensions is a single value, or one that nobody knows
+        shapes = [output.shape for output in self.session.get_outputs()]
+        self.varying = any(not shape or any(not isinstance(size, int) for size in shape) for shape in shapes)
         self.invoke = self._invoke
 
     def chosen(self, delegate: str) -> str:
@@ -83,15 +87,25 @@ class OnnxModel(Model):
             options.enable_profiling = True
             options.profile_file_prefix = os.path.join(folder, "profile")
             session = self.ort.InferenceSession(self.path, options, providers=[self.provider])
-            session.run(None, {self.input.name: inputs[0]})  # the first run is cold and is not counted below
+            session.run(None, self.feeds(inputs[0]))  # the first run is cold and is not counted below
             for value in inputs[:20]:
-                session.run(None, {self.input.name: value})
+                session.run(None, self.feeds(value))
             with open(session.end_profiling(), encoding="utf-8") as handle:
                 events = json.loads(handle.read(64 << 20))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         runs = min(len(inputs), 20)
         return {"how": "ONNX Runtime's profiler", "runs": runs, "nodes": node_times(events, runs)}
+
+    def bind_outputs(self) -> None:
+        for name in self.output_names:
+            self.binding.bind_output(name, "cpu")
+
+    def feeds(self, value: Array) -> Dict[str, Array]:
+        """An input, or all of them, by their names."""
+        if isinstance(value, list):
+            return dict(zip(self.input_names, value))  # noqa: B905 - Python 3.6 has no strict
+        return {self.input.name: value}
 
     def _invoke(self) -> None:
         self.session.run_with_iobinding(self.binding)
@@ -101,10 +115,23 @@ class OnnxModel(Model):
 
     def set(self, value: Array) -> None:
         self.held = value  # the binding keeps no reference
+        if isinstance(value, list):
+            for name, part in zip(self.input_names, value):  # noqa: B905 - Python 3.6 has no strict
+                self.binding.bind_cpu_input(name, part)
+            if self.varying:  # an output that was made once keeps its shape
+                self.binding.clear_binding_outputs()
+                self.bind_outputs()
+            return
         self.binding.bind_cpu_input(self.input.name, value)
 
     def get(self) -> Array:
         return self.binding.copy_outputs_to_cpu()[0]
+
+    def get_all(self) -> List[Array]:
+        return list(self.binding.copy_outputs_to_cpu())
+
+    def names(self) -> List[str]:
+        return self.output_names
 
     def quantised(self) -> bool:
         """Whether the output is quantised. ONNX keeps scales inside the graph, so the controller looks there."""
@@ -131,6 +158,14 @@ class OnnxModel(Model):
             "nodes_left": sorted(node["op"] for node in left)[:64],
             "how": "%s; each node's from the profiler" % how,
         }
+
+
+def named_inputs(job: Json, names: List[str]) -> List[str]:
+    """The names of the job's tensors, which the session must have; without tensors, the session's own."""
+    wanted = names if job.get("tensors") is None else [tensor["name"] for tensor in job["tensors"]]
+    if sorted(wanted) != sorted(names):
+        raise RunnerError("bad-model", "takes inputs %s, not %s" % (names, wanted))
+    return wanted
 
 
 def node_times(events: List[Json], runs: int) -> List[Json]:

@@ -1,7 +1,7 @@
 """tflite-runtime, and the code that it shares with its successor LiteRT, which has the same Interpreter."""
 
 from types import ModuleType
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from ..clock import now_ns
 from ..files import RunnerError
@@ -27,14 +27,26 @@ class TfliteModel(Model):
             model_path=job["model"], num_threads=job["threads"], experimental_delegates=delegates or None
         )
         created = now_ns()
+        self.resize(job.get("tensors"))
         self.interpreter.allocate_tensors()
         ended = now_ns()
         self.load_ns, self.allocate_ns = ended - started, ended - created
         self.build = wheel_tags(package)
-        self.input = self.interpreter.get_input_details()[0]
-        self.output = self.interpreter.get_output_details()[0]
+        self.inputs, self.outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+        self.input, self.output = self.inputs[0], self.outputs[0]
         self.output_name = str(self.output["name"])
         self.invoke = self.interpreter.invoke
+
+    def resize(self, tensors: Optional[List[Json]]) -> None:
+        """Give each input the shape that its tensor has in the job."""
+        if tensors is None:
+            return
+        details = self.interpreter.get_input_details()
+        if len(details) != len(tensors):
+            raise RunnerError("bad-model", "takes %d inputs, not %d" % (len(details), len(tensors)))
+        for detail, tensor in zip(details, tensors):  # noqa: B905 - Python 3.6 has no strict
+            if [int(length) for length in detail["shape"]] != tensor["shape"]:
+                self.interpreter.resize_tensor_input(detail["index"], tensor["shape"])
 
     def delegates(self, package: ModuleType, name: str) -> List[Any]:
         """Load the requested delegate. The CPU needs none, because the interpreter applies XNNPACK by itself."""
@@ -55,15 +67,29 @@ class TfliteModel(Model):
         return value
 
     def set(self, value: Array) -> None:
+        if isinstance(value, list):
+            for detail, part in zip(self.inputs, value):  # noqa: B905 - Python 3.6 has no strict
+                self.interpreter.set_tensor(detail["index"], part)
+            return
         self.interpreter.set_tensor(self.input["index"], value)
 
     def get(self) -> Array:
         return self.interpreter.get_tensor(self.output["index"])
 
+    def get_all(self) -> List[Array]:
+        return [self.interpreter.get_tensor(output["index"]) for output in self.outputs]
+
+    def names(self) -> List[str]:
+        return [str(output["name"]) for output in self.outputs]
+
+    def reset(self) -> None:
+        self.interpreter.reset_all_variables()
+
     def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:
         interpreter = self.interpreter_class(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
+        for detail, part in zip(interpreter.get_input_details(), value if isinstance(value, list) else [value]):  # noqa: B905
+            interpreter.set_tensor(detail["index"], part)
         invoke: Callable[[], Any] = interpreter.invoke
         return invoke
 

@@ -1,4 +1,4 @@
-"""Walks through an unchecked copy of CK+: within limits, and over regular files only.
+"""Walks through an unchecked copy of a data set: within limits, and over regular files only.
 
 The walk reads nothing outside the given folder and follows no symbolic links to folders. Content of the copy raises no
 error: each refusal goes to the :class:`~harness.data.findings.FaultLog`.
@@ -58,18 +58,27 @@ def is_litter(name: str) -> bool:
     return name.lower() in _LITTER or name.startswith("._")
 
 
-def walk(root: Path, faults: FaultLog, *, is_image: Callable[[str], bool] = lambda _: False) -> Walk:
+def walk(
+    root: Path,
+    faults: FaultLog,
+    *,
+    is_image: Callable[[str], bool] = lambda _: False,
+    most: int | None = None,
+    data: str = "CK+",
+) -> Walk:
     """All regular files below ``root``, sorted by relative path without regard to case, then by relative path.
 
     Litter, links that leave the folder, loops, and other entries that are no regular files are reported and left out.
 
     Args:
         is_image: takes a relative path; tells whether a refused entry counts as an image left out.
+        most: number of files and folders at which the walk ends; :data:`MAX_ENTRIES` by default.
+        data: what the folder should hold, for the message.
 
     Raises:
-        DataError: there are more than :data:`MAX_ENTRIES` files and folders, so it is not CK+.
+        DataError: there are more than ``most`` files and folders, so the wrong folder was named.
     """
-    walker = _Walker(root, faults, is_image)
+    walker = _Walker(root, faults, is_image, _Limit(MAX_ENTRIES if most is None else most, data))
     walker.descend(root, "")
     result = walker.result
     result.files.sort(key=lambda f: (f.rel.lower(), f.rel))
@@ -77,11 +86,19 @@ def walk(root: Path, faults: FaultLog, *, is_image: Callable[[str], bool] = lamb
     return result
 
 
+@dataclass(frozen=True)
+class _Limit:
+    """The largest number of entries, and what the folder should hold."""
+
+    most: int
+    data: str
+
+
 class _Walker:
     """The state of one walk below ``root``: its result so far, and the number of entries seen."""
 
-    def __init__(self, root: Path, faults: FaultLog, is_image: Callable[[str], bool]) -> None:
-        self.root, self.faults, self.is_image = root, faults, is_image
+    def __init__(self, root: Path, faults: FaultLog, is_image: Callable[[str], bool], limit: _Limit) -> None:
+        self.root, self.faults, self.is_image, self.limit = root, faults, is_image, limit
         self.result = Walk()
         self.entries_seen = 0
 
@@ -99,10 +116,10 @@ class _Walker:
             self.faults.error("unreadable", rel or ".", text, fix="check its permissions")
             return
         self.entries_seen += len(names)
-        if self.entries_seen > MAX_ENTRIES:
+        if self.entries_seen > self.limit.most:
             raise DataError(
-                f"{self.root}: more than {MAX_ENTRIES} files and folders, which CK+ does not have",
-                fix="name the folder that holds CK+ itself",
+                f"{self.root}: more than {self.limit.most} files and folders, which {self.limit.data} does not have",
+                fix=f"name the folder that holds {self.limit.data} itself",
             )
         taken = 0
         for name in names:

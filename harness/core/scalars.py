@@ -1,4 +1,4 @@
-"""Readers for the scalars of a device list. A key decides whether its text is a text, a number or a boolean.
+"""Readers for the scalars of YAML files. A key decides whether its text is a text, a number or a boolean.
 
 Readers of YAML disagree about some numbers (octal, base 60, underscores). Such a number is refused, and the message
 suggests another spelling.

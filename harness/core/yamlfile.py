@@ -1,6 +1,6 @@
-"""YAML with line numbers, limited to what a device list needs.
+"""YAML with line numbers, limited to what the files need that users write for the harness.
 
-Every scalar stays the text that was written, and its key decides what the text means (:mod:`harness.config.scalars`).
+Every scalar stays the text that was written, and its key decides what the text means (:mod:`harness.core.scalars`).
 The reason: YAML 1.1 reads ``02222`` as 1170, ``22:22`` as 1342, ``no`` as false and ``2024-01-01`` as a date, and YAML
 1.2 does not.
 """
@@ -21,7 +21,7 @@ Location = tuple[str | int, ...]
 
 #: Larger files are not configuration; refusing them bounds time and memory.
 MAX_BYTES = 1 << 20
-#: A device list needs five levels.
+#: A device list needs five levels, and nothing needs more.
 MAX_DEPTH = 32
 
 #: Plain scalars that stand for null.
@@ -51,22 +51,25 @@ _HINTS = (
 _ADDRESS_AND_PORT = re.compile(r"\bhost: *\[([0-9A-Fa-f:.]+(?:%\w+)?)\]:([0-9]+)")
 
 
-def load(text: str, file: str) -> tuple[object, dict[Location, int]]:
+def load(text: str, file: str, kind: str = "device list") -> tuple[object, dict[Location, int]]:
     """Parse YAML into lists, dictionaries, texts and None; also return the 1-based line of every location.
+
+    Args:
+        kind: what the file should be, for messages.
 
     Raises:
         ConfigError: bad syntax, a duplicate key, an alias (aliases can expand to gigabytes), a tag, a second document,
             or a key that is not text.
     """
     if len(text) > MAX_BYTES:
-        raise ConfigError(f"is over {MAX_BYTES >> 20} MiB", file=file, fix="this is no device list")
+        raise ConfigError(f"is over {MAX_BYTES >> 20} MiB", file=file, fix=f"this is no {kind}")
     try:
         loader = _Loader(text)
         loader.file = file
         root = loader.get_single_node()
         if root is None:
             return None, {}
-        reader = _Reader(file)
+        reader = _Reader(file, kind)
         return reader.value(root, ()), reader.lines
     except yaml.MarkedYAMLError as error:
         raise _explained(error, text, file) from error
@@ -79,7 +82,7 @@ def load(text: str, file: str) -> tuple[object, dict[Location, int]]:
             fix="is it a text file?",
         ) from error
     except RecursionError as error:
-        raise ConfigError("is nested too deeply", file=file, fix="this is no device list") from error
+        raise ConfigError("is nested too deeply", file=file, fix=f"this is no {kind}") from error
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ConfigError(f"not YAML: {error}", file=file) from error
 
@@ -134,13 +137,14 @@ class _Reader:
     """Turns nodes into plain values, and records the line of each."""
 
     file: str
+    kind: str
     lines: dict[Location, int] = field(default_factory=dict)
 
     def value(self, node: yaml.Node, at: Location) -> object:
         self.lines.setdefault(at, node.start_mark.line + 1)
         if len(at) > MAX_DEPTH:
             raise ConfigError(
-                "is nested too deeply", file=self.file, line=node.start_mark.line + 1, fix="this is no device list"
+                "is nested too deeply", file=self.file, line=node.start_mark.line + 1, fix=f"this is no {self.kind}"
             )
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, at)

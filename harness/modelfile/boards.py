@@ -1,0 +1,104 @@
+"""Which runtimes a board would get for a file, and whether they can take it: asked of tables, not of the board."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.boards.family import BoardFamily, System
+from harness.core.errors import ProvisionError
+from harness.modelfile.fit import fits
+from harness.modelfile.record import ModelFile, Target
+from harness.runtimes import wheels
+from harness.runtimes.registry import DELEGATES, RUNTIMES, fitting, reading
+from harness.runtimes.wheels import Platform
+
+#: The system of every emulated board.
+EMULATED = System("Debian bookworm", python="3.11", glibc=(2, 36))
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board as far as it matters for a file.
+
+    Attributes:
+        systems: the one that it has, or those that it may have.
+        runtimes: those that devices.yaml requires; empty for the first that reads the file.
+        delegates: as in devices.yaml.
+        memory_bytes: None where it is unknown.
+    """
+
+    systems: tuple[System, ...]
+    runtimes: Sequence[str] = ()
+    delegates: Sequence[str] = ("cpu",)
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run a file on a board: the system, runtime, its release ("" where unknown) and delegate.
+
+    ``why`` is the reason against it, None where there is none.
+    """
+
+    system: System
+    runtime: str
+    version: str
+    delegate: str
+    why: str | None
+
+
+def ways(file: ModelFile, board: Board) -> tuple[Way, ...]:
+    """Every way that a run would try, by system, runtime and delegate; empty if the systems are unknown."""
+    asked = board.runtimes or reading(file.format)[:1]
+    found = [
+        _way(file, board, system, runtime=runtime, delegate=delegate)
+        for system in board.systems
+        for runtime in asked
+        for delegate in board.delegates
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def refusal(file: ModelFile, board: Board, *, runtime: str, delegate: str) -> str | None:
+    """Why a board can't run a file in this way whichever of its systems it has; None if one of them may."""
+    tried = [_way(file, board, system, runtime=runtime, delegate=delegate).why for system in board.systems]
+    return None if not tried or None in tried else tried[0]
+
+
+def _way(file: ModelFile, board: Board, system: System, *, runtime: str, delegate: str) -> Way:
+    target = Target(runtime, delegate=delegate, memory_bytes=board.memory_bytes)
+    if DELEGATES[delegate].onboard or file.format not in RUNTIMES[runtime].formats:
+        # a runtime that must be on the board already has a release that nobody knows before the board is asked
+        return Way(system, runtime, "", delegate, fits(file, target))
+    like = Platform(system.python, system.machine, system.glibc, numpy="its own")
+    runtime = fitting(runtime, wheels.available(like))
+    try:
+        version = wheels.choose(runtime, like).version
+    except ProvisionError as error:
+        return Way(system, runtime, "", delegate, str(error))
+    return Way(system, runtime, version, delegate, fits(file, replace(target, runtime=runtime, version=version)))
+
+
+def expected(family: BoardFamily, *, emulated: bool = False, local: bool = False) -> Board:
+    """A board of a family as it usually is. An emulated one and this machine are known; nothing is asked."""
+    if emulated:
+        return Board((EMULATED,), memory_bytes=family.memory_mib << 20)
+    return _here() if local else Board(family.systems)
+
+
+def _here() -> Board:
+    """This machine, with the Python that runs the harness."""
+    name, version = platform.libc_ver()
+    numbers = version.split(".")
+    known = name == "glibc" and len(numbers) >= 2 and all(part.isdigit() for part in numbers[:2])
+    glibc = (int(numbers[0]), int(numbers[1])) if known else (0, 0)
+    python = ".".join(platform.python_version_tuple()[:2])
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        memory = 0
+    system = System("this machine", python=python, glibc=glibc, machine=platform.machine())
+    return Board((system,), memory_bytes=memory or None)
