@@ -85,4 +85,4 @@ def scale_of(cells: pd.DataFrame) -> Scale | None:
     heading, share, note = _KNOWN.get(name, (clean(name, 40), False, ""))
     if judge := str(known.judged_by.iloc[0]):
         note = f" on {judge}"
-    return Scale(name, heading, higher_is_better=higher_is_better, share=share, note=note)
+    return Scale(metric=name, heading=heading, higher_is_better=higher_is_better, share=share, note=note)
