@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.made.cells import make_cell, make_run
+from benchmarks.made.cells import make_cell, make_run, sha
 from harness.records.cell import Cell
 from harness.records.manifest import Manifest
 from harness.report import render
@@ -77,3 +77,23 @@ def test_the_page_shows_it(tmp_path: Path) -> None:
     html = (tmp_path / "out" / "claims.html").read_text(encoding="utf-8")
     assert html.count("<dt>What would overturn it</dt>") >= 5
     assert "<dt>Forms</dt>" in html
+
+
+def test_of_two_files_in_int8_the_one_that_strangers_find_worse_is_spoken_of(tmp_path: Path) -> None:
+    known = manifests()
+    record = known["resvgg19-pruned"]
+    (int8,) = [each for each in record.artifacts if each.variant == "int8"]
+    assert int8.unseen is not None
+    onnx = int8.model_copy(
+        update={
+            "format": "onnx",
+            "sha256": sha("resvgg19-pruned", "int8", "onnx"),
+            "unseen": int8.unseen.model_copy(update={"accuracy": 0.952, "high": 0.964}),
+        }
+    )
+    known["resvgg19-pruned"] = record.model_copy(update={"artifacts": (*record.artifacts, onnx)})
+    more = [
+        *(make_cell("resvgg19-pruned", "int8", cell.device, fmt="onnx", accuracy=0.99) for cell in cells()[:2]),
+        *cells(),
+    ]
+    assert "resvgg19-pruned int8.tflite 95.1%" in named(claims(tmp_path, more, known), "kept after").measured

@@ -55,7 +55,7 @@ def test_the_page_says_on_whom_networks_are_judged(tmp_path: Path) -> None:
     assert "Networks are judged by 2,943 images of 354 strangers" in html
     drawn = [path.read_text(encoding="utf-8") for path in (tmp_path / "out/figures").glob("pareto-*.svg")]
     assert len(drawn) == 2
-    assert all("Accuracy on 2,943 images of 354 strangers (%)" in svg for svg in drawn)
+    assert all("on 2,943 images of 354 strangers (%)" in svg for svg in drawn)
     assert "The random split leaks" in html
     row = next(r for r in rows(tmp_path / "out/tables/cells.csv") if r["model"] == "mobilenet-v3-small")
     assert (float(row["strangers_percent"]), float(row["accuracy_percent"])) == pytest.approx((73.5, 97.98), abs=0.01)
