@@ -134,7 +134,7 @@ def main() -> int:
     options = parser.parse_args()
     others = [n for n in manifests.names(options.models) if n != OURS and n not in options.but.split(",")]
     parts = {name: roles.role(name, manifests.load(options.models, name)) for name in others}
-    rivals = [name for name in others if parts[name] != roles.COMPRESSED]
+    rivals = [name for name in others if parts[name] == roles.PUBLISHED]
     pruned = [name for name in others if parts[name] == roles.COMPRESSED]
     if options.runs:
         cells = pd.concat([results.load(run) for run in options.runs], ignore_index=True)

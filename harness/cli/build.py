@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.options import Crop, Frames, Models, Task, whole
 from harness.cli.output import check_places, say
+from harness.core.errors import UsageError
 from harness.core.paths import cache_dir
 
 if TYPE_CHECKING:
@@ -35,11 +36,14 @@ def build(  # one parameter an option
         float | None, typer.Option(help="Pruned networks: validation accuracy to lose at most; 0.02: two points.")
     ] = None,
     importance: Annotated[str | None, typer.Option(help="What to prune by: taylor, bn, l1 or slimming.")] = None,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Train nothing: measure the files that are there on strangers.")
+    ] = False,
     models: Models = Path("models"),
     frames: Frames = "last3",
     crop: Crop = "auto",
 ) -> None:
-    """Train, compress and export networks. Needs the [train] extra."""
+    """Train, compress and export networks. Needs the [train] extra, except for --unseen."""
     from harness.data.registry import choose
     from harness.tasks.task import chosen, models_folder
     from harness.training.compress.budget import Targets
@@ -55,21 +59,44 @@ def build(  # one parameter an option
         max_accuracy_drop=max_accuracy_drop,
         method=importance,
     )
-    build_networks(
-        BuildOptions(
-            names=tuple(names or ()),
-            data=choose(data, frames, crop),
-            split=split,
-            profile=profile,
-            seed=seed,
-            folds=folds,
-            only_folds=whole(fold, "fold", 0, 999),
-            repeats=repeats,
-            targets=targets,
-            models=models_folder(models, asked),
-            task=asked,
-        )
+    options = BuildOptions(
+        names=tuple(names or ()),
+        data=choose(data, frames, crop),
+        split=split,
+        profile=profile,
+        seed=seed,
+        folds=folds,
+        only_folds=whole(fold, "fold", 0, 999),
+        repeats=repeats,
+        targets=targets,
+        models=models_folder(models, asked),
+        task=asked,
     )
+    if unseen:
+        measure_unseen(options)
+    else:
+        build_networks(options)
+
+
+def measure_unseen(options: BuildOptions) -> None:
+    """Measure files on strangers, put the accuracies into their manifests and print them.
+
+    Raises:
+        UsageError: an option is given that only a training could follow.
+        ArtifactError, BuildError, MissingExtraError: they can't be measured.
+    """
+    from harness.training import unseen
+    from harness.training.options import BuildOptions
+
+    if options != BuildOptions(names=options.names, models=options.models):
+        raise UsageError(
+            "--unseen trains nothing, so it takes networks and --models alone", fix="leave the other options out"
+        )
+    check_places(models=options.models)
+    for manifest in unseen.measure(options.models, options.names, progress=say):
+        for artifact in manifest.artifacts:
+            if artifact.unseen is not None:
+                print(f"{manifest.name}/{artifact.filename}: accuracy {unseen.words(artifact.unseen)}")
 
 
 def build_networks(options: BuildOptions) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -21,6 +21,7 @@ Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of eac
 Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]
 Task = Annotated[str | None, typer.Option("--task", help="A task: tasks/NAME.yaml, a file, ckplus or faces.")]
 Json = Annotated[bool, typer.Option("--json")]
+Word = TypeVar("Word", bound=str)
 
 
 def split(values: list[str] | None) -> tuple[str, ...]:
@@ -41,6 +42,18 @@ def whole(values: list[str] | None, option: str, least: int, most: int) -> tuple
     if any(not least <= number <= most for number in numbers):
         raise UsageError(f"--{option}: from {least} to {most}")
     return numbers
+
+
+def one_of(text: str, option: str, known: tuple[Word, ...]) -> Word:
+    """One of the words that an option takes.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    for word in known:
+        if word == text:
+            return word
+    raise UsageError(f"--{option} '{text}' is unknown", fix=f"one of: {', '.join(known)}")
 
 
 def share(text: str, option: str) -> float:

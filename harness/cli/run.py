@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, Task, share, split, whole
+from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, Task, one_of, share, split, whole
 from harness.cli.output import check_places, plain_lines, say
 from harness.core.errors import HarnessError, MissingModelError, UsageError
 
@@ -59,6 +59,9 @@ def run(  # one parameter an option
     data: Annotated[str, typer.Option(help="'synthetic', or the CK+ copy the models were built with.")] = "synthetic",
     frames: Frames = "last3",
     crop: Crop = "auto",
+    images: Annotated[
+        str, typer.Option("--split", help="test: the artifacts' own test images; unseen: strangers.")
+    ] = "test",
     quick: Annotated[bool, typer.Option("--quick", help="20 images instead of the whole split.")] = False,
     rounds: Annotated[
         int | None, typer.Option(min=1, max=100, help="Processes a cell, spread over the run; 5 on the wall clock.")
@@ -110,6 +113,7 @@ def run(  # one parameter an option
             rounds=rounds,
             precision=share(precision, "precision") if precision is not None else None,
             budget_s=budget * 60,
+            split=one_of(images, "split", ("test", "unseen")),
         )
         code = _run(request, options, signals)
     raise typer.Exit(code)

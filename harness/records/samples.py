@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from harness.records.base import SCHEME, Count, Lean, Record, Text
 
@@ -12,6 +12,8 @@ from harness.records.base import SCHEME, Count, Lean, Record, Text
 MAX_SAMPLES = 1_000_000
 #: A right answer, or a metric's value.
 Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
+#: The scheme of a split of strangers: drawn people that the network was not trained on.
+UNSEEN = "unseen"
 #: An index into the list of classes.
 ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
 
@@ -42,13 +44,15 @@ class SplitInfo(Lean):
     Attributes:
         dataset: its name; of inputs without a data set, ``random values`` or the user's file name.
         scheme: how they were chosen, in a short word: ``random``, ``subject``, ``folders``, ``column``, ``stratified``,
-            ``group``; ``seeded`` or ``given`` for inputs without a data set.
+            ``group``; ``seeded`` or ``given`` for inputs without a data set; ``unseen`` for strangers.
         classes: empty where the network is no classifier.
         labels: the right answers: ``n`` class indices, or ``n`` numbers; empty where nobody judges.
         task: the task's name; None is the task that this project began with, or inputs without a task.
+        seeds: of strangers, the seeds of their generator; ``seed`` is the first.
+        persons: of strangers, a number for the person on each image: images of one person are one draw.
     """
 
-    _later = frozenset({"task"})
+    _later = frozenset({"task", "seeds", "persons"})
 
     dataset: Text
     synthetic: bool
@@ -62,6 +66,14 @@ class SplitInfo(Lean):
     classes: tuple[Text, ...]
     labels: Annotated[tuple[ClassIndex, ...] | tuple[Finite, ...], Field(max_length=MAX_SAMPLES)]
     task: Text | None = None
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, le=1 << 53)], ...], Field(max_length=1000)] = ()
+    persons: Annotated[tuple[Count, ...], Field(max_length=MAX_SAMPLES)] = ()
+
+    @model_validator(mode="after")
+    def _persons(self) -> SplitInfo:
+        if len(self.persons) not in (0, self.n):
+            raise ValueError("another number of persons than the split has images")
+        return self
 
     @property
     def right_classes(self) -> tuple[int, ...]:

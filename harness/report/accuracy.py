@@ -1,7 +1,8 @@
-"""The table of accuracy: every network under either split.
+"""The table of accuracy: every network on strangers, and under either split.
 
 The accuracies come from the manifests stored with the results. A random split puts frames of one sequence, and faces of
-one person, on both sides; the subject-disjoint one doesn't. Each row also gives the number of epochs and whether a
+one person, on both sides; the subject-disjoint one doesn't. Strangers are people that no training saw, so drawn faces
+are judged by them. Each row also gives the number of epochs and whether a
 teacher was used: accuracies of networks that were trained differently don't rank the networks.
 """
 
@@ -16,9 +17,9 @@ from operator import itemgetter
 
 from harness.core import stats
 from harness.core.safetext import clean
-from harness.records.manifest import CrossCheck, Manifest
+from harness.records.manifest import Artifact, CrossCheck, Manifest, Unseen
 from harness.report.gather import ReportData
-from harness.report.provenance import dataset_of, precise
+from harness.report.provenance import dataset_of, precise, precision
 from harness.report.seeds import Scheme, Seeds, over_seeds
 from harness.report.table import MISSING as MISSING
 from harness.report.table import Table, tabulate
@@ -109,6 +110,12 @@ class NetworkAccuracy:
         }
 
     @property
+    def strangers(self) -> Artifact | None:
+        """The most precise artifact of those that strangers judged; a file that isn't there was not."""
+        judged = [artifact for artifact in self.manifest.artifacts if artifact.unseen] if self.manifest else []
+        return min(judged, key=precision, default=None)
+
+    @property
     def epochs(self) -> tuple[int | None, int | None]:
         return epochs(self.manifest) if self.manifest else (None, None)
 
@@ -119,6 +126,24 @@ class NetworkAccuracy:
         return "; ".join(f"harness build {self.name} --split {scheme}" for scheme in missing) or None
 
 
+def _on_strangers(name: str, heading: str, value: Callable[[Unseen], Value]) -> Column[NetworkAccuracy]:
+    return Column(
+        f"strangers_{name}",
+        heading,
+        lambda network: value(found.unseen) if (found := network.strangers) and found.unseen else None,
+    )
+
+
+_STRANGERS: tuple[Column[NetworkAccuracy], ...] = (
+    _on_strangers("percent", "On strangers (%)", lambda found: found.accuracy * 100),
+    _on_strangers("low_percent", "95 % interval by person, low (%)", lambda found: found.low * 100),
+    _on_strangers("high_percent", "high (%)", lambda found: found.high * 100),
+    _on_strangers("images", "Images", lambda found: found.n),
+    _on_strangers("persons", "Strangers", lambda found: found.persons),
+    Column("strangers_file", "File", lambda network: found.filename if (found := network.strangers) else None),
+)
+
+
 def columns(*first: Column[NetworkAccuracy]) -> tuple[Column[NetworkAccuracy], ...]:
     """The columns of a table of accuracies, appended to those given."""
     return (
@@ -127,6 +152,7 @@ def columns(*first: Column[NetworkAccuracy]) -> tuple[Column[NetworkAccuracy], .
         Column("data", "Data", lambda network: dataset_of(network.manifest)),
         Column("epochs", "Epochs alone", lambda network: network.epochs[0]),
         Column("teacher_epochs", "with a teacher", lambda network: network.epochs[1]),
+        *_STRANGERS,
         *(column for scheme, title in SCHEMES for column in _split_columns(scheme, title)),
         Column("to_make", "To make what is missing", lambda network: network.to_make),
     )
@@ -159,6 +185,9 @@ def _split_columns(scheme: Scheme, title: str) -> Iterator[Column[NetworkAccurac
     yield over("highest_percent", "Highest seed (%)", lambda seeds: max(seeds.shares) * 100)
 
 
+_TITLE = "Accuracy on strangers and under either split"
+
+
 def has_faces(data: ReportData) -> bool:
     """Whether the results are of faces; those of other data have other splits."""
     return data.cells.empty or bool(data.cells.faces.any())
@@ -172,14 +201,13 @@ def accuracy_table(data: ReportData) -> Table:
         if manifest.split is not None and faces(manifest.task, manifest.split.scheme)
     )
     note = (
+        "Strangers are drawn people that no network was trained on; the interval takes a person as one draw. "
         "A random split leaks: faces of people in the test images were also in training, so it flatters; "
         "subject-disjoint is the honest one. Interval: Wilson's, for images drawn one by one; frames of one sequence "
         "are not, so it is too narrow. Epochs differ between networks, and a teacher helps: a difference in accuracy "
         "may be one in training."
     )
-    return tabulate(
-        columns(), networks, name="accuracy", title="Accuracy under either split", note=note, missing=MISSING
-    )
+    return tabulate(columns(), networks, name="accuracy", title=_TITLE, note=note, missing=MISSING)
 
 
 #: A row of the whole table, by the names of its columns.
@@ -189,9 +217,18 @@ _Row = Mapping[str, Value]
 def for_page(table: Table) -> Table:
     """The same rows in fewer columns, so that both splits fit side by side; the basis of the figures comes last."""
     names = [name for name, _ in table.columns]
-    first = [(name, heading) for name, heading in table.columns[: names.index("random_percent")] if name != "data"]
+    first = [(name, heading) for name, heading in table.columns[: names.index("strangers_percent")] if name != "data"]
     rows: list[_Row] = [dict(zip(names, row, strict=True)) for row in table.rows]
     shown: list[Column[_Row]] = [Column(name, heading, itemgetter(name)) for name, heading in first]
+    if any(row["strangers_percent"] is not None for row in rows):
+        shown += [
+            Column("strangers", "Strangers", lambda row: _percents(row, "strangers_percent")),
+            Column(
+                "strangers_interval",
+                "95 % interval",
+                lambda row: _percents(row, "strangers_low_percent", "strangers_high_percent"),
+            ),
+        ]
     for scheme, title in SCHEMES:
         shown += _shown_columns(scheme, title, several=any(row[f"{scheme}_seeds"] for row in rows))
     shown.append(Column("rests_on", "What they rest on", _rests_on))
@@ -213,6 +250,10 @@ def _shown_columns(scheme: Scheme, title: str, *, several: bool) -> Iterator[Col
 def _rests_on(row: _Row) -> str:
     """What the figures of a row rest on, in words."""
     rests = [f"Data: {row['data']}."] if row["data"] else []
+    if row["strangers_percent"] is not None:
+        rests.append(
+            f"Strangers: {row['strangers_images']} images of {row['strangers_persons']}, {row['strangers_file']}."
+        )
     for scheme, title in SCHEMES:
         if row[f"{scheme}_percent"] is not None:
             leak = f", {row[f'{scheme}_leak']} of people also in training" if row[f"{scheme}_leak"] else ""

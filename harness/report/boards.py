@@ -44,6 +44,8 @@ def winners_table(data: ReportData, found: list[Best]) -> Table:
         Column("cells", "Valid cells", lambda best: best.cells),
         *(data.focus.winner_columns if data.focus else ()),
     ]
+    if any(best.judge for best in found):
+        columns.insert(4, Column("judged_by", "on", lambda best: best.judge or f"{best.images} test images"))
     note = f"The pick is {pick_rule(found)}."
     return tabulate(columns, found, name="winners", title="Which network wins on which board", note=note)
 
@@ -55,6 +57,9 @@ def pick_rule(found: Sequence[Best]) -> str:
 
 
 def _rule(best: Best | None) -> str:
+    if best is not None and best.judge:
+        interval = f"95 % interval of accuracy on {best.judge}"
+        return f"the fastest artifact whose {interval} reaches the accuracy of the most accurate one"
     if best is None or (best.faces and _top1(best)):
         return "the fastest artifact that gets at most one image in 99 fewer right than the most accurate one"
     if best.scale is None:

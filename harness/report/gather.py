@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,9 @@ from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
-from harness.report import axes
+from harness.report import axes, judged
 from harness.report.focus import Focus
+from harness.report.judged import Judges
 from harness.report.registry import focus_on
 from harness.results import identity, store, table, table_cache
 from harness.results.quality import TOP1, faces
@@ -36,8 +37,10 @@ class ReportData:
     ``kind`` (variant.format), ``faces`` (whether its samples are images of faces), ``role`` (beside the network in
     focus; empty without one),
     ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
-    refused), sorted for reading. Numbers are NaN unless the cell is VALID. ``device``, ``model`` and labels are for
-    people and are distinct. ``focus`` is the network that the report is about, where its results hold one.
+    refused), ``judged``, ``judged_low``, ``judged_high`` (:mod:`harness.report.judged`), sorted for reading. Numbers
+    are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people and are distinct. ``focus`` is the
+    network that the report is about, where its results hold one. ``judges`` are the strangers that a group's networks
+    are judged by.
     """
 
     runs: tuple[RunInfo, ...]
@@ -48,6 +51,7 @@ class ReportData:
     clocks: tuple[Clock, ...] = ()
     missing: tuple[str, ...] = ()
     focus: Focus | None = None
+    judges: Judges = field(default_factory=dict)
 
     @cached_property
     def of_faces(self) -> ReportData:
@@ -109,6 +113,7 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
         ids=[ids[row] for row in rows],
         boards=boards,
     )
+    frame, judges = judged.add(frame, manifests)
     return ReportData(
         runs=tuple(infos),
         cells=frame,
@@ -118,6 +123,7 @@ def gather(runs: Sequence[Path], manifests: Mapping[str, Manifest] | None = None
         clocks=tuple(clock for clock in CLOCKS if clock.key in set(frame.clock_key)),
         missing=_missing(infos, {*(cell for cell, _ in newest), *(file.path.stem for file in bad)}),
         focus=focus,
+        judges=judges,
     )
 
 

@@ -34,7 +34,8 @@ _Cell = dict[str, Any]
 
 _READ = (
     "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",
-    "low", "high", "p90", "model_bytes", "peak_rss_bytes", "metric", "metric_value", "axis_label",
+    "low", "high", "p90", "model_bytes", "peak_rss_bytes", "metric", "metric_value", "axis_label", "judged",
+    "judged_low",
 )  # fmt: skip
 
 
@@ -48,6 +49,7 @@ def grid(data: ReportData) -> Grid:
         Column("threads", "Threads", lambda cell: int(cell["threads"])),
         Column("status", "Status", itemgetter("status")),
         *((_ACCURACY,) if has_classes(data) else ()),
+        *((_STRANGERS,) if data.judges else ()),
         *(_METRIC if data.other_metrics else ()),
         *(column for clock in data.clocks for column in _timed(clock)),
         Column("model_bytes", "Model (kB)", lambda cell: short(cell["model_bytes"] / 1e3)),
@@ -60,6 +62,11 @@ def grid(data: ReportData) -> Grid:
     )
 
 
+_STRANGERS: Column[_Cell] = Column(
+    "strangers",
+    "on strangers (%)",
+    lambda cell: short(cell["judged"] * 100) if _valid(cell) and cell["judged_low"] == cell["judged_low"] else None,
+)
 _ACCURACY: Column[_Cell] = Column(
     "accuracy", "Accuracy (%)", lambda cell: short(cell["accuracy"] * 100) if _valid(cell) else None
 )

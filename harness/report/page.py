@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from harness.core.clock import clock_of
 from harness.core.safetext import clean
-from harness.report import outputs
+from harness.report import judged, outputs
 from harness.report.accuracy import for_page
 from harness.report.boards import pick_rule, recall_for_page
 from harness.report.compare_page import noun as compare_page_noun
@@ -151,6 +151,8 @@ def index(
         "disagreeing": _disagreeing(data),
         "trust": _trust(data),
         "overlap": _overlap(data),
+        "judges": sorted(set(map(str, data.judges.values()))),
+        "unjudged": judged.by_own_images(data.of_faces.valid),
         "synthetic": synthetic(data.cells),
         "emulated": bool(data.cells.emulated.any()),
         "stderrs": _stderrs(data),

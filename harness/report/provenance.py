@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.safetext import clean
-from harness.records.manifest import Agreement, Artifact, CrossCheck, Manifest, Step, TensorSpec
+from harness.records.manifest import VARIANTS, Agreement, Artifact, CrossCheck, Manifest, Step, TensorSpec
 from harness.report.gather import ReportData
 from harness.report.table import MISSING, Table, tabulate
 from harness.results.columns import Column
@@ -96,8 +96,12 @@ def _of_faces(data: ReportData, found: Sequence[Manifest]) -> bool:
 
 def precise(manifest: Manifest) -> Artifact | None:
     """The most precise artifact: fp32 where there is one."""
-    ranks = ("fp32", "fp16", "dynamic", "int8")
-    return min(manifest.artifacts, key=lambda a: (ranks.index(a.variant), a.format != "tflite"), default=None)
+    return min(manifest.artifacts, key=precision, default=None)
+
+
+def precision(artifact: Artifact) -> tuple[int, bool]:
+    """A key that sorts artifacts from the most precise one on; TFLite comes before ONNX."""
+    return VARIANTS.index(artifact.variant), artifact.format != "tflite"
 
 
 def cross(manifest: Manifest, scheme: str) -> str | None:

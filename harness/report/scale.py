@@ -86,4 +86,6 @@ def scale_of(cells: pd.DataFrame) -> Scale | None:
         return None
     name, higher_is_better = str(known.metric.iloc[0]), bool(known.higher_is_better.iloc[0])
     heading, share, note = _KNOWN.get(name, (clean(name, 40), False, ""))
+    if judge := str(known.judged_by.iloc[0]):
+        note = f"\non {judge}"  # a line of its own: an axis is not that long
     return Scale(metric=name, heading=heading, higher_is_better=higher_is_better, share=share, note=note)

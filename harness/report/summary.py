@@ -11,7 +11,9 @@ import pandas as pd
 
 from harness.core.clock import Clock
 from harness.core.safetext import clean
+from harness.report import judged
 from harness.report.gather import ReportData, noun
+from harness.report.judged import as_judged
 from harness.report.paper.findings import PaperFindings, look
 from harness.report.scale import Scale, scale_of
 
@@ -27,6 +29,7 @@ class Best:
             accurate one.
         apart: the labels, among the three, of networks that stand apart (:class:`~harness.report.focus.Focus`).
         standing: the place of the network in focus among the others; empty without one.
+        judge: the strangers on whom accuracies are, in words; empty where they are on the images that the cells ran.
     """
 
     board: str
@@ -48,6 +51,7 @@ class Best:
     standing: str
     scale: Scale | None
     faces: bool
+    judge: str
 
     @property
     def unit(self) -> str:
@@ -55,14 +59,17 @@ class Best:
 
 
 _BEST = [
-    "group", "board_label", "emulated", "label", "role", "value", "metric", "metric_value", "higher_is_better", "n",
-    "model_sha256", "faces",
+    "group", "board_label", "emulated", "label", "role", "value", "accuracy", "metric", "metric_value",
+    "higher_is_better", "n", "model_sha256", "faces", *judged.COLUMNS,
 ]  # fmt: skip
 
 
 def winners(data: ReportData, standing: Callable[[int, Clock], str] = lambda *_: "") -> list[Best]:
-    """The answer of each board with VALID cells: its pick (the fastest within one image in 99 of the most accurate),
-    its fastest and its most accurate artifact. A board has one for each axis.
+    """The answer of each board with VALID cells: its pick, its fastest and its most accurate artifact. A board has one
+    for each axis.
+
+    The pick is the fastest artifact that is about as accurate as the most accurate one: on strangers, its 95 % interval
+    reaches that one's accuracy; on the images that the cells ran, it gets at most one in 99 fewer right.
 
     Args:
         standing: the place of the network in focus on a board, by its group and its clock.
@@ -70,17 +77,20 @@ def winners(data: ReportData, standing: Callable[[int, Clock], str] = lambda *_:
     best = []
     for clock in data.clocks:
         for group, cells in data.of(clock)[_BEST].groupby("group", sort=False):
-            best.append(_best(data, clock, cells, standing(int(str(group)), clock)))
+            best.append(_best(data, clock, as_judged(cells), standing(int(str(group)), clock)))
     return best
 
 
 def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) -> Best:
-    scale = scale_of(cells)
+    scale, judge = scale_of(cells), str(cells.judged_by.iloc[0])
     ranks = cells.metric_value * (-1 if scale and not scale.higher_is_better else 1)
     by_speed = cells.assign(rank=ranks).sort_values(["value", "rank"], ascending=[True, False], kind="stable")
     values = by_speed.metric_value
-    pick = (by_speed[scale.near_best(values)] if scale else by_speed).iloc[0]
-    accurate = (by_speed[values == scale.best(values)] if scale else by_speed).iloc[0]
+    if scale is None:
+        pick = accurate = by_speed.iloc[0]
+    else:
+        near = by_speed.judged_high >= scale.best(values) if judge else scale.near_best(values)
+        pick, accurate = by_speed[near].iloc[0], by_speed[values == scale.best(values)].iloc[0]
     fastest = by_speed.iloc[0]
     apart = [each for each in (pick, fastest, accurate) if data.focus and each.role == data.focus.apart]
     return Best(
@@ -103,6 +113,7 @@ def _best(data: ReportData, clock: Clock, cells: pd.DataFrame, standing: str) ->
         standing=standing,
         scale=scale,
         faces=bool(pick.faces),
+        judge=judge,
     )
 
 

@@ -69,6 +69,12 @@ _METRIC: tuple[Column[_Cell], ...] = (
 _TASK: Column[_Cell] = Column(
     "task", "Task", lambda cell: clean(cell["task"], 80) if isinstance(cell["task"], str) else None
 )
+#: Where the networks are judged by strangers.
+_STRANGERS: tuple[Column[_Cell], ...] = (
+    Column("strangers_percent", "Accuracy on strangers (%)", lambda cell: _on_strangers(cell, "judged")),
+    Column("strangers_low_percent", "95 % interval, low (%)", lambda cell: _on_strangers(cell, "judged_low")),
+    Column("strangers_high_percent", "high (%)", lambda cell: _on_strangers(cell, "judged_high")),
+)
 _COSTS: tuple[Column[_Cell], ...] = (
     _whole("samples", "Samples"),
     _whole("model_bytes", "Model (bytes)"),
@@ -79,6 +85,11 @@ _COSTS: tuple[Column[_Cell], ...] = (
     _whole("parameters", "Parameters"),
     _plain("run", "Run"),
 )
+
+
+def _on_strangers(cell: _Cell, name: str) -> float | None:
+    """A percentage; None for a cell that is judged by its own images, which have no such interval."""
+    return number(cell[name] * 100) if _valid(cell) and number(cell["judged_low"]) is not None else None
 
 
 def _valid(cell: _Cell) -> bool:
@@ -107,7 +118,7 @@ _READ = (
     "device", "board", "emulated", "clock", "model", "role", "variant", "format", "runtime", "delegate", "threads",
     "dataset", "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
     "first_inference_ns", "samples", "model_bytes", "peak_rss_bytes", "macs", "parameters", "run", "metric",
-    "metric_value", "task",
+    "metric_value", "task", "judged", "judged_low", "judged_high",
 )  # fmt: skip
 
 
@@ -117,6 +128,7 @@ def _cells(data: ReportData) -> Table:
         *_WHAT,
         *((_ROLE,) if data.focus else ()),
         *_HOW,
+        *(_STRANGERS if data.judges else ()),
         *(_METRIC if data.other_metrics else ()),
         *((_TASK,) if bool(data.cells.task.notna().any()) else ()),
         _whole("images" if data.noun == "image" else "inputs", f"{data.noun.capitalize()}s", "n"),

@@ -66,6 +66,8 @@ COLUMNS = (
     FrameColumn("classes", "split.classes", "tuple"),
     FrameColumn("labels", "split.labels", "tuple"),
     FrameColumn("split_sha256", "split.sha256"),
+    FrameColumn("seeds", "split.seeds", "tuple"),
+    FrameColumn("persons", "split.persons", "tuple"),
     FrameColumn("runtime", "runtime.name"),
     FrameColumn("runtime_version", "runtime.version"),
     FrameColumn("delegate", "runtime.delegate"),

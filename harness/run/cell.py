@@ -16,7 +16,6 @@ from harness.run.context import Context
 from harness.run.evidence import CellEvidence
 from harness.run.golden.comparer import Compared, Comparer
 from harness.run.images import TestSet
-from harness.run.inventory import Shipped
 from harness.run.judging import Judged
 from harness.run.plan import CellJob
 from harness.run.rounds import one_round
@@ -174,7 +173,7 @@ def _cell(measurement: Measurement, verdict: _Verdict, runtime: RuntimeInfo, num
         status=verdict.status,
         reasons=tuple(verdict.reasons),
         device=device_info(measurement.context),
-        model=_model_info(measurement.job.shipped),
+        model=_model_info(measurement.job),
         split=measurement.test.info,
         runtime=runtime,
         started=measurement.started,
@@ -195,7 +194,9 @@ def _cell(measurement: Measurement, verdict: _Verdict, runtime: RuntimeInfo, num
     )
 
 
-def _model_info(shipped: Shipped) -> ModelInfo:
+def _model_info(job: CellJob) -> ModelInfo:
+    shipped, strangers = job.shipped, job.shipped.artifact.unseen
+    reference = (strangers.accuracy if strangers else None) if job.unseen else shipped.artifact.accuracy
     return ModelInfo(
         name=shipped.manifest.name,
         variant=shipped.artifact.variant,
@@ -204,7 +205,7 @@ def _model_info(shipped: Shipped) -> ModelInfo:
         parameters=shipped.manifest.parameters,
         macs=shipped.manifest.macs,
         bytes=shipped.artifact.bytes,
-        reference_accuracy=shipped.artifact.accuracy,
+        reference_accuracy=reference,
         source=shipped.artifact.source,
     )
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.core.errors import UsageError
 from harness.data import registry, splits
+from harness.data.dataset import Dataset
 from harness.data.spec import SYNTHETIC, DataSpec
 from harness.records.cell import SplitInfo
 from harness.records.manifest import SplitRecord
-from harness.run.judging import Judge, pixels, split_info
+from harness.run.judging import Judge, pixels, split_info, spread
 from harness.run.testset import TestSet as TestSet
 from harness.run.testset import kept
 from harness.tasks.task import TaskData
@@ -38,11 +40,8 @@ def prepare(record: SplitRecord, *, data: DataSpec = SYNTHETIC, samples: int | N
             f"(split {split.sha256[:12]}, models' {record.sha256[:12]} of '{record.dataset}')",
             fix="name that data with --data, or build the models again: harness build",
         )
-    chosen = split.test
-    if samples is not None and samples < len(chosen):
-        chosen = chosen[(np.arange(samples) * len(chosen)) // samples]
-    images = np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])
-    path, digest = kept(_npy(images), "npy")
+    chosen = spread(split.test, samples)
+    path, digest = npy(dataset, chosen)
     info = SplitInfo(
         dataset=dataset.name,
         synthetic=dataset.synthetic,
@@ -72,12 +71,17 @@ def prepare_task(record: SplitRecord, data: TaskData, *, samples: int | None = N
             fix=f"build the models again: harness build --task {data.task.path}",
         )
     images, index = pixels(data, samples)
-    path, digest = kept(_npy(images), "npy")
+    path, digest = kept(_bytes(images), "npy")
     judge = None if data.task.metric.name == "top1" else Judge(data, index)
     return TestSet(split_info(data, index), path, digest, judge=judge)
 
 
-def _npy(images: npt.NDArray[np.uint8]) -> bytes:
+def npy(dataset: Dataset, chosen: npt.NDArray[np.int64]) -> tuple[Path, str]:
+    """The file with these images of a data set, and its hash."""
+    return kept(_bytes(np.ascontiguousarray(dataset.images[chosen][..., np.newaxis])), "npy")
+
+
+def _bytes(images: npt.NDArray[np.uint8]) -> bytes:
     """The .npy file's bytes. Format 1.0 is readable by the numpy of Python 3.6, and every numpy writes it the same."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, images, version=(1, 0), allow_pickle=False)

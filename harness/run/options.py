@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from harness.core.errors import StoreError
 from harness.data.spec import SYNTHETIC, DataSpec, from_stored
 from harness.records.cell import RunInfo
+
+#: What a run's cells are measured on: the artifacts' own test images, or strangers.
+SplitName = Literal["test", "unseen"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Options:
     rounds: int | None = None
     precision: float | None = None
     budget_s: float = 600.0
+    split: SplitName = "test"
 
 
 def stored_options(info: RunInfo) -> Options:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from harness.config.devices import Device, Fleet
 from harness.core.errors import TransportError
 from harness.records.cell import Reason, cell_id
+from harness.records.samples import UNSEEN
 from harness.remote.login import settings_of
 from harness.remote.target import ssh_target
+from harness.run import strangers
 from harness.run.fit import unfit
 from harness.run.inventory import Shipped
 from harness.run.options import Options as Options
@@ -33,7 +35,9 @@ InputsKey = int | tuple[str, int | None] | None
 
 @dataclass(frozen=True)
 class CellJob:
-    """One cell to measure. ``samples`` is the number of samples; None means all."""
+    """One cell to measure. ``samples`` is the number of samples; None means all. ``unseen``: strangers instead of the
+    test images.
+    """
 
     cell: str
     device: Device
@@ -42,6 +46,7 @@ class CellJob:
     delegate: str
     threads: int
     samples: int | None
+    unseen: bool = False
 
     @property
     def inputs(self) -> InputsKey:
@@ -184,7 +189,8 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
     samples = 20 if options.quick else None
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
-    split = _inputs_word(item) + (f"-n{samples}" if samples else "")
+    unseen = options.split == UNSEEN and item.own_inputs is None
+    split = (strangers.word() if unseen else _inputs_word(item)) + (f"-n{samples}" if samples else "")
     return [
         CellJob(
             cell=_name(device, item, runtime=runtime, delegate=delegate, threads=threads, split=split),
@@ -194,6 +200,7 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
             delegate=delegate,
             threads=threads,
             samples=samples,
+            unseen=unseen,
         )
         for runtime in runtimes
         for delegate in device.delegates

@@ -12,7 +12,7 @@ from harness.modelfile import names_a_file
 from harness.records.cell import Reason
 from harness.records.manifest import Manifest, readable
 from harness.records.manifest import names as known_names
-from harness.run import resume
+from harness.run import resume, strangers
 from harness.run.foreign import Fed, reused, taken
 from harness.run.images import TestSet, prepare, prepare_task
 from harness.run.inventory import Shipped, inventory
@@ -135,11 +135,15 @@ def _tests(plan: Plan, options: Options, task: TaskRun | None) -> dict[InputsKey
     """
     tests: dict[InputsKey, TestSet] = {}
     for job in (job for jobs in plan.jobs.values() for job in jobs):
+        if job.unseen:
+            strangers.check(job.shipped.manifest, options)
         if job.inputs in tests:
             continue
         own, split = job.shipped.own_inputs, job.shipped.manifest.split
         if own is not None:
             tests[job.inputs] = own.prepare(job.samples)
+        elif job.unseen:
+            tests[job.inputs] = strangers.prepare(job.samples)
         elif split is not None and task is not None:
             tests[job.inputs] = prepare_task(split, task.data, samples=job.samples)
         elif split is not None:

@@ -19,7 +19,7 @@ from harness.data.dataset import Dataset, Split
 from harness.data.registry import load_with_findings, summary
 from harness.records import manifest as manifests
 from harness.records.manifest import Artifact, Manifest, Step, Zeroed
-from harness.training import material
+from harness.training import material, unseen
 from harness.training.export.measures import reference_file
 from harness.training.job import Progress, TrainingJob, make
 from harness.training.manifest_merge import kept_checks, split_record, with_trial
@@ -167,6 +167,7 @@ def _build_one(job: TrainingJob) -> Manifest:
         package.ExportImages.of(job.dataset, job.split, calibration=job.calibration()),
         progress=job.progress,
     )
+    artifacts = unseen.with_unseen(artifacts, job)
     last = chain[-1]
     record = Manifest(
         name=job.network.name,

@@ -42,6 +42,9 @@ def data(folder: Path, found: list[Cell] | None = None, manifests: dict[str, Man
 
 def test_what_a_network_is() -> None:
     assert [role(name) for name in ("resvgg19", "vgg19", "resvgg19-pruned")] == [OURS] * 3
+    sizes = [role(f"resvgg19-pruned-{size}", make_manifest(f"resvgg19-pruned-{size}")) for size in ("small", "large")]
+    assert sizes == [OURS] * 2
+    assert role("mobilenet-v3-small") == PUBLISHED
     assert role("mobilenet-v2") == PUBLISHED
     assert role("mobilenet-v2-pruned") == COMPRESSED
 

@@ -2,8 +2,8 @@
 
 CK+ is licensed and can't be shipped. These faces are drawn by :mod:`harness.data.synthetic.faces` from action units,
 the way the Facial Action Coding System describes the seven expressions (Ekman, Friesen & Hager 2002; Lucey et al.,
-"The Extended Cohn-Kanade Dataset (CK+)", CVPRW 2010, table 1 for the units by class). They serve to rank networks; they
-say nothing about accuracy on real people (docs/data.md).
+"The Extended Cohn-Kanade Dataset (CK+)", CVPR Workshops 2010, whose table of emotions names the units of each). They
+serve to rank networks; they say nothing about accuracy on real people (docs/data.md).
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from harness.report.figures.canvas import (
 from harness.report.figures.metric import metric_axis
 from harness.report.figures.rows import per_board
 from harness.report.gather import ReportData
+from harness.report.judged import as_judged
 from harness.report.pruned import SUFFIX, parent
 from harness.report.scale import Scale, scale_of
 from harness.report.table import brief
@@ -66,6 +67,7 @@ def measured(data: ReportData) -> list[Drawing]:
     first = parent(data.focus.network) if data.focus else ""
     drawings = []
     for clock, board, every in per_board(data):
+        every = as_judged(every)
         scale = scale_of(every)
         if scale is None:
             continue

@@ -28,6 +28,7 @@ from harness.report.figures.figure import Figure
 from harness.report.figures.metric import metric_axis
 from harness.report.figures.rows import per_board
 from harness.report.gather import ReportData
+from harness.report.judged import as_judged
 from harness.report.scale import Scale, scale_of
 from harness.report.table import brief
 
@@ -50,7 +51,7 @@ def scatter(data: ReportData) -> list[Drawing]:
     letters. Cells that nothing judges are left out.
     """
     return [
-        _board(_frontiers(data, cells, scale), clock, board)
+        _board(_frontiers(data, as_judged(cells), scale), clock, board)
         for clock, board, cells in per_board(data)
         if (scale := scale_of(cells)) is not None
     ]
@@ -94,7 +95,9 @@ def _board(found: _Frontiers, clock: Clock, board: str) -> Drawing:
     log_axis(axes, float(cells.value.min()), float(cells.value.max()))
     _line(axes, best, "-", "Pareto frontier")
     _line(axes, apart, "--", found.label)
-    metric_axis(axes, float(cells.drawn.min()), float(cells.drawn.max()), scale)
+    _intervals(axes, cells, scale)
+    ends = [scale.drawn(cells[end].fillna(cells.metric_value)) for end in ("judged_low", "judged_high")]
+    metric_axis(axes, float(ends[0].min()), float(ends[1].max()), scale)
     axes.set_ylabel(scale.axis)
     dots = _spots(cells)
     taken = place_signs(axes, _spots(best), _NUMBERS, dots)
@@ -141,6 +144,13 @@ def _dots(axes: Axes, found: _Frontiers) -> None:
                     edgecolors=colour, linewidths=1.2 if face == "none" else 0,
                 )  # fmt: skip
                 label = "_one entry in the legend is enough"
+
+
+def _intervals(axes: Axes, cells: pd.DataFrame, scale: Scale) -> None:
+    """The 95 % interval of each accuracy on strangers, thin and behind the dots."""
+    known = cells[cells.judged_low.notna()]
+    low, high = scale.drawn(known.judged_low), scale.drawn(known.judged_high)
+    axes.vlines(known.value, low, high, colors=MUTED, lw=0.7, alpha=0.5, zorder=0)
 
 
 def _line(axes: Axes, best: pd.DataFrame, style: str, label: str) -> None:

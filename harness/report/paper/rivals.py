@@ -11,6 +11,7 @@ import pandas as pd
 from harness.core import rounds, stats
 from harness.core.clock import Clock
 from harness.report.gather import ReportData
+from harness.report.judged import as_judged
 from harness.report.paper.roles import COMPRESSED, OURS, PRUNED, PUBLISHED
 from harness.report.parts import TablePart, focused
 from harness.report.table import Table, brief, number, tabulate
@@ -99,7 +100,7 @@ def against(data: ReportData) -> list[Versus]:
     """
     pairs = []
     for clock in data.clocks:
-        for _, cells in data.of(clock)[_COLUMNS].groupby("group", sort=False):
+        for _, cells in as_judged(data.of(clock))[_COLUMNS].groupby("group", sort=False):
             if PRUNED in set(cells.model):
                 pairs += _pairs(clock, cells[cells.threads == cells.threads.min()])
     interval = _drawn if len(pairs) <= MOST_DRAWN else _of_medians
@@ -200,11 +201,12 @@ def rivals_table(data: ReportData, found: Sequence[Versus]) -> Table:
         Column("rival_bytes", "rival", lambda row: row.rival.bytes),
         Column("threads", "Threads", lambda row: row.threads),
     ]
+    on = f" Accuracies are on {judge}." if (judge := next(iter(data.judges.values()), None)) else ""
     note = (
         "The fastest artifact of each network on the board. A ratio below 1 means that ours is faster; where its "
         "interval holds 1, these samples can't tell. A rival pruned by us went through the same compression as ours: "
         "nobody published it, and the paper's claim is about published ones."
-    )
+    ) + on
     return tabulate(columns, found, name="rivals", title=_TITLE, note=note)
 
 

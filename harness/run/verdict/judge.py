@@ -11,6 +11,7 @@ from harness.boards.registry import disturbances
 from harness.boards.state import BoardState
 from harness.config.thresholds import Thresholds
 from harness.core.safetext import plain
+from harness.data.synthetic.strangers import SEEDS
 from harness.records.answer import RunnerResult
 from harness.records.cell import Reason, RuntimeInfo, Status
 from harness.run.context import Context
@@ -111,9 +112,10 @@ def _predictions(job: CellJob, answer: RunnerResult, labels: Sequence[int], limi
     if differing <= max(1.0, limits.predictions * len(labels)):
         return []
     right = sum(p == label for p, label in zip(answer.predictions, labels, strict=True))
+    accuracy, _ = _when_built(job) or (0.0, 0)
     text = (
         f"{right} of {len(labels)} images are right; the artifact's accuracy was "
-        f"{job.shipped.artifact.accuracy:.1%} when it was built, so at least {differing} answers differ"
+        f"{accuracy:.1%} when it was built, so at least {differing} answers differ"
     )
     return [Reason(code="predictions-differ", text=text)]
 
@@ -125,14 +127,23 @@ def least_differing(job: CellJob, predictions: Sequence[int], labels: Sequence[i
     number right then lies between two bounds. Every answer by which the present number lies outside these bounds has
     changed.
     """
-    split, accuracy = job.shipped.manifest.split, job.shipped.artifact.accuracy
-    if split is None or accuracy is None:
+    found = _when_built(job)
+    if found is None:
         return 0
-    total = max(split.n_test, len(labels))
+    accuracy, images = found
+    total = max(images, len(labels))
     right_then = round(accuracy * total)
     right = sum(p == label for p, label in zip(predictions, labels, strict=True))
     most, fewest = min(len(labels), right_then), max(0, len(labels) - (total - right_then))
     return max(right - most, fewest - right, 0)
+
+
+def _when_built(job: CellJob) -> tuple[float, int] | None:
+    """(accuracy, number of images) recorded for the artifact on the images that the cell runs; None where unknown."""
+    unseen, split, accuracy = job.shipped.artifact.unseen, job.shipped.manifest.split, job.shipped.artifact.accuracy
+    if job.unseen:
+        return (unseen.accuracy, unseen.n) if unseen and unseen.seeds == SEEDS else None
+    return (accuracy, split.n_test) if split is not None and accuracy is not None else None
 
 
 def _frequency_dropped(states: CellStates, limits: Thresholds) -> list[Reason]:

@@ -28,7 +28,8 @@ BATCH = 16
 
 
 def batch_norm_scale(model: Model, channels: Channels, _sample: Sample) -> Scores:
-    """|gamma| summed over the batch normalisations of a group (Liu et al., "Network Slimming", ICCV 2017).
+    """|gamma| summed over the batch normalisations of a group (Liu et al., "Learning Efficient Convolutional
+    Networks through Network Slimming", ICCV 2017).
 
     It is meaningful after sparsity training (:func:`slim`), which pushes unneeded scales to zero.
     """

@@ -87,7 +87,10 @@ class Network:
         return model
 
 
-_XU = "Xu, Yin, Yang: Facial Expression Recognition Based on CNNs and Edge Computing, IEEE TOCS 2020"
+_XU = (
+    "Xu, Yin, Yang: Facial Expression Recognition Based on Convolutional Neural Networks and Edge Computing, IEEE TOCS "
+    "2020"
+)
 
 #: Counted as kernels compute, fetches included; this is 1.35 million plain MACs. With a target in plain MACs, 1.6
 #: million took as many ARM instructions as MobileNetV3-Small.
@@ -159,8 +162,8 @@ _WHOLE: tuple[Network, ...] = (
     Network(
         name="efficientnet-lite0",
         title="EfficientNet-Lite0",
-        citation="Tan, Le: EfficientNet: Rethinking Model Scaling for CNNs, ICML 2019; Lite form by R. Liu, TensorFlow "
-        "blog, 2020",
+        citation="Tan, Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019; Lite "
+        "form by R. Liu, TensorFlow blog, 2020",
         module="efficientnet_lite0",
     ),
     Network(
