@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.config.thresholds import Thresholds
-from harness.core.errors import RunnerError
 from harness.records.answer import OutputsAnswer, RunnerResult
 from harness.records.cell import Reason
 from harness.records.golden import OutputsCheck
@@ -82,10 +81,9 @@ class Comparer:
         golden = self._against
         if golden is None:
             return Compared(missing=self.golden if isinstance(self.golden, str) else UNSTABLE)
-        if answer.outputs is None:
-            if answer.outputs_sha256 not in self._found:
-                raise RunnerError("the runner kept no outputs")
-        elif answer.outputs_sha256 not in self._found:
+        if answer.outputs is None and answer.outputs_sha256 not in self._found:
+            return self._wrong("the board gave no outputs to compare")
+        if answer.outputs is not None and answer.outputs_sha256 not in self._found:
             head = golden.head
             same_release = (head.runtime, head.version) == (runtime, answer.runtime_version)
             given = self._taken(connection, file, answer.outputs, golden)
@@ -98,6 +96,10 @@ class Comparer:
             self._found[answer.outputs_sha256] = given
         return self._found[answer.outputs_sha256]
 
+    def _wrong(self, why: str) -> Compared:
+        """What can't be compared is wrong, unless no answer is judged."""
+        return Compared(missing=why) if self.limits.predictions is None else Compared(wrong=why)
+
     def _taken(
         self, connection: Connection, file: str, about: OutputsAnswer, golden: GoldenOutputs
     ) -> Outputs | Compared:
@@ -108,5 +110,5 @@ class Comparer:
             return Compared(missing="the outputs of one sample are too large to come back")
         if wrong := misfit(golden.outputs.about, about):
             removed(connection, file)
-            return Compared(wrong=wrong)
+            return self._wrong(wrong)
         return Outputs(about, fetched(connection, file, about))
