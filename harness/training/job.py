@@ -89,8 +89,12 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     from harness.training.export.measures import measures
     from harness.training.networks.macs import count_macs
 
-    teacher, chain = train_network(replace(job, seed=job.split.seed), registry.get(str(job.network.pruned_from)))
-    budget = job.targets.budget(job.network.pruning, count_macs(teacher))
+    first = replace(job, seed=job.split.seed)
+    parent, chain = train_network(first, registry.get(str(job.network.pruned_from)))
+    budget = job.targets.budget(job.network.pruning, count_macs(parent))
+    teacher, other = None, job.network.pruning.teacher
+    if other is not None:
+        teacher = pipeline.Teacher(train_network(first, registry.get(other))[0], first.folder(other))
     pruning = pipeline.PruningJob(
         dataset=job.dataset,
         split=job.split,
@@ -100,8 +104,9 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
         progress=job.progress,
         budget=budget,
         measures=measures(budget, job.models, job.dataset.images[job.split.train]),
+        teacher=teacher,
     )
-    pruned, steps = pipeline.prune(teacher, pruning)
+    pruned, steps = pipeline.prune(parent, pruning)
     return pruned, [*chain, *steps]
 
 
