@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.config.thresholds import Thresholds
-from harness.core.errors import RunnerError
 from harness.records.answer import OutputsAnswer, RunnerResult
 from harness.records.cell import Reason
 from harness.records.golden import OutputsCheck
@@ -85,19 +84,23 @@ class Comparer:
         """
         if self._against is None and self.judge is None:
             return Compared(missing=self._why_not)
-        if answer.outputs is None:
-            if answer.outputs_sha256 not in self._found:
-                raise RunnerError("the runner kept no outputs")
-        elif answer.outputs_sha256 not in self._found:
-            ran = (runtime, answer.runtime_version)
+        if answer.outputs_sha256 not in self._found:
+            if answer.outputs is None:
+                return self._wrong("the board gave no outputs to compare")
             given = self._taken(connection, file, answer.outputs)
-            self._found[answer.outputs_sha256] = self._compared(given, ran) if isinstance(given, Outputs) else given
+            if isinstance(given, Outputs):
+                given = self._compared(given, (runtime, answer.runtime_version))
+            self._found[answer.outputs_sha256] = given
         return self._found[answer.outputs_sha256]
 
     @property
     def _why_not(self) -> str:
         """Why there is nothing to compare with."""
         return self.golden if isinstance(self.golden, str) else UNSTABLE
+
+    def _wrong(self, why: str) -> Compared:
+        """What can't be compared is wrong, unless no answer is judged."""
+        return Compared(missing=why) if self.limits.predictions is None else Compared(wrong=why)
 
     def _compared(self, given: Outputs, ran: tuple[str, str | None]) -> Compared:
         """Outputs beside golden ones, and judged by a task's labels.
@@ -122,5 +125,5 @@ class Comparer:
             return Compared(missing="the outputs of one sample are too large to come back")
         if golden is not None and (wrong := misfit(golden.outputs.about, about)):
             removed(connection, file)
-            return Compared(wrong=wrong)
+            return self._wrong(wrong)
         return Outputs(about, fetched(connection, file, about))
