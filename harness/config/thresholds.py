@@ -36,7 +36,8 @@ class Thresholds(BaseModel):
         stopped_s: longest single halt of the runner, in seconds: stopped, frozen, or asleep with its machine.
         predictions: share of images whose prediction differs from that of the artifact when it was built. int8 kernels
             round differently from CPU to CPU: MobileNetV3-Small under ONNX Runtime predicts two of 99 images
-            differently on ARM than on x86. It is used where there are no golden outputs.
+            differently on ARM than on x86. It is used where there are no golden outputs. None switches off what is said
+            of outputs, too: no answer is judged then.
         outputs_float, outputs_half, outputs_int8: largest difference of any element of an output from the golden one,
             as a share of the largest golden magnitude. ``half`` is of files with float16 weights or outputs, ``int8``
             of files with int8 weights or integer outputs, ``float`` of all others.
@@ -80,6 +81,8 @@ class Thresholds(BaseModel):
             meaning: ``index`` for whole numbers without a scale, such as class numbers, and for yes and no.
             same_release: whether the golden outputs are of the same release of the same runtime.
         """
+        if self.predictions is None:
+            return None, None
         if meaning == "index":
             limits: tuple[float | None, float | None] = self.outputs_index, None
         elif variant in ("int8", "dynamic") or dtype in ("int8", "uint8"):

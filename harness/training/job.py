@@ -96,9 +96,14 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     from harness.training.export.measures import measures
     from harness.training.networks.macs import count_macs
 
-    teacher, chain = train_network(replace(job, seed=job.split.seed), registry.get(str(job.network.pruned_from)))
+    first = replace(job, seed=job.split.seed)
+    parent, chain = train_network(first, registry.get(str(job.network.pruned_from)))
     pruning = job.network.pruning.for_images(job.dataset.image_shape)
-    budget = job.targets.budget(pruning, count_macs(teacher))
+    budget = job.targets.budget(pruning, count_macs(parent))
+    # another teacher than the parent was chosen for faces; it costs a training, and memory for many passes
+    teacher, other = None, pruning.teacher if job.task is None else None
+    if other is not None:
+        teacher = pipeline.Teacher(train_network(first, registry.get(other))[0], first.folder(other))
     inputs = pipeline.PruningJob(
         dataset=job.dataset,
         split=job.split,
@@ -108,8 +113,9 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
         progress=job.progress,
         budget=budget,
         measures=measures(budget, job.models, job.dataset.images[job.split.train]),
+        teacher=teacher,
     )
-    pruned, steps = pipeline.prune(teacher, inputs)
+    pruned, steps = pipeline.prune(parent, inputs)
     return pruned, [*chain, *steps]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.config.thresholds import Thresholds
-from harness.core.errors import RunnerError
 from harness.records.answer import OutputsAnswer, RunnerResult
 from harness.records.cell import Reason
 from harness.records.golden import OutputsCheck
@@ -85,10 +84,9 @@ class Comparer:
         """
         if self._against is None and self.judge is None:
             return Compared(missing=self._why_not)
-        if answer.outputs is None:
-            if answer.outputs_sha256 not in self._found:
-                raise RunnerError("the runner kept no outputs")
-        elif answer.outputs_sha256 not in self._found:
+        if answer.outputs is None and answer.outputs_sha256 not in self._found:
+            return self._wrong("the board gave no outputs to compare")
+        if answer.outputs is not None and answer.outputs_sha256 not in self._found:
             ran = (runtime, answer.runtime_version)
             given = self._taken(connection, file, answer.outputs)
             self._found[answer.outputs_sha256] = self._compared(given, ran) if isinstance(given, Outputs) else given
@@ -98,6 +96,10 @@ class Comparer:
     def _why_not(self) -> str:
         """Why there is nothing to compare with."""
         return self.golden if isinstance(self.golden, str) else UNSTABLE
+
+    def _wrong(self, why: str) -> Compared:
+        """What can't be compared is wrong, unless no answer is judged."""
+        return Compared(missing=why) if self.limits.predictions is None else Compared(wrong=why)
 
     def _compared(self, given: Outputs, ran: tuple[str, str | None]) -> Compared:
         """Outputs beside golden ones, and judged by a task's labels.
@@ -122,5 +124,5 @@ class Comparer:
             return Compared(missing="the outputs of one sample are too large to come back")
         if golden is not None and (wrong := misfit(golden.outputs.about, about)):
             removed(connection, file)
-            return Compared(wrong=wrong)
+            return self._wrong(wrong)
         return Outputs(about, fetched(connection, file, about))

@@ -17,9 +17,13 @@ import numpy as np
 from harness.training.arrays import Images, Model, Pixels, Probabilities
 from harness.training.train import stored
 from harness.training.train.epochs import Epoch, TrainingSet
+from harness.training.train.steps import answers
 
 #: passes over the training images that the teacher answers; a student's epochs cycle through them
 SETS = 8
+#: the same for a teacher that also answers in the place of an assistant. On two cores resvgg19 takes half an hour for
+#: them; the students of one teacher share them.
+MANY_SETS = 64
 #: share of the target that is the teacher's answer; the rest is the true label
 TRUST = 0.9
 #: a teacher up to this size answers anew in each epoch
@@ -46,17 +50,48 @@ def lessons(
         progress: receives a line where a stored file is damaged.
     """
     passes = _stored_answers(teacher, training_set, folder, sets=sets or SETS, progress=progress)
-    images, answers, truth = *passes, training_set.targets
+    images, answered, truth = *passes, training_set.targets
 
     def epoch(number: int) -> tuple[Pixels, Probabilities]:
         rng = np.random.default_rng([training_set.seed, number, 3])
-        chosen = images[number % len(images)].astype(np.float32)
-        mirror = (rng.random(len(chosen)) < 0.5) & training_set.dataset.mirrors
-        chosen[mirror] = chosen[mirror, :, ::-1]
-        grain = rng.standard_normal(chosen.shape, dtype=np.float32) * np.float32(3.0)
-        return np.clip(chosen + grain, 0, 255), _targets(answers[number % len(images)], truth)
+        chosen = _varied(images[number % len(images)], rng, mirrors=training_set.dataset.mirrors)
+        return chosen, _targets(answered[number % len(images)], truth)
 
     return epoch
+
+
+def mixed_lessons(
+    teacher: Model,
+    training_set: TrainingSet,
+    folder: Path,
+    *,
+    progress: Callable[[str], None] = lambda _line: None,
+) -> Epoch:
+    """Mixtures of augmented training images, as :class:`Live` has them, with stored answers of the teacher.
+
+    The arguments are those of :func:`lessons`.
+    """
+    mixtures = [Live(teacher, training_set).unanswered(number) for number in range(MANY_SETS)]
+    path, shape = folder / "mixed-lessons.npz", (MANY_SETS, len(training_set.split.train))
+    images = np.stack([np.rint(part).astype(np.uint8) for part, _ in mixtures])
+    before = stored.found(path, lambda file: _read_lessons(file, shape), progress)
+    answered = (before or _answered(teacher, images, path))[1]
+
+    def epoch(number: int) -> tuple[Pixels, Probabilities]:
+        rng, chosen = np.random.default_rng([training_set.seed, number, 9]), number % MANY_SETS
+        varied = _varied(images[chosen], rng, mirrors=training_set.dataset.mirrors)
+        return varied, _targets(answered[chosen], mixtures[chosen][1])
+
+    return epoch
+
+
+def _varied(images: Images, rng: np.random.Generator, *, mirrors: bool) -> Pixels:
+    """Images uint8 (N, h, w, c) as float32 with grain, and mirrored by chance where ``mirrors`` allows it."""
+    chosen = images.astype(np.float32)
+    mirror = (rng.random(len(chosen)) < 0.5) & mirrors
+    chosen[mirror] = chosen[mirror, :, ::-1]
+    grain = rng.standard_normal(chosen.shape, dtype=np.float32) * np.float32(3.0)
+    return np.asarray(np.clip(chosen + grain, 0, 255))
 
 
 def _stored_answers(
@@ -68,10 +103,14 @@ def _stored_answers(
     if before is not None:
         return before
     rng = np.random.default_rng([training_set.seed, 7])
-    images = np.stack([training_set.varied(rng).astype(np.uint8) for _ in range(sets)])
-    answers = np.stack([_answers(teacher, part.astype(np.float32)) for part in images])
-    stored.keep(path, lambda file: np.savez(file, images=images, answers=answers))
-    return images, answers
+    return _answered(teacher, np.stack([training_set.varied(rng).astype(np.uint8) for _ in range(sets)]), path)
+
+
+def _answered(teacher: Model, images: Images, path: Path) -> tuple[Images, Probabilities]:
+    """Images (sets, N, h, w, c) and the teacher's answers to them, which are stored."""
+    answered = np.stack([answers(teacher, part.astype(np.float32)) for part in images])
+    stored.keep(path, lambda file: np.savez(file, images=images, answers=answered))
+    return images, answered
 
 
 def _read_lessons(path: Path, shape: tuple[int, int]) -> tuple[Images, Probabilities]:
@@ -97,7 +136,7 @@ class Live:
     def __call__(self, number: int) -> tuple[Pixels, Probabilities]:
         """The images, float32 (N, h, w, c), and targets, float32 (N, classes), of an epoch."""
         images, truth = self.unanswered(number)
-        return images, _targets(_answers(self.teacher, images), truth)
+        return images, _targets(answers(self.teacher, images), truth)
 
     def unanswered(self, number: int) -> tuple[Pixels, Probabilities]:
         """The same images, and mixtures of true labels float32 (N, classes)."""
@@ -113,10 +152,6 @@ class Live:
 def live(teacher: Model, training_set: TrainingSet) -> Live:
     """Lessons by a teacher that answers anew in each epoch."""
     return Live(teacher, training_set)
-
-
-def _answers(teacher: Model, images: Pixels) -> Probabilities:
-    return np.asarray(teacher.predict(images, batch_size=64, verbose=0), dtype=np.float32)
 
 
 def _targets(answers: Probabilities, truth: Probabilities) -> Probabilities:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import keras
 import numpy as np
 
 from harness.core.errors import BuildError, UsageError
@@ -23,10 +22,19 @@ from harness.training.train import loop
 from harness.training.train.epochs import Epoch, TrainingSet, as_input
 from harness.training.train.loop import Training
 from harness.training.train.recipe import PROFILES, Recipe, fewer_epochs
+from harness.training.train.steps import copy_of
 
 #: difference of the seeds of a round's tuning and of its restart
 AGAIN = 1000
 StepKind = Literal["pruned", "tuned"]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A network whose answers are learnt, and the folder for its stored answers."""
+
+    model: Model
+    folder: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +52,7 @@ class PruningJob:
         budget: the allowed cost of the pruned network.
         measures: how a model's ``bytes`` and ``latency_ratio`` are measured, where the budget names them. Neither
             depends on the weights, so they are measured before a round is tuned.
+        teacher: the network whose answers are learnt, where it isn't the one that is pruned.
     """
 
     dataset: Dataset
@@ -54,6 +63,7 @@ class PruningJob:
     progress: Callable[[str], None]
     budget: Budget
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    teacher: Teacher | None = None
 
 
 @dataclass(frozen=True)
@@ -111,21 +121,30 @@ def prune(teacher: Model, job: PruningJob) -> tuple[Model, list[Step]]:
         UsageError: unknown profile or importance method, a budget that makes no sense.
     """
     job.budget.check(job.measures)
-    return _Pruning(teacher, replace(job, folder=job.folder / _fingerprint(teacher, job.budget))).run()
+    models = [teacher] if job.teacher is None else [teacher, job.teacher.model]
+    return _Pruning(teacher, replace(job, folder=job.folder / _fingerprint(models, job.budget))).run()
 
 
 class _Pruning:
     """One pruning, from the uncompressed network down.
 
     At first the stored answers of the uncompressed network are learnt. Once a pruned network is small enough to answer
-    in each epoch, it answers instead, as the teacher assistant.
+    in each epoch, it answers instead, as the teacher assistant. Where the job names another teacher, its stored answers
+    are learnt in all rounds.
     """
 
     def __init__(self, teacher: Model, job: PruningJob) -> None:
         self.teacher, self.job = teacher, job
-        self.lessons = distil.lessons(teacher, self._training_set(job.seed), job.folder, progress=job.progress)
+        self.lessons = self._lessons()
         self.assistant: Model | None = None
         self.steps: list[Step] = []
+
+    def _lessons(self) -> Epoch:
+        training_set, say, other = self._training_set(self.job.seed), self.job.progress, self.job.teacher
+        if other is None:
+            return distil.lessons(self.teacher, training_set, self.job.folder, progress=say)
+        folder = other.folder / _fingerprint([other.model], self.job.budget.method) / f"seed-{self.job.seed}"
+        return distil.mixed_lessons(other.model, training_set, folder, progress=say)
 
     def run(self) -> tuple[Model, list[Step]]:
         """Prune; returns the last accepted network, and a record for each step that led to it."""
@@ -134,16 +153,20 @@ class _Pruning:
         if job.budget.max_accuracy_drop is not None:
             floor = _accuracy(self.teacher, job.dataset, job.split.validation) - job.budget.max_accuracy_drop
         for part in rounds(count_macs(model), replace(job.budget, macs=macs), job.profile, len(job.split.train)):
-            if self.assistant is None and count_macs(model) <= distil.LIVE_MACS:
+            if self.assistant is None and job.teacher is None and count_macs(model) <= distil.LIVE_MACS:
                 self.assistant = model
             before = len(self.steps)
-            smaller = self._cut(model, part)
+            # a network that keeps its size is only taught
+            smaller = self._cut(model, part) if self._shrinks(model, part) else copy_of(model)
             reached = self._tune(smaller, part).validation_accuracy
             if floor is not None and reached < floor - 1e-9:
                 reason = f"round {part.number} reaches {reached:.4f} on validation, below {floor:.4f}"
                 return self._stopped(model, self.steps[:before], reason)
             model = smaller
         return model, self.steps
+
+    def _shrinks(self, model: Model, part: Round) -> bool:
+        return self.job.budget.lanes > 1 or part.macs < count_macs(model)
 
     def _without_layers(self) -> Model:
         """The teacher without the convolutions that are removed whole."""
@@ -184,6 +207,7 @@ class _Pruning:
         outcome = loop.train(smaller, self._training(part.recipe, seed, place, lessons))
         detail = f"distilled, {len(outcome.history)} epochs, best {outcome.best_epoch + 1}"
         detail += f", its teacher tuned for {more} more" if more else ""
+        detail += f", taught by {self.job.teacher.model.name}" if self.job.teacher is not None else ""
         self.steps.append(self._step("tuned", detail, smaller, outcome))
         return outcome
 
@@ -191,8 +215,7 @@ class _Pruning:
         """A copy of the teacher assistant after ``epochs`` more of training by the uncompressed network."""
         if not epochs:
             return assistant
-        copy = keras.models.clone_model(assistant)
-        copy.set_weights(assistant.get_weights())
+        copy = copy_of(assistant)
         recipe = Recipe(epochs=epochs, rate=1e-3, smoothing=0.0, decay=0.01)
         loop.train(copy, self._training(recipe, self.job.seed + AGAIN, self.job.folder / "assistant", self.lessons))
         return copy
@@ -250,10 +273,10 @@ def _accuracy(model: Model, dataset: Dataset, index: Index) -> float:
     return loop.score(model, as_input(dataset.images[index]), dataset.labels[index])[0]
 
 
-def _fingerprint(teacher: Model, budget: Budget) -> str:
+def _fingerprint(models: Sequence[Model], budget: Budget | str) -> str:
     """Name the folder of one pruning, so that another teacher, budget or way of teaching doesn't use its rounds."""
     ways = (distil.SETS, distil.TRUST, distil.LIVE_MACS, distil.MIXTURE, plan.FETCH, plan.FETCH_NARROW, LARGEST_CUT)
     digest = hashlib.sha256(repr((budget, ways)).encode())
-    for weight in teacher.weights:
+    for weight in (weight for model in models for weight in model.weights):
         digest.update(np.asarray(weight).tobytes())
     return digest.hexdigest()[:16]

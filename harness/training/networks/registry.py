@@ -27,6 +27,7 @@ class Pruning:
         restarts: how many times the last round's tuning is repeated, starting from its result.
         assistant: epochs of further tuning of the network that answers in the teacher's place, before the last of
             these.
+        teacher: the network whose answers are learnt; None for the one that is pruned.
     """
 
     macs: int | None = None
@@ -37,6 +38,7 @@ class Pruning:
     without: tuple[str, ...] = ()
     restarts: int = 0
     assistant: int = 0
+    teacher: str | None = None
 
     def for_images(self, shape: tuple[int, int, int]) -> Pruning:
         """The same for images of another size: ``macs`` are those for faces, and grow with the number of pixels."""

@@ -17,7 +17,7 @@ from harness.training.networks.macs import count_macs
 from harness.training.train.checkpoint import Checkpoint
 from harness.training.train.epochs import Epoch, InStep, TrainingSet, ahead, as_input, augmented
 from harness.training.train.recipe import Recipe
-from harness.training.train.steps import TaughtStudent, jit_for
+from harness.training.train.steps import TaughtStudent, answers, jit_for, whole_batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,7 @@ def train(model: Model, training: Training) -> Outcome:
             break
         _reseed(model, training.seed, number)
         order = np.random.default_rng([training.seed, number, 2]).permutation(len(images))
+        order = order[: whole_batches(len(images), recipe.batch)]
         fitted = learner.fit(
             images[order],
             targets[order],
@@ -128,7 +129,7 @@ def _line(model: Model, recipe: Recipe, state: Checkpoint) -> str:
 
 def score(model: Model, images: Pixels, truth: Index) -> tuple[float, float]:
     """Accuracy and mean cross-entropy (nats) on images (N, h, w, c)."""
-    p = np.asarray(model.predict(images, batch_size=64, verbose=0), dtype=np.float64)
+    p = answers(model, images).astype(np.float64)
     likely = p[np.arange(len(truth)), truth]
     return float((p.argmax(1) == truth).mean()), float(-np.log(np.maximum(likely, 1e-12)).mean())
 

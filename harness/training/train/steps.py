@@ -30,6 +30,22 @@ def jit_for(macs: int) -> bool | str:
     return macs > LARGE_MACS
 
 
+def answers(model: Model, images: Pixels, *, batch: int = 64) -> Probabilities:
+    """A model's answers, float32 (N, classes), to images (N, 48, 48, 1).
+
+    JAX and PyTorch compile a model anew for each shape, so the last batch is filled up for them.
+    """
+    missing = 0 if keras.backend.backend() == "tensorflow" else -len(images) % batch
+    filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)]) if missing else images
+    return np.asarray(model.predict(filled, batch_size=batch, verbose=0), dtype=np.float32)[: len(images)]
+
+
+def whole_batches(count: int, batch: int) -> int:
+    """How many of ``count`` images an epoch uses: JAX and PyTorch leave the last incomplete batch out, since they
+    would compile a second step for it. The order is drawn anew in each epoch, so all images take part."""
+    return count if keras.backend.backend() == "tensorflow" or count < batch else count - count % batch
+
+
 class TaughtStudent(keras.Model):  # type: ignore[misc]
     """A student and a teacher that answers the same images in the same step; only the student learns.
 
