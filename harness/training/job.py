@@ -100,7 +100,8 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     parent, chain = train_network(first, registry.get(str(job.network.pruned_from)))
     pruning = job.network.pruning.for_images(job.dataset.image_shape)
     budget = job.targets.budget(pruning, count_macs(parent))
-    teacher, other = None, pruning.teacher
+    # another teacher than the parent was chosen for faces; it costs a training, and memory for many passes
+    teacher, other = None, pruning.teacher if job.task is None else None
     if other is not None:
         teacher = pipeline.Teacher(train_network(first, registry.get(other))[0], first.folder(other))
     inputs = pipeline.PruningJob(
