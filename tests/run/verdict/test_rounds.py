@@ -44,18 +44,18 @@ def test_rounds_are_stored_read_and_compared(tmp_path: Path) -> None:
 
 
 def test_a_run_that_ended_early_goes_on_with_the_rounds_that_are_missing(tmp_path: Path) -> None:
-    run, told = work(fleet(here()), tmp_path, rounds=3), _Counting()
+    run, told = work(fleet(here()), tmp_path, rounds=12), _Counting()
     with pytest.raises(KeyboardInterrupt):
-        run.execute(told, interrupted=lambda: told.begun == 3)
+        run.execute(told, interrupted=lambda: told.begun >= 3)
     cell = only(list(store.read_cells(run.folder)))
     assert [reason.code for reason in cell.reasons] == ["rounds-missing"]
     done = [each.started for each in cell.rounds]
-    assert 1 <= len(done) < 3
+    assert 1 <= len(done) < 12
     outcome, _ = execute(fleet(here()), tmp_path, resume=run.again)
     whole = only(list(store.read_cells(outcome.folder)))
     assert whole.status == "VALID"
     assert [each.started for each in whole.rounds][: len(done)] == done
-    assert len(whole.rounds) == 3
+    assert len(whole.rounds) == 12
 
 
 def test_a_machine_whose_speed_changed_is_named(tmp_path: Path) -> None:
