@@ -118,7 +118,7 @@ def _held_out(known: Known, among: Index, scheme: str, how: tuple[float, int, in
 
 
 def _whole_groups(known: Known, among: Index, wanted: int, *, stream: Stream, left: int) -> list[int]:
-    """Members of randomly chosen groups, until there are as many as wanted; ``left`` groups stay for the other parts."""
+    """Members of randomly chosen groups, until there are as many as wanted; ``left`` groups stay for others."""
     if known.groups is None:
         raise DataError("'by: group' below 'split', but the data name no groups", fix="'group: ...' below 'data'")
     members: dict[str, list[int]] = {}
