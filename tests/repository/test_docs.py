@@ -26,8 +26,8 @@ from tests.support.browser import axe, browser, complaints
 DOCS = REPOSITORY / "docs"
 #: In the order in which their commands are run: later pages use what earlier ones made.
 GUIDE = (
-    "quick-start", "real-board", "adding-a-network", "adding-a-board", "adding-a-runtime", "adding-a-data-set",
-    "adding-a-figure", "ci",
+    "quick-start", "real-board", "model-files", "adding-a-network", "adding-a-board", "adding-a-runtime",
+    "adding-a-data-set", "adding-a-figure", "ci",
 )  # fmt: skip
 PAGES = [REPOSITORY / "README.md", *(DOCS / f"{name}.md" for name in GUIDE)]
 NETWORKS = ("mobilenet-v3-small", "resvgg19-pruned")
