@@ -24,11 +24,10 @@ def doctor(
     """Look for everything that makes a first run fail; each problem with its fix."""
     from harness.config.devices import load
     from harness.doctor.fleet import check_fleet, render
-    from harness.modelfile import read
     from harness.modelfile.shapes import given
 
     fleet, sizes = load(devices).only(list(split(only))), given(shape or [])
-    files = [read(path, sizes) for word in split(model) for path in files_of(word, models)]
+    files = [file for word in split(model) for file in files_of(word, models, sizes)]
     findings = check_fleet(fleet, files)
     print(json.dumps(findings.to_json()) if as_json else render(findings))
     raise typer.Exit(0 if findings.healthy else 1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.core.errors import MissingModelError, UsageError
+
+if TYPE_CHECKING:
+    from harness.modelfile import ModelFile
 
 Devices = Annotated[Path, typer.Option("--devices", help="The device list.", show_default=True)]
 Only = Annotated[list[str] | None, typer.Option(help="Only these devices.")]
@@ -55,24 +59,30 @@ def share(text: str, option: str) -> float:
     return value
 
 
-def files_of(model: str, models: Path) -> list[Path]:
-    """The file that a word of the command line names, or those of a network that are there.
+def files_of(model: str, models: Path, sizes: Mapping[str, tuple[int, ...]]) -> list[ModelFile]:
+    """The file that a word of the command line names, or those of a network that are there, read.
+
+    Args:
+        sizes: shapes of open inputs; of a network they take precedence over those of its manifest.
 
     Raises:
         MissingModelError: there is no such network.
-        UsageError: none of its files is there.
+        UsageError: none of its files is there, or one can't be read.
     """
-    from harness.modelfile import names_a_file
+    from harness.modelfile import names_a_file, read
     from harness.records import manifest as manifests
 
     if names_a_file(model):
-        return [Path(model)]
+        return [read(Path(model), sizes)]
     known = manifests.names(models)
     if model not in known:
         there = ", ".join(known) or "none"
         raise MissingModelError(f"model '{model}' is not in {models}/ (there: {there})", names=(model,))
     record = manifests.load(models, model)
-    here = [path for one in record.artifacts if (path := models / model / one.filename).is_file()]
+    here = [(one, path) for one in record.artifacts if (path := models / model / one.filename).is_file()]
     if not here:
         raise UsageError(f"model '{model}' has no file in {models}/", fix=f"harness build {model}")
-    return here
+    return [
+        read(path, {spec.name: spec.shape for spec in one.inputs if spec.declared is not None} | dict(sizes))
+        for one, path in here
+    ]

@@ -42,12 +42,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what is in a model file, and which boards and runtimes can take it."""
-    from harness.modelfile import read
     from harness.modelfile.shapes import given
 
     sizes = given(shape or [])
     boards = _boards(devices, split(only))
-    shown = [_with_ways(read(path, sizes), boards) for path in files_of(model, models)]
+    shown = [_with_ways(file, boards) for file in files_of(model, models, sizes)]
     if as_json:
         print(json.dumps({"name": model, "files": [_as_json(one) for one in shown]}))
     else:

@@ -69,17 +69,19 @@ def refusal(file: ModelFile, board: Board, *, runtime: str, delegate: str) -> st
 
 
 def _way(file: ModelFile, board: Board, system: System, *, runtime: str, delegate: str) -> Way:
+    way = Way(system, runtime, version="", delegate=delegate, why=None)
     target = Target(runtime, delegate=delegate, memory_bytes=board.memory_bytes)
     if DELEGATES[delegate].onboard or file.format not in RUNTIMES[runtime].formats:
         # a runtime that must be on the board already has a release that nobody knows before the board is asked
-        return Way(system, runtime, "", delegate, fits(file, target))
+        return replace(way, why=fits(file, target))
     like = Platform(system.python, system.machine, system.glibc, numpy="its own")
     runtime = fitting(runtime, wheels.available(like))
     try:
         version = wheels.choose(runtime, like).version
     except ProvisionError as error:
-        return Way(system, runtime, "", delegate, str(error))
-    return Way(system, runtime, version, delegate, fits(file, replace(target, runtime=runtime, version=version)))
+        return replace(way, runtime=runtime, why=str(error))
+    why = fits(file, replace(target, runtime=runtime, version=version))
+    return replace(way, runtime=runtime, version=version, why=why)
 
 
 def expected(family: BoardFamily, *, emulated: bool = False, local: bool = False) -> Board:

@@ -56,7 +56,7 @@ def of_bodies(name: str, bodies: Sequence[Tally]) -> int:
     for body in bodies:
         if body.reasons:
             raise UncountableError(body.missing)
-    sums = [body.macs for body in bodies]
+    sums = sorted(body.macs for body in bodies)
     if name.upper() in ("CALL", "STABLEHLO_COMPOSITE"):
         return sum(sums)
     if name.upper() in ("IF", "STABLEHLO_CASE"):

@@ -12,7 +12,7 @@ from harness.modelfile.onnx_wire import WireError, check
 from harness.modelfile.record import Contents, FileFormat
 from harness.modelfile.shapes import Declared, Wanted, chosen
 from harness.modelfile.source import Source
-from harness.modelfile.tensors import Tensor, check_kind, spec
+from harness.modelfile.tensors import Tensor, check_kind, check_number, spec
 
 #: Names of the standard operators' domain.
 STANDARD = ("", "ai.onnx")
@@ -28,6 +28,8 @@ def _read(source: Source, data: bytes, shapes: Mapping[str, tuple[int, ...]]) ->
     constants = {tensor.name for tensor in model.graph.initializer}
     constants |= {tensor.values.name for tensor in model.graph.sparse_initializer}
     values = [value for value in model.graph.input if value.name not in constants]
+    check_number(source, "input", len(values))
+    check_number(source, "output", len(model.graph.output))
     inputs = [_tensor(value) for value in values]
     check_kind(source, "input", inputs)
     sizes = chosen(source, [Wanted(one.name, one.declared) for one in inputs], shapes)
@@ -37,8 +39,6 @@ def _read(source: Source, data: bytes, shapes: Mapping[str, tuple[int, ...]]) ->
     inferred, trouble = onnx_macs.inferred(model)
     outputs = [_tensor(value) for value in inferred.graph.output]
     check_kind(source, "output", outputs)
-    if not outputs:
-        raise source.error("has no output", fix="export it again")
     tally = onnx_macs.count(inferred, trouble)
     operators = Counter(_operator(node) for node in nodes(model.graph))
     return Contents(

@@ -9,7 +9,8 @@ from harness.core.safetext import clean
 from harness.modelfile.source import Source
 
 #: Nodes after all functions are put in. Functions that call each other twice double at each level.
-MAX_NODES = 500_000
+MAX_NODES = 100_000
+_MAX_FUNCTIONS, _MAX_DEPTH = 5_000, 50
 _Key = tuple[str, str, str]
 
 
@@ -21,6 +22,8 @@ def inlined(source: Source, model: Any) -> Any:
     """
     if not model.functions:
         return model
+    if len(model.functions) > _MAX_FUNCTIONS:
+        raise source.error(f"has {len(model.functions):,} functions of its own, more than any real model")
     functions = {_key(one): one for one in model.functions}
     if _size(model.graph, functions, source, {}, above=()) > MAX_NODES:
         raise source.error(f"its functions would become over {MAX_NODES:,} nodes")
@@ -28,7 +31,7 @@ def inlined(source: Source, model: Any) -> Any:
 
     try:
         return onnx.inliner.inline_local_functions(model)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # the library is compiled, and its exceptions have no common class
         raise source.error(f"its functions can't be put in: {clean(error, 200)}", fix="export it again") from error
 
 
@@ -49,8 +52,8 @@ def _size(
         key = (node.domain, node.op_type, node.overload)
         if key not in functions:
             continue
-        if key in above:
-            raise source.error(f"its function '{clean(node.op_type, 100)}' calls itself")
+        if key in above or len(above) > _MAX_DEPTH:
+            raise source.error(f"its function '{clean(node.op_type, 100)}' calls itself, or others too deep")
         if key not in known:
             known[key] = _size(functions[key], functions, source, known, above=(*above, key))
         total += known[key]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import ChainMap
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from harness.core.safetext import clean
 from harness.modelfile.counting import Tally, UncountableError, of_bodies, positive
+from harness.modelfile.onnx_folding import fold
 from harness.modelfile.onnx_weights import constants, graphs
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -165,7 +167,7 @@ def inferred(model: Any) -> tuple[Any, str]:
                 for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data"):
                     tensor.ClearField(field)
     try:
-        return onnx.shape_inference.infer_shapes(model, data_prop=True), ""
+        return fold(model, partial(onnx.shape_inference.infer_shapes, data_prop=True)), ""
     except Exception as error:  # the library is compiled, and its exceptions have no common class
         return model, clean(str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__, 200)
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-#: Fields of a file; a network of 50,000 nodes has about a million.
-MAX_FIELDS = 4_000_000
+#: Fields of a file; a network of 20,000 nodes has some hundred thousand.
+MAX_FIELDS = 1_500_000
+#: Messages among them: a node, an attribute, a tensor, a dimension of a shape...
+MAX_MESSAGES = 500_000
 #: Bytes of packed integers, each of which can become 8. Weights are in other fields.
-MAX_PACKED = 32 << 20
+MAX_PACKED = 16 << 20
+#: Bytes of a tensor's list of dimensions.
+_MAX_DIMS = 1000
 _MAX_DEPTH = 60
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _INTEGERS = frozenset((3, 4, 5, 8, 13, 14, 17, 18))  # FieldDescriptor.TYPE_* of varints
-_MESSAGE = 11
+_TEXT, _MESSAGE = 9, 11
 
 
 class WireError(Exception):
@@ -28,7 +32,7 @@ def check(data: bytes, descriptor: Any) -> None:
     Raises:
         WireError: it ends in the middle of a field, holds what no such message holds, or would take too much memory.
     """
-    fields = packed = 0
+    fields = messages = packed = 0
     parts = [(0, len(data), descriptor.fields_by_number, 0)]
     while parts:
         at, end, known, depth = parts.pop()
@@ -51,11 +55,24 @@ def check(data: bytes, descriptor: Any) -> None:
                 raise WireError(f"the field at byte {start} goes on for {size} bytes, {at - end} more than there are")
             if kind == _BYTES and field is not None:
                 if field.type == _MESSAGE:
+                    messages += 1
+                    if messages > MAX_MESSAGES:
+                        raise WireError(f"it has over {MAX_MESSAGES:,} parts, more than any real model")
                     parts.append((start, at, field.message_type.fields_by_number, depth + 1))
+                elif field.type == _TEXT:
+                    _check_text(data, start, at)
                 elif field.type in _INTEGERS:
                     packed += size
-                    if packed > MAX_PACKED:
-                        raise WireError(f"it has over {MAX_PACKED >> 20} MiB of packed integers")
+                    if packed > MAX_PACKED or (field.name == "dims" and size > _MAX_DIMS):
+                        raise WireError(f"the list of integers at byte {start} is too long")
+
+
+def _check_text(data: bytes, start: int, end: int) -> None:
+    # the library would give bytes where a text is expected
+    try:
+        data[start:end].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise WireError(f"the text at byte {start} is not UTF-8") from error
 
 
 def _width(kind: int, at: int) -> int:

@@ -35,8 +35,20 @@ class Tensor:
     zero_point: int | None = None
 
 
+def check_number(source: Source, role: str, number: int) -> None:
+    """Refuse more inputs or outputs than any network has, and a network without an output.
+
+    Raises:
+        ModelFileError: the message has the number.
+    """
+    if number > MAX_TENSORS:
+        raise source.error(f"has {number} {role}s; {MAX_TENSORS} are the most")
+    if not number and role == "output":
+        raise source.error("has no output", fix="export it again")
+
+
 def check_kind(source: Source, role: str, tensors: list[Tensor]) -> None:
-    """Refuse inputs or outputs that are no tensors of numbers, or too many.
+    """Refuse inputs or outputs that are no tensors of numbers.
 
     Args:
         role: ``input`` or ``output``, for the message.
@@ -44,8 +56,6 @@ def check_kind(source: Source, role: str, tensors: list[Tensor]) -> None:
     Raises:
         ModelFileError: the message names the tensor.
     """
-    if len(tensors) > MAX_TENSORS:
-        raise source.error(f"has {len(tensors)} {role}s; {MAX_TENSORS} are the most")
     for tensor in tensors:
         what = f"{role} '{clean(tensor.name, 100)}'"
         if len(tensor.name) > MAX_NAME:

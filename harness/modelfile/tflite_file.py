@@ -10,7 +10,7 @@ from harness.modelfile import tflite_graph, tflite_macs
 from harness.modelfile.record import Contents, FileFormat
 from harness.modelfile.shapes import Declared, Wanted, chosen, described
 from harness.modelfile.source import Source
-from harness.modelfile.tensors import Tensor, check_kind, spec
+from harness.modelfile.tensors import Tensor, check_kind, check_number, spec
 from harness.modelfile.tflite_graph import Graph, Subgraph
 from harness.records.manifest import Variant
 
@@ -23,11 +23,11 @@ _WEIGHTED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANS
 def _read(source: Source, data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Contents:
     graph = tflite_graph.parse(source, data)
     main = graph.subgraphs[0]
+    check_number(source, "input", len(main.inputs))
+    check_number(source, "output", len(main.outputs))
     inputs, outputs = _tensors(main, main.inputs, "input"), _tensors(main, main.outputs, "output")
     check_kind(source, "input", inputs)
     check_kind(source, "output", outputs)
-    if not outputs:
-        raise source.error("has no output", fix="export it again")
     wanted = [Wanted(one.name, one.declared) for one in inputs]
     sizes = chosen(source, wanted, shapes)
     resized = [w.name for w, i, size in zip(wanted, main.inputs, sizes, strict=True) if main.tensors[i].shape != size]
@@ -51,13 +51,14 @@ def _read(source: Source, data: bytes, shapes: Mapping[str, tuple[int, ...]]) ->
 def _tensors(main: Subgraph, indices: Sequence[int], role: str) -> list[Tensor]:
     """The inputs or outputs; those without a name, or with the name of another, are numbered."""
     found: list[Tensor] = []
+    by_custom = {i for one in main.operators if one.custom for i in one.outputs}
     for place, index in enumerate(indices):
         tensor = main.tensors[index]
         name = tensor.name or f"{role}_{place}"
         if name in {one.name for one in found}:
             name = f"{name}:{place}"
         declared: Declared | None = _declared(tensor)
-        if role == "output" and _by_custom(main, index):
+        if role == "output" and index in by_custom:
             declared = None  # what the file says of such a tensor is often empty or wrong
         one = Tensor(name=name, dtype=tensor.dtype, declared=declared, scale=tensor.scale, zero_point=tensor.zero_point)
         found.append(one)
@@ -71,10 +72,6 @@ def _declared(tensor: tflite_graph.Tensor) -> tuple[int, ...]:
         return tensor.shape
     batch = len(signature) > 1 and signature[0] == -1 and tensor.shape[0] == 1
     return (1, *signature[1:]) if batch else signature
-
-
-def _by_custom(main: Subgraph, index: int) -> bool:
-    return any(one.custom and index in one.outputs for one in main.operators)
 
 
 def _output_shape(tensor: Tensor, resized: Sequence[str]) -> tuple[int, ...]:

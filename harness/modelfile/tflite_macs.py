@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from harness.modelfile.counting import Tally, UncountableError, of_bodies, positive
 from harness.modelfile.tflite_graph import Graph, Operator, Subgraph, Tensor
 
+_MAX_DEPTH = 50
 #: Operators whose work is no multiplication of weights or matrices.
 _NONE = frozenset(
     """
@@ -142,8 +143,8 @@ def count(graph: Graph) -> Tally:
 
 def _add(graph: Graph, index: int, tally: Tally, *, known: dict[int, Tally], above: tuple[int, ...]) -> None:
     """Add a subgraph's multiply-accumulates, and those of what it runs."""
-    if index in above:
-        tally.reasons["a subgraph runs itself"] += 1
+    if index in above or len(above) > _MAX_DEPTH:
+        tally.reasons["a subgraph runs itself, or others too deep"] += 1
         return
     if index not in known:
         own = known[index] = Tally()

@@ -46,20 +46,28 @@ def words(cells: pd.DataFrame, found: Sequence[Axis]) -> Mapping[Axis, str]:
     Args:
         found: the axis of each cell.
     """
-    tasks: dict[Axis, str | None] = {}
-    schemes: dict[Axis, str] = {}
-    for axis, task, scheme in zip(found, cells.task.tolist(), cells.scheme.tolist(), strict=True):
-        schemes.setdefault(axis, scheme)
-        tasks[axis] = tasks.get(axis) or (task if isinstance(task, str) else None)
-    if len(tasks) < 2:
-        return dict.fromkeys(tasks, "")
-    metrics = Counter(axis.split for axis in tasks)
-    texts = []
-    for axis, task in tasks.items():
-        name = clean(task, 20) if task else f"{schemes[axis]} {axis.split[:6]}"
-        several = f" {clean(axis.metric, 20)}" if metrics[axis.split] > 1 else ""
-        texts.append("no labels" if axis == UNJUDGED else name + several)
-    return dict(zip(tasks, identity.numbered(texts), strict=True))
+    names = dict(zip(found, _names(cells, found), strict=True))
+    if len(names) < 2:
+        return dict.fromkeys(names, "")
+    metrics = Counter(axis.split for axis in names)
+    texts = [
+        name + (f" {clean(axis.metric, 20)}" if metrics[axis.split] > 1 else "") for axis, name in names.items()
+    ]  # fmt: skip
+    return dict(zip(names, identity.numbered(texts), strict=True))
+
+
+def _names(cells: pd.DataFrame, found: Sequence[Axis]) -> list[str]:
+    """The name of the task; of faces, their split where there are several."""
+    splits = {axis for axis, of_faces in zip(found, cells.faces.tolist(), strict=True) if of_faces}
+    alone = len(splits) == 1
+    columns = (cells.task.tolist(), cells.scheme.tolist(), cells.faces.tolist())
+    return [
+        "no labels" if axis == UNJUDGED
+        else "faces" if of_faces and alone
+        else clean(task, 20) if isinstance(task, str)
+        else f"{scheme} {axis.split[:6]}"
+        for axis, task, scheme, of_faces in zip(found, *columns, strict=True)
+    ]  # fmt: skip
 
 
 def tasks(cells: pd.DataFrame) -> list[str]:

@@ -50,7 +50,8 @@ def winners_table(data: ReportData, found: list[Best]) -> Table:
 
 def pick_rule(found: Sequence[Best]) -> str:
     """How the picks were chosen, in words: a board's pick depends on what judges the answers there."""
-    return "; ".join(dict.fromkeys(_rule(best) for best in found)) or _rule(None)
+    judged_first = sorted(found, key=lambda best: best.scale is None)
+    return "; ".join(dict.fromkeys(map(_rule, judged_first))) or _rule(None)
 
 
 def _rule(best: Best | None) -> str:

@@ -35,6 +35,7 @@ def table(found: Comparison) -> Table:
         Column("emulated", "Emulated", lambda pair: pair.emulated),
         Column("model", "Network", lambda pair: pair.model),
         Column("variant", "Variant", lambda pair: pair.variant),
+        *(() if noun(found) == "image" else (_DATA,)),
         Column("verdict", "Verdict", lambda pair: pair.verdict),
         Column("change_percent", "Change of the median (%)", lambda pair: _percent_of(pair, "value")),
         Column("low_percent", "95 % interval, low (%)", lambda pair: _percent_of(pair, "low")),
@@ -75,6 +76,7 @@ _ACCURACY: tuple[Column[Pair], ...] = (
         lambda pair: pair.accuracy.p_adjusted if pair.accuracy and pair.accuracy.tested else None,
     ),
 )
+_DATA: Column[Pair] = Column("data", "Data", lambda pair: _axis(pair))
 #: For pairs that another metric judges.
 _METRIC: tuple[Column[Pair], ...] = (
     Column("metric", "Metric", lambda pair: clean(pair.accuracy.metric, 80) if pair.accuracy else None),

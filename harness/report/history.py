@@ -170,6 +170,7 @@ def table(history: History) -> Table:
         Column("device", "Board", lambda line: line.device),
         Column("emulated", "Emulated", lambda line: line.emulated),
         Column("cell", "Artifact", lambda line: clean(line.label, 100)),
+        *(() if all(line.faces for line in history.lines) else (_DATA,)),
         Column("unit", "Unit", lambda line: line.unit),
         Column("runs", "Runs", lambda line: len(line.points)),
         Column("first", "First", lambda line: f"{line.points[line.start].median:.5g} {line.unit}"),
@@ -179,6 +180,9 @@ def table(history: History) -> Table:
         Column("breaks", "Not comparable from", breaks),
     )
     return tabulate(columns, history.lines, name="history", title="Cells over time")
+
+
+_DATA: Column[Line] = Column("data", "Data", lambda line: line.data)
 
 
 def figures(history: History) -> list[Drawing]:

@@ -64,7 +64,7 @@ _WHAT: tuple[Column[_Compared], ...] = (
     Column("tolerance", "Tolerance, relative", lambda row: row.tensor.tolerance),
     Column("rms_rel", "Root mean square, relative", lambda row: row.tensor.rms_rel),
     Column("rms_tolerance", "its tolerance", lambda row: row.tensor.rms_tolerance),
-    Column("excess", "Times its limit", lambda row: row.tensor.excess),
+    Column("excess", "Times its limit", lambda row: row.tensor.excess if limited(row.tensor) else None),
     Column("cosine", "Cosine", lambda row: row.tensor.cosine),
     Column("compared", "Inputs compared", lambda row: row.check.samples),
     Column("same_top1", "with the same top answer", lambda row: row.check.same_top1),
@@ -91,6 +91,11 @@ def for_page(table: Table) -> Table:
     )  # fmt: skip
 
 
+def limited(tensor: TensorDifference) -> bool:
+    """Whether there is a limit to a tensor's difference."""
+    return tensor.tolerance is not None or tensor.rms_tolerance is not None
+
+
 def made_by(reference: Reference) -> str:
     """What made golden outputs, for people."""
     return clean(f"{reference.runtime} {reference.version or ''}".strip() + f", {reference.machine}", 120)
@@ -104,12 +109,12 @@ def largest(data: ReportData) -> str:
         return ""
     cell = compared.sort_values(["outputs_excess", "outputs_max_rel"], ascending=False, kind="stable").iloc[0]
     worst = OutputsCheck.model_validate_json(cell.outputs).worst
-    limit = f", {brief(worst.excess)} times what is tolerated" if worst.tolerance or worst.rms_tolerance else ""
-    return (
-        f"The outputs of {len(compared)} of {len(valid)} valid cells were compared with golden outputs. The largest "
-        f"difference is {brief(worst.max_abs)} ({clean(worst.name, 60) or 'unnamed'}, {clean(worst.dtype, 20)}; "
-        f"{cell.board_label}, {cell.label}){limit}."
-    )
+    limit = f", {brief(worst.excess)} times what is tolerated" if limited(worst) else ""
+    told = f"The outputs of {len(compared)} of {len(valid)} valid cells were compared with golden outputs."
+    if not worst.max_abs:
+        return f"{told} None differs."
+    where = f"{clean(worst.name, 60) or 'unnamed'}, {clean(worst.dtype, 20)}; {cell.board_label}, {cell.label}"
+    return f"{told} The largest difference is {brief(worst.max_abs)} ({where}){limit}."
 
 
 def _compared(data: ReportData) -> list[_Compared]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.core.safetext import clean
+from harness.core.safetext import clean, for_figure
 from harness.report.table import brief
 from harness.results.quality import TOP1
 
@@ -15,6 +15,8 @@ from harness.results.quality import TOP1
 PICK_WITHIN = 0.0102
 #: The same for metrics that are no shares, relative to the best value.
 PICK_WITHIN_RATIO = 0.01
+#: On an axis, a longer heading has its unit on a second line.
+_ONE_LINE, _BREAK = 20, "\n"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Scale:
     def axis(self) -> str:
         """The label of an axis, with its unit."""
         unit = "%" if self.share else f"{'higher' if self.higher_is_better else 'lower'} is better"
-        return f"{self.heading}{self.note} ({unit})"
+        name = for_figure(self.heading, 28)
+        return f"{name}{self.note}{_BREAK if len(name) > _ONE_LINE else ' '}({unit})"
 
     @property
     def in_words(self) -> str:
@@ -51,7 +54,7 @@ class Scale:
 
     def text(self, value: float) -> str:
         """A value in words, for a figure."""
-        return f"{value:.1%}" if self.share else f"{self.heading} {brief(value)}"
+        return f"{value:.1%}" if self.share else f"{for_figure(self.heading, 28)} {brief(value)}"
 
     def html(self, value: float) -> str:
         """A value for the page."""
@@ -71,8 +74,8 @@ class Scale:
 _KNOWN = {
     TOP1: ("Accuracy", True, " on the test split"),
     "top5": ("Top-5 accuracy", True, " on the test split"),
-    "mae": ("Mean absolute error", False, " on the test split"),
-    "rmse": ("Root mean square error", False, " on the test split"),
+    "mae": ("Mean absolute error", False, ""),
+    "rmse": ("Root mean square error", False, ""),
 }
 
 
@@ -83,4 +86,4 @@ def scale_of(cells: pd.DataFrame) -> Scale | None:
         return None
     name, higher_is_better = str(known.metric.iloc[0]), bool(known.higher_is_better.iloc[0])
     heading, share, note = _KNOWN.get(name, (clean(name, 40), False, ""))
-    return Scale(name, heading, higher_is_better, share, note)
+    return Scale(metric=name, heading=heading, higher_is_better=higher_is_better, share=share, note=note)

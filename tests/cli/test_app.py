@@ -33,7 +33,9 @@ def test_help_is_quick() -> None:
     assert best("-m", "harness", "--help") - best("-c", "pass") < 0.3
 
 
-@pytest.mark.parametrize("command", ["run", "report", "build", "doctor", "emulate", "compare", "export", "data"])
+@pytest.mark.parametrize(
+    "command", ["run", "report", "build", "show", "doctor", "emulate", "compare", "export", "data"]
+)
 def test_every_command_has_help(command: str) -> None:
     done = harness(command, "--help")
     assert done.returncode == 0

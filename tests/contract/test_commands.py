@@ -15,7 +15,7 @@ from harness.cli.app import COMMANDS, app
 from tests.conftest import REPOSITORY
 
 #: What costs time to import, so that only a command that runs may do it.
-HEAVY = "pandas numpy scipy matplotlib paramiko fabric pydantic tensorflow keras rich jinja2 yaml cryptography"
+HEAVY = "pandas numpy scipy matplotlib paramiko fabric pydantic tensorflow keras rich jinja2 yaml cryptography onnx"
 
 
 def test_names_are_unique_and_are_those_of_the_command_line() -> None:

@@ -13,6 +13,7 @@ from harness.report.gather import gather
 from harness.report.summary import summarise
 from harness.report.table import Table
 from harness.report.tables import TABLES, build
+from tests.support.any_network import outputs
 
 NAMES = ("resvgg19", "resvgg19-pruned", "ghostnet")
 
@@ -20,7 +21,9 @@ NAMES = ("resvgg19", "resvgg19-pruned", "ghostnet")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Table]:
     cells = [
-        make_cell(name, dev=dev) for name in NAMES for dev in (device(), device("here", "generic", emulated=False))
+        make_cell(name, dev=dev, outputs=outputs())
+        for name in NAMES
+        for dev in (device(), device("here", "generic", emulated=False))
     ]
     data = gather([make_run(tmp_path_factory.mktemp("tables"), cells)], {name: make_manifest(name) for name in NAMES})
     return build(data, summarise(data))

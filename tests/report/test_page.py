@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from harness.report.gather import gather
 from harness.report.summary import summarise
 from harness.report.tables import build
 from harness.results.compare import compare
-from tests.support.reports import EVIL, digests, few, rows
+from tests.support.reports import EVIL, Scripts, digests, few, rows
 
 
 def stored(results: Path, cells: list[Cell] | None = None, **changes: object) -> Path:
@@ -180,21 +179,6 @@ def test_single_plots_and_formats_can_be_asked_for(tmp_path: Path) -> None:
         render([run], tmp_path, formats=["pdf"])
     with pytest.raises(ReportError, match="no run"):
         render([], tmp_path)
-
-
-class Scripts(HTMLParser):
-    """Counts what could run, and what could be asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scripts = 0
-        self.addresses: list[str] = []
-        self.handlers: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.scripts += tag == "script"
-        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
-        self.handlers += [k for k, _ in attrs if k.startswith("on")]
 
 
 def test_a_hostile_board_is_only_ever_text(tmp_path: Path) -> None:

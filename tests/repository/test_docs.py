@@ -26,14 +26,15 @@ from tests.support.browser import axe, browser, complaints
 DOCS = REPOSITORY / "docs"
 #: In the order in which their commands are run: later pages use what earlier ones made.
 GUIDE = (
-    "quick-start", "your-own-data", "real-board", "adding-a-network", "adding-a-board", "adding-a-runtime",
+    "quick-start", "your-own-network", "your-own-data", "real-board", "model-files", "adding-a-network",
+    "adding-a-board", "adding-a-runtime",
     "adding-a-data-set", "adding-a-figure", "ci",
 )  # fmt: skip
 PAGES = [REPOSITORY / "README.md", *(DOCS / f"{name}.md" for name in GUIDE)]
 NETWORKS = ("mobilenet-v3-small", "resvgg19-pruned")
 #: How many commands of the guide are not run here; raise it with a reason only. Five of them need a board, and
 #: tests/strange/test_guide.py runs them with an emulated one.
-NOT_RUN = 27
+NOT_RUN = 28
 _BLOCK = re.compile(r"(?:<!-- not run: ([^\n]*?) -->\s*)?^ *```(console|sh|bash)\n(.*?)^ *```", re.M | re.S)
 
 
@@ -134,6 +135,8 @@ def test_the_guide_works_as_written(tmp_path: Path, cache: Path) -> None:
     calm = ", ".join(f"{name}: null" for name in limits)
     (tmp_path / "here.yaml").write_text(board.replace("}", f", thresholds: {{{calm}}}}}"))
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    (prepare,) = re.findall(r"```python\n(.*?)```", (DOCS / "your-own-network.md").read_text(), re.S)
+    subprocess.run([sys.executable, "-c", prepare], cwd=tmp_path, check=True, capture_output=True)
     prepared = DOCS / "your-own-data.md"
     (draw,) = re.findall(r"```python\n(.*?)```", prepared.read_text(), re.S)
     subprocess.run([sys.executable, "-c", draw], cwd=tmp_path, check=True, capture_output=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from html.parser import HTMLParser
 from pathlib import Path
 
 from benchmarks.made.cells import device, make_cell
@@ -39,3 +40,18 @@ def digests(folder: Path) -> dict[str, str]:
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
+
+
+class Scripts(HTMLParser):
+    """Counts what could run, and what could be asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripts = 0
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
+        self.handlers += [k for k, _ in attrs if k.startswith("on")]
