@@ -103,7 +103,7 @@ def _held_out(known: Known, among: Index, scheme: str, how: tuple[float, int, in
     share, seed, use = how
     wanted, stream = max(1, round(share * len(among))), Stream(seed, use)
     if scheme == "group":
-        held = _whole_groups(known, among, wanted, stream)
+        held = _whole_groups(known, among, wanted, stream=stream, left=2 if use == _TEST else 1)
     elif scheme == "shuffled" or known.labels is None:
         if scheme == "stratified":
             raise DataError("'by: stratified' is by class, and these labels are numbers", fix="by: shuffled")
@@ -117,17 +117,17 @@ def _held_out(known: Known, among: Index, scheme: str, how: tuple[float, int, in
     return np.setdiff1d(among, out).astype(np.int64), out
 
 
-def _whole_groups(known: Known, among: Index, wanted: int, stream: Stream) -> list[int]:
-    """Members of randomly chosen groups, until there are as many as wanted."""
+def _whole_groups(known: Known, among: Index, wanted: int, *, stream: Stream, left: int) -> list[int]:
+    """Members of randomly chosen groups, until there are as many as wanted; ``left`` groups stay for others."""
     if known.groups is None:
         raise DataError("'by: group' below 'split', but the data name no groups", fix="'group: ...' below 'data'")
     members: dict[str, list[int]] = {}
     for k in among:
         members.setdefault(known.groups[k], []).append(int(k))
-    if len(members) < 2:
+    if len(members) <= left:
         raise DataError(f"{len(members)} groups are too few to divide by", fix="by: stratified")
     held: list[int] = []
-    for name in stream.shuffled(sorted(members))[: len(members) - 1]:
+    for name in stream.shuffled(sorted(members))[: len(members) - left]:
         if len(held) >= wanted:
             break
         held += members[name]

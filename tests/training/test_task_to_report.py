@@ -35,10 +35,13 @@ def test_a_folder_of_pictures_becomes_a_report(tmp_path: Path, cache: Path) -> N
     )
     commands = re.findall(r"^\$ (harness .*)$", PAGE, re.M)
     assert [shlex.split(command)[1] for command in commands] == ["data", "build", "run", "report", "add", "run"]
+    page = ""
     for command in commands:
         run(
             tmp_path, sys.executable, "-m", *shlex.split(command), *(["--accept-invalid"] if " run " in command else [])
         )
+        if command.startswith("harness report"):  # the last run, of one network, makes it anew
+            page = (tmp_path / "reports" / "index.html").read_text()
     models = tmp_path / "models" / "shapes"
     assert manifests.names(models) == NETWORKS
     for name in NETWORKS:
@@ -54,8 +57,8 @@ def test_a_folder_of_pictures_becomes_a_report(tmp_path: Path, cache: Path) -> N
     assert set(table["model"]) == {*NETWORKS, "theirs"}
     theirs = table[table["model"] == "theirs"]["accuracy"].unique()
     assert theirs == [manifests.load(tmp_path / "models", "theirs").artifacts[0].accuracy]
-    page = (tmp_path / "reports" / "index.html").read_text()
-    assert "squeezenet" in page.lower()
+    for name in NETWORKS:
+        assert name in page
     for word in ("CK+", "expression", "face"):
         assert word not in page, f"{word}: this is about circles and squares"
 
