@@ -34,9 +34,17 @@ def one_round(cell: Cell, before: Canary | None, after: Canary | None) -> Cell:
         energy_j=cell.energy_j,
         before=before,
         after=after,
-        evidence={key: evidence[key] for key in _OF_ROUND if key in evidence},
+        evidence={
+            **{key: evidence[key] for key in _OF_ROUND if key in evidence},
+            **_states(len(cell.evidence.get("during") or []), len(cell.latency_ns), cell.split.n),
+        },
     )
     return cell.model_copy(update={"rounds": (made,), "evidence": evidence})
+
+
+def _states(states: int, samples: int, n: int) -> dict[str, int]:
+    """How many of the states between passes are this round's, where that is not one for each pass."""
+    return {} if states == min(samples // n, MOST_STATES) else {"states": states}
 
 
 def _looks(evidence: dict[str, Any], before: Canary | None, after: Canary | None) -> list[dict[str, Any]]:
@@ -89,7 +97,7 @@ def parts_of(cell: Cell) -> list[Cell]:
     parts, at, warm_at, state_at = [], 0, 0, 0
     during, n = list(cell.evidence.get("during") or []), cell.split.n
     for each in cell.rounds:
-        states = min(each.samples // n, MOST_STATES)
+        states = each.evidence.get("states", min(each.samples // n, MOST_STATES))
         changes = {
             "status": "INVALID" if each.reasons else "VALID",
             "reasons": each.reasons,

@@ -87,6 +87,8 @@ def _not_finite(answer: RunnerResult) -> list[Reason]:
     if not answer.not_finite:
         return []
     text = f"{answer.not_finite} of {len(answer.latency_ns)} outputs held NaN or infinity instead of scores"
+    if not answer.predictions:  # tensors, of which not all are looked at
+        text = f"{answer.not_finite} of the outputs that were looked at held NaN or infinity"
     return [Reason(code="not-finite", text=text)]
 
 
