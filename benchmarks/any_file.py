@@ -31,6 +31,7 @@ from harness.records.order import KeptOutputs, Passes, WarmUp
 from harness.remote.runner_file import runner_file
 from harness.run.foreign import Fed, taken
 from harness.run.golden import reference
+from harness.run.measure import STATE_NS
 
 _READ = """
 import json, sys, time
@@ -141,7 +142,7 @@ def main() -> int:
         job = replace(
             reference.order(asked, runtime, packages, name="any-file", outputs=KeptOutputs(str(folder / "outputs"))),
             warmup=WarmUp(min_runs=warm, min_ns=0, max_runs=warm),
-            passes=Passes(min_runs=options.runs, min_ns=0, max_ns=10**12),
+            passes=Passes(min_runs=options.runs, min_ns=0, max_ns=10**12, state_ns=STATE_NS),
         ).to_json()  # fmt: skip
         ways: dict[str, Callable[[], float]] = {"harness": lambda: harness(job, folder)}
         for loop, code in LOOPS[shipped.artifact.format].items():

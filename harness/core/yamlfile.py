@@ -150,8 +150,17 @@ class _Reader:
             return self._mapping(node, at)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*at, index)) for index, child in enumerate(node.value)]
-        text = str(node.value)
+        text = self._text(node)
         return None if getattr(node, "style", None) is None and text in _NOTHING else text
+
+    def _text(self, node: yaml.Node) -> str:
+        """A scalar's text. Two escapes that JSON writes for one character (U+D83D, U+DE00) become that character."""
+        try:
+            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                "an escape stands for half a character", file=self.file, line=node.start_mark.line + 1
+            ) from error
 
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, object]:
         values: dict[str, object] = {}
@@ -159,7 +168,7 @@ class _Reader:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigError("a key must be plain text", file=self.file, line=line)
-            name = str(key.value)
+            name = self._text(key)
             if name in values:
                 first = self.lines[(*at, name)]
                 raise ConfigError(f"key '{name}' is here twice (first in line {first})", file=self.file, line=line)

@@ -166,7 +166,7 @@ class RunnerResult(_Answer):
         tuple[Annotated[int, Field(ge=0, le=10_000)], ...], Field(max_length=MAX_SAMPLES), FailFast()
     ]
     predictions_stable: bool
-    #: number of timed inferences whose output held NaN or infinity
+    #: number of timed inferences whose output was looked at and held NaN or infinity; of scores all are looked at
     not_finite: Annotated[int, Field(ge=0, le=MAX_SAMPLES)] = 0
     outputs_sha256: _Short
     #: what came back of the first pass; None where the order asked for nothing

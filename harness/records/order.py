@@ -56,7 +56,9 @@ class Passes:
     """The length of the measurement: whole passes over the images until ``min_runs`` inferences and ``min_ns`` are
     reached, or ``max_ns`` is passed.
 
-    ``watch`` is as in :class:`WarmUp`. ``inject_slowdown`` (for tests) adds this share to each latency.
+    ``watch`` is as in :class:`WarmUp`. ``inject_slowdown`` (for tests) adds this share to each latency. The board's
+    state is read after a pass if inferences took ``state_ns`` since it was last read: to read it after every few short
+    ones would empty the processor's caches.
     """
 
     min_runs: int
@@ -64,6 +66,7 @@ class Passes:
     max_ns: int
     watch: bool = False
     inject_slowdown: float = 0.0
+    state_ns: int = 0
 
 
 @dataclass(frozen=True)

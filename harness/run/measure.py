@@ -29,6 +29,9 @@ from harness.run.sources import SOURCES
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
 
+#: The least time of inferences between two looks at the board, where a pass is as short as a few random samples.
+STATE_NS = 100_000_000
+
 #: Added to a runtime's error where the inputs are random.
 RANDOM = "; if it takes no random values or not these sizes, give your own: --inputs FILE.npz"
 
@@ -151,7 +154,7 @@ def order(job: CellJob, prepared: Prepared, test: TestSet, context: Context, *, 
         classes=len(test.info.classes),
         quantised_output=job.shipped.artifact.output.scale is not None,
         warmup=warmup,
-        passes=passes,
+        passes=passes if test.tensors is None else replace(passes, state_ns=STATE_NS),
         sources=SOURCES,
         state_root=context.state_root,
         profile=context.profile_ops,

@@ -37,9 +37,17 @@ def one_round(cell: Cell, before: Canary | None, after: Canary | None) -> Cell:
         energy_j=cell.energy_j,
         before=before,
         after=after,
-        evidence={key: evidence[key] for key in _OF_ROUND if key in evidence},
+        evidence={
+            **{key: evidence[key] for key in _OF_ROUND if key in evidence},
+            **_states(len(cell.evidence.get("during") or []), len(cell.latency_ns), cell.split.n),
+        },
     )
     return cell.model_copy(update={"rounds": (made,), "evidence": evidence})
+
+
+def _states(states: int, samples: int, n: int) -> dict[str, int]:
+    """How many of the states between passes are this round's, where that is not one for each pass."""
+    return {} if states == min(samples // n, MOST_STATES) else {"states": states}
 
 
 def _looks(evidence: dict[str, Any], before: Canary | None, after: Canary | None) -> list[dict[str, Any]]:
@@ -65,7 +73,7 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
     first, last = measured[0], measured[-1]
     rounds = tuple(each for part in measured for each in part.rounds)
     reasons = _reasons([*(each.reasons for each in rounds), *(part.reasons for part in parts if not part.latency_ns)])
-    reasons = [_counted(reason, rounds) for reason in reasons]
+    reasons = [_counted(reason, rounds, classifier=bool(first.predictions)) for reason in reasons]
     reasons += _of_the_whole(measured, rounds, planned)
     status: Status = "INVALID" if reasons else "VALID"
     energies = [each.energy_j for each in rounds]
@@ -93,7 +101,7 @@ def parts_of(cell: Cell) -> list[Cell]:
     parts, at, warm_at, state_at = [], 0, 0, 0
     during, n = list(cell.evidence.get("during") or []), cell.split.n
     for each in cell.rounds:
-        states = min(each.samples // n, MOST_STATES)
+        states = each.evidence.get("states", min(each.samples // n, MOST_STATES))
         changes = {
             "status": "INVALID" if each.reasons else "VALID",
             "reasons": each.reasons,
@@ -143,10 +151,12 @@ def _reasons(of_rounds: Iterable[Sequence[Reason]]) -> list[Reason]:
     return list(found.values())
 
 
-def _counted(reason: Reason, rounds: Sequence[Round]) -> Reason:
+def _counted(reason: Reason, rounds: Sequence[Round], *, classifier: bool) -> Reason:
     """A round's reason with the number of all rounds, where it counts inferences."""
     count = _not_finite(rounds) if reason.code == "not-finite" else None
-    return reason if count is None else not_finite(count, sum(each.samples for each in rounds))
+    if count is None:
+        return reason
+    return not_finite(count, sum(each.samples for each in rounds) if classifier else None)
 
 
 def _not_finite(rounds: Sequence[Round]) -> int | None:

@@ -140,7 +140,7 @@ def test_a_network_that_draws_is_not_stable_and_one_without_numbers_is_counted(t
     values = {"x": np.full((2, 1, 4), 0.5, np.float32)}
     for model, stable, wrong in (
         (model_files.drawing(tmp_path / "drawing.onnx"), False, 0),
-        (model_files.logarithm(tmp_path / "logarithm.onnx"), True, 4),
+        (model_files.logarithm(tmp_path / "logarithm.onnx"), True, 4),  # both passes
     ):
         given = job(tmp_path, model, "onnxruntime", values)
         found = run(tmp_path, unpacked, replace(given, passes=replace(given.passes, min_runs=3, max_ns=10**15)))

@@ -105,7 +105,7 @@ def passes(model: Model, inputs: List[Array], reader: Reader, plan: Json, board:
     """
     latency: List[int] = []
     during: List[Dict[str, str]] = []
-    total = 0
+    total, looked = 0, 0
     stops = Stops() if plan.get("watch") else None
     idle: Dict[str, str] = {}
     start = board.state()
@@ -117,7 +117,8 @@ def passes(model: Model, inputs: List[Array], reader: Reader, plan: Json, board:
         latency += times
         total += sum(times)
         idle = stops.end() if stops else {}
-        if len(during) < 255:
+        if len(during) < 255 and total - looked >= plan.get("state_ns", 0):
             during.append(board.state())
+            looked = total
     end = dict(board.state(), **idle)
     return dict(reader.answer(), latency_ns=latency, evidence={"start": start, "during": during, "end": end})

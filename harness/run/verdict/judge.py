@@ -85,12 +85,18 @@ def _on_purpose(answer: RunnerResult) -> list[Reason]:
 
 
 def _not_finite(answer: RunnerResult) -> list[Reason]:
-    return [not_finite(answer.not_finite, len(answer.latency_ns))] if answer.not_finite else []
+    if not answer.not_finite:
+        return []
+    return [not_finite(answer.not_finite, len(answer.latency_ns) if answer.predictions else None)]
 
 
-def not_finite(count: int, of: int) -> Reason:
-    """The reason for ``count`` of so many timed inferences without scores."""
-    return Reason(code="not-finite", text=f"{count} of {of} outputs held NaN or infinity instead of scores")
+def not_finite(count: int, of: int | None) -> Reason:
+    """The reason for ``count`` inferences without scores, of so many that were timed; None where the outputs are
+    tensors, of which not all are looked at.
+    """
+    looked = "the outputs that were looked at held NaN or infinity"
+    scores = f"{of} outputs held NaN or infinity instead of scores"
+    return Reason(code="not-finite", text=f"{count} of {looked if of is None else scores}")
 
 
 def _answers(job: CellJob, answer: RunnerResult, labels: Sequence[int], compared: Compared | None) -> list[Reason]:
