@@ -67,8 +67,10 @@ def test_the_figures_behind_a_verdict_are_those_of_all_rounds() -> None:
 def test_outputs_that_are_no_numbers_are_counted_over_all_rounds() -> None:
     reason = Reason(code="not-finite", text="99 of 99 outputs held NaN or infinity instead of scores")
     evidence = {"before": {}, "during": [], "not_finite": 99}
-    wrong = one_round(make_cell(dev=HERE, status="INVALID", reasons=(reason,), evidence=evidence), None, None)
-    well = one_round(make_cell(dev=HERE, evidence={**evidence, "not_finite": 0}), None, None)
+    good = make_cell(dev=HERE, evidence={**evidence, "not_finite": 0})
+    bad = make_cell(dev=HERE, status="INVALID", reasons=(reason,), evidence=evidence)
+    well = one_round(good, None, None)
+    wrong = one_round(bad.model_copy(update={"predictions": good.predictions}), None, None)
     whole = joined([wrong, well, wrong], 3)
     assert whole.reasons[0].text.startswith("198 of 297 outputs held NaN")
     assert whole.evidence["not_finite"] == 198
