@@ -221,6 +221,7 @@ def _evidence(parts: Sequence[dict[str, Any]], rounds: Sequence[Round]) -> dict[
     for key in ("canary", "earlier"):
         if any(key in part for part in parts):
             merged[key] = [entry for part in parts for entry in part.get(key) or []]
+    merged.pop("states", None)  # of one round
     if (count := _not_finite(rounds)) is not None:
         merged["not_finite"] = count
     if figures := [each.evidence["found"] for each in rounds if each.evidence.get("found")]:
