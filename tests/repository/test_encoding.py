@@ -18,14 +18,14 @@ OPENERS = {"open": (1, 3), "fdopen": (1, 3), "NamedTemporaryFile": (0, None), "T
 TEXT_METHODS = {"read_text": 0, "write_text": 1}
 SUBPROCESS = {"run", "Popen", "check_output", "check_call", "call"}
 #: calls of these names that open no file here
-OTHERS = {("os", "open"), ("Image", "open"), ("tarfile", "open"), ("zipfile", "open"), ("connection", "open")}
+OTHERS = {("os", "open"), ("Image", "open"), ("tarfile", "open"), ("zipfile", "open"), ("connection", "open"), ("task", "open")}
 
 
 def without_encoding(call: ast.Call) -> bool:
     """Whether a call opens text and leaves the encoding to the locale. Ruff's rule sees only what it can infer."""
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    owner = function.value.id if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) else ""
+    owner = _last_name(function.value) if isinstance(function, ast.Attribute) else ""
     given = {keyword.arg: keyword.value for keyword in call.keywords}
     if "encoding" in given or (owner, name) in OTHERS:
         return False
@@ -49,6 +49,11 @@ def without_encoding(call: ast.Call) -> bool:
         and "b" not in mode.value
         and (mode.value[:1] in "rwax")
     )
+
+
+def _last_name(owner: ast.expr) -> str:
+    """``task`` of ``task`` and of ``self.task``."""
+    return owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
 
 
 def _true(value: ast.expr | None) -> bool:
