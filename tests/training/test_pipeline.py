@@ -274,7 +274,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         pipeline, "load_with_findings", lambda spec: (small_dataset(), DataFindings(path="small", form=None))
     )
-    monkeypatch.setattr("harness.training.train.recipe.recipe_for", lambda profile, macs: Recipe(epochs=2))
+    monkeypatch.setattr("harness.training.train.recipe.recipe_for", lambda profile, macs, images: Recipe(epochs=2))
     monkeypatch.setattr(distil, "SETS", 1)
 
 

@@ -43,6 +43,8 @@ def answer_to(job: Json, result: str) -> Json:
             sys.path[:1] = [native(folder) for folder in job["packages"]]
             os.chdir(os.path.dirname(os.path.abspath(sys.argv[0])))
             job.update(model=near(job["model"]), inputs=near(job["inputs"]))
+            if job.get("outputs"):
+                job["outputs"] = dict(job["outputs"], file=native(job["outputs"]["file"]))
         return measure(job)
     except RunnerError as error:
         return {"status": "error", "code": error.code, "text": str(error)}

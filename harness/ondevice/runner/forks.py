@@ -82,7 +82,7 @@ def serve(measured: Callable[[Json, str], None]) -> None:
         order = lines.next()
         if order is None:
             return
-        reply(answers, one_fork(measured, dict(order["job"], forked=True), order["result"]))
+        reply(answers, one_fork(measured, dict(order["job"], forked=True), native(order["result"])))
 
 
 def reply(answers: int, content: Json) -> None:
