@@ -29,6 +29,24 @@ class Wanted:
     declared: Declared | None
 
 
+class SharedShapes(dict[str, tuple[int, ...]]):
+    """Shapes for several files, each of which takes those of its own inputs.
+
+    Attributes:
+        taken: names that some file has had.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        super().__init__(shapes)
+        self.taken: set[str] = set()
+
+    def of(self, inputs: Iterable[Wanted]) -> dict[str, tuple[int, ...]]:
+        """Those of one file's inputs; changes ``taken``."""
+        own = {one.name: self[one.name] for one in inputs if one.name in self}
+        self.taken.update(own)
+        return own
+
+
 def given(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """The values of ``--shape``: ``input=1x3x224x224``, several of them repeated or with commas between.
 
@@ -62,6 +80,8 @@ def chosen(
     Raises:
         ModelFileError: a dimension can't be, one has to be chosen, or the choice doesn't fit.
     """
+    if isinstance(shapes, SharedShapes):
+        shapes = shapes.of(inputs)
     _check_names(source, inputs, shapes)
     named: dict[str, int] = {}
     for one in inputs:
