@@ -33,17 +33,24 @@ class SharedShapes(dict[str, tuple[int, ...]]):
     """Shapes for several files, each of which takes those of its own inputs.
 
     Attributes:
+        sample: the shape of one sample, without a batch, that each file will be fed with; None where that is open, too.
         taken: names that some file has had.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], sample: tuple[int, ...] | None = None) -> None:
         super().__init__(shapes)
+        self.sample = sample
         self.taken: set[str] = set()
 
-    def of(self, inputs: Iterable[Wanted]) -> dict[str, tuple[int, ...]]:
-        """Those of one file's inputs; changes ``taken``."""
+    def of(self, inputs: Sequence[Wanted]) -> dict[str, tuple[int, ...]]:
+        """Those of one file's inputs; one input alone with open sizes takes those of a sample. Changes ``taken``."""
         own = {one.name: self[one.name] for one in inputs if one.name in self}
         self.taken.update(own)
+        if self.sample is not None and len(inputs) == 1 and not own:
+            (one,) = inputs
+            shape = (1, *self.sample)
+            if one.declared and any(map(dynamic, one.declared)) and _agree(one.declared, shape):
+                return {one.name: shape}
         return own
 
 
@@ -65,6 +72,12 @@ def given(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
         if shapes.setdefault(name, shape) != shape:
             raise UsageError(f"--shape names '{clean(name)}' twice, with different sizes")
     return shapes
+
+
+def _agree(declared: Declared, shape: tuple[int, ...]) -> bool:
+    """Whether a declared shape can be this one."""
+    pairs = zip(declared, shape, strict=False)
+    return len(declared) == len(shape) and all(dynamic(size) or size == fixed for size, fixed in pairs)
 
 
 def dynamic(size: Dimension) -> bool:

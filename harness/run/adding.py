@@ -63,7 +63,7 @@ def add(
         StoreError: ``models`` can't be written.
     """
     networks: dict[str, list[_New]] = {}
-    for file in read_models(paths, fed.shapes):
+    for file in read_models(paths, fed.shapes, fed.task.sample if fed.task else None):
         networks.setdefault(name or name_of(file.path), []).append(_new(file, fed))
     before = {network: _checked(models, network, files) for network, files in networks.items()}
     referee = Referee(say, lambda _connection: None)

@@ -66,7 +66,7 @@ def taken(paths: Sequence[Path], fed: Fed, known: Collection[str]) -> list[Shipp
     Raises:
         UsageError: a file or the inputs are not what they should be; nothing has been touched.
     """
-    files = _different(read_models(paths, fed.shapes))
+    files = _different(read_models(paths, fed.shapes, fed.task.sample if fed.task else None))
     names = _names(files, known)
     return [_shipped(file, name, fed) for file, name in zip(files, names, strict=True)]
 

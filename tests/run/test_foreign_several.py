@@ -9,6 +9,7 @@ import pytest
 from benchmarks.made.farm import fleet
 from harness.config import devices as config
 from harness.core.errors import UsageError
+from harness.modelfile import read_all
 from harness.run.adding import add
 from harness.run.foreign import Fed, taken
 from harness.run.plan import Options
@@ -54,3 +55,12 @@ def _echo(path: Path, name: str, *sizes: str) -> Path:
     shape: tuple[int | str, ...] = (f"{sizes[0]}1", f"{sizes[0]}2") if sizes else (1, 4)
     nodes = [helper.make_node("Add", [name, name], [f"{name}_out"])]
     return model_files.save(path, nodes, [(name, "float32", shape)], [(f"{name}_out", "float32", shape)])
+
+
+def test_open_sizes_of_one_input_are_those_of_the_sample_that_it_is_fed_with(tmp_path: Path) -> None:
+    (file,) = read_all([_echo(tmp_path / "open.onnx", "x", "n")], sample=(4,))
+    assert file.inputs[0].shape == (1, 4)
+    (file,) = read_all([_echo(tmp_path / "fixed.onnx", "x")], sample=(5,))
+    assert file.inputs[0].shape == (1, 4), "what the file fixes stays, and the task refuses it"
+    with pytest.raises(UsageError, match="choose the open sizes"):
+        read_all([tmp_path / "open.onnx"], sample=(4, 4))
