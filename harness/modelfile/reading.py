@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.core.errors import UsageError
 from harness.core.files import sha256_bytes, write_atomic
 from harness.core.paths import cache_dir
+from harness.core.safetext import clean
 from harness.modelfile import onnx_file, tflite_file
 from harness.modelfile.record import FileFormat, ModelFile
+from harness.modelfile.shapes import SharedShapes
 from harness.modelfile.source import Source, look
 
 #: ONNX comes last: its files have no mark that they begin with.
@@ -35,7 +38,7 @@ def read(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Mod
     source = look(path)
     form = next(form for form in FORMATS if form.begins(source.head))
     data = source.read()
-    contents = form.read(source, data, shapes or {})
+    contents = form.read(source, data, {} if shapes is None else shapes)
     whole = data if contents.merged is None else contents.merged
     sha256 = sha256_bytes(whole)
     embedded = path
@@ -48,6 +51,28 @@ def read(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Mod
         known |= {"macs": None, "macs_missing": "there are more than can be"}
     known["notes"] = (*_about_name(source, form), *contents.notes)
     return ModelFile(path=path, embedded=embedded, format=form.name, sha256=sha256, bytes=len(whole), **known)
+
+
+def read_all(
+    paths: Sequence[Path], shapes: Mapping[str, tuple[int, ...]] | None = None, sample: tuple[int, ...] | None = None
+) -> list[ModelFile]:
+    """Read and check several files, each with the shapes of its own inputs.
+
+    Args:
+        sample: the shape of one sample that they will be fed with; one input alone takes it where its sizes are open.
+
+    Raises:
+        ModelFileError: as :func:`read` does.
+        UsageError: a shape is of an input that no file has.
+    """
+    if len(paths) < 2 and sample is None:
+        return [read(path, shapes) for path in paths]
+    shared = SharedShapes(shapes or {}, sample)
+    files = [read(path, shared) for path in paths]
+    for name in (name for name in shared if name not in shared.taken):
+        listed = ", ".join(dict.fromkeys(f"'{one.name}'" for file in files for one in file.inputs[:5]))
+        raise UsageError(f"--shape {clean(name)}: no file has this input; they have {clean(listed, 500)}")
+    return files
 
 
 def _about_name(source: Source, form: FileFormat) -> tuple[str, ...]:

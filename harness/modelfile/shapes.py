@@ -29,6 +29,31 @@ class Wanted:
     declared: Declared | None
 
 
+class SharedShapes(dict[str, tuple[int, ...]]):
+    """Shapes for several files, each of which takes those of its own inputs.
+
+    Attributes:
+        sample: the shape of one sample, without a batch, that each file will be fed with; None where that is open, too.
+        taken: names that some file has had.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], sample: tuple[int, ...] | None = None) -> None:
+        super().__init__(shapes)
+        self.sample = sample
+        self.taken: set[str] = set()
+
+    def of(self, inputs: Sequence[Wanted]) -> dict[str, tuple[int, ...]]:
+        """Those of one file's inputs; one input alone with open sizes takes those of a sample. Changes ``taken``."""
+        own = {one.name: self[one.name] for one in inputs if one.name in self}
+        self.taken.update(own)
+        if self.sample is not None and len(inputs) == 1 and not own:
+            (one,) = inputs
+            shape = (1, *self.sample)
+            if one.declared and any(map(dynamic, one.declared)) and _agree(one.declared, shape):
+                return {one.name: shape}
+        return own
+
+
 def given(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """The values of ``--shape``: ``input=1x3x224x224``, several of them repeated or with commas between.
 
@@ -49,6 +74,12 @@ def given(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def _agree(declared: Declared, shape: tuple[int, ...]) -> bool:
+    """Whether a declared shape can be this one."""
+    pairs = zip(declared, shape, strict=False)
+    return len(declared) == len(shape) and all(dynamic(size) or size == fixed for size, fixed in pairs)
+
+
 def dynamic(size: Dimension) -> bool:
     """Whether a declared dimension has no fixed size."""
     return isinstance(size, str) or size == -1
@@ -62,6 +93,8 @@ def chosen(
     Raises:
         ModelFileError: a dimension can't be, one has to be chosen, or the choice doesn't fit.
     """
+    if isinstance(shapes, SharedShapes):
+        shapes = shapes.of(inputs)
     _check_names(source, inputs, shapes)
     named: dict[str, int] = {}
     for one in inputs:

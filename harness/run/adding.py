@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError, StoreError, UsageError
 from harness.core.files import sha256_bytes, sha256_file, write_atomic
 from harness.core.safetext import clean
 from harness.modelfile import ModelFile
-from harness.modelfile import read as read_model
+from harness.modelfile import read_all as read_models
 from harness.records import manifest as manifests
 from harness.records.golden import Golden
 from harness.records.manifest import Artifact, Manifest
@@ -63,9 +63,8 @@ def add(
         StoreError: ``models`` can't be written.
     """
     networks: dict[str, list[_New]] = {}
-    for path in paths:
-        file = read_model(path, fed.shapes)
-        networks.setdefault(name or name_of(path), []).append(_new(file, fed))
+    for file in read_models(paths, fed.shapes, fed.task.sample if fed.task else None):
+        networks.setdefault(name or name_of(file.path), []).append(_new(file, fed))
     before = {network: _checked(models, network, files) for network, files in networks.items()}
     referee = Referee(say, lambda _connection: None)
     for network, files in networks.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from harness.core.errors import UsageError
 from harness.core.safetext import clean
 from harness.modelfile import ModelFile
 from harness.modelfile import read as read_model
+from harness.modelfile import read_all as read_models
 from harness.records.golden import InputsRecord
 from harness.records.manifest import Artifact, Manifest
 from harness.run.inputs.arrays import Samples
@@ -56,7 +57,7 @@ class Fed:
         return InputsRecord(kind="given", n=samples.n, sha256=samples.sha256, file="inputs.npz")
 
 
-def taken(paths: Iterable[Path], fed: Fed, known: Collection[str]) -> list[Shipped]:
+def taken(paths: Sequence[Path], fed: Fed, known: Collection[str]) -> list[Shipped]:
     """The networks in model files.
 
     Args:
@@ -65,7 +66,7 @@ def taken(paths: Iterable[Path], fed: Fed, known: Collection[str]) -> list[Shipp
     Raises:
         UsageError: a file or the inputs are not what they should be; nothing has been touched.
     """
-    files = _different([read_model(path, fed.shapes) for path in paths])
+    files = _different(read_models(paths, fed.shapes, fed.task.sample if fed.task else None))
     names = _names(files, known)
     return [_shipped(file, name, fed) for file, name in zip(files, names, strict=True)]
 

@@ -177,4 +177,4 @@ def own_inputs(data: TaskData, inputs: Sequence[TensorSpec], outputs: Sequence[T
     # networks that take another element type, shape or scale are sent another file
     form = (tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)
     rules = sha256_bytes(f"{data.split.sha256} {data.task.document.preprocess!r} {form}".encode())
-    return OwnInputs(key=f"{data.split.scheme}-{rules[:8]}", prepare=prepare)
+    return OwnInputs(key=f"{data.split.scheme}-{rules[:8]}", names=(tensor.name,), prepare=prepare)

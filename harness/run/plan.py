@@ -29,8 +29,8 @@ SHOWN_VARIANTS = ("fp32", "int8")
 
 
 #: What identifies a test set in a run: the number of images, where they are shared (None: the whole split); else the
-#: key of a network's own inputs and how many of them.
-InputsKey = int | tuple[str, int | None] | None
+#: key of a network's own inputs, their names and how many samples.
+InputsKey = int | tuple[str, tuple[str, ...], int | None] | None
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class CellJob:
     def inputs(self) -> InputsKey:
         """Its test set among those of the run."""
         own = self.shipped.own_inputs
-        return self.samples if own is None else (own.key, self.samples)
+        return self.samples if own is None else (own.key, own.names, self.samples)
 
 
 @dataclass

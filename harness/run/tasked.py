@@ -34,6 +34,11 @@ class TaskRun:
         """
         return self.task.open()
 
+    @property
+    def sample(self) -> tuple[int, ...]:
+        """The shape of one sample as a network gets it, without a batch."""
+        return self.data.values(self.data.split.test[:1]).shape[1:]
+
     def artifacts(
         self, models: Path, names: Sequence[str], variants: Sequence[str], left_out: list[Reason]
     ) -> list[Shipped]:
@@ -67,7 +72,7 @@ class TaskRun:
 
     def named(self, paths: Sequence[Path], fed: Fed, known: Sequence[str]) -> list[Shipped]:
         """The networks in model files, which the task's samples are run through."""
-        return [self.judged(item) for item in taken(paths, fed, known)]
+        return [self.judged(item) for item in taken(paths, replace(fed, task=self), known)]
 
     def judged(self, item: Shipped) -> Shipped:
         """A network in a model file, fed and judged by the task.

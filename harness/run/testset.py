@@ -44,10 +44,13 @@ class OwnInputs:
 
     Attributes:
         key: a short word for them, part of the cell's name: ``seeded-0123abcd``.
+        names: the network's inputs in the order of the file's arrays. Another network may call its inputs otherwise and
+            take the same values, so the key alone doesn't say what a board is told.
         prepare: makes them for so many samples; None means all.
     """
 
     key: str
+    names: tuple[str, ...]
     prepare: Callable[[int | None], TestSet]
 
 

@@ -48,7 +48,8 @@ class Samples:
 
     def own_inputs(self) -> OwnInputs:
         """These samples as inputs of one network's own."""
-        return OwnInputs(key=f"{self.info.scheme}-{self.sha256[:8]}", prepare=self.taken)
+        names = tuple(tensor.name for tensor in self.tensors)
+        return OwnInputs(key=f"{self.info.scheme}-{self.sha256[:8]}", names=names, prepare=self.taken)
 
     def taken(self, most: int | None = None) -> TestSet:
         """The file that boards get of at most so many samples, spread evenly over all, and its description."""
