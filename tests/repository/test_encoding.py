@@ -18,7 +18,14 @@ OPENERS = {"open": (1, 3), "fdopen": (1, 3), "NamedTemporaryFile": (0, None), "T
 TEXT_METHODS = {"read_text": 0, "write_text": 1}
 SUBPROCESS = {"run", "Popen", "check_output", "check_call", "call"}
 #: calls of these names that open no file here
-OTHERS = {("os", "open"), ("Image", "open"), ("tarfile", "open"), ("zipfile", "open"), ("connection", "open"), ("task", "open")}
+OTHERS = {
+    ("os", "open"),
+    ("Image", "open"),
+    ("tarfile", "open"),
+    ("zipfile", "open"),
+    ("connection", "open"),
+    ("task", "open"),
+}
 
 
 def without_encoding(call: ast.Call) -> bool:
