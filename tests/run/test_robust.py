@@ -189,7 +189,11 @@ def disturbed(monkeypatch: pytest.MonkeyPatch, attempts: int) -> list[str]:
         seen.append(cell.cell)
         number = seen.count(cell.cell)
         reasons = (Reason(code="background-load", text=f"attempt {number}"),) if number <= attempts else ()
-        return cell.model_copy(update={"status": "INVALID" if reasons else "VALID", "reasons": reasons})
+        rounds = tuple(
+            each.model_copy(update={"reasons": reasons}) for each in cell.rounds
+        )  # how busy it is here is nothing
+        status = "INVALID" if reasons else "VALID"
+        return cell.model_copy(update={"status": status, "reasons": reasons, "rounds": rounds})
 
     monkeypatch.setattr(attempt, "run_cell", spoilt)
     monkeypatch.setattr(attempt, "PAUSE_S", 0.01)
