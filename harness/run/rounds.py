@@ -65,7 +65,8 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
     Args:
         planned: how many rounds the cell should have; with fewer it is INVALID.
 
-    A part that FAILED adds no samples. It makes the cell FAILED if no other part has any, else INVALID.
+    A part that FAILED without samples makes the cell FAILED if no other part has any, else INVALID. A part that FAILED
+    with samples, which describe something else than was asked for, makes the cell FAILED.
     """
     measured = [part for part in parts if part.latency_ns]
     if not measured:
@@ -76,6 +77,8 @@ def joined(parts: Sequence[Cell], planned: int) -> Cell:
     reasons = [_counted(reason, rounds, classifier=bool(first.predictions)) for reason in reasons]
     reasons += _of_the_whole(measured, rounds, planned)
     status: Status = "INVALID" if reasons else "VALID"
+    if any(part.status == "FAILED" for part in measured):
+        status = "FAILED"
     energies = [each.energy_j for each in rounds]
     return first.model_copy(
         update={
