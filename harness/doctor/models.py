@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.boards.family import System
 from harness.config.devices import Device
 from harness.core.check import Check
 from harness.core.safetext import clean
-from harness.modelfile.boards import Board, Way, expected, ways
+from harness.modelfile.boards import Way, as_seen, expected, ways
 from harness.modelfile.record import ModelFile
 from harness.remote.probe import Probe
 
@@ -22,20 +21,12 @@ def check_files(device: Device, files: Sequence[ModelFile], seen: Probe | None =
     Args:
         seen: the board's own description; without it, an emulated board is what its image makes it.
     """
-    board = expected(device.family, emulated=device.emulate) if seen is None else _as_seen(seen)
+    if seen is None:
+        board = expected(device.family, emulated=device.emulate)
+    else:
+        board = as_seen(seen.platform, title=seen.os, memory_bytes=seen.memory_bytes)
     board = replace(board, runtimes=device.runtimes or (), delegates=device.delegates)
     return [_judged(file, ways(file, board)) for file in files]
-
-
-def _as_seen(seen: Probe) -> Board:
-    platform = seen.platform
-    system = System(
-        title=seen.os or "its system",
-        python=platform.python,
-        machine=platform.machine,
-        glibc=platform.glibc or (0, 0),
-    )
-    return Board((system,), memory_bytes=seen.memory_bytes)
 
 
 def _judged(file: ModelFile, tried: Sequence[Way]) -> Check:

@@ -91,6 +91,14 @@ def expected(family: BoardFamily, *, emulated: bool = False, local: bool = False
     return _here() if local else Board(family.systems)
 
 
+def as_seen(platform: Platform, *, title: str | None, memory_bytes: int | None) -> Board:
+    """A board as its own description has it; ``title`` is that of its system."""
+    system = System(
+        title or "its system", python=platform.python, machine=platform.machine, glibc=platform.glibc or (0, 0)
+    )
+    return Board((system,), memory_bytes=memory_bytes)
+
+
 def _here() -> Board:
     """This machine, with the Python that runs the harness."""
     name, version = platform.libc_ver()

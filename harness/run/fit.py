@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.boards.family import System
 from harness.config.devices import Device
-from harness.modelfile.boards import Board, expected, refusal
+from harness.modelfile.boards import as_seen, expected, refusal
 from harness.remote.probe import Probe
 from harness.run.inventory import Shipped
 
@@ -19,13 +18,8 @@ def unfit(shipped: Shipped, device: Device, *, runtime: str, delegate: str, seen
     """
     if shipped.file is None:
         return None
-    board = expected(device.family, emulated=device.emulate, local=device.local) if seen is None else _as_seen(seen)
+    if seen is None:
+        board = expected(device.family, emulated=device.emulate, local=device.local)
+    else:
+        board = as_seen(seen.platform, title=seen.os, memory_bytes=seen.memory_bytes)
     return refusal(shipped.file, replace(board, runtimes=(runtime,)), runtime=runtime, delegate=delegate)
-
-
-def _as_seen(seen: Probe) -> Board:
-    platform = seen.platform
-    system = System(
-        seen.os or "its system", python=platform.python, machine=platform.machine, glibc=platform.glibc or (0, 0)
-    )
-    return Board((system,), memory_bytes=seen.memory_bytes)

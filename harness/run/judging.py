@@ -12,7 +12,6 @@ import numpy.typing as npt
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import sha256_bytes
 from harness.records.cell import SplitInfo
-from harness.records.manifest import SplitRecord
 from harness.records.order import OUTPUTS_LIMIT
 from harness.records.samples import MAX_SAMPLES, Metric
 from harness.records.tensor import TensorSpec
@@ -122,25 +121,6 @@ def split_info(data: TaskData, index: Index) -> SplitInfo:
         classes=data.classes,
         labels=tuple(numbers),
         task=data.task.name,
-    )
-
-
-def split_record(data: TaskData) -> SplitRecord:
-    """The description of the whole split for a manifest."""
-    split = data.split
-    return SplitRecord(
-        dataset=data.dataset_name,
-        dataset_sha256=data.sha256,
-        synthetic=data.synthetic,
-        scheme=split.scheme,
-        seed=split.seed,
-        fold=split.fold,
-        folds=split.folds,
-        n_train=len(split.train),
-        n_validation=len(split.validation),
-        n_test=len(split.test),
-        subject_overlap=split.subject_overlap,
-        sha256=split.sha256,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.boards.coral import check_compiler_log
 from harness.config.devices import Device
 from harness.core.errors import ProvisionError
+from harness.modelfile.boards import EMULATED
 from harness.records.cell import Reason
 from harness.remote.base import Command, Connection
 from harness.remote.connect import ReachedBoard, Reaching, Say, Wait, check_space, reached
@@ -28,7 +29,7 @@ from harness.runtimes.wheels import Platform
 LOOK_S = 600.0
 
 #: The platform of every emulated board, known before it is booted.
-EMULATED = Platform("3.11", "aarch64", (2, 36))
+_EMULATED = Platform(EMULATED.python, EMULATED.machine, EMULATED.glibc)
 
 
 @dataclass(eq=False)
@@ -189,7 +190,7 @@ def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
     contents = artifacts(jobs)
     try:
         for runtime in sorted({job.runtime for job in jobs if job.delegate not in onboard.DELEGATES}):
-            bundle = wheels.choose(runtime, EMULATED)
+            bundle = wheels.choose(runtime, _EMULATED)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
                 contents[f"wheel:{wheel.sha256}"] = path
     except ProvisionError:

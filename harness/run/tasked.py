@@ -14,8 +14,9 @@ from harness.records.manifest import Manifest
 from harness.records.tensor import TensorSpec
 from harness.run.foreign import Fed, taken
 from harness.run.inventory import Shipped, inventory
-from harness.run.judging import own_inputs, split_record
+from harness.run.judging import own_inputs
 from harness.run.testset import OwnInputs
+from harness.tasks.record import split_record
 from harness.tasks.task import Task, TaskData, chosen, models_folder
 
 
@@ -84,7 +85,9 @@ class TaskRun:
 
     def marked(self, manifest: Manifest) -> Manifest:
         """A foreign network's manifest with the task and its split."""
-        told = {"task": self.task.name, "classes": self.data.classes, "split": split_record(self.data), "inputs": None}
+        data = self.data
+        split = split_record(data.split, dataset=data.dataset_name, sha256=data.sha256, synthetic=data.synthetic)
+        told = {"task": self.task.name, "classes": data.classes, "split": split, "inputs": None}
         return manifest.model_copy(update=told)
 
     def fed(self, item: Shipped) -> Shipped:

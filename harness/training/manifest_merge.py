@@ -7,7 +7,7 @@ from typing import Literal
 
 from harness.core.errors import ArtifactError
 from harness.records import manifest as manifests
-from harness.records.manifest import CrossCheck, Manifest, SplitRecord, Step, Trial
+from harness.records.manifest import CrossCheck, Manifest, Step, Trial
 from harness.training.job import TrainingJob
 
 
@@ -62,25 +62,6 @@ def kept_checks(job: TrainingJob, macs: int) -> tuple[CrossCheck, ...]:
         return ()
     same_split = before.split is not None and before.split.sha256 == job.split.sha256
     return tuple(check for check in before.cross_checks if check.scheme == "subject" or same_split)
-
-
-def split_record(job: TrainingJob) -> SplitRecord:
-    """The data and split of a job in the manifest's form."""
-    dataset, split = job.dataset, job.split
-    return SplitRecord(
-        dataset=dataset.name,
-        dataset_sha256=dataset.sha256,
-        synthetic=dataset.synthetic,
-        scheme=split.scheme,
-        seed=split.seed,
-        fold=split.fold,
-        folds=split.folds,
-        n_train=len(split.train),
-        n_validation=len(split.validation),
-        n_test=len(split.test),
-        subject_overlap=split.subject_overlap,
-        sha256=split.sha256,
-    )
 
 
 def _scheme(scheme: str) -> Literal["random", "subject"]:

@@ -19,10 +19,11 @@ from harness.data.dataset import Dataset, Split
 from harness.data.registry import load_with_findings, summary
 from harness.records import manifest as manifests
 from harness.records.manifest import Artifact, Manifest, Step, Zeroed
+from harness.tasks.record import split_record
 from harness.training import material, unseen
 from harness.training.export.measures import reference_file
 from harness.training.job import Progress, TrainingJob, make
-from harness.training.manifest_merge import kept_checks, split_record, with_trial
+from harness.training.manifest_merge import kept_checks, with_trial
 from harness.training.networks import registry
 from harness.training.networks.registry import Network
 from harness.training.options import BuildOptions
@@ -178,7 +179,9 @@ def _build_one(job: TrainingJob) -> Manifest:
         macs=last.macs,
         seed=job.seed,
         profile=job.profile,
-        split=split_record(job),
+        split=split_record(
+            job.split, dataset=job.dataset.name, sha256=job.dataset.sha256, synthetic=job.dataset.synthetic
+        ),
         task=job.task,
         chain=(*chain, _quantised(last, artifacts)),
         artifacts=tuple(artifacts),

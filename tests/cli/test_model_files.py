@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.support import model_files
+from tests.support import onnx_networks
 
 pytest.importorskip("onnx")
 
@@ -27,7 +27,7 @@ def harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "devices.yaml").write_text("devices: [{name: here, board: generic, local: true}]\n")
-    model_files.several(tmp_path / "several.onnx")
+    onnx_networks.several(tmp_path / "several.onnx")
     return tmp_path
 
 

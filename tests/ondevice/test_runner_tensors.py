@@ -13,7 +13,7 @@ from harness.core.files import sha256_bytes, sha256_file
 from harness.records.order import InputTensor, KeptOutputs, Order
 from harness.run.inputs.arrays import npz
 from tests.conftest import MODELS
-from tests.support import model_files, pythons
+from tests.support import onnx_networks, pythons
 from tests.support.runner_jobs import Interpreter, answer, interpreter, order
 
 pytest.importorskip("onnx")
@@ -60,7 +60,7 @@ SEVERAL = {
 
 
 def test_several_inputs_and_outputs_of_any_type(tmp_path: Path, unpacked: Path) -> None:
-    given = job(tmp_path, model_files.several(tmp_path / "net.onnx"), "onnxruntime", SEVERAL)
+    given = job(tmp_path, onnx_networks.several(tmp_path / "net.onnx"), "onnxruntime", SEVERAL)
     found = run(tmp_path, unpacked, given)
     assert (found["status"], found["predictions"], found["predictions_stable"]) == ("ok", [], True), found.get("text")
     about = found["outputs"]
@@ -91,7 +91,7 @@ def test_the_same_on_the_oldest_boards(
         with zipfile.ZipFile(path) as archive:
             archive.extractall(unpacked / path.name)
     folders = tuple(str(unpacked / wheel.file) for wheel in bundle.wheels)
-    given = job(tmp_path, model_files.several(tmp_path / "net.onnx"), "onnxruntime", SEVERAL)
+    given = job(tmp_path, onnx_networks.several(tmp_path / "net.onnx"), "onnxruntime", SEVERAL)
     old = answer(tmp_path, python, given, packages=folders)
     assert old["status"] == "ok", old["text"]
     assert old["outputs_sha256"] == run(tmp_path, unpacked, given)["outputs_sha256"]
@@ -100,7 +100,7 @@ def test_the_same_on_the_oldest_boards(
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool"])
 def test_every_element_type_goes_through(dtype: str, tmp_path: Path, unpacked: Path) -> None:
     values = np.arange(6).reshape(2, 1, 3).astype(dtype)
-    given = job(tmp_path, model_files.same(tmp_path / "net.onnx", dtype), "onnxruntime", {"x": values})
+    given = job(tmp_path, onnx_networks.same(tmp_path / "net.onnx", dtype), "onnxruntime", {"x": values})
     found = run(tmp_path, unpacked, given)
     assert found["status"] == "ok", found["text"]
     assert (tmp_path / "outputs").read_bytes() == values.tobytes()
@@ -110,14 +110,14 @@ def test_outputs_whose_sizes_differ_are_told_sample_by_sample(tmp_path: Path, un
     values = np.zeros((3, 1, 8), np.float32)
     values[1, 0, :3] = 1
     found = run(
-        tmp_path, unpacked, job(tmp_path, model_files.varying(tmp_path / "n.onnx"), "onnxruntime", {"x": values})
+        tmp_path, unpacked, job(tmp_path, onnx_networks.varying(tmp_path / "n.onnx"), "onnxruntime", {"x": values})
     )
     assert found["outputs"]["tensors"][0]["shapes"] == [[2, 0], [2, 3], [2, 0]]
     assert found["outputs"]["bytes"] == 48
 
 
 def test_large_outputs_come_back_of_fewer_samples(tmp_path: Path, unpacked: Path) -> None:
-    model = model_files.wide(tmp_path / "net.onnx", 1000)
+    model = onnx_networks.wide(tmp_path / "net.onnx", 1000)
     given = job(tmp_path, model, "onnxruntime", {"x": np.ones((5, 1, 1), np.float32)})
     found = run(tmp_path, unpacked, replace(given, outputs=KeptOutputs(str(tmp_path / "outputs"), limit=9000)))
     assert (found["outputs"]["samples"], found["outputs"]["bytes"]) == (2, 8000)
@@ -127,7 +127,7 @@ def test_large_outputs_come_back_of_fewer_samples(tmp_path: Path, unpacked: Path
 
 def test_outputs_that_are_known_are_not_kept_again(tmp_path: Path, unpacked: Path) -> None:
     given = job(
-        tmp_path, model_files.scaled(tmp_path / "net.onnx"), "onnxruntime", {"x": np.ones((2, 1, 4), np.float32)}
+        tmp_path, onnx_networks.scaled(tmp_path / "net.onnx"), "onnxruntime", {"x": np.ones((2, 1, 4), np.float32)}
     )
     digest = run(tmp_path, unpacked, given)["outputs_sha256"]
     known = KeptOutputs(str(tmp_path / "outputs"), known=(digest,))
@@ -139,8 +139,8 @@ def test_outputs_that_are_known_are_not_kept_again(tmp_path: Path, unpacked: Pat
 def test_a_network_that_draws_is_not_stable_and_one_without_numbers_is_counted(tmp_path: Path, unpacked: Path) -> None:
     values = {"x": np.full((2, 1, 4), 0.5, np.float32)}
     for model, stable, wrong in (
-        (model_files.drawing(tmp_path / "drawing.onnx"), False, 0),
-        (model_files.logarithm(tmp_path / "logarithm.onnx"), True, 4),  # both passes
+        (onnx_networks.drawing(tmp_path / "drawing.onnx"), False, 0),
+        (onnx_networks.logarithm(tmp_path / "logarithm.onnx"), True, 4),  # both passes
     ):
         given = job(tmp_path, model, "onnxruntime", values)
         found = run(tmp_path, unpacked, replace(given, passes=replace(given.passes, min_runs=3, max_ns=10**15)))
@@ -180,7 +180,7 @@ def test_tflite_inputs_are_resized(tmp_path: Path, unpacked: Path) -> None:
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(change: dict[str, Any], code: str, tmp_path: Path, unpacked: Path) -> None:
-    model = model_files.scaled(tmp_path / "net.onnx")
+    model = onnx_networks.scaled(tmp_path / "net.onnx")
     given = job(tmp_path, model, "onnxruntime", {"x": np.ones((2, 1, 4), np.float32)}, **change)
     found = run(tmp_path, unpacked, given)
     assert (found["status"], found["code"]) == ("error", code), found["text"]

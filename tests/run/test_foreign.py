@@ -23,7 +23,7 @@ from harness.run.outcome import Outcome
 from harness.run.plan import Options
 from harness.run.scheduler import Run
 from tests.conftest import MODELS
-from tests.support import model_files
+from tests.support import onnx_networks
 from tests.support.loopback import Recorder
 from tests.support.sshd_fixtures import Sshd
 
@@ -54,7 +54,7 @@ def test_names_are_made_of_file_names() -> None:
 def test_two_files_of_one_name_get_the_start_of_their_hashes(tmp_path: Path) -> None:
     for folder, factor in (("one", 2.0), ("two", 3.0)):
         (tmp_path / folder).mkdir()
-        model_files.scaled(tmp_path / folder / "net.onnx", factor)
+        onnx_networks.scaled(tmp_path / folder / "net.onnx", factor)
     paths = [tmp_path / folder / "net.onnx" for folder in ("one", "two")]
     found = [item.manifest.name for item in taken(paths, Fed(), ())]
     assert found == [f"net-{sha256_file(path)[:6]}" for path in paths]
@@ -66,7 +66,7 @@ def test_two_files_of_one_name_get_the_start_of_their_hashes(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_file_is_run_over_ssh_and_its_outputs_are_compared(loop: config.Fleet, tmp_path: Path) -> None:
-    path = model_files.several(tmp_path / "Several Things.onnx")
+    path = onnx_networks.several(tmp_path / "Several Things.onnx")
     outcome, (cell,) = execute(loop, tmp_path, models=(str(path),), shapes=tuple(SEVERAL.items()))
     assert (cell.status, cell.reasons) == ("VALID", ())
     assert outcome.all_valid
@@ -82,7 +82,7 @@ def test_a_file_is_run_over_ssh_and_its_outputs_are_compared(loop: config.Fleet,
 
 @pytest.mark.slow
 def test_own_inputs_are_run_and_their_hash_is_in_the_name(loop: config.Fleet, tmp_path: Path) -> None:
-    path, own = model_files.scaled(tmp_path / "net.onnx"), tmp_path / "own.npz"
+    path, own = onnx_networks.scaled(tmp_path / "net.onnx"), tmp_path / "own.npz"
     names = set()
     for value in (1, 2):
         np.savez(own, x=np.full((3, 4), value, np.float32))
@@ -94,23 +94,26 @@ def test_own_inputs_are_run_and_their_hash_is_in_the_name(loop: config.Fleet, tm
 
 @pytest.mark.slow
 def test_rounds_and_resume_go_on_with_the_same_file_alone(loop: config.Fleet, tmp_path: Path) -> None:
-    path = model_files.scaled(tmp_path / "net.onnx")
+    path = onnx_networks.scaled(tmp_path / "net.onnx")
     outcome, (cell,) = execute(loop, tmp_path, models=(str(path),), rounds=3)
     assert len(cell.rounds) == 3
     assert cell.outputs is not None
     stored = outcome.folder / "cells" / f"{cell.cell}.json"
     stored.unlink()
-    model_files.scaled(path, factor=3.0)
+    onnx_networks.scaled(path, factor=3.0)
     with pytest.raises(UsageError, match="began with another net/fp32"):
         execute(loop, tmp_path, resume=outcome.run)
-    model_files.scaled(path)
+    onnx_networks.scaled(path)
     again, (cell,) = execute(loop, tmp_path, resume=outcome.run)
     assert again.all_valid
 
 
 @pytest.mark.slow
 def test_a_network_that_draws_or_gives_no_numbers_is_not_taken_for_good(loop: config.Fleet, tmp_path: Path) -> None:
-    drawing, logarithm = model_files.drawing(tmp_path / "drawing.onnx"), model_files.logarithm(tmp_path / "log.onnx")
+    drawing, logarithm = (
+        onnx_networks.drawing(tmp_path / "drawing.onnx"),
+        onnx_networks.logarithm(tmp_path / "log.onnx"),
+    )
     _, cells = execute(loop, tmp_path, models=(str(drawing), str(logarithm)))
     found = {cell.model.name: cell for cell in cells}
     assert found["drawing"].outputs is None
@@ -153,8 +156,8 @@ sys.exit(runner.returncode)
 def test_a_board_that_answers_with_another_networks_outputs_is_invalid(
     factor: float, size: int, loop: config.Fleet, sshd: Sshd, tmp_path: Path
 ) -> None:
-    path = model_files.broadcast(tmp_path / "net.onnx")
-    wrong = model_files.broadcast(tmp_path / "wrong.onnx", factor, size)
+    path = onnx_networks.broadcast(tmp_path / "net.onnx")
+    wrong = onnx_networks.broadcast(tmp_path / "wrong.onnx", factor, size)
     python = str(getattr(sys, "_base_executable", sys.executable))
     liar = sshd.bin / "python3"
     text = LIAR.format(python=python, model=wrong, sha256=sha256_file(wrong))
@@ -180,7 +183,7 @@ def quiet(_text: str) -> None:
 @pytest.mark.slow
 def test_what_was_added_is_run_by_its_name_against_its_stored_outputs(loop: config.Fleet, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    path = model_files.several(tmp_path / "several.onnx")
+    path = onnx_networks.several(tmp_path / "several.onnx")
     (added,) = add([path], Fed(shapes=SEVERAL), models, say=quiet)
     assert added.notes == ()
     record = manifests.load(models, "several")
@@ -204,7 +207,7 @@ def test_what_was_added_is_run_by_its_name_against_its_stored_outputs(loop: conf
 def test_given_inputs_are_kept_with_what_is_added(loop: config.Fleet, tmp_path: Path) -> None:
     own, models = tmp_path / "own.npz", tmp_path / "models"
     np.savez(own, x=np.full((3, 4), 0.25, np.float32))
-    add([model_files.scaled(tmp_path / "net.onnx")], Fed(own), models, name="mine", say=quiet)
+    add([onnx_networks.scaled(tmp_path / "net.onnx")], Fed(own), models, name="mine", say=quiet)
     own.unlink()
     _, (cell,) = execute(loop, tmp_path, models=("mine",))
     assert (cell.status, cell.split.scheme, cell.split.n) == ("VALID", "given", 3)
@@ -216,7 +219,7 @@ def test_given_inputs_are_kept_with_what_is_added(loop: config.Fleet, tmp_path: 
 @pytest.mark.slow
 def test_a_file_altered_by_one_bit_after_it_was_added_is_refused(cache: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    add([model_files.scaled(tmp_path / "net.onnx")], Fed(), models, say=quiet)
+    add([onnx_networks.scaled(tmp_path / "net.onnx")], Fed(), models, say=quiet)
     path = models / "net" / "fp32.onnx"
     content = bytearray(path.read_bytes())
     place = content.index(np.float32(2.0).tobytes())
@@ -231,19 +234,19 @@ def test_a_file_altered_by_one_bit_after_it_was_added_is_refused(cache: Path, tm
 @pytest.mark.slow
 def test_files_of_one_network_are_added_together_or_later(cache: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    first = model_files.scaled(tmp_path / "net.onnx")
+    first = onnx_networks.scaled(tmp_path / "net.onnx")
     second = tmp_path / "net.tflite"
     shutil.copyfile(MODELS / "mobilenet-v3-small" / "int8.tflite", second)
     add([first], Fed(), models, name="net", say=quiet)
     add([first, second], Fed(), models, name="net", say=quiet)
     assert [artifact.filename for artifact in manifests.load(models, "net").artifacts] == ["fp32.onnx", "int8.tflite"]
-    model_files.scaled(first, factor=5.0)
+    onnx_networks.scaled(first, factor=5.0)
     with pytest.raises(UsageError, match=r"would be fp32\.onnx of 'net', which is another file already"):
         add([first], Fed(), models, name="net", say=quiet)
 
 
 def test_nothing_is_added_to_what_was_built_here_nor_under_a_name_that_is_none(tmp_path: Path) -> None:
-    path, models = model_files.scaled(tmp_path / "net.onnx"), tmp_path / "models"
+    path, models = onnx_networks.scaled(tmp_path / "net.onnx"), tmp_path / "models"
     shutil.copytree(MODELS / "mobilenet-v3-small", models / "mobilenet-v3-small")
     for name, why in (("mobilenet-v3-small", "was built here"), ("../x", "can't be a network's name")):
         with pytest.raises(UsageError, match=why):
@@ -253,7 +256,7 @@ def test_nothing_is_added_to_what_was_built_here_nor_under_a_name_that_is_none(t
 
 def test_bad_requests_are_refused_before_anything_is_touched(tmp_path: Path) -> None:
     here = config.parse("devices: [{name: here, board: generic, local: true}]")
-    path = model_files.scaled(tmp_path / "net.onnx")
+    path = onnx_networks.scaled(tmp_path / "net.onnx")
     np.savez(tmp_path / "own.npz", z=np.ones((1, 4), np.float32))
     (tmp_path / "page.onnx").write_text("<!DOCTYPE html><html>not found</html>")
     for asked, why in (
@@ -274,7 +277,7 @@ def test_what_no_runtime_of_the_board_can_take_fails_by_name_and_is_left_out_oth
 ) -> None:
     from onnx import helper
 
-    path = model_files.save(
+    path = onnx_networks.save(
         tmp_path / "custom.onnx", [helper.make_node("Magic", ["x"], ["y"], domain="my.own")],
         [("x", "float32", (1, 4))], [("y", "float32", (1, 4))],
     )  # fmt: skip
@@ -283,7 +286,7 @@ def test_what_no_runtime_of_the_board_can_take_fails_by_name_and_is_left_out_oth
     assert "my.own" in cells[0].reasons[0].text
     models = tmp_path / "models"
     add([path], Fed(), models, say=quiet)
-    add([model_files.scaled(tmp_path / "net.onnx")], Fed(), models, say=quiet)
+    add([onnx_networks.scaled(tmp_path / "net.onnx")], Fed(), models, say=quiet)
     outcome, cells = execute(loop, tmp_path)
     assert [cell.model.name for cell in cells] == ["net"]
     assert any("custom/fp32.onnx" in reason.text for reason in outcome.skipped)
@@ -291,7 +294,7 @@ def test_what_no_runtime_of_the_board_can_take_fails_by_name_and_is_left_out_oth
 
 @pytest.mark.slow
 def test_outputs_files_never_stay_on_a_board(loop: config.Fleet, sshd: Sshd, tmp_path: Path) -> None:
-    execute(loop, tmp_path, models=(str(model_files.scaled(tmp_path / "net.onnx")),), rounds=2)
+    execute(loop, tmp_path, models=(str(onnx_networks.scaled(tmp_path / "net.onnx")),), rounds=2)
     assert not list((sshd.home / ".cache/harness/results").iterdir())
 
 

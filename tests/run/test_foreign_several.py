@@ -14,7 +14,7 @@ from harness.run.adding import add
 from harness.run.foreign import Fed, taken
 from harness.run.plan import Options
 from harness.run.scheduler import Run
-from tests.support import model_files
+from tests.support import onnx_networks
 from tests.support.loopback import Recorder
 from tests.support.sshd_fixtures import Sshd
 
@@ -54,7 +54,7 @@ def _echo(path: Path, name: str, *sizes: str) -> Path:
 
     shape: tuple[int | str, ...] = (f"{sizes[0]}1", f"{sizes[0]}2") if sizes else (1, 4)
     nodes = [helper.make_node("Add", [name, name], [f"{name}_out"])]
-    return model_files.save(path, nodes, [(name, "float32", shape)], [(f"{name}_out", "float32", shape)])
+    return onnx_networks.save(path, nodes, [(name, "float32", shape)], [(f"{name}_out", "float32", shape)])
 
 
 def test_open_sizes_of_one_input_are_those_of_the_sample_that_it_is_fed_with(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from harness.run.plan import Options
 from harness.run.scheduler import Run
 from harness.run.tasked import of_other_tasks, task_run
 from harness.tasks.task import Task
-from tests.support import model_files
+from tests.support import onnx_networks
 from tests.support.loopback import Recorder
 from tests.support.manifests import MANIFEST
 from tests.support.sshd_fixtures import Sshd
@@ -53,7 +53,7 @@ def light_meter(path: Path, *, right: bool = True) -> Path:
     ]
     sign = 1.0 if right else -1.0
     signs, offsets = np.array([[-sign, sign]], np.float32), np.array([[sign * 0.5, -sign * 0.5]], np.float32)
-    return model_files.save(
+    return onnx_networks.save(
         path, nodes, [("x", "float32", (1, 8, 8, 1))], [("y", "float32", (1, 2))], signs=signs, offsets=offsets
     )
 
@@ -110,7 +110,7 @@ def test_numbers_are_judged_without_classes(loop: config.Fleet, tmp_path: Path) 
     values = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
     np.savez(tmp_path / "a.npz", images=values, labels=values[:, 0] * 2 + 1)
     task = write_task(tmp_path, "data: {form: npz, path: a.npz}\nmetric: mae\n", "line")
-    path = model_files.scaled(tmp_path / "double.onnx", 2.0, size=1)
+    path = onnx_networks.scaled(tmp_path / "double.onnx", 2.0, size=1)
     (cell,) = execute(loop, tmp_path, models=(str(path),), task=str(task.path))
     assert cell.metric is not None
     assert (cell.metric.name, cell.metric.value) == ("mae", pytest.approx(1.0))

@@ -71,16 +71,19 @@ def mixed_lessons(
 
     The arguments are those of :func:`lessons`.
     """
-    mixtures = [Live(teacher, training_set).unanswered(number) for number in range(MANY_SETS)]
+    images, labels, mixtures = [], [], Live(teacher, training_set)
+    for number in range(MANY_SETS):
+        mixture, truth = mixtures.unanswered(number)
+        images.append(np.rint(mixture).astype(np.uint8))  # as floats, all of them would take half a gigabyte
+        labels.append(truth)
     path, shape = folder / "mixed-lessons.npz", (MANY_SETS, len(training_set.split.train))
-    images = np.stack([np.rint(part).astype(np.uint8) for part, _ in mixtures])
     before = stored.found(path, lambda file: _read_lessons(file, shape), progress)
-    answered = (before or _answered(teacher, images, path))[1]
+    answered = (before or _answered(teacher, np.stack(images), path))[1]
 
     def epoch(number: int) -> tuple[Pixels, Probabilities]:
         rng, chosen = np.random.default_rng([training_set.seed, number, 9]), number % MANY_SETS
         varied = _varied(images[chosen], rng, mirrors=training_set.dataset.mirrors)
-        return varied, _targets(answered[chosen], mixtures[chosen][1])
+        return varied, _targets(answered[chosen], labels[chosen])
 
     return epoch
 
