@@ -100,12 +100,14 @@ def by_litert(python: str, path: str, artifact: Path, runs: int) -> Trial:
     return Trial(stats.median_interval(times), (statistics.median(times),))
 
 
-def one_trial(here: Bench, options: argparse.Namespace, chance: random.Random) -> dict[str, Trial]:
-    """Run all programs once."""
+def one_trial(
+    here: Bench, options: argparse.Namespace, chance: random.Random, *, with_pyperf: bool
+) -> dict[str, Trial]:
+    """Run all programs once; pyperf only if it is its turn."""
     python = str(getattr(sys, "_base_executable", sys.executable))
     path = ":".join(here.session.prepared(here.job, here.test).packages)
     artifact = here.job.shipped.path
-    turns = [OURS] * options.rounds + [LITERT, THEIRS]
+    turns = [OURS] * options.rounds + [LITERT] + ([THEIRS] if with_pyperf else [])
     chance.shuffle(turns)
     cells, found = [], {}
     for turn in turns:
@@ -129,7 +131,7 @@ def report(trials: Sequence[dict[str, Trial]]) -> float:
         for program, said in trial.items():
             by_program[program].append(said)
     rows, ours = [], 0.0
-    for program in (OURS, ONE, LITERT, THEIRS):
+    for program in (program for program in (OURS, ONE, LITERT, THEIRS) if program in by_program):
         said = by_program[program]
         truth = statistics.median(value for trial in by_program[OURS if program == ONE else program]
                                   for value in trial.reported)  # fmt: skip
@@ -150,6 +152,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, default=50, help="of LiteRT's tool")
     parser.add_argument("--processes", type=int, default=20, help="of pyperf")
+    parser.add_argument("--pyperf-every", type=int, default=1, help="trials; pyperf takes most of the time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--model", default="mobilenet-v3-small")
@@ -161,7 +164,8 @@ def main() -> int:
     with bench({**LOCAL, "thresholds": limits}, options.model, options.variant, models=options.models) as here:
         here = replace(here, context=replace(here.context, rounds=options.rounds))
         for number in range(options.trials):
-            trials.append(one_trial(here, options, chance))
+            with_pyperf = number % options.pyperf_every == 0
+            trials.append(one_trial(here, options, chance, with_pyperf=with_pyperf))
             print(f"\r{number + 1} of {options.trials}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     ours = report(trials)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.core import paired, stats
+from harness.core import clusters, paired, stats
 from harness.core.clock import Clock, clock_of
 from harness.records.cell import Cell
 from harness.results import change as changes
@@ -21,7 +21,8 @@ class Accuracy:
     Attributes:
         a, b: the metric's values; of ``top1``, the share of right classes, 0 to 1.
         only_a, only_b: the number of samples answered better on one side; of ``top1``, right on that side only.
-        p_value: McNemar's exact one for ``top1``, else that of random signs (:mod:`harness.core.paired`).
+        p_value: McNemar's exact one for ``top1``, or that of sign flips by person where the images tell persons
+            (:mod:`harness.core.clusters`); of other metrics that of random signs (:mod:`harness.core.paired`).
         tested: False where there are no values sample by sample, and so no test.
     """
 
@@ -208,17 +209,24 @@ def _accuracy(a: Cell, b: Cell) -> Accuracy | None:
     before, after = quality(a), quality(b)
     if before is None or after is None:
         return None
-    return _right_or_wrong(before, after) if before.metric == TOP1 else _by_sample(before, after)
+    if before.metric != TOP1:
+        return _by_sample(before, after)
+    return _right_or_wrong(before, after, a.split.persons)
 
 
-def _right_or_wrong(before: Quality, after: Quality) -> Accuracy:
-    test = stats.mcnemar(before.per_sample > 0, after.per_sample > 0)
+def _right_or_wrong(before: Quality, after: Quality, persons: Sequence[int]) -> Accuracy:
+    """The comparison of right answers. Images of one person are alike, so where persons are known each is one draw."""
+    right_a, right_b = before.per_sample > 0, after.per_sample > 0
+    test = stats.mcnemar(right_a, right_b)
+    p_value = test.p_value
+    if len(persons) == len(right_a) and len(set(persons)) > 1:
+        p_value = clusters.difference(right_a, right_b, [str(person) for person in persons]).p_value
     return Accuracy(
         a=float(before.per_sample.mean()),
         b=float(after.per_sample.mean()),
         only_a=test.only_a,
         only_b=test.only_b,
-        p_value=test.p_value,
+        p_value=p_value,
     )
 
 

@@ -154,6 +154,22 @@ def test_a_loss_of_accuracy_is_mcnemars_to_judge(tmp_path: Path) -> None:
     assert better.pairs[0].accuracy.significant
 
 
+def test_images_of_one_person_are_one_draw(tmp_path: Path) -> None:
+    def of_persons(cell: Cell, of_each: int) -> Cell:
+        persons = tuple(i // of_each for i in range(len(LABELS)))
+        return cell.model_copy(update={"split": cell.split.model_copy(update={"persons": persons})})
+
+    cell, worse = make_cell(), wrong(make_cell(), 9)
+    alone = pair(tmp_path / "alone", [of_persons(cell, 1)], [of_persons(worse, 1)], gate=0.5)
+    assert alone.pairs[0].accuracy is not None
+    assert alone.pairs[0].accuracy.p_value == pytest.approx(2 / 2**9)  # nine people, as McNemar's test has it
+    assert alone.tripped
+    alike = pair(tmp_path / "alike", [of_persons(cell, 9)], [of_persons(worse, 9)], gate=0.5)
+    assert alike.pairs[0].accuracy is not None
+    assert alike.pairs[0].accuracy.p_value == 1.0  # all nine images are of one person
+    assert not alike.tripped
+
+
 def test_many_cells_need_stronger_evidence(tmp_path: Path) -> None:
     cells = [make_cell(model=f"net-{i}") for i in range(20)]
     found = pair(
