@@ -63,6 +63,7 @@ class Pair:
         refused: reasons why the pair can't be compared; empty if it was compared.
         clock: the clock of both medians.
         median_a, median_b: medians of the latency, in ``unit``.
+        interval_a, interval_b: the same medians with their 95 % intervals, in ``unit``.
         ratio: ratio of the medians b/a with its 95 % interval; above 1 is slower.
         p_adjusted: Holm-corrected p-value of the ratio being 1.
         change: what the ratio rests on; None where it was not looked at.
@@ -84,6 +85,8 @@ class Pair:
     refused: tuple[str, ...] = ()
     median_a: float | None = None
     median_b: float | None = None
+    interval_a: stats.Interval | None = None
+    interval_b: stats.Interval | None = None
     ratio: stats.Interval | None = None
     paired: bool = False
     p_value: float = 1.0
@@ -155,6 +158,8 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
         pair,
         median_a=medians[0] / 1e6,
         median_b=medians[1] / 1e6,
+        interval_a=_in_units(changes.interval(a)),
+        interval_b=_in_units(changes.interval(b)),
         ratio=found.ratio,
         paired=found.paired,
         p_value=found.p_value,
@@ -162,6 +167,11 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
         resolution=least,
         change=found,
     )
+
+
+def _in_units(interval: stats.Interval) -> stats.Interval:
+    """An interval of nanoseconds or instructions in units of a million."""
+    return replace(interval, value=interval.value / 1e6, low=interval.low / 1e6, high=interval.high / 1e6)
 
 
 def differences(a: Cell, b: Cell, allow: Sequence[str] = ()) -> list[str]:

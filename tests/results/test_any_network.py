@@ -13,11 +13,11 @@ import pytest
 
 from benchmarks.made.cells import in_rounds, make_cell, make_run
 from harness import results
-from harness.cli.compare import comparison_lines
 from harness.records.cell import Cell
 from harness.report import compare_page, history
 from harness.results import store, table_cache
 from harness.results.compare import Comparison, compare, to_json
+from harness.results.comparison_formats import text
 from harness.results.formats import export
 from tests.support.any_network import HERE, PI4, difference, judged_by, outputs, pets, unlabelled
 
@@ -96,7 +96,7 @@ def test_cells_that_nothing_judges_are_compared_by_latency(tmp_path: Path) -> No
     assert "slower by 10.0%" in only.gates[0]
     assert not found.synthetic  # made-up inputs have no accuracy to warn of
     assert json.loads(json.dumps(to_json(found)))["pairs"][0]["accuracy"] is None
-    assert any("slower" in line for line in comparison_lines(found))
+    assert any("slower" in line for line in text.lines(found))
 
 
 def test_other_inputs_are_refused_as_such(tmp_path: Path) -> None:

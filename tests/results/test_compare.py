@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from benchmarks.made.cells import LABELS, device, in_rounds, make_cell, make_run, matrix
-from harness.cli.compare import comparison_lines
 from harness.core.clock import clock_of
 from harness.core.errors import UsageError
 from harness.records.cell import Cell, DeviceInfo
@@ -21,6 +20,7 @@ from harness.report import compare_page
 from harness.report.gather import gather
 from harness.results import store
 from harness.results.compare import Comparison, compare, parse_gate, to_json
+from harness.results.comparison_formats import text
 
 HERE = device("here", "generic", emulated=False)
 
@@ -75,7 +75,7 @@ def test_one_round_on_the_wall_clock_shows_no_change_and_tells_none(tmp_path: Pa
     assert far.pairs[0].verdict == "can't tell"
     assert not far.tripped
     assert to_json(far)["pairs"][0]["doubt"] == "one round can't tell; measure with --rounds 5"
-    assert comparison_lines(far)[-1] == "gate of 5.0%: not tripped, 0 cells watched, 1 of which nobody can tell"
+    assert text.lines(far)[-1] == "gate of 5.0%: not tripped, 0 cells watched, 1 of which nobody can tell"
 
 
 def test_a_slower_machine_is_not_taken_for_a_slower_build(tmp_path: Path) -> None:
