@@ -1,0 +1,174 @@
+"""Changes in a series of one value a run: steps between two runs, and drifts too slow for any step to show.
+
+Whether anything changed is tested by the energy statistic of Matteson and James ("A nonparametric approach for multiple
+change point analysis of multivariate data", JASA 109, 2014), whose law comes from permuting the series: no distribution
+is assumed. Steps are then found by halving (their E-Divisive, with the end of the series as the end of the right
+part). A series that drifts would fall into many small steps, so a line is fitted, too (Theil's and Sen's), and whichever
+form Schwarz's criterion prefers is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import theilslopes
+
+ALPHA = 0.05
+#: The fewest values on either side of a step. A single odd value is an outlier, not a change that lasts.
+LEAST = 3
+#: Permutations; the smallest p-value is one in one more than that.
+_PERMUTATIONS = 4_999
+#: Permutations that split better, after which no more are drawn: the series is like chance (Besag & Clifford, 1991).
+_ENOUGH = 50
+#: Permutations whose distances are in memory at a time.
+_CHUNK = 256
+#: Two statistics closer than this share are equal: they are sums in another order.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change between two neighbouring runs.
+
+    Attributes:
+        at: index of the first value after it.
+        ratio: of the middle after to the middle before, up to the neighbouring steps; above 1 is an increase.
+    """
+
+    at: int
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A steady change.
+
+    Attributes:
+        ratio: of the line's end to its beginning.
+        low, high: of that ratio, 95 % interval (Sen's).
+    """
+
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed in a series: steps or a drift, never both. ``p_value`` is of nothing having changed at all."""
+
+    p_value: float
+    steps: tuple[Step, ...] = ()
+    drift: Drift | None = None
+
+
+def changes(values: Sequence[float], resolution: float, *, seed: int = 0) -> Changes:
+    """What changed in a series.
+
+    Args:
+        values: one positive value a run, oldest first.
+        resolution: the smallest change that counts, as a share: 0.001 is 0.1 %.
+        seed: of the permutations; the same series gives the same answer.
+
+    Returns:
+        No steps and no drift where the series is shorter than twice :data:`LEAST`, where nothing is significant alone,
+        and where every change is below the resolution.
+    """
+    logs = np.log(np.asarray(values, dtype=np.float64))
+    if len(logs) < 2 * LEAST or np.ptp(logs) < resolution:
+        return Changes(1.0)
+    chance = np.random.default_rng(seed)
+    _, p_value = _split(logs, chance)
+    if p_value >= ALPHA:
+        return Changes(p_value)
+    places = _places(logs, chance)
+    drift = _drift(logs)
+    if _criterion(logs - _line(logs), 2) < _criterion(logs - _levels(logs, places), 1 + 2 * len(places)):
+        told = abs(np.log(drift.ratio)) >= resolution and not drift.low <= 1 <= drift.high
+        return Changes(p_value, drift=drift if told else None)
+    return Changes(p_value, steps=_steps(logs, places, resolution))
+
+
+def _places(logs: NDArray[np.float64], chance: np.random.Generator) -> list[int]:
+    """The indices at which a new level begins, in order: each part is split while a split is significant."""
+    places, parts = [], [(0, len(logs))]
+    while parts:
+        start, end = parts.pop()
+        if end - start < 2 * LEAST:
+            continue
+        at, p_value = _split(logs[start:end], chance)
+        if p_value < ALPHA:
+            places.append(start + at)
+            parts += [(start, start + at), (start + at, end)]
+    return sorted(places)
+
+
+def _split(logs: NDArray[np.float64], chance: np.random.Generator) -> tuple[int, float]:
+    """The index that splits a series best, and the p-value of there being no such split."""
+    found = _energies(logs[None])[0]
+    at = int(found.argmax())
+    larger = drawn = 0
+    while drawn < _PERMUTATIONS and larger < _ENOUGH:
+        shuffled = chance.permuted(np.repeat(logs[None], min(_PERMUTATIONS - drawn, _CHUNK), axis=0), axis=1)
+        larger += int((_energies(shuffled).max(axis=1) >= found[at] * (1 - _ROUNDING)).sum())
+        drawn += len(shuffled)
+    return at + LEAST, (larger + 1) / (drawn + 1)
+
+
+def _energies(series: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The energy statistic of each split of each series, shape (series, n - 2 LEAST + 1); the first splits at LEAST."""
+    n = series.shape[1]
+    distances = np.abs(series[:, :, None] - series[:, None, :])
+    sums = distances.cumsum(axis=1).cumsum(axis=2)  # of all pairs up to (i, j)
+    left_sizes = np.arange(LEAST, n - LEAST + 1)
+    right_sizes = n - left_sizes
+    inside_left = sums[:, left_sizes - 1, left_sizes - 1]
+    total = sums[:, -1:, -1]
+    left_with_all = sums[:, left_sizes - 1, n - 1]
+    across = left_with_all - inside_left
+    inside_right = total - 2 * left_with_all + inside_left
+    energy = (
+        2 * across / (left_sizes * right_sizes)
+        - inside_left / (left_sizes * (left_sizes - 1))
+        - inside_right / (right_sizes * (right_sizes - 1))
+    )
+    weighted: NDArray[np.float64] = energy * left_sizes * right_sizes / n
+    return weighted
+
+
+def _levels(logs: NDArray[np.float64], places: Sequence[int]) -> NDArray[np.float64]:
+    """The mean of each part, at each of its values."""
+    parts = np.split(logs, list(places))
+    return np.concatenate([np.full(len(part), part.mean()) for part in parts])
+
+
+def _line(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The least-squares line."""
+    x = np.arange(len(logs), dtype=np.float64)
+    slope, start = np.polyfit(x, logs, 1)
+    fitted: NDArray[np.float64] = start + slope * x
+    return fitted
+
+
+def _criterion(rest: NDArray[np.float64], parameters: int) -> float:
+    """Schwarz's criterion of what a model leaves unexplained: the smaller, the better."""
+    n = len(rest)
+    return float(n * np.log(max(float((rest**2).mean()), 1e-18)) + parameters * np.log(n))
+
+
+def _drift(logs: NDArray[np.float64]) -> Drift:
+    slope, _, low, high = theilslopes(logs, alpha=0.95)
+    runs = len(logs) - 1
+    return Drift(*(float(np.exp(each * runs)) for each in (slope, low, high)))
+
+
+def _steps(logs: NDArray[np.float64], places: Sequence[int], resolution: float) -> tuple[Step, ...]:
+    """The steps of at least the resolution, each between the middles of its neighbouring parts."""
+    middles = [float(np.median(part)) for part in np.split(logs, list(places))]
+    ratios = [float(np.exp(after - before)) for before, after in zip(middles[:-1], middles[1:], strict=True)]
+    return tuple(
+        Step(at, ratio) for at, ratio in zip(places, ratios, strict=True) if abs(np.log(ratio)) >= resolution
+    )
