@@ -7,14 +7,15 @@ instruction clock, else of medians that differ by the 1 in 40,000 that boots of 
 timer's interrupt more. The drift is ``--drift`` per ten runs, the same in each run. All go through the code of
 ``harness report --history``.
 
-Exits with 1 if more than 5 % of the A/A histories show a change, or any drift is missed. With ``ruptures`` installed its
-PELT is shown beside, as a check of the search by another implementation.
+Exits with 1 if more than 5 % of the A/A histories show a change, or any drift is missed. With ``ruptures`` installed
+its PELT is shown beside, as a check of the search by another implementation.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,7 +67,7 @@ def by_pelt(history: NDArray[np.float64], resolution: float) -> bool:
     variance = max(float(np.var(np.diff(logs)) / 2), 1e-16)
     ends = ruptures.Pelt(model="l2", min_size=changepoints.LEAST).fit(logs).predict(3 * np.log(len(logs)) * variance)
     middles = [float(np.median(part)) for part in np.split(logs, ends[:-1])]
-    return any(abs(b - a) >= resolution for a, b in zip(middles[:-1], middles[1:], strict=True))
+    return any(abs(b - a) >= resolution for a, b in itertools.pairwise(middles))
 
 
 def main() -> int:

@@ -19,8 +19,12 @@ DATASET = "dataset"
 
 def export(
     run_name: Annotated[str, typer.Argument(metavar="RUN")],
-    fmt: Annotated[str, typer.Option("--format", help="csv, parquet, pytest-benchmark, chrome-trace or dataset.")] = "csv",
-    out: Annotated[Path | None, typer.Option("--out", help="A file instead of stdout; of a dataset, its folder.")] = None,
+    fmt: Annotated[
+        str, typer.Option("--format", help="csv, parquet, pytest-benchmark, chrome-trace or dataset.")
+    ] = "csv",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A file instead of stdout; of a dataset, its folder.")
+    ] = None,
     results: Results = Path("results"),
 ) -> None:
     """Hand a run's results to other tools."""

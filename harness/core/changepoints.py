@@ -3,12 +3,13 @@
 Whether anything changed is tested by the energy statistic of Matteson and James ("A nonparametric approach for multiple
 change point analysis of multivariate data", JASA 109, 2014), whose law comes from permuting the series: no distribution
 is assumed. Steps are then found by halving (their E-Divisive, with the end of the series as the end of the right
-part). A series that drifts would fall into many small steps, so a line is fitted, too (Theil's and Sen's), and whichever
-form Schwarz's criterion prefers is told.
+part). A series that drifts would fall into many small steps, so a line is fitted, too (Theil's and Sen's), and
+whichever form Schwarz's criterion prefers is told.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -168,7 +169,5 @@ def _drift(logs: NDArray[np.float64]) -> Drift:
 def _steps(logs: NDArray[np.float64], places: Sequence[int], resolution: float) -> tuple[Step, ...]:
     """The steps of at least the resolution, each between the middles of its neighbouring parts."""
     middles = [float(np.median(part)) for part in np.split(logs, list(places))]
-    ratios = [float(np.exp(after - before)) for before, after in zip(middles[:-1], middles[1:], strict=True)]
-    return tuple(
-        Step(at, ratio) for at, ratio in zip(places, ratios, strict=True) if abs(np.log(ratio)) >= resolution
-    )
+    ratios = [float(np.exp(after - before)) for before, after in itertools.pairwise(middles)]
+    return tuple(Step(at, ratio) for at, ratio in zip(places, ratios, strict=True) if abs(np.log(ratio)) >= resolution)

@@ -1,4 +1,4 @@
-"""Runs as one Parquet data set that DuckDB, pandas and Spark open: one row a cell, in folders by date, board and network.
+"""Runs as one Parquet data set for DuckDB, pandas and Spark: one row a cell, in folders by date, board and network.
 
 A run's rows lie in files that bear its name, so adding a run twice leaves the data set as adding it once. The columns
 and their types are fixed here: an inferred type would differ between files whose values are all missing.

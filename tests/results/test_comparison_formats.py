@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.made.cells import device, in_rounds, make_cell, make_run, matrix
-from harness.cli.main import app
+from harness.cli.app import app
 from harness.records.cell import Cell
 from harness.results.compare import Comparison, compare
 from harness.results.comparison_formats import badge, bmf, github

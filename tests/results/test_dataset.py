@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.dataset_sql import questions, view
 from benchmarks.made.cells import device, in_rounds, make_cell, make_run, matrix
 from benchmarks.made.dataset import write
-from harness.cli.main import app
+from harness.cli.app import app
 from harness.records.cell import Cell
 from harness.results import dataset, to_frame
 
@@ -90,7 +90,7 @@ def test_the_fastest_network_of_a_board_is_the_smallest_median(tmp_path: Path) -
     place = tmp_path / "set"
     write(place, 4_000)
     connection = opened(place)
-    answer = dict((board, ms) for board, _, ms in connection.execute(questions()[0][1]).fetchall())
+    answer = {board: ms for board, _, ms in connection.execute(questions()[0][1]).fetchall()}
     frame = pd.read_parquet(place)
     valid = frame[frame.status == "VALID"]
     expected = valid.groupby(valid.board.astype(str)).latency_median_ms.min()
