@@ -49,7 +49,7 @@ def _part(chance: np.random.Generator, count: int, date: dt.date, board: str, ne
         "runtime_version": chance.choice(["2.1.0", "2.3.0"], count).tolist(),
         "accuracy": chance.uniform(0.9, 1.0, count),
         "reference_accuracy": chance.uniform(0.9, 1.0, count),
-        "peak_rss_bytes": chance.uniform(3e7, 2e8, count),
+        "peak_rss_bytes": chance.uniform(2e7, 3e7, count) * (1 + NETWORKS.index(network)),
         "started": [started + dt.timedelta(seconds=number) for number in range(count)],
         "latency_median_ms": middle,
         "latency_low_ms": middle - half,

@@ -24,13 +24,19 @@ from harness.records.cell import Cell
 from harness.results import store, table
 from harness.results.change import interval
 
+
+def _series(of: Any) -> Any:
+    """The type of a list, by the name that Parquet gives to what is in it."""
+    return pa.list_(pa.field("element", of))
+
+
 #: The type of each kind of column of :func:`harness.results.load`.
 _KINDS = {
     "float": pa.float64(),
     "whole": pa.int64(),
     "bool": pa.bool_(),
-    "array": pa.list_(pa.int64()),
-    "floats": pa.list_(pa.float64()),
+    "array": _series(pa.int64()),
+    "floats": _series(pa.float64()),
 }
 #: Columns without a kind that don't hold text.
 _WHOLE = frozenset({"seed", "fold", "folds", "n", "threads", "model_bytes", "samples"})
@@ -45,7 +51,7 @@ _BOUNDS = ("latency_low_ms", "latency_high_ms", "latency_low_minstr", "latency_h
 
 def _type(name: str, kind: str) -> Any:
     if kind == "tuple":
-        return pa.list_(pa.float64() if name in _NUMBERS else pa.string())
+        return _series(pa.float64() if name in _NUMBERS else pa.string())
     if name in _TIMES:
         return pa.timestamp("us", tz="UTC")
     if name in _FLAGS:

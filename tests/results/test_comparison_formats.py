@@ -29,17 +29,18 @@ def pair(tmp_path: Path, a: list[Cell], b: list[Cell], **options: Any) -> Compar
 
 
 def rows(markdown: str) -> list[list[str]]:
-    lines = [line for line in markdown.splitlines() if line.startswith("| ") and not line.startswith("| |")]
-    return [[field.strip() for field in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    lines = [line for line in markdown.splitlines() if line.startswith("| ")]
+    fields = [[field.strip() for field in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return [row for row in fields if row[1] != "cell"]
 
 
 def test_what_got_slower_is_the_first_row_and_has_its_intervals(tmp_path: Path) -> None:
     cells = matrix(2, 2)
     found = pair(tmp_path, cells, [*cells[:-1], slower(cells[-1], 1.1)], gate=0.05)
-    first = next(row for row in rows(github.rendered(found)) if row[0] != "")
+    first = rows(github.rendered(found))[0]
     assert first[0] == "**slower**"
     assert first[1].replace("\\", "") == cells[-1].cell
-    assert re.fullmatch(r"\+10\.0% \[\+9\.\d%, \+10\.\d%\]", first[4])
+    assert re.fullmatch(r"\+10\.0% \[\+(9|10)\.\d%, \+10\.\d%\]", first[4])
     assert re.fullmatch(r"[\d.]+ \[[\d.]+, [\d.]+\] M instr\.", first[2])
 
 
@@ -47,7 +48,7 @@ def test_twenty_rows_are_shown_and_the_others_folded(tmp_path: Path) -> None:
     cells = matrix(6, 5)
     markdown = github.rendered(pair(tmp_path, cells, cells))
     shown, folded = markdown.split("<details>", 1)
-    assert len(rows(shown)) == 20 + 0
+    assert len(rows(shown)) == 20
     assert f"<summary>{len(cells) - 20} more cells</summary>" in folded
     assert len(rows(folded)) == len(cells) - 20
 
@@ -68,7 +69,7 @@ def test_names_hold_no_markup_and_notify_nobody(tmp_path: Path) -> None:
     markdown = github.rendered(hostile)
     line = markdown.splitlines()[2]
     assert "@octocat" not in line
-    assert re.search(r"(?<!\\)[<>|`#]", line) is None
+    assert re.search(r"(?<![\\&])[<>|`#]", line) is None
     assert "\n# big" not in markdown
 
 

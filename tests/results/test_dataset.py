@@ -13,6 +13,7 @@ from benchmarks.dataset_sql import questions, view
 from benchmarks.made.cells import device, in_rounds, make_cell, make_run, matrix
 from benchmarks.made.dataset import write
 from harness.cli.app import app
+from harness.core.errors import UsageError
 from harness.records.cell import Cell
 from harness.results import dataset, to_frame
 
@@ -78,17 +79,21 @@ def test_there_are_ten_questions() -> None:
     assert len(questions()) == 10
 
 
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("made") / "set"
+    write(place, 4_000)
+    return place
+
+
 @pytest.mark.parametrize(("question", "sql"), questions())
-def test_each_question_of_the_guide_has_an_answer(question: str, sql: str, tmp_path: Path) -> None:
-    write(tmp_path / "set", 4_000)
-    connection = opened(tmp_path / "set")
-    assert connection.execute(sql).fetchall(), question
+def test_each_question_of_the_guide_has_an_answer(question: str, sql: str, made_up: Path) -> None:
+    assert opened(made_up).execute(sql).fetchall(), question
     assert "\n" not in sql
 
 
-def test_the_fastest_network_of_a_board_is_the_smallest_median(tmp_path: Path) -> None:
-    place = tmp_path / "set"
-    write(place, 4_000)
+def test_the_fastest_network_of_a_board_is_the_smallest_median(made_up: Path) -> None:
+    place = made_up
     connection = opened(place)
     answer = {board: ms for board, _, ms in connection.execute(questions()[0][1]).fetchall()}
     frame = pd.read_parquet(place)
@@ -105,5 +110,5 @@ def test_the_command_adds_a_run(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert opened(place).execute("SELECT count(*) FROM cells").fetchall() == [(len(cells()),)]
     done = CliRunner().invoke(app, words)
-    assert done.exit_code == 2
-    assert "--out" in done.stderr
+    assert isinstance(done.exception, UsageError)
+    assert done.exception.fix == "--out FOLDER"
