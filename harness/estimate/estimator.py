@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from harness.boards.cores import Core
+from harness.boards.registry import FAMILIES
 from harness.core.errors import EstimateError
 from harness.core.paths import cache_dir
-from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES, Core
 from harness.estimate.costs import Costs
-from harness.estimate.model import RegionEstimate, estimate
+from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, RegionEstimate, estimate
 from harness.estimate.plugin import Plugin, ensure_plugin, need_programs
 from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
@@ -161,7 +162,7 @@ def known_core(board: str) -> Core:
     Raises:
         EstimateError: the family's core is not known.
     """
-    core = CORES.get(board)
+    core = FAMILIES[board].core if board in FAMILIES else None
     if core is None:
         raise EstimateError(f"cycles of board {board!r} can't be estimated: its core is not known")
     return core

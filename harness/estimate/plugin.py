@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from harness.boards.cores import Core
 from harness.core.errors import EstimateError
 from harness.core.files import sha256_bytes
 from harness.core.paths import cache_dir
-from harness.estimate.cores import Core
 from harness.estimate.toolchain import need, run_both
 
 #: The version of the plugin interface by the first QEMU that has it (include/qemu/qemu-plugin.h). Newer QEMUs still

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import EstimateError
-from harness.estimate.cores import CORES
-from harness.estimate.estimator import Estimator, _sweep, check, estimator
+from harness.estimate.estimator import Estimator, _sweep, check, estimator, known_core
 from harness.estimate.judge import in_words, judgement
 from harness.estimate.plugin import Plugin
 from harness.records.estimate import Estimate
@@ -23,7 +22,7 @@ RETURN = "d65f03c0"
 def board(tmp_path: Path) -> Estimator:
     """A Pi 4's estimates, with a cost of two cycles for any block."""
     plugin = Plugin(tmp_path / "plugin.so", 1, "7.2.22")
-    return Estimator(CORES["raspberry-pi-4"], plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
+    return Estimator(known_core("raspberry-pi-4"), plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
 
 
 def mark(board: Estimator, number: int, executions: int) -> None:

@@ -11,8 +11,7 @@ import yaml
 from benchmarks.made.cells import make_cell, make_run
 from harness.config.devices import Device, parse
 from harness.core.errors import EstimateError
-from harness.estimate.cores import CORES
-from harness.estimate.estimator import Estimator
+from harness.estimate.estimator import Estimator, known_core
 from harness.estimate.plugin import Plugin
 from harness.estimate.prefixes import operators
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
@@ -44,7 +43,7 @@ def job(**keys: object) -> CellJob:
 def board(tmp_path: Path) -> Estimator:
     (tmp_path / "regions").mkdir()
     plugin = Plugin(tmp_path / "plugin.so", 1, "7.2.22")
-    return Estimator(CORES["raspberry-pi-4"], plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
+    return Estimator(known_core("raspberry-pi-4"), plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
 
 
 def mark(board: Estimator, first: int, *executions: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from harness.estimate.cores import Core
+from harness.boards.cores import Core
 from harness.estimate.plugin import ensure_plugin
 
 #: Free memory of QEMU's ``virt`` machine; the program itself lies far below.
