@@ -17,7 +17,7 @@ from harness.core.errors import EstimateError
 from harness.core.paths import cache_dir
 from harness.estimate.costs import Costs
 from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, RegionEstimate, estimate
-from harness.estimate.plugin import Plugin, ensure_plugin, need_programs
+from harness.estimate.plugin import Plugin, ensure_plugin, need_programs, unusable
 from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
 from harness.records.estimate import Estimate, EstimatedRegion
@@ -134,7 +134,7 @@ def estimator(board: str) -> Estimator:
         _sweep(home)
         folder = Path(tempfile.mkdtemp(prefix="regions-", dir=home))
     except OSError as error:
-        raise EstimateError(f"{home} can't be used: {error.strerror}", fix="set HARNESS_CACHE to a folder") from error
+        raise unusable(home, error) from error
     return Estimator(core=core, plugin=plugin, folder=folder, _costs=Costs(llvm, core.model), _llvm=llvm.version)
 
 
