@@ -15,11 +15,10 @@ from harness.estimate import plugin
 from harness.estimate.estimator import estimator, known_core
 from harness.estimate.plugin import ensure_plugin, need_programs
 from harness.estimate.regions import instructions, read_region
-from tests.support.arm_program import ARM, DISARM, END, NEXT, START, loop, read_lines, run
+from tests.support.arm_program import ARM, DISARM, END, NEXT, NOP, START, loop, read_lines, run
 
 PI4 = known_core("raspberry-pi-4")  # 32 KiB of two ways, 1 MiB
 PI5 = known_core("raspberry-pi-5")  # 64 KiB, 512 KiB, 2 MiB
-NOP = 0xD503201F
 
 pytestmark = pytest.mark.qemu
 

@@ -103,6 +103,14 @@ def test_a_cell_gets_its_estimate_or_the_reason(board: Estimator) -> None:
     assert "left 0 regions of 5" in gone.reason
 
 
+def test_the_runner_s_own_words_are_in_the_reason(board: Estimator) -> None:
+    cell = make_cell("resvgg19-pruned", "fp32")
+    said = {"stderr": "INFO: delegate\nnot marked: OSError: markers are AArch64 instructions, this is armv7l\nbye"}
+    found = estimated(cell.model_copy(update={"evidence": {**cell.evidence, **said}}), Marking(board)).estimate
+    assert isinstance(found, NoEstimate)
+    assert found.reason.endswith("; it said: not marked: OSError: markers are AArch64 instructions, this is armv7l")
+
+
 def test_what_an_attempt_left_is_not_the_next_ones(board: Estimator) -> None:
     mark(board, 0, 1, 2, 3)
     marking = Marking(board)
