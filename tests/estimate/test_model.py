@@ -10,6 +10,7 @@ from harness.estimate.costs import Code
 from harness.estimate.estimator import known_core
 from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, estimate, loops_on_itself
 from harness.estimate.regions import Block
+from tests.conftest import MODELS
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
 PI4, CORAL = known_core("raspberry-pi-4"), known_core("coral-dev")
@@ -91,3 +92,13 @@ def test_every_board_with_a_64_bit_system_that_is_emulated_has_a_core() -> None:
     }
     assert len(emulated) >= 5
     assert {name: known_core(name).name for name in emulated} == emulated
+
+
+def test_the_page_has_each_core_as_it_is_described() -> None:
+    text = (MODELS.parent / "docs" / "estimates.md").read_text(encoding="utf-8")
+    for family in FAMILIES.values():
+        if family.core is not None:
+            core = family.core
+            sizes = ", ".join(f"{c.kib} KiB" if c.kib < 1024 else f"{c.kib // 1024} MiB" for c in core.caches)
+            row = f"| `{family.name}` | {core.name} | `{core.model}` | {sizes} | {core.clock_hz / 1e9:g} GHz |"
+            assert row in text
