@@ -62,7 +62,7 @@ def summary(boots: list[Boot]) -> dict[str, float]:
     without = [boot.median for boot in boots if boot.estimate is None]
     looked_at = [boot for boot in boots if boot.estimate is not None]
     medians = [boot.median for boot in looked_at]
-    found = {
+    return {
         "counted instructions, all boots": apart(without + medians),
         "the same, plugin against none (medians of boots)": apart(
             [statistics.median(without), statistics.median(medians)]
@@ -72,7 +72,6 @@ def summary(boots: list[Boot]) -> dict[str, float]:
             [float(boot.estimate.instructions) for boot in looked_at if boot.estimate]
         ),
     }
-    return found
 
 
 def rows(boots: list[Boot]) -> list[tuple[object, ...]]:

@@ -19,8 +19,8 @@ def network(name: str, variant: str, folder: Path) -> Path:
     """A network's file, made if it doesn't exist. Its weights affect neither counts nor estimates.
 
     Args:
-        name: ``mobilenet-v1`` or ``-v2``; ``mobilenet-v3-large`` or ``-small``, also with ``-0.75`` or ``-minimalistic``
-            behind it; ``nasnet-mobile``; ``efficientnet-lite0`` to ``4``.
+        name: ``mobilenet-v1`` or ``-v2``; ``mobilenet-v3-large`` or ``-small``, also with ``-0.75`` or
+            ``-minimalistic`` behind it; ``nasnet-mobile``; ``efficientnet-lite0`` to ``4``.
         variant: ``fp32`` or ``int8``.
     """
     path = folder / f"{name}.{variant}.tflite"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from harness.boards.cores import CacheLevel, Core
 from harness.estimate.estimator import known_core
 
-
 #: A network and its variant.
 Key = tuple[str, str]
 
@@ -80,7 +79,9 @@ CORTEX_A76_OF_855 = replace(
 
 _XNNPACK = "https://github.com/google/XNNPACK README, 'Mobile phones'"
 _MOBILENETS = ("mobilenet-v1", "mobilenet-v2", "mobilenet-v3-large", "mobilenet-v3-small")
-_V3 = "https://github.com/tensorflow/models, research/slim/nets/mobilenet/README.md, 'Mobilenet V3 Imagenet Checkpoints'"
+_V3 = (
+    "https://github.com/tensorflow/models, research/slim/nets/mobilenet/README.md, 'Mobilenet V3 Imagenet Checkpoints'"
+)
 _V3_REMARK = (
     "Its 8-bit networks have one scale a tensor and ours one a channel; TensorFlow Lite's kernels have changed since."
 )

@@ -132,7 +132,16 @@ def line(words: Sequence[str]) -> str:
 
 def overview(found: Mapping[str, Mapping[Key, Figures]]) -> list[str]:
     """All tables in one: how many pairs are in the wrong order where numbers are far apart, and the worst error."""
-    head = ["table", "core, threads", "counts: wrong", "worst", "1 thread: wrong", "worst", "all threads: wrong", "worst"]
+    head = [
+        "table",
+        "core, threads",
+        "counts: wrong",
+        "worst",
+        "1 thread: wrong",
+        "worst",
+        "all threads: wrong",
+        "worst",
+    ]
     lines = [line(head), line(["---"] * len(head))]
     for table in TABLES:
         if table.title in found:

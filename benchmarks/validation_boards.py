@@ -1,4 +1,4 @@
-"""The regions of ``benchmarks.validate_estimates``: networks of published tables, run on emulated boards under the plugin.
+"""The regions of ``benchmarks.validate_estimates``: networks of published tables, run on emulated boards.
 
 A region is kept in the cache by what it depends on, so that a network is run again only when that has changed.
 """

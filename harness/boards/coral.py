@@ -175,8 +175,8 @@ def check_compiler(here: bool) -> list[Check]:
     return [Check("edgetpu-compiler-missing", "error", "this machine has no edgetpu_compiler", fix)]
 
 
-#: Sizes and nominal clock: NXP i.MX 8M data sheet IMX8MDQLQCEC, Coral Dev Board data sheet. Associativity: Arm's technical
-#: reference manual of the Cortex-A53 (DDI 0500).
+#: Sizes and nominal clock: NXP i.MX 8M data sheet IMX8MDQLQCEC, Coral Dev Board data sheet. Associativity: Arm's
+#: technical reference manual of the Cortex-A53 (DDI 0500).
 _CORE = Core(
     name="Cortex-A53",
     model="cortex-a55",  # LLVM's model of its successor, which is of the same width

@@ -139,9 +139,9 @@ _SYSTEMS = (
     System("Raspberry Pi OS bookworm", python="3.11", glibc=(2, 36)),
     System("Raspberry Pi OS trixie", python="3.13", glibc=(2, 41)),
 )
-#: Sizes and nominal clocks: Raspberry Pi documentation, "Processors" (BCM2837B0, BCM2711, BCM2712). Associativity: Arm's
-#: technical reference manuals of Cortex-A53 (DDI 0500), A72 (100095), A76 (100798), and of the DynamIQ shared unit
-#: (100453) for the third level of a Pi 5.
+#: Sizes and nominal clocks: Raspberry Pi documentation, "Processors" (BCM2837B0, BCM2711, BCM2712). Associativity:
+#: Arm's technical reference manuals of Cortex-A53 (DDI 0500), A72 (100095), A76 (100798), and of the DynamIQ shared
+#: unit (100453) for the third level of a Pi 5.
 _PI_3_CORE = Core(
     name="Cortex-A53",
     model="cortex-a55",  # LLVM's model of its successor, which is of the same width

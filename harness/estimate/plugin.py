@@ -117,9 +117,7 @@ def _refusal(qemu: str, plugin: Path) -> str | None:
 
 def unusable(folder: Path, error: OSError) -> EstimateError:
     """The error for a cache folder that can't be used."""
-    return EstimateError(
-        f"{folder} can't be used for estimates: {error.strerror}", fix="set HARNESS_CACHE to a folder"
-    )
+    return EstimateError(f"{folder} can't be used for estimates: {error.strerror}", fix="set HARNESS_CACHE to a folder")
 
 
 def _options(plugin: Path, *options: str) -> str:

@@ -10,7 +10,7 @@ from harness.estimate.costs import Code
 from harness.estimate.estimator import known_core
 from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, estimate, loops_on_itself
 from harness.estimate.regions import Block
-from tests.conftest import MODELS
+from tests.conftest import REPOSITORY
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
 PI4, CORAL = known_core("raspberry-pi-4"), known_core("coral-dev")
@@ -95,7 +95,7 @@ def test_every_board_with_a_64_bit_system_that_is_emulated_has_a_core() -> None:
 
 
 def test_the_page_has_each_core_as_it_is_described() -> None:
-    text = (MODELS.parent / "docs" / "estimates.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "estimates.md").read_text(encoding="utf-8")
     for family in FAMILIES.values():
         if family.core is not None:
             core = family.core

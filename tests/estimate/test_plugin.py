@@ -116,7 +116,9 @@ def test_a_plugin_that_a_crash_damaged_is_made_again(monkeypatch: pytest.MonkeyP
         assert plugin._refusal(str(shutil.which("qemu-system-aarch64")), made) is None
 
 
-@pytest.mark.parametrize("name", ["with space", "one,two,,three", "a=b", "größe-日本", "'quoted' \"twice\"", "%s %n $HOME"])
+@pytest.mark.parametrize(
+    "name", ["with space", "one,two,,three", "a=b", "größe-日本", "'quoted' \"twice\"", "%s %n $HOME"]
+)
 def test_odd_names_of_the_cache_reach_qemu_as_they_are(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -173,9 +175,8 @@ def test_a_qemu_without_plugins_is_said(
     version: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     qemu = tmp_path / "qemu-system-aarch64"
-    qemu.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] && echo "{version}" && exit\necho "qemu: -plugin: invalid option" >&2\nexit 1\n'
-    )
+    said_so = f'[ "$1" = --version ] && echo "{version}" && exit'
+    qemu.write_text(f"#!/bin/sh\n{said_so}\necho 'qemu: -plugin: invalid option' >&2\nexit 1\n")
     qemu.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))

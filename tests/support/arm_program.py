@@ -63,4 +63,3 @@ def run(words: list[int], core: Core, folder: Path, *, cpu: str = "cortex-a72") 
     argv = [*machine(core, folder, cpu=cpu), "-kernel", str(image)]
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
     return sorted(folder.glob("region-*"))
-
