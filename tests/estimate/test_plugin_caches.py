@@ -12,7 +12,7 @@ from harness.core.errors import EstimateError
 from harness.estimate.estimator import known_core
 from harness.estimate.plugin import ensure_plugin, need_programs
 from harness.estimate.regions import Block, instructions, read_region
-from tests.support.arm_program import ARM, DATA, END, NEXT, NOP, START, load, machine, run, store
+from tests.support.arm_program import ARM, DATA, END, NEXT, NOP, START, load, loop, machine, move, run, store
 
 PI4 = known_core("raspberry-pi-4")  # 32 KiB of two ways: 256 sets; 1 MiB of 16 ways: 1,024 sets
 
@@ -99,6 +99,14 @@ def test_regions_begin_at_zero_and_do_not_hold_what_is_between_them(tmp_path: Pa
     found = [read_region(path) for path in paths]
     assert [sum(block.memory_lines for block in blocks) for blocks in found] == [1, 1, 0]
     assert len({instructions(blocks) for blocks in found}) == 1
+
+
+def test_the_same_code_in_two_regions_is_counted_anew(tmp_path: Path) -> None:
+    next_line = 0xF8440422  # ldr x2, [x1], #64
+    rounds = [*move(1, DATA), *loop([START, NEXT, next_line, NEXT, END, NEXT], 3)]
+    found = [read_region(path) for path in run([ARM, NEXT, *rounds], PI4, tmp_path)]
+    assert [sum(block.memory_lines for block in blocks) for blocks in found] == [1, 1, 1]
+    assert [instructions(blocks) for blocks in found] == [4, 4, 4]
 
 
 def test_straight_code_that_qemu_translates_in_pieces_is_one_block(tmp_path: Path) -> None:
