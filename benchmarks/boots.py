@@ -1,6 +1,6 @@
 """Several boots of an emulated board, one artifact: counts and estimates must be the same each time.
 
-    python -m benchmarks.boots [--boots 5] [--board raspberry-pi-4] [--board coral-dev] [--quick]
+    python -m benchmarks.boots [--boots 5] [--plain 5] [--board raspberry-pi-4] [--board coral-dev] [--quick]
 
 Each boot without the estimate's plugin is followed by one with it. Exits with 1 if medians of counted instructions
 differ by more than 0.1 % between any two boots, or estimated cycles between any two with the plugin.
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import BOARD, one_run, table
+from harness.core.files import write_atomic
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, NoEstimate
 
@@ -90,35 +91,49 @@ def rows(boots: list[Boot]) -> list[tuple[object, ...]]:
     ]
 
 
+def wanted(options: argparse.Namespace) -> list[bool]:
+    """Which boots have the plugin, in the order in which they are made."""
+    plain = options.boots if options.plain is None else options.plain
+    turns = [turn for _ in range(max(options.boots, plain)) for turn in (False, True)]
+    return [turn for number, turn in enumerate(turns) if number // 2 < (options.boots if turn else plain)]
+
+
 def measured(options: argparse.Namespace, board: str) -> list[Boot]:
-    """Boot the board ``2 * options.boots`` times, every second time with the plugin."""
+    """Boot the board as often as wanted; cells of boots that are kept are not made again."""
     boots = []
     with tempfile.TemporaryDirectory() as name:
-        for number in range(2 * options.boots):
-            device = {**BOARD, "board": board}
-            _, cell = one_run(
-                device,
-                options.model,
-                options.variant,
-                Path(name),
-                models=options.models,
-                quick=options.quick,
-                estimate=number % 2 == 1,
-            )
-            boots.append(boot_of(cell))
-            print(f"{board}: boot {number + 1}: {boots[-1].median:,.0f}", file=sys.stderr, flush=True)
+        folder = options.keep or Path(name)
+        for number, estimate in enumerate(wanted(options), start=1):
+            kept = folder / f"{board}-{options.model}-{options.variant}-{number}-{estimate}.json"
+            if not kept.exists():
+                _, cell = one_run(
+                    {**BOARD, "board": board},
+                    options.model,
+                    options.variant,
+                    Path(name),
+                    models=options.models,
+                    quick=options.quick,
+                    estimate=estimate,
+                )
+                write_atomic(kept, cell.model_dump_json(by_alias=True))
+            boots.append(boot_of(Cell.model_validate_json(kept.read_bytes())))
+            print(f"{board}: boot {number}: {boots[-1].median:,.0f}", file=sys.stderr, flush=True)
     return boots
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--boots", type=int, default=5, help="of each kind: without the plugin and with it")
+    parser.add_argument("--boots", type=int, default=5, help="boots with the plugin")
+    parser.add_argument("--plain", type=int, help="boots without the plugin; default: as many as with it")
+    parser.add_argument("--keep", type=Path, help="a folder for what has been measured, to go on later")
     parser.add_argument("--board", action="append", help="default: raspberry-pi-4")
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--model", default="mobilenet-v3-small")
     parser.add_argument("--variant", default="int8")
     parser.add_argument("--quick", action="store_true", help="20 images instead of all")
     options = parser.parse_args()
+    if options.boots < 1 or options.plain == 0:
+        parser.error("at least one boot of each kind is needed")
     worst = 0.0
     for board in options.board or ["raspberry-pi-4"]:
         boots = measured(options, board)
