@@ -16,11 +16,11 @@ from harness.boards.registry import FAMILIES
 from harness.core.errors import EstimateError
 from harness.core.paths import cache_dir
 from harness.estimate.costs import Costs
-from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, RegionEstimate, estimate
+from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, SHARED_THREADS, RegionEstimate, estimate
 from harness.estimate.plugin import Plugin, ensure_plugin, need_programs, unusable
 from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
-from harness.records.estimate import Estimate, EstimatedRegion
+from harness.records.estimate import Estimate, EstimatedRegion, SharedEstimate
 
 #: Inferences that are examined. Timers and other programs on the board add to some of them.
 REGIONS = 5
@@ -82,6 +82,7 @@ class Estimator:
         """
         regions = self.next_regions(count)
         chosen = quietest(regions)
+        shared = SharedEstimate(threads=SHARED_THREADS, cycles=max(1, round(chosen.shared_cycles)))
         return Estimate(
             cycles=round(chosen.cycles),
             instructions=chosen.instructions,
@@ -96,6 +97,7 @@ class Estimator:
             qemu=self.plugin.qemu,
             cache_line_cycles=CACHE_LINE_CYCLES,
             memory_line_cycles=MEMORY_LINE_CYCLES,
+            shared=None if self.core.in_order else shared,
         )
 
     def close(self) -> None:

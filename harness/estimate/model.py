@@ -22,6 +22,8 @@ from harness.estimate.regions import Block, instructions
 #: chips.
 CACHE_LINE_CYCLES = 8
 MEMORY_LINE_CYCLES = 24
+#: Threads of the form for several threads: all of these boards have four cores.
+SHARED_THREADS = 4
 #: The analyser receives the blocks that make up this share of all instructions; the rest is assumed to be similar.
 COVERED = 0.999
 #: Cycles an instruction, for a block that the analyser does not accept.
@@ -36,11 +38,13 @@ class RegionEstimate:
         cycles: the estimate.
         instructions: their count.
         blocks: how many different blocks the analyser received.
+        shared_cycles: the estimate with SHARED_THREADS threads.
     """
 
     cycles: float
     instructions: int
     blocks: int
+    shared_cycles: float = 0.0
 
 
 def estimate(blocks: tuple[Block, ...], core: Core, costs: Costs, *, threads: int = 1) -> RegionEstimate:
@@ -64,8 +68,11 @@ def estimate(blocks: tuple[Block, ...], core: Core, costs: Costs, *, threads: in
         asked.append(heaviest[len(asked)])
         covered += asked[-1].executions * len(asked[-1].code)
     found = costs.of([block.code for block in asked])
-    cycles = sum(_cycles(block, cost, core, threads) for block, cost in zip(asked, found, strict=True))
-    return RegionEstimate(cycles=cycles * total / covered, instructions=total, blocks=len(asked))
+    one, shared = (
+        sum(_cycles(block, cost, core, number) for block, cost in zip(asked, found, strict=True)) * total / covered
+        for number in (threads, SHARED_THREADS)
+    )
+    return RegionEstimate(cycles=one, instructions=total, blocks=len(asked), shared_cycles=shared)
 
 
 def _cycles(block: Block, cost: Cost | None, core: Core, threads: int) -> float:
