@@ -101,6 +101,13 @@ def test_regions_begin_at_zero_and_do_not_hold_what_is_between_them(tmp_path: Pa
     assert len({instructions(blocks) for blocks in found}) == 1
 
 
+def test_an_end_without_a_start_ends_nothing(tmp_path: Path) -> None:
+    end = [END, NEXT]
+    program = [ARM, NEXT, *end, START, NEXT, NOP, NEXT, *end, NOP, NEXT, *end]
+    (region,) = run(program, PI4, tmp_path)
+    assert instructions(read_region(region)) == 2 + 2
+
+
 def test_the_same_code_in_two_regions_is_counted_anew(tmp_path: Path) -> None:
     next_line = 0xF8440422  # ldr x2, [x1], #64
     rounds = [*move(1, DATA), *loop([START, NEXT, next_line, NEXT, END, NEXT], 3)]
