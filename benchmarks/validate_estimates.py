@@ -158,9 +158,13 @@ Made by `python -m benchmarks.validate_estimates`. Networks of published tables,
 emulated boards. *Error*: how far the ratio of two networks is from the published ratio, as a factor; 1.00x is none.
 Two estimates closer than {LEAST_RATIO}x are never told apart, so what counts is the order of pairs further apart.
 
-The form for several threads divides the core's units and its caches among them and lets all share memory. It is used
-here alone: a cell's estimate is of one thread. What both take a line from a cache or from memory to cost was chosen
-by a prototype on 33 values of six chips, these tables among them, and is the same for every core. It matters little:
+The form for several threads divides the core's units and its caches among them and lets all share memory. A cell's
+estimate has it for four threads beside the one of one thread, where the core executes out of order; the tables of
+several threads are of such cores. It does not model that threads wait for each other, so its times are too short.
+
+What both take a line from a cache or from memory to cost was chosen by a prototype on 33 values of six chips and is
+the same for every core. The tables of the Raspberry Pi 4, the Pixel 3a and the Coral Dev Board were among them, and
+XNNPACK's of the Pixel 2 may have been. Nothing has been changed for a table that was added later. It matters little:
 with anything from 0 to 16 cycles for a cache and 12 to 48 for memory, no pair of the Raspberry Pi 4's table that is
 {LEAST_RATIO}x apart is in the wrong order, and its worst error is 1.56x to 2.48x on one thread, 1.32x to 1.95x on four.
 """
