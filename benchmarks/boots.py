@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import BOARD, one_run, table
+from harness.core.errors import EstimateError
 from harness.core.files import write_atomic
+from harness.estimate.estimator import check
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, NoEstimate
 
@@ -60,19 +62,12 @@ def apart(values: list[float]) -> float:
 
 def summary(boots: list[Boot]) -> dict[str, float]:
     """What must not differ by more than :data:`MOST_APART`: name -> share by which it does."""
-    without = [boot.median for boot in boots if boot.estimate is None]
-    looked_at = [boot for boot in boots if boot.estimate is not None]
-    medians = [boot.median for boot in looked_at]
-    return {
-        "counted instructions, all boots": apart(without + medians),
-        "the same, plugin against none (medians of boots)": apart(
-            [statistics.median(without), statistics.median(medians)]
-        ),
-        "estimated cycles": apart([float(boot.estimate.cycles) for boot in looked_at if boot.estimate]),
-        "instructions that the plugin counted": apart(
-            [float(boot.estimate.instructions) for boot in looked_at if boot.estimate]
-        ),
-    }
+    estimates = [boot.estimate for boot in boots if boot.estimate]
+    found = {"medians": apart([boot.median for boot in boots])}
+    if estimates:
+        found["instructions that the plugin counted"] = apart([float(each.instructions) for each in estimates])
+        found["estimated cycles"] = apart([float(each.cycles) for each in estimates])
+    return found
 
 
 def rows(boots: list[Boot]) -> list[tuple[object, ...]]:
@@ -91,9 +86,14 @@ def rows(boots: list[Boot]) -> list[tuple[object, ...]]:
     ]
 
 
-def wanted(options: argparse.Namespace) -> list[bool]:
-    """Which boots have the plugin, in the order in which they are made."""
+def wanted(options: argparse.Namespace, board: str) -> list[bool]:
+    """Which boots have the plugin, in the order in which they are made; none where estimates can't be made."""
     plain = options.boots if options.plain is None else options.plain
+    try:
+        check(board)
+    except EstimateError as error:
+        print(f"no boots with the plugin: {error}", file=sys.stderr)
+        return [False] * plain
     turns = [turn for _ in range(max(options.boots, plain)) for turn in (False, True)]
     return [turn for number, turn in enumerate(turns) if number // 2 < (options.boots if turn else plain)]
 
@@ -103,7 +103,7 @@ def measured(options: argparse.Namespace, board: str) -> list[Boot]:
     boots = []
     with tempfile.TemporaryDirectory() as name:
         folder = options.keep or Path(name)
-        for number, estimate in enumerate(wanted(options), start=1):
+        for number, estimate in enumerate(wanted(options, board), start=1):
             kept = folder / f"{board}-{options.model}-{options.variant}-{number}-{estimate}.json"
             if not kept.exists():
                 _, cell = one_run(
@@ -141,7 +141,7 @@ def main() -> int:
         head = ("boot", "plugin", "median, instructions", "lowest to highest", "inferences")
         table((*head, "counted by the plugin", "estimated cycles"), rows(boots))
         for what, share in summary(boots).items():
-            print(f"\n{what}: within {share:.5%}")
+            print(f"\n{options.model} {options.variant} on {board}: {what} within {share:.5%}")
             worst = max(worst, share)
     return 0 if worst <= MOST_APART else 1
 
