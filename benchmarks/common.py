@@ -49,7 +49,14 @@ class Quiet:
 
 
 def one_run(
-    device: dict[str, object], model: str, variant: str, results: Path, *, models: Path, quick: bool = False
+    device: dict[str, object],
+    model: str,
+    variant: str,
+    results: Path,
+    *,
+    models: Path,
+    quick: bool = False,
+    estimate: bool = False,
 ) -> tuple[Path, Cell]:
     """Measure one cell in a separate run. A measurement that other programs disturbed is repeated, as often as a
     patient user would, and the number of repetitions is printed.
@@ -58,7 +65,7 @@ def one_run(
         SystemExit: no cell became VALID; the reasons are printed.
     """
     fleet = config.parse(yaml.safe_dump({"devices": [device]}))
-    options = Options(models=(model,), variants=(variant,), quick=quick)
+    options = Options(models=(model,), variants=(variant,), quick=quick, estimate=estimate)
     for attempt in range(PATIENCE):
         watcher = Quiet()
         outcome = Run(fleet, options, models=models, results=results).execute(watcher)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from harness.boards.cores import CacheLevel, Core
 from harness.boards.family import BoardFamily, BoardGroup, ProbeAnswers, System
 from harness.core.check import Check
 from harness.core.safetext import clean
@@ -174,6 +175,16 @@ def check_compiler(here: bool) -> list[Check]:
     return [Check("edgetpu-compiler-missing", "error", "this machine has no edgetpu_compiler", fix)]
 
 
+#: Sizes and nominal clock: NXP i.MX 8M data sheet IMX8MDQLQCEC, Coral Dev Board data sheet. Associativity: Arm's
+#: technical reference manual of the Cortex-A53 (DDI 0500).
+_CORE = Core(
+    name="Cortex-A53",
+    model="cortex-a55",  # LLVM's model of its successor, which is of the same width
+    llvm=14,
+    in_order=True,
+    caches=(CacheLevel(32, 4), CacheLevel(1024, 16)),
+    clock_hz=1_500_000_000,
+)
 _FAMILIES = (
     BoardFamily(
         name="coral-dev",
@@ -183,6 +194,7 @@ _FAMILIES = (
         qemu_cpu="cortex-a53",
         delegates=("edgetpu", "cpu"),
         systems=(System("Mendel Linux 5", python="3.7", glibc=(2, 28)),),
+        core=_CORE,
     ),
 )
 

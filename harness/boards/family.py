@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.boards.cores import Core
 from harness.boards.power import PowerSensor
 from harness.boards.state import BoardState
 from harness.core.check import Check
@@ -40,6 +41,7 @@ class BoardFamily:
         memory_mib: memory of an emulated board, in MiB.
         delegates: delegates that the real board may offer, best first; ``cpu`` is always among them.
         systems: its maker's systems, the usual one first; empty if it has none of its own.
+        core: what an estimate of cycles needs; None where cycles can't be estimated.
     """
 
     name: str
@@ -50,6 +52,7 @@ class BoardFamily:
     memory_mib: int = 1024
     delegates: tuple[str, ...] = ("cpu",)
     systems: tuple[System, ...] = ()
+    core: Core | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.boards.cores import CacheLevel, Core
 from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings, System
 from harness.boards.power import PowerSensor
 from harness.boards.state import BoardState, whole
@@ -214,6 +215,16 @@ def ina3221_rails(state: BoardState) -> dict[str, float]:
     return rails
 
 
+#: Sizes and nominal clock: NVIDIA Jetson Nano module data sheet DA-09366, Tegra X1 technical reference manual.
+#: Associativity: Arm's technical reference manual of the Cortex-A57 (DDI 0488).
+_NANO_CORE = Core(
+    name="Cortex-A57",
+    model="cortex-a57",
+    llvm=14,
+    in_order=False,
+    caches=(CacheLevel(32, 2), CacheLevel(2048, 16)),
+    clock_hz=1_430_000_000,
+)
 _FAMILIES = (
     BoardFamily(
         name="jetson-nano",
@@ -223,6 +234,7 @@ _FAMILIES = (
         qemu_cpu="cortex-a57",
         delegates=("tensorrt", "cuda", "cpu"),
         systems=(System("JetPack 4.6", python="3.6", glibc=(2, 27)),),
+        core=_NANO_CORE,
     ),
 )
 

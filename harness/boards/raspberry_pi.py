@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.boards.cores import CacheLevel, Core
 from harness.boards.family import BoardFamily, BoardGroup, Disturbance, ProbeAnswers, Readings, System
 from harness.boards.power import PowerSensor
 from harness.boards.state import BoardState
@@ -138,6 +139,33 @@ _SYSTEMS = (
     System("Raspberry Pi OS bookworm", python="3.11", glibc=(2, 36)),
     System("Raspberry Pi OS trixie", python="3.13", glibc=(2, 41)),
 )
+#: Sizes and nominal clocks: Raspberry Pi documentation, "Processors" (BCM2837B0, BCM2711, BCM2712). Associativity:
+#: Arm's technical reference manuals of Cortex-A53 (DDI 0500), A72 (100095), A76 (100798), and of the DynamIQ shared
+#: unit (100453) for the third level of a Pi 5.
+_PI_3_CORE = Core(
+    name="Cortex-A53",
+    model="cortex-a55",  # LLVM's model of its successor, which is of the same width
+    llvm=14,
+    in_order=True,
+    caches=(CacheLevel(32, 4), CacheLevel(512, 16)),
+    clock_hz=1_400_000_000,
+)
+_PI_4_CORE = Core(
+    name="Cortex-A72",
+    model="cortex-a72",
+    llvm=14,
+    in_order=False,
+    caches=(CacheLevel(32, 2), CacheLevel(1024, 16)),
+    clock_hz=1_500_000_000,
+)
+_PI_5_CORE = Core(
+    name="Cortex-A76",
+    model="neoverse-n1",  # its server form; LLVM's ``cortex-a76`` is the model of a Cortex-A57 and twice too slow
+    llvm=16,
+    in_order=False,
+    caches=(CacheLevel(64, 4), CacheLevel(512, 8), CacheLevel(2048, 16)),
+    clock_hz=2_400_000_000,
+)
 _FAMILIES = (
     BoardFamily(
         name="raspberry-pi-3",
@@ -146,6 +174,7 @@ _FAMILIES = (
         cpu_part="0xd03",
         qemu_cpu="cortex-a53",
         systems=_SYSTEMS,
+        core=_PI_3_CORE,
     ),
     BoardFamily(
         name="raspberry-pi-4",
@@ -154,6 +183,7 @@ _FAMILIES = (
         cpu_part="0xd08",
         qemu_cpu="cortex-a72",
         systems=_SYSTEMS,
+        core=_PI_4_CORE,
     ),
     BoardFamily(
         name="raspberry-pi-5",
@@ -162,6 +192,7 @@ _FAMILIES = (
         cpu_part="0xd0b",
         qemu_cpu="cortex-a76",
         systems=_SYSTEMS,
+        core=_PI_5_CORE,
     ),
 )
 

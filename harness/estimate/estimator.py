@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from harness.boards.cores import Core
+from harness.boards.registry import FAMILIES
 from harness.core.errors import EstimateError
 from harness.core.paths import cache_dir
-from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES, Core
 from harness.estimate.costs import Costs
-from harness.estimate.model import RegionEstimate, estimate
-from harness.estimate.plugin import Plugin, ensure_plugin, need_programs
+from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, SHARED_THREADS, RegionEstimate, estimate
+from harness.estimate.plugin import Plugin, ensure_plugin, need_programs, unusable
 from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
-from harness.records.estimate import Estimate, EstimatedRegion
+from harness.records.estimate import Estimate, EstimatedRegion, SharedEstimate
 
 #: Inferences that are examined. Timers and other programs on the board add to some of them.
 REGIONS = 5
@@ -81,6 +82,7 @@ class Estimator:
         """
         regions = self.next_regions(count)
         chosen = quietest(regions)
+        shared = SharedEstimate(threads=SHARED_THREADS, cycles=max(1, round(chosen.shared_cycles)))
         return Estimate(
             cycles=round(chosen.cycles),
             instructions=chosen.instructions,
@@ -95,6 +97,7 @@ class Estimator:
             qemu=self.plugin.qemu,
             cache_line_cycles=CACHE_LINE_CYCLES,
             memory_line_cycles=MEMORY_LINE_CYCLES,
+            shared=None if self.core.in_order else shared,
         )
 
     def close(self) -> None:
@@ -133,7 +136,7 @@ def estimator(board: str) -> Estimator:
         _sweep(home)
         folder = Path(tempfile.mkdtemp(prefix="regions-", dir=home))
     except OSError as error:
-        raise EstimateError(f"{home} can't be used: {error.strerror}", fix="set HARNESS_CACHE to a folder") from error
+        raise unusable(home, error) from error
     return Estimator(core=core, plugin=plugin, folder=folder, _costs=Costs(llvm, core.model), _llvm=llvm.version)
 
 
@@ -161,7 +164,7 @@ def known_core(board: str) -> Core:
     Raises:
         EstimateError: the family's core is not known.
     """
-    core = CORES.get(board)
+    core = FAMILIES[board].core if board in FAMILIES else None
     if core is None:
         raise EstimateError(f"cycles of board {board!r} can't be estimated: its core is not known")
     return core

@@ -13,6 +13,9 @@ Judgement = Literal["faster", "slower", "can't tell"]
 #: The name of an estimate wherever it is shown.
 QUANTITY = "Estimated cycles, 1 thread"
 
+#: The same of an estimate's form for several threads.
+SHARED_QUANTITY = "Estimated cycles, 4 threads sharing memory"
+
 
 def judgement(cycles: float, other: float) -> Judgement:
     """Whether a network with ``cycles`` is faster than one with ``other``, on the same core."""

@@ -187,7 +187,8 @@ static void write_region(void) {
         fputc('\n', file);
     }
     fputs("end\n", file);
-    if (fclose(file) == 0) rename(part, whole);
+    bool written = !ferror(file);
+    if (fclose(file) == 0 && written) rename(part, whole);
 }
 
 static void on_start(unsigned core, void *data) {

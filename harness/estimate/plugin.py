@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from harness.boards.cores import Core
 from harness.core.errors import EstimateError
 from harness.core.files import sha256_bytes
 from harness.core.paths import cache_dir
-from harness.estimate.cores import Core
 from harness.estimate.toolchain import need, run_both
 
 #: The version of the plugin interface by the first QEMU that has it (include/qemu/qemu-plugin.h). Newer QEMUs still
@@ -39,7 +39,7 @@ class Plugin:
     def option(self, core: Core, folder: Path) -> str:
         """The value of QEMU's ``-plugin``: regions are written to ``folder`` and use the data caches of ``core``."""
         caches = ":".join(f"{level.kib}:{level.ways}" for level in core.caches)
-        return ",".join(_escaped(word) for word in (str(self.path), f"out={folder}", f"caches={caches}"))
+        return _options(self.path, f"out={folder}", f"caches={caches}")
 
 
 def need_programs() -> tuple[str, str]:
@@ -55,7 +55,7 @@ def ensure_plugin() -> Plugin:
     """The plugin for the QEMU that is installed.
 
     Raises:
-        EstimateError: QEMU or a C compiler is missing, or this QEMU accepts no plugins.
+        EstimateError: QEMU or a C compiler is missing, this QEMU accepts no plugins, or the cache can't be written to.
     """
     qemu = need(_QEMU, "qemu-system-arm")
     version = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", run_both([qemu, "--version"])[0])
@@ -66,15 +66,23 @@ def ensure_plugin() -> Plugin:
     if api is None:
         raise EstimateError(f"QEMU {version[0]} is too old for plugins", fix="QEMU 6.0 or newer")
     source = resources.files("harness.estimate").joinpath("plugin.c").read_bytes()
-    key = sha256_bytes(b"\0".join((source, version[0].encode(), qemu.encode(), os.uname().machine.encode())))
+    key = sha256_bytes(b"\0".join((source, version[0].encode(), os.fsencode(qemu), os.uname().machine.encode())))
     path = cache_dir() / "estimate" / f"plugin-api{api}-{key[:16]}.so"
-    if not path.exists():
-        _compile(source, api, qemu, path)
+    try:
+        if not path.exists() or _refusal(qemu, path) is not None:  # a crash may have left half of it
+            _compile(source, api, qemu, path)
+    except OSError as error:
+        raise unusable(path.parent, error) from error
     return Plugin(path, api, version[0].partition(" ")[2])
 
 
 def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
-    """Compile the plugin, let QEMU load it once as a test, and put it at ``path``."""
+    """Compile the plugin, let QEMU load it once as a test, and put it at ``path``.
+
+    Raises:
+        EstimateError: the compiler fails, or QEMU refuses the plugin.
+        OSError: the folder can't be written to.
+    """
     compiler = need("cc", "gcc libc6-dev")
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="compile-", dir=path.parent))
@@ -88,13 +96,33 @@ def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
                 f"{compiler} can't compile QEMU's plugin: {said.strip()[-500:]}",
                 fix="sudo apt-get install gcc libc6-dev",
             )
-        machine = [qemu, "-M", "none", "-nodefaults", "-display", "none"]
-        said = run_both([*machine, "-plugin", f"{_escaped(str(made))},probe=on"])[1]
-        if "plugin API" not in said:
-            raise EstimateError(f"{qemu} does not load plugins: {said.strip()[-500:]}", fix="a QEMU built with plugins")
+        refusal = _refusal(qemu, made)
+        if refusal is not None:
+            raise EstimateError(
+                f"{qemu} does not load plugins from {path.parent}: {refusal}",
+                fix="use a QEMU built with plugins; if it can't map the file, set HARNESS_CACHE to a folder of a file "
+                "system that is not mounted noexec",
+            )
         made.rename(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refusal(qemu: str, plugin: Path) -> str | None:
+    """What QEMU says when it does not load a plugin; None if it does."""
+    machine = [qemu, "-M", "none", "-nodefaults", "-display", "none"]
+    said = run_both([*machine, "-plugin", _options(plugin, "probe=on")])[1]
+    return None if "plugin API" in said else said.strip()[-500:]
+
+
+def unusable(folder: Path, error: OSError) -> EstimateError:
+    """The error for a cache folder that can't be used."""
+    return EstimateError(f"{folder} can't be used for estimates: {error.strerror}", fix="set HARNESS_CACHE to a folder")
+
+
+def _options(plugin: Path, *options: str) -> str:
+    """The value of QEMU's ``-plugin``. ``file=`` is named, since QEMU takes a path with ``=`` for an option."""
+    return ",".join(_escaped(word) for word in (f"file={plugin}", *options))
 
 
 def _escaped(text: str) -> str:

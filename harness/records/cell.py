@@ -191,6 +191,12 @@ class Cell(Record):
         return self.estimate.clock_hz if isinstance(self.estimate, Estimate) else None
 
     @property
+    def estimated_cycles_4_threads(self) -> int | None:
+        """Estimated cycles of one inference on four threads; None where there is no such estimate."""
+        shared = self.estimate.shared if isinstance(self.estimate, Estimate) else None
+        return shared.cycles if shared and shared.threads == 4 else None
+
+    @property
     def operators_json(self) -> str | None:
         """The costs of operators as JSON text; None where there are none."""
         return self.operators.model_dump_json() if isinstance(self.operators, OperatorCosts) else None

@@ -26,6 +26,20 @@ class EstimatedRegion(Record):
     blocks: Count
 
 
+class SharedEstimate(Record):
+    """Estimated cycles with the work divided evenly among several threads, each on a core of its own.
+
+    It is derived from what one thread executes: units and caches do a share each, memory is shared by all.
+
+    Attributes:
+        threads: their number.
+        cycles: from the beginning to the end.
+    """
+
+    threads: Annotated[int, Field(ge=2, le=256)]
+    cycles: Annotated[int, Field(ge=1, le=1 << 53)]
+
+
 class Estimate(Record):
     """Estimated cycles of one inference on one thread.
 
@@ -39,6 +53,8 @@ class Estimate(Record):
         model: LLVM's scheduling model.
         llvm, qemu: versions.
         cache_line_cycles, memory_line_cycles: what a line of 64 bytes costs that a later cache or memory serves.
+        shared: the same with several threads; None for cores that execute in order, where no published table has shown
+            that it holds, and in older cells.
     """
 
     cycles: Annotated[int, Field(ge=1, le=1 << 53)]
@@ -52,6 +68,7 @@ class Estimate(Record):
     qemu: Text
     cache_line_cycles: Count
     memory_line_cycles: Count
+    shared: SharedEstimate | None = None
 
 
 class NoEstimate(Record):

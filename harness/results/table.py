@@ -83,6 +83,7 @@ COLUMNS = (
     FrameColumn("peak_rss_bytes", "peak_rss_bytes", "float"),
     FrameColumn("energy_j", "energy_j", "float"),
     FrameColumn("estimated_cycles", "estimated_cycles", "float"),
+    FrameColumn("estimated_cycles_4_threads", "estimated_cycles_4_threads", "float"),
     FrameColumn("estimate_clock_hz", "estimate_clock_hz", "float"),
     FrameColumn("operators", "operators_json"),
     FrameColumn("evidence", "evidence"),

@@ -15,6 +15,7 @@ from harness.core.errors import (
     RunnerError,
 )
 from harness.records.cell import Cell, Reason
+from harness.records.estimate import Estimate, NoEstimate
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.estimates import Marking, estimated, marking
@@ -90,6 +91,7 @@ class Attempts:
     session: Session
     context: Context
     _timeouts: Timeouts = field(default_factory=Timeouts)
+    _told: list[NoEstimate] = field(default_factory=list)
 
     @property
     def most_tries(self) -> int:
@@ -161,4 +163,12 @@ class Attempts:
             return cell
         if not isinstance(estimate, Marking) or not estimate.operators:  # prefixes take time that other cells don't
             self._timeouts.took(job, test, time.monotonic() - begun)
-        return estimated(cell, estimate)
+        made = estimated(cell, estimate)
+        self._tell(job, made.estimate)
+        return made
+
+    def _tell(self, job: CellJob, estimate: Estimate | NoEstimate | None) -> None:
+        """Say why a cell has no estimate, each reason once; a reason that holds for the whole board has been said."""
+        if isinstance(estimate, NoEstimate) and estimate != self.context.estimates and estimate not in self._told:
+            self._told.append(estimate)
+            self.session.say(f"{job.shipped.label}: no estimated cycles: {estimate.reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ PREFIX_S = 30.0
 
 #: Inferences that are examined for each prefix of a network.
 PREFIX_REGIONS = 3
+
+#: The runner's words where it could set no marks, see ``harness/ondevice/runner/measure.py``.
+NOT_MARKED = re.compile(r"not marked: .*")
 
 #: A board's estimates; why there are none; or None where none were requested.
 Estimates = Estimator | NoEstimate | None
@@ -77,7 +81,7 @@ class Marking:
         try:
             whole = self.estimates.inference()
         except EstimateError as error:
-            return cell.model_copy(update={"estimate": NoEstimate(reason=_clip(error))})
+            return cell.model_copy(update={"estimate": NoEstimate(reason=_clip(error) + _not_marked(cell))})
         found = {"estimate": whole, "operators": self._costs(whole) if self.operators else None}
         return cell.model_copy(update=found)
 
@@ -110,6 +114,12 @@ def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
     if isinstance(estimate, Marking):
         return estimate.added(cell)
     return cell.model_copy(update={"estimate": estimate}) if estimate else cell
+
+
+def _not_marked(cell: Cell) -> str:
+    """What the runner said of marks that it could not set; empty where it said nothing."""
+    said = NOT_MARKED.search(str(cell.evidence.get("stderr", "")))
+    return f"; it said: {plain(said[0])[:1000]}" if said else ""
 
 
 def _clip(error: EstimateError) -> str:

@@ -62,6 +62,19 @@ def test_it_is_described(name: str) -> None:
         assert None not in (board.cpu, board.cpu_part), "what is emulated must be told from other boards"
 
 
+@family
+def test_its_core_if_it_has_one_can_be_modelled(name: str) -> None:
+    board = FAMILIES[name]
+    if board.core is None:
+        return
+    assert board.core.name == board.cpu
+    assert board.core.clock_hz > 10**8
+    assert 1 <= len(board.core.caches) <= 3
+    sizes = [level.kib for level in board.core.caches]
+    assert sizes == sorted(sizes)
+    assert all((level.kib * 1024 / 64 / level.ways).is_integer() for level in board.core.caches)
+
+
 @group
 def test_what_is_read_is_small_and_needs_no_shell(group: BoardGroup) -> None:
     readings = group.readings

@@ -10,13 +10,13 @@ import pytest
 from harness.core.errors import EstimateError
 from harness.estimate import costs as module
 from harness.estimate import toolchain
-from harness.estimate.cores import CORES
 from harness.estimate.costs import Costs
+from harness.estimate.estimator import known_core
 from harness.estimate.model import estimate
 from harness.estimate.regions import instructions, read_region
 from harness.estimate.toolchain import Llvm, find_llvm
 
-PI4 = CORES["raspberry-pi-4"]
+PI4 = known_core("raspberry-pi-4")
 STORED = Path(__file__).parent / "data" / "resvgg19-pruned-fp32-cortex-a72"
 NOP, RETURN, SUPERVISOR_CALL = 0xD503201F, 0xD65F03C0, 0xD4000001
 ADD = 0x8B010000  # add x0, x0, x1

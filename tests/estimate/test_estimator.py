@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import EstimateError
-from harness.estimate.cores import CORES
-from harness.estimate.estimator import Estimator, _sweep, check, estimator
+from harness.estimate.estimator import Estimator, _sweep, check, estimator, known_core
 from harness.estimate.judge import in_words, judgement
 from harness.estimate.plugin import Plugin
-from harness.records.estimate import Estimate
+from harness.records.estimate import Estimate, SharedEstimate
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
 RETURN = "d65f03c0"
@@ -23,7 +23,7 @@ RETURN = "d65f03c0"
 def board(tmp_path: Path) -> Estimator:
     """A Pi 4's estimates, with a cost of two cycles for any block."""
     plugin = Plugin(tmp_path / "plugin.so", 1, "7.2.22")
-    return Estimator(CORES["raspberry-pi-4"], plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
+    return Estimator(known_core("raspberry-pi-4"), plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
 
 
 def mark(board: Estimator, number: int, executions: int) -> None:
@@ -41,6 +41,17 @@ def test_an_estimate_is_the_quietest_region_and_says_what_went_into_it(board: Es
     assert (found.core, found.clock_hz, found.threads) == ("Cortex-A72", 1_500_000_000, 1)
     assert (found.model, found.llvm, found.qemu) == ("cortex-a72", "19.1.7", "7.2.22")
     assert Estimate.model_validate_json(found.model_dump_json()) == found
+
+
+def test_four_threads_are_estimated_too_where_the_core_executes_out_of_order(board: Estimator) -> None:
+    mark(board, 0, 1000)
+    found = board.inference(1)
+    assert found.shared == SharedEstimate(threads=4, cycles=500)
+    in_order = replace(board, core=known_core("coral-dev"))
+    mark(board, 0, 1000)
+    assert in_order.inference(1).shared is None
+    older = found.model_dump(exclude={"shared"})
+    assert Estimate.model_validate(older).shared is None
 
 
 def test_regions_are_taken_in_the_order_of_their_numbers_and_removed(board: Estimator) -> None:

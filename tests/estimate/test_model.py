@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from harness.boards.registry import FAMILIES
 from harness.core.errors import EstimateError
-from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES
 from harness.estimate.costs import Code
-from harness.estimate.model import estimate, loops_on_itself
+from harness.estimate.estimator import known_core
+from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, estimate, loops_on_itself
 from harness.estimate.regions import Block
+from tests.conftest import REPOSITORY
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
-PI4, CORAL = CORES["raspberry-pi-4"], CORES["coral-dev"]
+PI4, CORAL = known_core("raspberry-pi-4"), known_core("coral-dev")
 NOP, RETURN = 0xD503201F, 0xD65F03C0
 STRAIGHT = (NOP, RETURN)
 LOOP = (NOP, 0x54FFFFE1)  # b.ne to the nop
@@ -82,12 +84,21 @@ def test_knows_a_loop(code: Code, loops: bool) -> None:
     assert loops_on_itself(code) is loops
 
 
-def test_every_board_that_is_emulated_has_a_core() -> None:
-    from harness.boards.registry import FAMILIES
+def test_every_board_with_a_64_bit_system_that_is_emulated_has_a_core() -> None:
+    emulated = {
+        family.name: family.cpu
+        for family in FAMILIES.values()
+        if family.qemu_cpu and "aarch64" in {system.machine for system in family.systems}
+    }
+    assert len(emulated) >= 5
+    assert {name: known_core(name).name for name in emulated} == emulated
 
-    emulated = {family.name: family.cpu for family in FAMILIES.values() if family.qemu_cpu}
-    assert {name: core.name for name, core in CORES.items()} == emulated
-    for core in CORES.values():
-        for level in core.caches:
-            sets = level.kib * 1024 / 64 / level.ways
-            assert sets.is_integer()
+
+def test_the_page_has_each_core_as_it_is_described() -> None:
+    text = (REPOSITORY / "docs" / "estimates.md").read_text(encoding="utf-8")
+    for family in FAMILIES.values():
+        if family.core is not None:
+            core = family.core
+            sizes = ", ".join(f"{c.kib} KiB" if c.kib < 1024 else f"{c.kib // 1024} MiB" for c in core.caches)
+            row = f"| `{family.name}` | {core.name} | `{core.model}` | {sizes} | {core.clock_hz / 1e9:g} GHz |"
+            assert row in text

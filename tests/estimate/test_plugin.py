@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import EstimateError
 from harness.estimate import plugin
-from harness.estimate.cores import CORES
+from harness.estimate.estimator import estimator, known_core
 from harness.estimate.plugin import ensure_plugin, need_programs
 from harness.estimate.regions import instructions, read_region
-from tests.support.arm_program import ARM, DISARM, END, NEXT, START, loop, read_lines, run
+from tests.support.arm_program import ARM, DISARM, END, NEXT, NOP, START, loop, read_lines, run
 
-PI4 = CORES["raspberry-pi-4"]  # 32 KiB of two ways, 1 MiB
-PI5 = CORES["raspberry-pi-5"]  # 64 KiB, 512 KiB, 2 MiB
-NOP = 0xD503201F
+PI4 = known_core("raspberry-pi-4")  # 32 KiB of two ways, 1 MiB
+PI5 = known_core("raspberry-pi-5")  # 64 KiB, 512 KiB, 2 MiB
 
 pytestmark = pytest.mark.qemu
 
@@ -102,3 +104,81 @@ def test_a_compiler_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(EstimateError, match="no headers here"):
         ensure_plugin()
     assert not list((tmp_path / "cache" / "estimate").glob("*")), "nothing half-made is left"
+
+
+def test_a_plugin_that_a_crash_damaged_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    made = ensure_plugin().path
+    whole = made.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], b"x" * len(whole)):
+        made.write_bytes(damaged)
+        assert ensure_plugin().path == made
+        assert plugin._refusal(str(shutil.which("qemu-system-aarch64")), made) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["with space", "one,two,,three", "a=b", "größe-日本", "'quoted' \"twice\"", "%s %n $HOME"]
+)
+def test_odd_names_of_the_cache_reach_qemu_as_they_are(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / name))
+    folder = tmp_path / name / "regions"
+    folder.mkdir(parents=True)
+    (region,) = run([ARM, NEXT, *region_of(loop([NOP], 10))], PI4, folder)
+    assert instructions(read_region(region)) == 3 + 3 * 10 + 1 + 2
+
+
+def test_the_c_locale_is_no_trouble(tmp_path: Path) -> None:
+    program = "from harness.estimate.plugin import ensure_plugin; print(ensure_plugin().path.exists())"
+    odd = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "HARNESS_CACHE": str(tmp_path / "größe")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **odd}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_controllers_that_compile_at_once_both_get_it(tmp_path: Path) -> None:
+    program = "from harness.estimate.plugin import ensure_plugin; print(ensure_plugin().path)"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, "HARNESS_CACHE": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    said = [one.communicate(timeout=120) for one in started]
+    assert len({out for out, _ in said}) == 1, said
+    (made,) = (tmp_path / "estimate").iterdir()
+    assert said[0][0].strip() == str(made)
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null/below"])
+def test_a_cache_that_cannot_be_written_to_is_named(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", place)
+    with pytest.raises(EstimateError, match=rf"{place}/estimate can't be used .*\(set HARNESS_CACHE to a folder\)"):
+        estimator("raspberry-pi-4")
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("QEMU emulator version 7.2.22 (Debian)", "does not load plugins from .*: qemu: -plugin: invalid option"),
+        ("QEMU emulator version 5.2.0", "QEMU version 5.2.0 is too old for plugins .QEMU 6.0 or newer"),
+        ("something else", "does not say its version"),
+    ],
+)
+def test_a_qemu_without_plugins_is_said(
+    version: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    qemu = tmp_path / "qemu-system-aarch64"
+    said_so = f'[ "$1" = --version ] && echo "{version}" && exit'
+    qemu.write_text(f"#!/bin/sh\n{said_so}\necho 'qemu: -plugin: invalid option' >&2\nexit 1\n")
+    qemu.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(EstimateError, match=said):
+        ensure_plugin()

@@ -57,6 +57,16 @@ def test_other_machines_set_no_marks() -> None:
         regions.Markers()
 
 
+@pytest.mark.parametrize(("machine", "pointer"), [("aarch64", 4), ("armv7l", 4), ("armv8l", 4), ("x86_64", 8)])
+def test_a_32_bit_python_sets_no_marks_whatever_its_kernel(
+    machine: str, pointer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regions.os, "uname", lambda: SimpleNamespace(machine=machine))
+    monkeypatch.setattr(regions.ctypes, "sizeof", lambda _: pointer)
+    with pytest.raises(OSError, match=f"this is {machine} with {8 * pointer} bits"):
+        regions.Markers()
+
+
 def test_both_halves_cut_a_file_alike() -> None:
     content = (MODELS / "resvgg19-pruned" / "fp32.tflite").read_bytes()
     prefix = prefixes.operators(content + b"odd")[3].prefix

@@ -11,8 +11,7 @@ import yaml
 from benchmarks.made.cells import make_cell, make_run
 from harness.config.devices import Device, parse
 from harness.core.errors import EstimateError
-from harness.estimate.cores import CORES
-from harness.estimate.estimator import Estimator
+from harness.estimate.estimator import Estimator, known_core
 from harness.estimate.plugin import Plugin
 from harness.estimate.prefixes import operators
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
@@ -44,7 +43,7 @@ def job(**keys: object) -> CellJob:
 def board(tmp_path: Path) -> Estimator:
     (tmp_path / "regions").mkdir()
     plugin = Plugin(tmp_path / "plugin.so", 1, "7.2.22")
-    return Estimator(CORES["raspberry-pi-4"], plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
+    return Estimator(known_core("raspberry-pi-4"), plugin, tmp_path / "regions", Known(FOUR_OR_TWO), "19.1.7")
 
 
 def mark(board: Estimator, first: int, *executions: int) -> None:
@@ -102,6 +101,14 @@ def test_a_cell_gets_its_estimate_or_the_reason(board: Estimator) -> None:
     gone = estimated(cell, Marking(board)).estimate
     assert isinstance(gone, NoEstimate)
     assert "left 0 regions of 5" in gone.reason
+
+
+def test_the_runner_s_own_words_are_in_the_reason(board: Estimator) -> None:
+    cell = make_cell("resvgg19-pruned", "fp32")
+    said = {"stderr": "INFO: delegate\nnot marked: OSError: markers are AArch64 instructions, this is armv7l\nbye"}
+    found = estimated(cell.model_copy(update={"evidence": {**cell.evidence, **said}}), Marking(board)).estimate
+    assert isinstance(found, NoEstimate)
+    assert found.reason.endswith("; it said: not marked: OSError: markers are AArch64 instructions, this is armv7l")
 
 
 def test_what_an_attempt_left_is_not_the_next_ones(board: Estimator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from harness.estimate.cores import Core
+from harness.boards.cores import Core
 from harness.estimate.plugin import ensure_plugin
 
 #: Free memory of QEMU's ``virt`` machine; the program itself lies far below.
@@ -17,8 +17,19 @@ def hint(number: int) -> int:
 
 
 ARM, START, END, DISARM = hint(98), hint(96), hint(97), hint(99)
+NOP = hint(0)
 #: A branch to the next instruction: what follows is a block of its own.
 NEXT = 0x14000001
+
+
+def load(address: int) -> list[int]:
+    """Reads eight bytes: ``ldr x2, [x1]``."""
+    return [*move(1, address), 0xF9400022]
+
+
+def store(address: int) -> list[int]:
+    """Writes eight bytes: ``str x2, [x1]``."""
+    return [*move(1, address), 0xF9000022]
 
 
 def move(register: int, value: int) -> list[int]:
@@ -36,12 +47,19 @@ def read_lines(kib: int) -> list[int]:
     return [*move(1, DATA), *loop([0xF8440422], kib * 16)]
 
 
+def machine(core: Core, folder: Path, *, cpu: str = "cortex-a72") -> list[str]:
+    """The command line of a machine without a program, whose plugin writes its regions to ``folder``."""
+    argv = ["qemu-system-aarch64", "-M", "virt", "-cpu", cpu, "-m", "512", "-display", "none", "-nodefaults"]
+    return [*argv, "-icount", "shift=0", "-plugin", ensure_plugin().option(core, folder)]
+
+
 def run(words: list[int], core: Core, folder: Path, *, cpu: str = "cortex-a72") -> list[Path]:
     """Run a program and switch the machine off; the regions that the plugin wrote, in order."""
     switch_off = [*move(0, 0x84000008), 0xD4000002]  # PSCI SYSTEM_OFF by hvc #0
     image = folder / "program.bin"
     image.write_bytes(b"".join(word.to_bytes(4, "little") for word in [*words, *switch_off]))
-    argv = ["qemu-system-aarch64", "-M", "virt", "-cpu", cpu, "-m", "512", "-display", "none", "-nodefaults"]
-    argv += ["-icount", "shift=0", "-kernel", str(image), "-plugin", ensure_plugin().option(core, folder)]
+    for earlier in folder.glob("region-*"):
+        earlier.unlink()
+    argv = [*machine(core, folder, cpu=cpu), "-kernel", str(image)]
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
     return sorted(folder.glob("region-*"))

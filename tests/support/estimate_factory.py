@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.estimate.costs import Code, Cost
-from harness.records.estimate import Estimate, EstimatedRegion, OperatorCost, OperatorCosts
+from harness.records.estimate import Estimate, EstimatedRegion, OperatorCost, OperatorCosts, SharedEstimate
 
 
 class Known:
@@ -36,6 +36,7 @@ def make_estimate(cycles: int, instructions: int = 1_500_000) -> Estimate:
         qemu="7.2.22",
         cache_line_cycles=8,
         memory_line_cycles=24,
+        shared=SharedEstimate(threads=4, cycles=cycles // 3),
     )
 
 

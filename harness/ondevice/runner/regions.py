@@ -18,8 +18,9 @@ class Markers(object):
 
     def __init__(self) -> None:
         machine = os.uname().machine
-        if machine != "aarch64":
-            raise OSError("markers are AArch64 instructions, this is %s" % machine)
+        bits = 8 * ctypes.sizeof(ctypes.c_void_p)
+        if machine != "aarch64" or bits != 64:  # a 64-bit kernel may run a 32-bit Python
+            raise OSError("markers are AArch64 instructions, this is %s with %d bits" % (machine, bits))
         self.pages = []  # type: List[Any]  # a page goes when nobody holds it
         self.start, self.end, self.arm, self.disarm = [self.marker(number) for number in (START, END, ARM, DISARM)]
 

@@ -15,6 +15,7 @@ _MODULES = (
     "pareto",
     "latency",
     "cycles",
+    "cycles_shared",
     "operators",
     "distribution",
     "rounds",
