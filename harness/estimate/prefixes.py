@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import ArtifactError
 from harness.core.safetext import clean
+from harness.records.operators import MAX_OPERATORS
 
 #: Fields of the tables Model, OperatorCode, SubGraph, Tensor and Operator, by their place in schema.fbs.
 _MODEL_CODES, _MODEL_SUBGRAPHS = 1, 2
@@ -67,7 +68,7 @@ def operators(content: bytes) -> tuple[Operator, ...]:
     """The operators of the first graph of a TFLite file.
 
     Raises:
-        ArtifactError: it is not a TFLite file, or is damaged.
+        ArtifactError: it is not a TFLite file, is damaged, or has more operators than anybody would look through.
     """
     if content[4:8] != b"TFL3":
         raise ArtifactError("this is no TFLite file")
@@ -82,6 +83,8 @@ def _operators(content: bytes) -> tuple[Operator, ...]:
     graph = _Table(content, model.list_of_tables(_MODEL_SUBGRAPHS)[0])
     codes = [_kind(_Table(content, place)) for place in model.list_of_tables(_MODEL_CODES)]
     tensors = graph.list_of_tables(_GRAPH_TENSORS)
+    if not 0 < (number := graph.list_at(_GRAPH_OPERATORS)[1]) <= MAX_OPERATORS:
+        raise ArtifactError(f"the TFLite file has {number} operators, and 1 to {MAX_OPERATORS} can be told apart")
     tables = [_Table(content, place) for place in graph.list_of_tables(_GRAPH_OPERATORS)]
     made = [table.numbers(_OPERATOR_OUTPUTS) for table in tables]
     length_place = graph.list_at(_GRAPH_OPERATORS)[0] - 4

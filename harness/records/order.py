@@ -85,6 +85,23 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class PrefixTiming:
+    """Prefixes of the network to time on the wall clock, after everything that is measured.
+
+    Attributes:
+        prefixes: (patches, tail) of each, see :mod:`harness.estimate.prefixes`.
+        rounds: how often all are timed, in ``max_ns`` or in ``least_rounds`` whatever those take.
+        samples: inferences of a prefix in a round; fewer, down to three, of one that takes long.
+    """
+
+    prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...]
+    rounds: int
+    least_rounds: int
+    samples: int
+    max_ns: int
+
+
+@dataclass(frozen=True)
 class InputTensor:
     """One input of a network: its name, and the shape and element type of one sample's value."""
 
@@ -122,6 +139,7 @@ class Order:
         state_root: (for tests) a folder that replaces the board's /proc and /sys.
         profile: whether to time each node afterwards.
         marks: None on a board that nothing looks at.
+        prefixes: None where nobody asked where the time goes.
         canary: whether to time two fixed loops on both sides, which tell how fast the machine is.
         tensors: the network's inputs. ``inputs`` then is a .npz file with one array for each, named ``0``, ``1``...,
             whose first axis is that of the samples. None: ``inputs`` is a .npy file of images.
@@ -146,6 +164,7 @@ class Order:
     state_root: str = ""
     profile: bool = False
     marks: Marks | None = None
+    prefixes: PrefixTiming | None = None
     canary: bool = False
     tensors: tuple[InputTensor, ...] | None = None
     outputs: KeptOutputs | None = None

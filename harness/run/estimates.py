@@ -52,10 +52,12 @@ class Marking:
     Attributes:
         estimates: the board's.
         operators: of the network, where the cost of each one is requested.
+        untellable: why there are no operators although they are requested.
     """
 
     estimates: Estimator
     operators: tuple[Operator, ...] = ()
+    untellable: NoEstimate | None = None
 
     @property
     def marks(self) -> Marks:
@@ -78,7 +80,7 @@ class Marking:
             whole = self.estimates.inference()
         except EstimateError as error:
             return cell.model_copy(update={"estimate": NoEstimate(reason=_clip(error))})
-        found = {"estimate": whole, "operators": self._costs(whole) if self.operators else None}
+        found = {"estimate": whole, "operators": self._costs(whole) if self.operators else self.untellable}
         return cell.model_copy(update=found)
 
     def _costs(self, whole: Estimate) -> OperatorCosts | NoEstimate:
@@ -101,8 +103,8 @@ def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | N
         return Marking(estimates)
     try:
         return Marking(estimates, operators(job.shipped.path.read_bytes()))
-    except (OSError, ArtifactError):
-        return Marking(estimates)  # the runner reports that the file is damaged
+    except (OSError, ArtifactError) as error:
+        return Marking(estimates, untellable=NoEstimate(reason=_clip(error)))
 
 
 def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
@@ -112,5 +114,5 @@ def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
     return cell.model_copy(update={"estimate": estimate}) if estimate else cell
 
 
-def _clip(error: EstimateError) -> str:
+def _clip(error: Exception) -> str:
     return plain(str(error))[:2000]

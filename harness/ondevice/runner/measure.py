@@ -8,6 +8,7 @@ from .canary import FORM, canary
 from .clock import now_ns
 from .inputs import load_inputs, prepared
 from .outputs import check_scores
+from .prefixes import timed_prefixes
 from .process import busiest, peak_rss_bytes, processes
 from .readers import reader_of
 from .regions import Markers, mark, mark_prefixes
@@ -94,6 +95,8 @@ def measure(job: Json) -> Json:
     answer.update(about(model, job))
     if job.get("profile"):
         answer["profile"] = profile(model, inputs)
+    if job.get("prefixes"):
+        answer["prefixes"] = timed_prefixes(model, inputs[0], job)
     if job.get("marks"):
         marked(model, inputs[0], job)
     return answer
