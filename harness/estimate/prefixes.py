@@ -93,7 +93,7 @@ def _operators(content: bytes) -> tuple[Operator, ...]:
     found = []
     for index, (table, live) in enumerate(zip(tables, _live(tables, made, graph), strict=True)):
         prefix = Prefix(((length_place, index + 1), (outputs_place, end - outputs_place)), (len(live), *live))
-        name = _Table(content, tensors[made[index][0]]).text(_TENSOR_NAME)
+        name = _Table(content, tensors[made[index][0]]).text(_TENSOR_NAME) if made[index] else ""
         found.append(Operator(index, codes[table.number(_OPERATOR_CODE)], name, prefix))
     return tuple(found)
 
