@@ -6,8 +6,8 @@ say so.
 
 Perfetto's importer (``src/trace_processor/importers/json``) is stricter than JSON:
 
-- It cuts times to whole nanoseconds, so 1.001 would be 1000 ns, and the event before would end inside this one. Such an
-  event is dropped. So times lie a little above a whole nanosecond, by less than any display shows.
+- Older versions cut times to whole nanoseconds, so 1.001 would be 1000 ns, and the event before would end inside this
+  one. Such an event is dropped. So times lie a little above a whole nanosecond, by less than any display shows.
 - It refuses escaped characters beyond the Basic Multilingual Plane, so text is written as UTF-8.
 - It takes a backslash before a closing quote for an escape of that quote, so text has no backslash.
 - Events without a length at one time lie on top of each other, and only so many do: then a nanosecond passes.
@@ -30,7 +30,7 @@ from harness.results.operators import TIME, Breakdown, Part, by_cycles, by_time
 Event: TypeAlias = dict[str, object]
 
 #: Trace times are at most this, in nanoseconds: up to here each whole one is different as a number of microseconds.
-_LAST = 1 << 50
+_LAST = 1 << 48
 #: So many events of one time may follow each other; older importers take 255.
 _STACKED = 200
 

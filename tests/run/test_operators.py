@@ -21,9 +21,9 @@ from harness.results.operators import by_time
 from harness.run.context import Context
 from harness.run.operators import extra_s, timeable, timing, with_times
 from tests.support.answers import parse as parse_answer
+from tests.support.jobs import EMULATED, job
 from tests.support.loopback import execute
 from tests.support.sshd_fixtures import Sshd
-from tests.run.test_estimates import EMULATED, job
 
 LOCAL = {"name": "here", "board": "generic", "local": True}
 

@@ -129,10 +129,11 @@ def _check_event(event: dict[str, Any]) -> None:
 
 
 def _nanoseconds(microseconds: Number | int) -> int:
-    """A time in whole nanoseconds; three ways to get there must agree."""
+    """A time in whole nanoseconds; four ways to get there must agree."""
     if not isinstance(microseconds, Number):
         return microseconds * 1000
-    ways = {int(float(microseconds) * 1000.0), _by_digits(microseconds), int(_by_parts(microseconds) * 1000.0)}
+    parts = _by_parts(microseconds) * 1000.0
+    ways = {int(float(microseconds) * 1000.0), _by_digits(microseconds), int(parts), round(parts)}
     _need(len(ways) == 1, f"{microseconds} microseconds are {sorted(ways)} nanoseconds by different versions")
     (found,) = ways
     _need(abs(found - float(microseconds) * 1000) < 0.5, f"{microseconds} is cut to {found}")
