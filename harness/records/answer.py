@@ -109,7 +109,7 @@ class Profile(BaseModel):
 
 
 class PrefixTimes(BaseModel):
-    """Samples in nanoseconds of a call without a network, of each prefix of the network, and of the whole file.
+    """Samples in nanoseconds of each prefix of the network, the first without an operator, and of the whole file.
 
     Each has the same number of samples in every round. Where there are none, ``why`` says why.
     """

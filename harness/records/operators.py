@@ -44,7 +44,7 @@ class OperatorTimes(Record):
     Attributes:
         rounds: how often all were timed.
         threads: of the runtime.
-        call_ns: latencies of a call without a network.
+        call_ns: latencies of the file without any operator: of calling the runtime.
         operators: in the order of execution.
         whole_ns: latencies of the unchanged file.
     """

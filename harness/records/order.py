@@ -89,7 +89,7 @@ class PrefixTiming:
     """Prefixes of the network to time on the wall clock, after everything that is measured.
 
     Attributes:
-        prefixes: (patches, tail) of each, see :mod:`harness.estimate.prefixes`.
+        prefixes: (patches, tail) of each, see :mod:`harness.estimate.prefixes`; the first has no operator.
         rounds: how often all are timed, in ``max_ns`` or in ``least_rounds`` whatever those take.
         samples: inferences of a prefix in a round; fewer, down to three, of one that takes long.
     """

@@ -162,7 +162,7 @@ def _parts(operators: Sequence[OperatorCost] | Sequence[TimedOperator], costs: S
 
 
 def _medians(times: OperatorTimes) -> Iterator[FloatArray]:
-    """The medians of the rounds: of a call without a network, of each prefix, of the whole."""
+    """The medians of the rounds: of a file without operators, of each prefix, of the whole."""
     for samples in (times.call_ns, *(operator.prefix_ns for operator in times.operators), times.whole_ns):
         yield rounds.medians(samples, [len(samples) // times.rounds] * times.rounds)
 

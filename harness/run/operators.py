@@ -7,12 +7,13 @@ after each operator. On the instruction clock the same files are counted instead
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from harness.core.errors import ArtifactError
 from harness.core.safetext import plain
-from harness.estimate.prefixes import Operator, operators
+from harness.estimate.prefixes import Operator, Prefix, call_alone, operators
 from harness.records.answer import PrefixTimes
 from harness.records.cell import Cell
 from harness.records.operators import NoTimes, OperatorTimes, TimedOperator
@@ -29,12 +30,21 @@ PREFIX_S = 30.0
 #: A larger file is not taken apart: the board has it in memory four times then.
 MOST_BYTES = 128 << 20
 
-#: The operators to time; why they can't be timed; or None where nobody asked, or where they are found another way.
-Timeable: TypeAlias = tuple[Operator, ...] | NoTimes | None
+
+@dataclass(frozen=True)
+class TakenApart:
+    """A network as files to time: one without operators, and one that ends after each of them."""
+
+    call: Prefix
+    operators: tuple[Operator, ...]
+
+
+#: What to time; why it can't be timed; or None where nobody asked, or where operators are found another way.
+Timeable: TypeAlias = TakenApart | NoTimes | None
 
 
 def timeable(job: CellJob, context: Context) -> Timeable:
-    """The operators of a job's network that its board is to time."""
+    """What a job's board is to time for the costs of operators."""
     device = context.device
     if not context.profile_ops or device.emulate or device.effective_clock != "wall":
         return None
@@ -42,25 +52,27 @@ def timeable(job: CellJob, context: Context) -> Timeable:
         return None
     if job.delegate != "cpu":
         return NoTimes(reason=f"operators are timed on the CPU, and this cell runs on {job.delegate}")
-    return _operators(job.shipped.path, job.shipped.artifact.sha256)
+    return _taken_apart(job.shipped.path, job.shipped.artifact.sha256)
 
 
 @functools.lru_cache(maxsize=64)
-def _operators(path: Path, sha256: str) -> tuple[Operator, ...] | NoTimes:  # noqa: ARG001 - the hash is for the cache
+def _taken_apart(path: Path, sha256: str) -> TakenApart | NoTimes:  # noqa: ARG001 - the hash is for the cache
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
             return NoTimes(reason=f"the file has {size >> 20} MB; one over {MOST_BYTES >> 20} MB is not taken apart")
-        return operators(path.read_bytes())
+        content = path.read_bytes()
+        return TakenApart(call_alone(content), operators(content))
     except (OSError, ArtifactError) as error:
         return NoTimes(reason=_clip(error))
 
 
 def timing(found: Timeable) -> PrefixTiming | None:
     """The runner's order."""
-    if not isinstance(found, tuple):
+    if not isinstance(found, TakenApart):
         return None
+    prefixes = (found.call, *(operator.prefix for operator in found.operators))
     return PrefixTiming(
-        prefixes=tuple((operator.prefix.patches, operator.prefix.tail) for operator in found),
+        prefixes=tuple((prefix.patches, prefix.tail) for prefix in prefixes),
         rounds=ROUNDS,
         least_rounds=LEAST_ROUNDS,
         samples=SAMPLES,
@@ -70,7 +82,7 @@ def timing(found: Timeable) -> PrefixTiming | None:
 
 def extra_s(found: Timeable) -> float:
     """How much longer the cell may take, in seconds."""
-    return PREFIX_S * (len(found) + 2) if isinstance(found, tuple) else 0.0
+    return PREFIX_S * (len(found.operators) + 2) if isinstance(found, TakenApart) else 0.0
 
 
 def with_times(cell: Cell, found: Timeable, times: PrefixTimes | None) -> Cell:
@@ -80,15 +92,13 @@ def with_times(cell: Cell, found: Timeable, times: PrefixTimes | None) -> Cell:
     return cell.model_copy(update={"operator_times": _times(found, times, cell.runtime.threads)})
 
 
-def _times(
-    found: tuple[Operator, ...] | NoTimes, times: PrefixTimes | None, threads: int
-) -> OperatorTimes | NoTimes:
+def _times(found: TakenApart | NoTimes, times: PrefixTimes | None, threads: int) -> OperatorTimes | NoTimes:
     if isinstance(found, NoTimes):
         return found
     if times is None or times.why or not times.rounds:
         return NoTimes(reason=plain(f"the board timed no operators: {times.why if times else 'an older runner'}")[:2000])
-    if len(times.samples) != len(found) + 2:
-        return NoTimes(reason=f"the board timed {len(times.samples)} files for {len(found)} operators")
+    if len(times.samples) != len(found.operators) + 2:
+        return NoTimes(reason=f"the board timed {len(times.samples)} files for {len(found.operators)} operators")
     call, *prefixes, whole = times.samples
     try:
         return OperatorTimes(
@@ -97,7 +107,7 @@ def _times(
             call_ns=call,
             operators=tuple(
                 TimedOperator(kind=operator.kind, name=operator.name, prefix_ns=samples)
-                for operator, samples in zip(found, prefixes, strict=True)
+                for operator, samples in zip(found.operators, prefixes, strict=True)
             ),
             whole_ns=whole,
         )

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.made.cells import device, make_cell
 from harness.core.errors import ArtifactError
-from harness.estimate.prefixes import Prefix, operators, prefix_of
+from harness.estimate.prefixes import Prefix, call_alone, operators, prefix_of
 from harness.records.estimate import OperatorCost, OperatorCosts
 from harness.records.operators import MAX_OPERATORS
 from harness.results.trace import chrome_trace
@@ -64,6 +64,17 @@ def test_litert_runs_every_prefix(name: str) -> None:
         outputs = interpreter.get_output_details()
         assert len(outputs) == operator.prefix.tail[0]
         assert operator.name[:40] in [output["name"][:40] for output in outputs]
+
+
+def test_a_file_without_operators_gives_its_inputs_back() -> None:
+    interpreter_module = pytest.importorskip("ai_edge_litert.interpreter")
+    content = OURS.read_bytes()
+    empty = prefix_of(content, call_alone(content))
+    interpreter = interpreter_module.Interpreter(model_content=empty, num_threads=1)
+    interpreter.allocate_tensors()
+    (given,) = interpreter.get_input_details()
+    interpreter.invoke()
+    assert [output["index"] for output in interpreter.get_output_details()] == [given["index"]]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Times files that end after the first operator of a network, after the second, and so on to the last.
+"""Times files that end before the first operator of a network, after it, after the second, and so on to the last.
 
 The difference of two neighbours is an operator's time. It may be a thousandth of what it is the difference of, so
 neighbours are timed close to each other, all of them in several rounds. Every other round goes from the last to the
@@ -10,7 +10,7 @@ import gc
 from typing import Any, Callable, List
 
 from .clock import now_ns
-from .regions import nothing, prefix_of
+from .regions import prefix_of
 from .runtimes.base import Model
 from .shapes import Array, Json
 
@@ -30,15 +30,13 @@ def timed_prefixes(model: Model, value: Array, job: Json) -> Json:
             content = handle.read()
 
         def load(place: int) -> Invoke:
-            """Nothing, the prefixes, and then the whole file."""
-            if not place:
-                return nothing
-            if place > len(plan["prefixes"]):
+            """The prefixes, and then the whole file."""
+            if place == len(plan["prefixes"]):
                 return model.loaded(content, value, job["threads"])
-            patches, tail = plan["prefixes"][place - 1]
+            patches, tail = plan["prefixes"][place]
             return model.loaded(prefix_of(content, patches, tail), value, job["threads"])
 
-        return interleaved(load, len(plan["prefixes"]) + 2, plan)
+        return interleaved(load, len(plan["prefixes"]) + 1, plan)
     except Exception as error:
         return {"why": ("%s: %s" % (type(error).__name__, error))[:1000], "rounds": 0, "samples": []}
 
