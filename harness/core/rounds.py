@@ -143,7 +143,9 @@ def difference(before: Medians, after: Medians, level: float = 0.95) -> Interval
     """
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1:
-        raise ValueError(f"a difference within rounds needs the same rounds on both sides: {first.shape}, {second.shape}")
+        raise ValueError(
+            f"a difference within rounds needs the same rounds on both sides: {first.shape}, {second.shape}"
+        )
     _at_least_two(len(first))
     steps = second - first
     half = _quantile(level, len(steps) - 1) * float(np.std(steps, ddof=1)) / len(steps) ** 0.5

@@ -5,8 +5,9 @@ the file that ends after the last one, and what the runtime adds or spares on th
 that is fused with its neighbour adds little or nothing, and the neighbour bears it. That the sum fits the whole says
 that nothing is missing, and not that each single cost is right.
 
-Time is measured, so each cost has an interval: Student's t on the differences within rounds (:mod:`harness.core.rounds`).
-Where it holds zero, nobody can tell what the operator costs, nor that it costs anything.
+Time is measured, so each cost has an interval: Student's t on the differences within rounds, by
+:func:`harness.core.rounds.difference`. Where it holds zero, nobody can tell what the operator costs, nor that it costs
+anything.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ def by_time(times: OperatorTimes) -> Breakdown:
     )
 
 
-def _parts(operators: Sequence[OperatorCost] | Sequence[TimedOperator], costs: Sequence[Cost]) -> tuple[Part, ...]:
+def _parts(operators: Sequence[OperatorCost | TimedOperator], costs: Sequence[Cost]) -> tuple[Part, ...]:
     return tuple(
         Part(index, operator.kind, operator.name, cost)
         for index, (operator, cost) in enumerate(zip(operators, costs, strict=True))

@@ -113,7 +113,7 @@ def _numbers(cell: Cell, costs: Breakdown, part: Part) -> dict[str, int | str]:
 
 
 def _microseconds(nanoseconds: int) -> float:
-    """A number whose thousandfold is not below the nanoseconds, whoever multiplies, and cut to whole ones is the same."""
+    """A number whose thousandfold is the nanoseconds when it is cut to whole ones or rounded, by any arithmetic."""
     if nanoseconds % 1000 == 0:
         return nanoseconds / 1000
     return nanoseconds / 1000 * (1 + 2**-51)

@@ -96,7 +96,9 @@ def _times(found: TakenApart | NoTimes, times: PrefixTimes | None, threads: int)
     if isinstance(found, NoTimes):
         return found
     if times is None or times.why or not times.rounds:
-        return NoTimes(reason=plain(f"the board timed no operators: {times.why if times else 'an older runner'}")[:2000])
+        return NoTimes(
+            reason=plain(f"the board timed no operators: {times.why if times else 'an older runner'}")[:2000]
+        )
     if len(times.samples) != len(found.operators) + 2:
         return NoTimes(reason=f"the board timed {len(times.samples)} files for {len(found.operators)} operators")
     call, *prefixes, whole = times.samples

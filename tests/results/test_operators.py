@@ -51,10 +51,10 @@ def test_sum_and_remainder_make_the_whole_up() -> None:
 
 def test_many_that_can_not_be_told_may_be_told_together() -> None:
     found = by_time(make_times(*[30] * 40, apart=40))
-    assert not found.told
+    assert [part.index for part in found.told] == [0]  # nothing is before it that could be as slow as itself
     together = found.together(found.untold)
     assert together.verdict == "cost"
-    assert together.low < 1200 < together.high
+    assert together.low < 1170 < together.high
 
 
 def test_one_round_tells_nothing() -> None:
@@ -64,7 +64,7 @@ def test_one_round_tells_nothing() -> None:
 
 
 def test_an_operator_without_a_cost_is_rarely_told() -> None:
-    """Made-up rounds of files of the same cost: one in forty seems to cost something, one in forty to spare something."""
+    """Made-up rounds of files of one cost: one in forty seems to cost something, one in forty to spare something."""
     chance = np.random.default_rng(18)
     told = 0
     for _ in range(40):

@@ -65,10 +65,18 @@ def imported(data: bytes) -> list[Slice]:
     _need(len(set(threads)) == len(threads), "one thread in two processes")
     _need(not {process for process, _ in tracks} & set(threads), "a thread with a process's number")
     return [
-        Slice(names["process_name", where[0]], names["thread_name", where[1]], event["name"], start, length, depth, event["args"])
-        for where, found in tracks.items()
+        Slice(
+            process=names["process_name", process],
+            thread=names["thread_name", thread],
+            name=event["name"],
+            start_ns=start,
+            length_ns=length,
+            depth=depth,
+            args=event["args"],
+        )
+        for (process, thread), found in tracks.items()
         for (start, length, event), depth in zip(sorted(found, key=lambda each: each[0]), _depths(found), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _need(holds: bool, what: str) -> None:
@@ -167,7 +175,9 @@ def _depths(slices: list[tuple[int, int, dict[str, Any]]]) -> Iterator[int]:
             if end < start or (end == start and (lasts or length)):
                 stack.pop()
                 continue
-            _need(start >= end or start + length <= end, f"{event['name']} begins in a slice and ends after it: dropped")
+            _need(
+                start >= end or start + length <= end, f"{event['name']} begins in a slice and ends after it: dropped"
+            )
             break
         _need(len(stack) < MAX_DEPTH, f"{event['name']} is the {len(stack) + 1}th on top of each other: dropped")
         yield len(stack)

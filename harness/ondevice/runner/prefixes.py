@@ -43,7 +43,7 @@ def timed_prefixes(model: Model, value: Array, job: Json) -> Json:
 
 def interleaved(load: Callable[[int], Invoke], count: int, plan: Json) -> Json:
     """Time what ``load`` gives for 0 to ``count - 1``, in rounds, until all are done or their time is over."""
-    samples = [[] for _ in range(count)]  # type: List[List[int]]
+    samples: List[List[int]] = [[] for _ in range(count)]
     sizes = [0] * count
     started, done, longest = now_ns(), 0, 0
     while done < plan["rounds"]:

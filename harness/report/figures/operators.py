@@ -1,4 +1,4 @@
-"""Each operator's cost: a bar an operator, as executed; a drawing an artifact and quantity, each on an axis of its own."""
+"""Each operator's cost: a bar an operator, as executed. An artifact has a drawing for each quantity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
@@ -41,7 +40,7 @@ def operators(data: ReportData) -> list[Drawing]:
     drawings = []
     for _, board, cells in per_board(data):
         for _, cell in cells[cells.operators.notna() | cells.operator_times.notna()].iterrows():
-            for costs in _breakdowns(cell):
+            for costs in _breakdowns(cell.operators, cell.operator_times):
                 title = f"{cell.label} on {board}"
                 drawings.append(
                     Drawing(
@@ -55,11 +54,11 @@ def operators(data: ReportData) -> list[Drawing]:
     return drawings
 
 
-def _breakdowns(cell: pd.Series[float]) -> list[Breakdown]:
-    costs, times = cell.operators, cell.operator_times
+def _breakdowns(costs: object, times: object) -> list[Breakdown]:
+    """What two columns of a row know, each JSON text or nothing."""
     return breakdowns(
-        None if pd.isna(costs) else OperatorCosts.model_validate_json(costs),
-        None if pd.isna(times) else OperatorTimes.model_validate_json(times),
+        OperatorCosts.model_validate_json(costs) if isinstance(costs, str) else None,
+        OperatorTimes.model_validate_json(times) if isinstance(times, str) else None,
     )
 
 
@@ -77,9 +76,10 @@ def _alt(costs: Breakdown, title: str) -> str:
     if not dearest:
         text += f"What any of them costs can't be told; the whole takes {brief(costs.whole / 1e3)} {unit}"
     elif len(dearest) > 1 and _close(costs, dearest[0], dearest[1]):
+        first, second = dearest[:2]
         text += (
-            f"Which takes most can't be told: {dearest[0].kind} (number {dearest[0].index}) or {dearest[1].kind} "
-            f"(number {dearest[1].index}), about {brief(dearest[0].cost.value / 1e3)} of {brief(costs.whole / 1e3)} {unit}"
+            f"Which takes most can't be told: {first.kind} (number {first.index}) or {second.kind} (number "
+            f"{second.index}), about {brief(first.cost.value / 1e3)} of {brief(costs.whole / 1e3)} {unit}"
         )
     else:
         text += (
