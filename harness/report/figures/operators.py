@@ -70,8 +70,8 @@ def _name(costs: Breakdown, board: str, label: str) -> str:
 def _alt(costs: Breakdown, title: str) -> str:
     """What the drawing shows, in words."""
     unit = costs.quantity.unit
-    title_case = costs.quantity.title
-    text = f"Bars: {title_case[0].lower()}{title_case[1:]}, of the {len(costs.parts)} operators of {title}. "
+    quantity = costs.quantity.title
+    text = f"Bars: {quantity[0].lower()}{quantity[1:]}, of the {len(costs.parts)} operators of {title}. "
     dearest = sorted(costs.told, key=lambda part: -part.cost.value)
     if not dearest:
         text += f"What any of them costs can't be told; the whole takes {brief(costs.whole / 1e3)} {unit}"
@@ -86,8 +86,10 @@ def _alt(costs: Breakdown, title: str) -> str:
             f"{dearest[0].kind} takes most, {brief(dearest[0].cost.value / 1e3)} of {brief(costs.whole / 1e3)} {unit}"
         )
     left = costs.remainder
-    known = f"{brief(left.value / 1e3)} {unit}" if left.verdict != "can't tell" else "too little to tell"
-    return f"{text}; what the operators leave over is {known}."
+    known = "can't be told" if left.verdict == "can't tell" else f"is {brief(left.value / 1e3)} {unit}"
+    if costs.quantity is TIME and left.verdict == "nothing":
+        known = "is nothing"
+    return f"{text}; what the operators leave over {known}."
 
 
 def _close(costs: Breakdown, one: Part, other: Part) -> bool:
