@@ -56,10 +56,11 @@ def known(cell: Cell) -> list[Breakdown]:
 
 
 def thousands(cost: Cost) -> str:
-    """A difference in thousands, with its interval where it has one."""
+    """A difference in thousands, with its interval where it has one; a time that nobody can tell is not told."""
     if cost.low == cost.high:
         return f"{cost.value / 1e3:.1f}"
-    return f"{cost.value / 1e3:.1f} [{cost.low / 1e3:.1f}, {cost.high / 1e3:.1f}]"
+    told = f"{cost.value / 1e3:.1f}" if cost.verdict == "cost" else cost.verdict
+    return f"{told} [{cost.low / 1e3:.1f}, {cost.high / 1e3:.1f}]"
 
 
 def sums(cell: Cell, costs: Breakdown) -> list[str]:

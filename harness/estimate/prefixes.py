@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from harness.core.errors import ArtifactError
 from harness.core.safetext import clean
 from harness.records.operators import MAX_OPERATORS
+from harness.records.order import Cut
 
 #: Fields of the tables Model, OperatorCode, SubGraph, Tensor and Operator, by their place in schema.fbs.
 _MODEL_CODES, _MODEL_SUBGRAPHS = 1, 2
@@ -47,6 +48,11 @@ class Prefix:
 
     patches: tuple[tuple[int, int], ...]
     tail: tuple[int, ...]
+
+    @property
+    def cut(self) -> Cut:
+        """The same for an order to a board."""
+        return self.patches, self.tail
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 #: The most bytes of outputs that come back from a board. Of larger outputs, fewer samples do.
 OUTPUTS_LIMIT = 64 << 20
+
+
+#: A prefix of a network: the 32-bit values to change in its file, (offset, value) each, and those to append.
+Cut: TypeAlias = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,13 @@ class Marks:
         regions: inferences, each a region of its own.
         prefix_regions: the same for each prefix, and for a call without a network before them.
         prefixes: (patches, tail) of the prefixes of the network, see :mod:`harness.estimate.prefixes`.
+        call: the same of the file without operators, whose inference is the call without a network.
     """
 
     regions: int
     prefix_regions: int = 0
-    prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...] = ()
+    prefixes: tuple[Cut, ...] = ()
+    call: Cut | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class PrefixTiming:
         samples: inferences of a prefix in a round; fewer, down to three, of one that takes long.
     """
 
-    prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...]
+    prefixes: tuple[Cut, ...]
     rounds: int
     least_rounds: int
     samples: int

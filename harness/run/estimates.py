@@ -10,7 +10,7 @@ from harness.config.devices import Device
 from harness.core.errors import ArtifactError, EstimateError
 from harness.core.safetext import plain
 from harness.estimate.estimator import REGIONS, Estimator, estimator
-from harness.estimate.prefixes import Operator, operators
+from harness.estimate.prefixes import Operator, Prefix, call_alone, operators
 from harness.estimate.profile import operator_costs, quietest_of_each
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
@@ -52,18 +52,24 @@ class Marking:
     Attributes:
         estimates: the board's.
         operators: of the network, where the cost of each one is requested.
+        call: the network's file without operators, which tells what calling the runtime takes.
         untellable: why there are no operators although they are requested.
     """
 
     estimates: Estimator
     operators: tuple[Operator, ...] = ()
+    call: Prefix | None = None
     untellable: NoEstimate | None = None
 
     @property
     def marks(self) -> Marks:
         """The marks, for the runner's order."""
-        prefixes = tuple((operator.prefix.patches, operator.prefix.tail) for operator in self.operators)
-        return Marks(regions=REGIONS, prefix_regions=PREFIX_REGIONS, prefixes=prefixes)
+        return Marks(
+            regions=REGIONS,
+            prefix_regions=PREFIX_REGIONS,
+            prefixes=tuple(operator.prefix.cut for operator in self.operators),
+            call=self.call.cut if self.call else None,
+        )
 
     @property
     def extra_s(self) -> float:
@@ -102,7 +108,8 @@ def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | N
     if not profile or job.shipped.artifact.format != "tflite":
         return Marking(estimates)
     try:
-        return Marking(estimates, operators(job.shipped.path.read_bytes()))
+        content = job.shipped.path.read_bytes()
+        return Marking(estimates, operators(content), call_alone(content))
     except (OSError, ArtifactError) as error:
         return Marking(estimates, untellable=NoEstimate(reason=_clip(error)))
 

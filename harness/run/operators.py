@@ -72,7 +72,7 @@ def timing(found: Timeable) -> PrefixTiming | None:
         return None
     prefixes = (found.call, *(operator.prefix for operator in found.operators))
     return PrefixTiming(
-        prefixes=tuple((prefix.patches, prefix.tail) for prefix in prefixes),
+        prefixes=tuple(prefix.cut for prefix in prefixes),
         rounds=ROUNDS,
         least_rounds=LEAST_ROUNDS,
         samples=SAMPLES,

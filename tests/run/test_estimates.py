@@ -72,6 +72,8 @@ def test_operators_are_marked_only_where_they_are_asked_for(board: Estimator) ->
     assert plain.marks.prefixes == ()
     assert len(profiled.marks.prefixes) == len(operators(job().shipped.path.read_bytes()))
     assert profiled.extra_s > plain.extra_s == 0
+    assert plain.marks.call is None
+    assert profiled.marks.call is not None
 
 
 def test_a_cell_gets_its_estimate_or_the_reason(board: Estimator) -> None:

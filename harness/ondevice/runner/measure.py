@@ -42,6 +42,7 @@ def marked(model: Model, value: Array, job: Json) -> None:
                 content,
                 prefixes=marks["prefixes"],
                 regions=marks["prefix_regions"],
+                call=marks["call"],
             )
     except Exception as error:
         sys.stderr.write("not marked: %s: %s\n" % (type(error).__name__, error))
