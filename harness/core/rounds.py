@@ -128,6 +128,31 @@ def ratio(a: Medians, b: Medians, level: float = 0.95) -> Ratio:
     return Ratio(_interval(effect, half, level), p_value, paired=False)
 
 
+def difference(before: Medians, after: Medians, level: float = 0.95) -> Interval:
+    """How much more ``after`` takes than ``before``, from the medians of rounds that measured both, in their unit.
+
+    Student's t on the differences within rounds: what a round does to both sides alike is in neither end. The interval
+    may hold zero, and then nothing is known of the difference, not even its sign.
+
+    Args:
+        before, after: the median of each round, in the same order of rounds; at least two rounds.
+
+    Raises:
+        TooFewRoundsError: there is one round.
+        ValueError: the sides have different numbers of rounds.
+    """
+    first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
+    if first.shape != second.shape or first.ndim != 1:
+        raise ValueError(
+            f"a difference within rounds needs the same rounds on both sides: {first.shape}, {second.shape}"
+        )
+    _at_least_two(len(first))
+    steps = second - first
+    half = _quantile(level, len(steps) - 1) * float(np.std(steps, ddof=1)) / len(steps) ** 0.5
+    centre = float(np.mean(steps))
+    return Interval(centre, centre - half, centre + half, level)
+
+
 def rounds_to_tell(effect: float, deviation: float | None, level: float = 0.95) -> int | None:
     """How many rounds each side needs, so that a change of this size is found in :data:`POWER` of all comparisons.
 

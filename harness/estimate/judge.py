@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from harness.records.estimate import QUANTITY as QUANTITY
+
 #: Two estimates with a smaller ratio are not told apart: on 33 published latencies of six chips, no pair with a larger
 #: ratio was in the wrong order, and closer pairs were.
 LEAST_RATIO = 1.3
 
 Judgement = Literal["faster", "slower", "can't tell"]
 
-#: The name of an estimate wherever it is shown.
-QUANTITY = "Estimated cycles, 1 thread"
-
-#: The same of an estimate's form for several threads.
+#: The name of an estimate's form for several threads wherever it is shown.
 SHARED_QUANTITY = "Estimated cycles, 4 threads sharing memory"
 
 

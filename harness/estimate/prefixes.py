@@ -11,15 +11,19 @@ Format: https://flatbuffers.dev/internals and TensorFlow's ``schema.fbs``, whose
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.core.errors import ArtifactError
 from harness.core.safetext import clean
+from harness.records.operators import MAX_OPERATORS
+from harness.records.order import Cut
 
 #: Fields of the tables Model, OperatorCode, SubGraph, Tensor and Operator, by their place in schema.fbs.
 _MODEL_CODES, _MODEL_SUBGRAPHS = 1, 2
 _CODE_OLD, _CODE_CUSTOM, _CODE_NEW = 0, 1, 3
-_GRAPH_TENSORS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 2, 3
+_GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 1, 2, 3
 _TENSOR_NAME = 3
 _OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
 
@@ -45,6 +49,11 @@ class Prefix:
     patches: tuple[tuple[int, int], ...]
     tail: tuple[int, ...]
 
+    @property
+    def cut(self) -> Cut:
+        """The same for an order to a board."""
+        return self.patches, self.tail
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -67,30 +76,60 @@ def operators(content: bytes) -> tuple[Operator, ...]:
     """The operators of the first graph of a TFLite file.
 
     Raises:
-        ArtifactError: it is not a TFLite file, or is damaged.
+        ArtifactError: it is not a TFLite file, is damaged, or has more operators than anybody would look through.
     """
-    if content[4:8] != b"TFL3":
-        raise ArtifactError("this is no TFLite file")
+    with _damage():
+        model, graph = _model(content)
+        return _operators(content, model, graph)
+
+
+def call_alone(content: bytes) -> Prefix:
+    """The file without any operator, whose outputs are its inputs: running it is calling the runtime alone.
+
+    Raises:
+        ArtifactError: as :func:`operators`.
+    """
+    with _damage():
+        _, graph = _model(content)
+        return _cut(content, graph, 0, graph.numbers(_GRAPH_INPUTS))
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """What reading a damaged file raises, as the error that says so."""
     try:
-        return _operators(content)
+        yield
     except (struct.error, ValueError, IndexError, RecursionError) as error:
         raise ArtifactError(f"the TFLite file is damaged: {error}") from error
 
 
-def _operators(content: bytes) -> tuple[Operator, ...]:
+def _model(content: bytes) -> tuple[_Table, _Table]:
+    """The tables of the model and of its first graph."""
+    if content[4:8] != b"TFL3":
+        raise ArtifactError("this is no TFLite file")
     model = _Table(content, _u32(content, 0))
-    graph = _Table(content, model.list_of_tables(_MODEL_SUBGRAPHS)[0])
-    codes = [_kind(_Table(content, place)) for place in model.list_of_tables(_MODEL_CODES)]
-    tensors = graph.list_of_tables(_GRAPH_TENSORS)
-    tables = [_Table(content, place) for place in graph.list_of_tables(_GRAPH_OPERATORS)]
-    made = [table.numbers(_OPERATOR_OUTPUTS) for table in tables]
+    return model, _Table(content, model.list_of_tables(_MODEL_SUBGRAPHS)[0])
+
+
+def _cut(content: bytes, graph: _Table, number: int, outputs: tuple[int, ...]) -> Prefix:
+    """The file with so many operators and with such outputs."""
+    end = len(content) + -len(content) % 4
     length_place = graph.list_at(_GRAPH_OPERATORS)[0] - 4
     outputs_place = graph.place_of(_GRAPH_OUTPUTS)
-    end = len(content) + -len(content) % 4
+    return Prefix(((length_place, number), (outputs_place, end - outputs_place)), (len(outputs), *outputs))
+
+
+def _operators(content: bytes, model: _Table, graph: _Table) -> tuple[Operator, ...]:
+    codes = [_kind(_Table(content, place)) for place in model.list_of_tables(_MODEL_CODES)]
+    tensors = graph.list_of_tables(_GRAPH_TENSORS)
+    if not 0 < (number := graph.list_at(_GRAPH_OPERATORS)[1]) <= MAX_OPERATORS:
+        raise ArtifactError(f"the TFLite file has {number} operators, and 1 to {MAX_OPERATORS} can be told apart")
+    tables = [_Table(content, place) for place in graph.list_of_tables(_GRAPH_OPERATORS)]
+    made = [table.numbers(_OPERATOR_OUTPUTS) for table in tables]
     found = []
     for index, (table, live) in enumerate(zip(tables, _live(tables, made, graph), strict=True)):
-        prefix = Prefix(((length_place, index + 1), (outputs_place, end - outputs_place)), (len(live), *live))
-        name = _Table(content, tensors[made[index][0]]).text(_TENSOR_NAME)
+        name = _Table(content, tensors[made[index][0]]).text(_TENSOR_NAME) if made[index] else ""
+        prefix = _cut(content, graph, index + 1, live)
         found.append(Operator(index, codes[table.number(_OPERATOR_CODE)], name, prefix))
     return tuple(found)
 

@@ -11,6 +11,7 @@ from harness.core.errors import RunnerError
 from harness.core.safetext import plain
 from harness.records.cell import MAX_SAMPLES, Canary, Nanoseconds
 from harness.records.golden import HEX64, MAX_TENSORS
+from harness.records.operators import MAX_OPERATORS, MAX_PREFIX_ROUNDS, MAX_PREFIX_SAMPLES
 from harness.records.order import OUTPUTS_LIMIT
 from harness.records.tensor import MAX_RANK
 
@@ -107,6 +108,23 @@ class Profile(BaseModel):
     nodes: Annotated[tuple[NodeTime, ...], Field(max_length=512)]
 
 
+class PrefixTimes(BaseModel):
+    """Samples in nanoseconds of each prefix of the network, the first without an operator, and of the whole file.
+
+    Each has the same number of samples in every round. Where there are none, ``why`` says why.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    why: _Short = ""
+    rounds: Annotated[int, Field(ge=0, le=MAX_PREFIX_ROUNDS)]
+    samples: Annotated[
+        tuple[Annotated[tuple[Nanoseconds, ...], Field(max_length=MAX_PREFIX_SAMPLES), FailFast()], ...],
+        Field(max_length=MAX_OPERATORS + 2),
+        FailFast(),
+    ]
+
+
 class Canaries(BaseModel):
     """The canary before the model was loaded, and after the last timed inference."""
 
@@ -183,6 +201,8 @@ class RunnerResult(_Answer):
     state_root: _Short
     evidence: Evidence
     profile: Profile | None = None
+    #: None where the order asked for no prefixes
+    prefixes: PrefixTimes | None = None
     canary: Canaries | None = None
     #: whether a process that had imported the runtime was forked, so that memory and times of the start don't count
     forked: bool = False

@@ -22,6 +22,7 @@ from harness.core.clock import ClockName
 from harness.records.base import Count, Record, Text
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 from harness.records.golden import OutputsCheck
+from harness.records.operators import NoTimes, OperatorTimes
 from harness.records.samples import MAX_SAMPLES as MAX_SAMPLES
 from harness.records.samples import ClassIndex as ClassIndex
 from harness.records.samples import Metric as Metric
@@ -132,7 +133,7 @@ class Round(Record):
 
 
 #: Fields that are left out of a file where they are null.
-_LATER = ("estimate", "operators", "metric", "outputs")
+_LATER = ("estimate", "operators", "operator_times", "metric", "outputs")
 
 
 class Cell(Record):
@@ -146,8 +147,8 @@ class Cell(Record):
     ``predictions`` are empty where the network is no classifier. ``outputs`` compares the board's outputs with golden
     ones.
 
-    ``estimate`` and ``operators`` are estimated cycles, or why there are none. They are left out of the file where
-    nobody asked for them.
+    ``estimate`` and ``operators`` are estimated cycles, or why there are none. ``operator_times`` has the operators'
+    times on the wall clock, or why there are none. All three are left out of the file where nobody asked for them.
     """
 
     schema_version: Literal[3] = Field(default=3, alias="schema")
@@ -174,6 +175,7 @@ class Cell(Record):
     evidence: dict[str, Any] = Field(default_factory=dict)
     estimate: Estimate | NoEstimate | None = None
     operators: OperatorCosts | NoEstimate | None = None
+    operator_times: OperatorTimes | NoTimes | None = None
     started: Text
     ended: Text
     harness: Text
@@ -197,9 +199,19 @@ class Cell(Record):
         return shared.cycles if shared and shared.threads == 4 else None
 
     @property
+    def estimate_llvm(self) -> str | None:
+        """LLVM's version behind the estimate: estimates by two versions are not comparable."""
+        return self.estimate.llvm if isinstance(self.estimate, Estimate) else None
+
+    @property
     def operators_json(self) -> str | None:
         """The costs of operators as JSON text; None where there are none."""
         return self.operators.model_dump_json() if isinstance(self.operators, OperatorCosts) else None
+
+    @property
+    def operator_times_json(self) -> str | None:
+        """The times of operators as JSON text; None where there are none."""
+        return self.operator_times.model_dump_json() if isinstance(self.operator_times, OperatorTimes) else None
 
     @model_serializer(mode="wrap")
     def _without_what_was_not_asked_for(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from harness.records.base import Count, Record, Text
 
+#: The name of an estimate wherever it is shown.
+QUANTITY = "Estimated cycles, 1 thread"
+
 #: No estimate has more regions.
 MAX_REGIONS = 100
 

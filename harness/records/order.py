@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 #: The most bytes of outputs that come back from a board. Of larger outputs, fewer samples do.
 OUTPUTS_LIMIT = 64 << 20
+
+
+#: A prefix of a network: the 32-bit values to change in its file, (offset, value) each, and those to append.
+Cut: TypeAlias = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,30 @@ class Marks:
         regions: inferences, each a region of its own.
         prefix_regions: the same for each prefix, and for a call without a network before them.
         prefixes: (patches, tail) of the prefixes of the network, see :mod:`harness.estimate.prefixes`.
+        call: the same of the file without operators, whose inference is the call without a network.
     """
 
     regions: int
     prefix_regions: int = 0
-    prefixes: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...] = ()
+    prefixes: tuple[Cut, ...] = ()
+    call: Cut | None = None
+
+
+@dataclass(frozen=True)
+class PrefixTiming:
+    """Prefixes of the network to time on the wall clock, after everything that is measured.
+
+    Attributes:
+        prefixes: (patches, tail) of each, see :mod:`harness.estimate.prefixes`; the first has no operator.
+        rounds: how often all are timed, in ``max_ns`` or in ``least_rounds`` whatever those take.
+        samples: inferences of a prefix in a round; fewer, down to three, of one that takes long.
+    """
+
+    prefixes: tuple[Cut, ...]
+    rounds: int
+    least_rounds: int
+    samples: int
+    max_ns: int
 
 
 @dataclass(frozen=True)
@@ -122,6 +145,7 @@ class Order:
         state_root: (for tests) a folder that replaces the board's /proc and /sys.
         profile: whether to time each node afterwards.
         marks: None on a board that nothing looks at.
+        prefixes: None where nobody asked where the time goes.
         canary: whether to time two fixed loops on both sides, which tell how fast the machine is.
         tensors: the network's inputs. ``inputs`` then is a .npz file with one array for each, named ``0``, ``1``...,
             whose first axis is that of the samples. None: ``inputs`` is a .npy file of images.
@@ -146,6 +170,7 @@ class Order:
     state_root: str = ""
     profile: bool = False
     marks: Marks | None = None
+    prefixes: PrefixTiming | None = None
     canary: bool = False
     tensors: tuple[InputTensor, ...] | None = None
     outputs: KeptOutputs | None = None

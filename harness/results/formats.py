@@ -25,7 +25,7 @@ from harness.results.trace import chrome_trace
 
 FORMATS = ("csv", "parquet", "pytest-benchmark", "chrome-trace")
 #: Columns that hold lists or objects. Parquet keeps them; CSV omits _LEFT_OUT and joins the lists of _LISTS by ``|``.
-_LEFT_OUT = (*table.ARRAYS, "labels", "persons", "evidence", "operators", "outputs")
+_LEFT_OUT = (*table.ARRAYS, "labels", "persons", "evidence", "operators", "operator_times", "outputs")
 _LISTS = tuple(name for name in table.TUPLES if name not in _LEFT_OUT)
 
 

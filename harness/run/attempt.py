@@ -24,6 +24,7 @@ from harness.run.golden.all import Goldens
 from harness.run.halt import Halt
 from harness.run.ledger import Ledger
 from harness.run.measure import run_cell, timeout_s
+from harness.run.operators import extra_s, timeable
 from harness.run.outcome import Watcher
 from harness.run.plan import CellJob
 from harness.run.rounds import attempt_record, with_earlier
@@ -151,9 +152,11 @@ class Attempts:
         test = measurement.test
         estimate = marking(self.context.estimates, job, profile=self.context.profile_ops)
         limit_s = self._timeouts.limit_s(job, test, timeout_s(job, test, mlperf=self.context.mlperf))
+        longer_s = extra_s(timeable(job, context))  # prefixes take time that other cells don't
         if isinstance(estimate, Marking):
             estimate.begin()
-            limit_s += estimate.extra_s
+            longer_s += estimate.extra_s
+        limit_s += longer_s
         self.session.lease.renew(limit_s)
         begun = time.monotonic()
         prepared = self.session.prepared(job, test)
@@ -161,7 +164,7 @@ class Attempts:
         cell = run_cell(self.session.connection, measurement, prepared, limit_s=limit_s, marks=marks, forks=forks)
         if cell.status == "FAILED":
             return cell
-        if not isinstance(estimate, Marking) or not estimate.operators:  # prefixes take time that other cells don't
+        if not longer_s:
             self._timeouts.took(job, test, time.monotonic() - begun)
         made = estimated(cell, estimate)
         self._tell(job, made.estimate)

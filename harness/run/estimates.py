@@ -11,7 +11,7 @@ from harness.config.devices import Device
 from harness.core.errors import ArtifactError, EstimateError
 from harness.core.safetext import plain
 from harness.estimate.estimator import REGIONS, Estimator, estimator
-from harness.estimate.prefixes import Operator, operators
+from harness.estimate.prefixes import Operator, Prefix, call_alone, operators
 from harness.estimate.profile import operator_costs, quietest_of_each
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
@@ -56,16 +56,24 @@ class Marking:
     Attributes:
         estimates: the board's.
         operators: of the network, where the cost of each one is requested.
+        call: the network's file without operators, which tells what calling the runtime takes.
+        untellable: why there are no operators although they are requested.
     """
 
     estimates: Estimator
     operators: tuple[Operator, ...] = ()
+    call: Prefix | None = None
+    untellable: NoEstimate | None = None
 
     @property
     def marks(self) -> Marks:
         """The marks, for the runner's order."""
-        prefixes = tuple((operator.prefix.patches, operator.prefix.tail) for operator in self.operators)
-        return Marks(regions=REGIONS, prefix_regions=PREFIX_REGIONS, prefixes=prefixes)
+        return Marks(
+            regions=REGIONS,
+            prefix_regions=PREFIX_REGIONS,
+            prefixes=tuple(operator.prefix.cut for operator in self.operators),
+            call=self.call.cut if self.call else None,
+        )
 
     @property
     def extra_s(self) -> float:
@@ -82,7 +90,7 @@ class Marking:
             whole = self.estimates.inference()
         except EstimateError as error:
             return cell.model_copy(update={"estimate": NoEstimate(reason=_clip(error) + _not_marked(cell))})
-        found = {"estimate": whole, "operators": self._costs(whole) if self.operators else None}
+        found = {"estimate": whole, "operators": self._costs(whole) if self.operators else self.untellable}
         return cell.model_copy(update=found)
 
     def _costs(self, whole: Estimate) -> OperatorCosts | NoEstimate:
@@ -104,9 +112,10 @@ def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | N
     if not profile or job.shipped.artifact.format != "tflite":
         return Marking(estimates)
     try:
-        return Marking(estimates, operators(job.shipped.path.read_bytes()))
-    except (OSError, ArtifactError):
-        return Marking(estimates)  # the runner reports that the file is damaged
+        content = job.shipped.path.read_bytes()
+        return Marking(estimates, operators(content), call_alone(content))
+    except (OSError, ArtifactError) as error:
+        return Marking(estimates, untellable=NoEstimate(reason=_clip(error)))
 
 
 def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
@@ -122,5 +131,5 @@ def _not_marked(cell: Cell) -> str:
     return f"; it said: {plain(said[0])[:1000]}" if said else ""
 
 
-def _clip(error: EstimateError) -> str:
+def _clip(error: Exception) -> str:
     return plain(str(error))[:2000]

@@ -23,6 +23,7 @@ from harness.run.forks import ENVIRONMENT, Forks
 from harness.run.golden.fetch import result_of
 from harness.run.golden.reference import input_tensors
 from harness.run.images import TestSet
+from harness.run.operators import timeable, timing, with_times
 from harness.run.plan import CellJob
 from harness.run.sources import SOURCES
 
@@ -74,8 +75,11 @@ def run_cell(
     job, test = measurement.job, measurement.test
     result = f"{connection.root}/results/{job.cell}.json"
     kept, comparer = f"{result}.outputs", measurement.comparer
+    parts = timeable(job, measurement.context)
     given = replace(
-        order(job, prepared, test, measurement.context, marks=marks), outputs=comparer.order(kept) if comparer else None
+        order(job, prepared, test, measurement.context, marks=marks),
+        outputs=comparer.order(kept) if comparer else None,
+        prefixes=timing(parts),
     )
     done = forks.run(connection, prepared.runner, given, result=result, limit_s=limit_s) if forks else None
     if done is None:
@@ -90,7 +94,7 @@ def run_cell(
         hint = RANDOM if answer.code == "runtime-error" and test.info.scheme == "seeded" else ""
         return failed(measurement, [Reason(code=answer.code, text=clip(answer.text) + hint)], stderr=stderr)
     compared = comparer.compare(connection, kept, answer, runtime=prepared.runtime) if comparer else None
-    return finished(measurement, answer, compared=compared, stderr=stderr)
+    return with_times(finished(measurement, answer, compared=compared, stderr=stderr), parts, answer.prefixes)
 
 
 def _own_process(connection: Connection, runner: str, given: Order, *, result: str, limit_s: float) -> Completed:

@@ -14,7 +14,7 @@ from harness.report.figures import FIGURES, PLOTS
 from harness.report.figures.canvas import styled
 from harness.report.figures.figure import Figure
 from harness.report.gather import ReportData, gather
-from tests.support.estimate_factory import make_estimate, make_operators
+from tests.support.estimate_factory import make_estimate, make_operators, make_times
 
 #: An axis says what it counts: a unit in brackets, a share, or plainly what its ticks are.
 UNIT = re.compile(r"\(.+\)|%|Times|Answer|Truth")
@@ -43,6 +43,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
                     if board.emulated and threads == 1:
                         found = {"estimate": make_estimate(1_000_000 * (number + 1)), "operators": make_operators()}
                         cell = cell.model_copy(update=found)
+                    if not board.emulated and threads == 1:
+                        cell = cell.model_copy(update={"operator_times": make_times(9000, 10, -900, 5000)})
                     cells.append(cell if board.emulated else in_rounds(cell, apart=0.01))
     run = make_run(tmp_path_factory.mktemp("figures"), cells)
     return gather([run], {name: make_manifest(name) for name in networks})

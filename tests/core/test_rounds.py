@@ -153,3 +153,28 @@ def test_a_change_that_the_canary_shows_too_is_the_machines() -> None:
     assert slower_build.p_value < 0.01
     assert slower_build.ratio.value == pytest.approx(1.2, rel=0.05)
     assert rounds.machine(([1.0, 1.0], [1.0]), ([1.0, 1.0], [1.0, 1.0])) is None
+
+
+def test_a_difference_within_rounds_knows_nothing_of_what_both_sides_share() -> None:
+    """Rounds that differ by a tenth, and two sides in them that differ by a thousandth."""
+    chance = np.random.default_rng(18)
+    level = TRUTH * (1 + 0.1 * chance.standard_normal((4000, 8)))
+    noise = 50 * chance.standard_normal((2, 4000, 8))
+    found = [rounds.difference(a, b) for a, b in zip(level + noise[0], level + 1000 + noise[1], strict=True)]
+    assert 0.94 <= sum(each.low <= 1000 <= each.high for each in found) / 4000 <= 0.96
+    assert all(each.low > 0 for each in found)
+    assert all(each.low < each.value < each.high for each in found)
+
+
+def test_a_difference_of_nothing_holds_zero() -> None:
+    chance = np.random.default_rng(19)
+    a, b = chance.standard_normal((2, 4000, 8))
+    found = [rounds.difference(x, y) for x, y in zip(a, b, strict=True)]
+    assert 0.94 <= sum(each.low <= 0 <= each.high for each in found) / 4000 <= 0.96
+
+
+def test_a_difference_needs_the_same_rounds_and_two_of_them() -> None:
+    with pytest.raises(rounds.TooFewRoundsError):
+        rounds.difference([1.0], [2.0])
+    with pytest.raises(ValueError, match="same rounds"):
+        rounds.difference([1.0, 2.0], [2.0])

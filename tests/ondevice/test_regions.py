@@ -51,6 +51,21 @@ def test_a_call_of_nothing_comes_before_the_prefixes() -> None:
     assert calls[11:] == [two, "arm", two, "start", two, "end", "disarm"]
 
 
+def test_or_the_file_without_operators_is_called_before_them() -> None:
+    calls: list[str] = []
+    names = ("arm", "start", "end", "disarm")
+    markers = SimpleNamespace(**{name: lambda name=name: calls.append(name) for name in names})
+
+    def load(content: bytes) -> object:
+        return lambda: calls.append(content.hex())
+
+    regions.mark_prefixes(markers, load, bytes(4), [([(0, 1)], [])], 1, call=([], [7]))  # type: ignore[arg-type]
+    call, one = "0000000007000000", "01000000"
+    assert calls == [
+        text for name in (call, one) for text in (name, "arm", name, "start", name, "end", "disarm")
+    ]  # fmt: skip
+
+
 @pytest.mark.skipif(os.uname().machine == "aarch64", reason="marks can be set here")
 def test_other_machines_set_no_marks() -> None:
     with pytest.raises(OSError, match="AArch64"):

@@ -20,7 +20,7 @@ from harness.report.gather import ReportData, gather
 from harness.report.table import brief
 from harness.results.compare import compare
 from tests.support.drawings import check, texts
-from tests.support.estimate_factory import make_estimate, make_operators
+from tests.support.estimate_factory import make_estimate, make_operators, make_times
 
 
 def everything(folder: Path, networks: int, boards: int) -> list[Cell]:
@@ -38,8 +38,9 @@ def everything(folder: Path, networks: int, boards: int) -> list[Cell]:
                 )
             )  # fmt: skip
     estimates = {"estimate": make_estimate(1_000_000), "operators": make_operators()}
+    times = {"operator_times": make_times(9_000, 10, -900, 5_000, 900_000)}
     return [
-        in_rounds(cell, apart=0.02)
+        in_rounds(cell.model_copy(update=times if cell.runtime.threads == 1 else {}), apart=0.02)
         if cell.device.clock == "wall"
         else cell.model_copy(update=estimates if cell.runtime.threads == 1 else {})
         for cell in cells

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from benchmarks.made.cells import make_cell, make_run
-from harness.config.devices import Device, parse
+from harness.config.devices import parse
 from harness.core.errors import EstimateError
 from harness.estimate.estimator import Estimator, known_core
 from harness.estimate.plugin import Plugin
@@ -18,25 +18,8 @@ from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 from harness.results import store
 from harness.run import estimates
 from harness.run.estimates import Marking, estimated, estimating, marking
-from harness.run.inventory import inventory
-from harness.run.plan import CellJob, Options, make
-from tests.conftest import MODELS
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
-
-EMULATED = {"name": "pi4", "board": "raspberry-pi-4", "emulate": True}
-
-
-def one_device(**keys: object) -> Device:
-    return parse(yaml.safe_dump({"devices": [{**EMULATED, **keys}]})).devices[0]
-
-
-def job(**keys: object) -> CellJob:
-    """A cell of ours on an emulated Pi 4."""
-    fleet = parse(yaml.safe_dump({"devices": [EMULATED]}))
-    options = Options(models=("resvgg19-pruned",), variants=("fp32",), quick=True)
-    plan = make(fleet, inventory(MODELS, options.models, options.variants), options)
-    (found,) = [job for job in plan.jobs["pi4"] if job.shipped.artifact.format == "tflite"]
-    return replace(found, **keys)
+from tests.support.jobs import job, one_device
 
 
 @pytest.fixture
@@ -88,6 +71,8 @@ def test_operators_are_marked_only_where_they_are_asked_for(board: Estimator) ->
     assert plain.marks.prefixes == ()
     assert len(profiled.marks.prefixes) == len(operators(job().shipped.path.read_bytes()))
     assert profiled.extra_s > plain.extra_s == 0
+    assert plain.marks.call is None
+    assert profiled.marks.call is not None
 
 
 def test_a_cell_gets_its_estimate_or_the_reason(board: Estimator) -> None:
@@ -142,3 +127,14 @@ def test_a_stored_cell_keeps_it_and_others_are_as_before(board: Estimator, tmp_p
     texts = {path.stem: path.read_text() for path in (run / "cells").iterdir()}
     assert '"estimate"' not in texts[plain.cell]
     assert '"estimate"' in texts[estimate.cell]
+
+
+def test_a_file_that_can_not_be_taken_apart_says_why_and_costs_no_estimate(board: Estimator, tmp_path: Path) -> None:
+    (tmp_path / "x.tflite").write_bytes(b"\x10\0\0\0TFL3")
+    damaged = marking(board, job(shipped=replace(job().shipped, path=tmp_path / "x.tflite")), profile=True)
+    assert isinstance(damaged, Marking)
+    mark(board, 0, *[1000] * 5)
+    cell = damaged.added(make_cell("resvgg19-pruned", "fp32"))
+    assert isinstance(cell.estimate, Estimate)
+    assert isinstance(cell.operators, NoEstimate)
+    assert "damaged" in cell.operators.reason

@@ -1,4 +1,4 @@
-"""Made-up estimates, and costs without LLVM."""
+"""Made-up estimates, costs of operators, and costs without LLVM."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.estimate.costs import Code, Cost
 from harness.records.estimate import Estimate, EstimatedRegion, OperatorCost, OperatorCosts, SharedEstimate
+from harness.records.operators import OperatorTimes, TimedOperator
 
 
 class Known:
@@ -50,4 +51,32 @@ def make_operators(number: int = 3) -> OperatorCosts:
     cycles = sum(operator.cycles for operator in operators) + 600
     return OperatorCosts(
         operators=operators, call_instructions=700, call_cycles=500, instructions=cycles * 3 // 2, cycles=cycles
+    )
+
+
+def make_times(*steps: int, apart: int = 40, rounds: int = 5, call: int = 100, left: int = 300) -> OperatorTimes:
+    """Times of a network whose operators add so many ns; ``apart``: how much a round's prefixes differ from another's.
+
+    A prefix is ``apart`` slower in every other round, by its place, so each difference has that spread.
+    """
+    samples = 3
+
+    def series(place: int, total: int) -> tuple[int, ...]:
+        return tuple(
+            total + (apart if (number + place) % 2 else 0) + sample - 1
+            for number in range(rounds)
+            for sample in range(samples)
+        )
+
+    totals = [call + sum(steps[: place + 1]) for place in range(len(steps))]
+    kinds = ("CONV_2D", "ADD", "SOFTMAX")
+    return OperatorTimes(
+        rounds=rounds,
+        threads=1,
+        call_ns=(call,) * rounds * samples,
+        operators=tuple(
+            TimedOperator(kind=kinds[i % 3], name=f"net/part{i}/out", prefix_ns=series(i, total))
+            for i, total in enumerate(totals)
+        ),
+        whole_ns=series(len(steps), totals[-1] + left),
     )

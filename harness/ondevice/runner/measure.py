@@ -8,6 +8,7 @@ from .canary import FORM, canary
 from .clock import now_ns
 from .inputs import load_inputs, prepared
 from .outputs import check_scores
+from .prefixes import timed_prefixes
 from .process import busiest, peak_rss_bytes, processes
 from .readers import reader_of
 from .regions import Markers, mark, mark_prefixes
@@ -41,6 +42,7 @@ def marked(model: Model, value: Array, job: Json) -> None:
                 content,
                 prefixes=marks["prefixes"],
                 regions=marks["prefix_regions"],
+                call=marks["call"],
             )
     except Exception as error:
         sys.stderr.write("not marked: %s: %s\n" % (type(error).__name__, error))
@@ -91,12 +93,20 @@ def measure(job: Json) -> Json:
         peak_rss_bytes=peak,
         state_root=board.root,
     )
-    answer.update(about(model, job))
+    answer.update(about(model, job), **taken_apart(model, inputs, job))
+    return answer
+
+
+def taken_apart(model: Model, inputs: List[Array], job: Json) -> Json:
+    """Where the time goes, as far as the job asks; after everything that is measured."""
+    found: Json = {}
     if job.get("profile"):
-        answer["profile"] = profile(model, inputs)
+        found["profile"] = profile(model, inputs)
+    if job.get("prefixes"):
+        found["prefixes"] = timed_prefixes(model, inputs[0], job)
     if job.get("marks"):
         marked(model, inputs[0], job)
-    return answer
+    return found
 
 
 def about(model: Model, job: Json) -> Json:

@@ -7,7 +7,7 @@ at cost a call each.
 import ctypes
 import mmap
 import os
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Optional
 
 START, END, ARM, DISARM = 96, 97, 98, 99
 RETURN = 0xD65F03C0
@@ -51,16 +51,23 @@ def nothing() -> None:
 
 
 def mark_prefixes(
-    markers: Markers, load: Callable[[bytes], Callable[[], Any]], content: bytes, prefixes: List[Any], regions: int
+    markers: Markers,
+    load: Callable[[bytes], Callable[[], Any]],
+    content: bytes,
+    prefixes: List[Any],
+    regions: int,
+    call: Optional[Any] = None,
 ) -> None:
-    """Mark a call of nothing, and then each prefix of a network, with so many regions each.
+    """Mark a call without a network, and then each prefix of a network, with so many regions each.
 
     Args:
         load: makes an inference of a file's content.
         prefixes: for each, the (offset, value) pairs to change in ``content``, and the values to put behind its end.
+        call: the same of the file without operators; None calls nothing at all.
     """
-    mark(markers, nothing, regions)
-    for patches, tail in prefixes:
+    if call is None:
+        mark(markers, nothing, regions)
+    for patches, tail in prefixes if call is None else [call] + prefixes:
         invoke = load(prefix_of(content, patches, tail))
         invoke()  # what is only done once is not to be seen
         mark(markers, invoke, regions)

@@ -68,8 +68,8 @@ class Model(object):
         """
         raise NotImplementedError
 
-    def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:  # noqa: ARG002
-        """An inference, on one thread, of another file that takes the same input; ``value`` is already in it."""
+    def loaded(self, content: bytes, value: Array, threads: int = 1) -> Callable[[], Any]:  # noqa: ARG002
+        """An inference of another file that takes the same input; ``value`` is already in it."""
         raise NotImplementedError("this runtime loads no prefixes")
 
     def profile(self, inputs: List[Array]) -> Json:  # noqa: ARG002

@@ -86,10 +86,14 @@ class TfliteModel(Model):
     def reset(self) -> None:
         self.interpreter.reset_all_variables()
 
-    def loaded(self, content: bytes, value: Array) -> Callable[[], Any]:
-        interpreter = self.interpreter_class(model_content=content, num_threads=1)
+    def loaded(self, content: bytes, value: Array, threads: int = 1) -> Callable[[], Any]:
+        interpreter = self.interpreter_class(model_content=content, num_threads=threads)
+        given = value if isinstance(value, list) else [value]
+        for detail, part in zip(interpreter.get_input_details(), given):  # noqa: B905 - Python 3.6 has no strict
+            if list(detail["shape"]) != list(part.shape):
+                interpreter.resize_tensor_input(detail["index"], part.shape)
         interpreter.allocate_tensors()
-        for detail, part in zip(interpreter.get_input_details(), value if isinstance(value, list) else [value]):  # noqa: B905
+        for detail, part in zip(interpreter.get_input_details(), given):  # noqa: B905 - Python 3.6 has no strict
             interpreter.set_tensor(detail["index"], part)
         invoke: Callable[[], Any] = interpreter.invoke
         return invoke
