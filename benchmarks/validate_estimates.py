@@ -35,8 +35,8 @@ from harness.estimate.regions import instructions, read_region
 from harness.estimate.toolchain import find_llvm
 from harness.remote.base import Command, Connection
 from harness.remote.connect import Reaching, connecting
-from harness.remote.probe import probe, send, stored
-from harness.runtimes import wheels
+from harness.remote.probe import probe, send
+from harness.run.examine import deployed
 
 Key = tuple[str, str]
 
@@ -190,7 +190,7 @@ def measure(table: Published, say: Callable[[str], None]) -> dict[Key, Figures]:
     try:
         with connecting(device, Reaching(say, plugin=plugin.option(table.core, folder))) as connect:
             connection = connect()
-            packages = deploy(connection)
+            packages = deployed(connection, probe(connection).platform)
             for number, key in enumerate(table.milliseconds):
                 run_one(connection, network(*key, cache_dir() / "validation"), packages, xnnpack=table.xnnpack)
                 blocks = read_region(folder / f"region-{number}")
@@ -201,17 +201,6 @@ def measure(table: Published, say: Callable[[str], None]) -> dict[Key, Figures]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return found
-
-
-def deploy(connection: Connection) -> tuple[str, ...]:
-    """Put LiteRT on the board; returns the folders from which it is imported."""
-    bundle = wheels.choose("litert", probe(connection).platform)
-    names = {f"wheel:{wheel.sha256}": path for wheel, path in zip(bundle.wheels, wheels.fetch(bundle), strict=True)}
-    present = stored(connection, list(names))
-    for name, path in names.items():
-        if name not in present:
-            send(connection, name, path)
-    return tuple(f"{connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
 
 
 def run_one(connection: Connection, model: Path, packages: Sequence[str], *, xnnpack: bool) -> None:

@@ -9,7 +9,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from harness.boards.registry import FAMILIES
@@ -18,7 +17,7 @@ from harness.core.errors import UsageError
 from harness.core.files import sha256_file
 from harness.core.named import nearest
 from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES
-from harness.estimate.estimator import Estimator, estimator, quietest
+from harness.estimate.estimator import Estimator, estimator
 from harness.estimate.model import RegionEstimate
 from harness.estimate.plugin import ensure_plugin
 from harness.estimate.profile import quietest_of_each
@@ -29,7 +28,7 @@ from harness.remote.base import Command, Connection
 from harness.remote.connect import Reaching, Say, reached
 from harness.remote.one_file import one_file
 from harness.remote.probe import send, stored
-from harness.remote.runner_file import modules_in, runner_modules
+from harness.remote.runner_file import runner_modules
 from harness.runtimes import wheels
 from harness.runtimes.wheels import Platform
 
@@ -66,12 +65,13 @@ class FileCycles:
         wait = threading.Event().wait
         with estimator(self.board) as made, reached(device, Reaching(self.say, plugin=made.option), wait) as board:
             board.lease.renew(_BATCH_S)
+            found: list[RegionEstimate] = []
             packages = deployed(board.connection, board.probe.platform)
-            found = [quietest(list(_marked(board.connection, packages, made, files[:0])))]
-            for start in range(0, len(files), _BATCH):
+            for start in range(0, max(len(files), 1), _BATCH):
                 board.lease.renew(_BATCH_S)
                 batch = files[start : start + _BATCH]
-                found += quietest_of_each(_marked(board.connection, packages, made, batch), REGIONS)[1:]
+                each = quietest_of_each(_marked(board.connection, packages, made, batch), REGIONS)
+                found += each[1:] if found else each
                 self.say(f"{self.board}: {len(found) - 1} of {len(files)} files examined")
         return tuple(found)
 
@@ -128,9 +128,10 @@ def deployed(connection: Connection, platform: Platform) -> tuple[str, ...]:
 
 
 def program() -> str:
-    """The board's half: ``harness/ondevice/probes`` with the runner's markers."""
-    own = dict(modules_in(resources.files("harness.ondevice").joinpath("probes")))
-    return one_file({**own, "regions.py": runner_modules()["regions.py"]})
+    """The board's half, of the runner's modules: markers, and what marks files."""
+    modules = {name: text for name, text in runner_modules().items() if name in ("regions.py", "probes.py")}
+    main = "from .probes import mark_files\n\nmark_files()\n"
+    return one_file({**modules, "__init__.py": '"""Marks files."""\n', "__main__.py": main})
 
 
 def _marked(

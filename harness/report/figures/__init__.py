@@ -16,6 +16,7 @@ _MODULES = (
     "latency",
     "cycles",
     "operators",
+    "removed",
     "distribution",
     "rounds",
     "threads",
