@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from harness.core.files import sha256_bytes
 from harness.records.base import Count, Record, Text
 
-#: The operators that have prices. Others, such as a softmax, cost the same however many channels are removed, or little.
+#: The operators that have prices. Others, such as a softmax, cost little, or the same with any number of channels.
 Kind = Literal["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MAX_POOL_2D"]
 #: The forms of a network that are priced. A network in ``fp16`` is computed as ``fp32``.
 PricedVariant = Literal["fp32", "int8"]

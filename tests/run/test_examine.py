@@ -36,7 +36,9 @@ def test_each_file_is_warmed_up_and_marked_in_its_order(tmp_path: Path, monkeypa
     marks = ["arm", "start", "end", "disarm"]
     assert calls[:4] == marks
     each = [["arm", name, "start", name, "end", "disarm"] for name in ("one", "", "three")]
-    assert calls[4:] == [word for name, words in zip(("one", "", "three"), each, strict=True) for word in (name, *words)]
+    assert calls[4:] == [
+        word for name, words in zip(("one", "", "three"), each, strict=True) for word in (name, *words)
+    ]
 
 
 def test_inputs_are_zeros(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,9 @@ def test_a_target_names_board_variant_and_cycles(text: str, found: CycleTarget) 
     assert CycleTarget.parse(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "cycles", "cycles@", "macs@pi", "cycles@pi/fp16", "cycles@pi/", "cycles@pi=many", "cycles@pi="])
+@pytest.mark.parametrize(
+    "text", ["", "cycles", "cycles@", "macs@pi", "cycles@pi/fp16", "cycles@pi/", "cycles@pi=many", "cycles@pi="]
+)
 def test_a_target_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--target"):
         CycleTarget.parse(text)
@@ -212,7 +214,10 @@ def test_a_budget_without_prices_keeps_its_folder_and_prices_have_their_own(tmp_
     prices = prices_of(model, tmp_path / "one")
     other = prices.model_copy(update={"origin": ORIGIN.model_copy(update={"llvm": "20"})})
     assert budget.key == repr(budget)
-    budgets = [budget, *(replace(budget, prices=p, cycles=c) for p, c in itertools.product((prices, other), (1.0, 2.0)))]
+    budgets = [
+        budget,
+        *(replace(budget, prices=p, cycles=c) for p, c in itertools.product((prices, other), (1.0, 2.0))),
+    ]
     assert len({pipeline._fingerprint([model], each) for each in budgets}) == 5
 
 

@@ -92,7 +92,7 @@ def _by_macs(data: ReportData) -> Iterator[_Cut]:
 
 
 def _macs(manifest: Manifest) -> dict[str, list[Node]]:
-    """Nodes with multiply-accumulates, by the variant of a TFLite file; without variants whose nodes aren't recorded."""
+    """Nodes with multiply-accumulates, by the variant of a TFLite file; no variant whose nodes aren't recorded."""
     return {
         artifact.variant: [Node(node.kind, node.name, node.macs) for node in artifact.nodes if node.macs]
         for artifact in manifest.artifacts
@@ -136,7 +136,7 @@ def _drawing(cut: _Cut) -> Drawing:
 def _dots(cut: _Cut) -> Canvas:
     rows = _shown(cut.pairs)
     figure, axes = new(1.25 + ROW * len(rows))
-    heading(figure, f"{for_figure(cut.title, 56)}: what pruning removed")
+    heading(figure, f"{for_figure(cut.title, 44)}: before and after")
     label_rows(axes, [for_figure(clean(pair.either.layer, 30)) for pair in rows])
     costs = [node.cost / 1e3 for pair in rows for node in (pair.before, pair.after) if node and node.cost > 0]
     if costs:
@@ -177,8 +177,8 @@ FIGURE = Figure(
     name=_PLOT,
     heading="What pruning removed",
     note=(
-        "Each node of a network, and what is left of it in its pruned form: estimated cycles on an emulated board whose "
-        "run had --profile-ops, else multiply-accumulates. An operator that the runtime fuses with another may cost "
+        "Each node of a network, and what is left of it in its pruned form: estimated cycles on an emulated board if "
+        "a run had --profile-ops, else multiply-accumulates. An operator that is fused with another may cost "
         "nothing."
     ),
     draw=removed,

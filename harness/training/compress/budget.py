@@ -59,8 +59,6 @@ class CycleTarget:
         return cls(board, chosen, cycles)
 
 
-
-
 @dataclass(frozen=True)
 class Budget:
     """The allowed cost of a pruned network.

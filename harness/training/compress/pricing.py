@@ -39,9 +39,7 @@ class Examiner(Protocol):
         """
 
 
-def price_list(
-    examiner: Examiner, variant: PricedVariant, wanted: Iterable[Wanted], folder: Path
-) -> PriceList:
+def price_list(examiner: Examiner, variant: PricedVariant, wanted: Iterable[Wanted], folder: Path) -> PriceList:
     """The prices of layers; those that ``folder`` has from the same origin are not examined again.
 
     Raises:

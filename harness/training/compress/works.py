@@ -1,4 +1,4 @@
-"""What each layer of a Keras model computes, in the words of price lists. Importing this module doesn't import Keras."""
+"""What each layer of a Keras model computes, in the words of price lists. This module doesn't import Keras."""
 
 from __future__ import annotations
 

@@ -94,9 +94,7 @@ class _File:
         scales = [_SCALE * _WEIGHT_SCALE] * (1 if self.work.kind == "FULLY_CONNECTED" else length)
         return self._add("bias", (length,), kind, scales=scales, constant=True)
 
-    def _add(
-        self, name: str, shape: tuple[int, ...], kind: int, *, scales: list[float], constant: bool = False
-    ) -> int:
+    def _add(self, name: str, shape: tuple[int, ...], kind: int, *, scales: list[float], constant: bool = False) -> int:
         schema = _schema()
         buffer = 0
         if constant:
@@ -107,9 +105,7 @@ class _File:
         if self.whole:
             axis = _AXIS.get(self.work.kind, 0) if len(scales) > 1 and len(shape) > 1 else 0
             zeros = [0] * len(scales)
-            tensor.quantization = schema.QuantizationParametersT(
-                scale=scales, zeroPoint=zeros, quantizedDimension=axis
-            )
+            tensor.quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=zeros, quantizedDimension=axis)
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
