@@ -17,7 +17,7 @@ Kind = Literal["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MAX_PO
 PricedVariant = Literal["fp32", "int8"]
 PRICED_VARIANTS: tuple[PricedVariant, ...] = ("fp32", "int8")
 #: Version of the file. A file of another version is left alone, since all of it can be examined again.
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 
 _Length = Annotated[int, Field(ge=1, le=1 << 20)]
 _Lengths = tuple[_Length, _Length]

@@ -67,7 +67,8 @@ def removed(data: ReportData) -> list[Drawing]:
 def _by_cycles(data: ReportData) -> Iterator[_Cut]:
     for _, board, every in per_board(data):
         cells = every[every.operators.notna()].drop_duplicates(["model", "variant"])
-        costs = {(row.model, row.variant): row.operators for row in cells.itertuples()}
+        named = zip(cells.model.astype(str), cells.variant.astype(str), cells.operators.astype(str), strict=True)
+        costs = {(name, variant): text for name, variant, text in named}
         for name, variant in costs:
             before = costs.get((parent(name), variant))
             if parent(name) != name and before is not None:

@@ -64,7 +64,8 @@ def _output(work: Work) -> tuple[int, int]:
 def _schema() -> ModuleType:
     from ai_edge_litert import schema_py_generated
 
-    return schema_py_generated
+    module: ModuleType = schema_py_generated
+    return module
 
 
 @dataclass
