@@ -158,7 +158,7 @@ def main() -> int:
     found = forms()
     every = [(form, variant) for variant in PRICED_VARIANTS for form in found]
     files = [form.files[variant] for form, variant in every]
-    regions = examiner.regions(files)[1:]
+    regions = list(examiner.regions(files))[1:]
     milliseconds = here_ms(files)
     for place, variant in enumerate(PRICED_VARIANTS):
         part = slice(place * len(found), (place + 1) * len(found))

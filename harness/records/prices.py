@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -70,12 +71,7 @@ class Priced(Record):
 
     def at(self, into: float, out: float) -> float:
         """The price for these numbers of channels: interpolated, and above the highest points extrapolated."""
-        low, high, share = _between(self.into, into)
-        left, right, part = _between(self.out, out)
-        lower, upper = self.cycles[low], self.cycles[high]
-        first = lower[left] + (lower[right] - lower[left]) * part
-        second = upper[left] + (upper[right] - upper[left]) * part
-        return max(first + (second - first) * share, 0.0)
+        return max(_at(self.into, [_at(self.out, row, out) for row in self.cycles], into), 0.0)
 
 
 class Origin(Record):
@@ -132,17 +128,20 @@ class PriceList(Record):
         return sha256_bytes(self.model_dump_json().encode())
 
 
-def _between(points: Sequence[int], value: float) -> tuple[int, int, float]:
-    """Two places in ``points``, and how far ``value`` is on the way from the first to the second.
+def _at(points: Sequence[int], prices: Sequence[float], value: float) -> float:
+    """The price for ``value`` channels, interpolated between those at ``points``.
 
-    Above the last point the way begins at half of it: both are ends of whole steps, where the step itself is flat.
+    Above the last point the upper half of the staircase goes on and on, since a kernel does the same for each further
+    bunch of channels.
     """
     last = len(points) - 1
     if not last:
-        return 0, 0, 0.0
-    if value > points[last]:
-        low, high = min(bisect_left(points, points[last] / 2), last - 1), last
-    else:
-        high = max(bisect_left(points, value), 1)
-        low = high - 1
-    return low, high, (value - points[low]) / (points[high] - points[low])
+        return prices[0]
+    half = min(bisect_left(points, points[last] / 2), last - 1)
+    period = points[last] - points[half]
+    times = max(math.ceil((value - points[last]) / period), 0)
+    value -= times * period
+    high = max(bisect_left(points, value), 1)
+    share = (value - points[high - 1]) / (points[high] - points[high - 1])
+    within = prices[high - 1] + (prices[high] - prices[high - 1]) * share
+    return within + times * (prices[last] - prices[half])

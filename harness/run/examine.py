@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ RUNTIME = "litert"
 #: Inferences of each file that are looked at. Other work on the board only adds to one, so the quieter one counts.
 REGIONS = 2
 #: Files that one process on the board loads; between two, the regions that they left are read.
-_BATCH = 200
+_BATCH = 80
 #: How long a batch may take, in seconds.
 _BATCH_S = 3600.0
 
@@ -55,8 +56,9 @@ class FileCycles:
     origin: Origin
     say: Say
 
-    def regions(self, files: Sequence[bytes]) -> tuple[RegionEstimate, ...]:
-        """The estimate of a call without a network, and of one inference of each file, its call included.
+    def regions(self, files: Sequence[bytes]) -> Generator[RegionEstimate]:
+        """The estimate of a call without a network, then of one inference of each file, its call included, as they
+        become known. The board is up until the last one was taken, or the generator is closed.
 
         Raises:
             BoardError: the board can't be booted, or cycles can't be estimated.
@@ -65,24 +67,24 @@ class FileCycles:
         wait = threading.Event().wait
         with estimator(self.board) as made, reached(device, Reaching(self.say, plugin=made.option), wait) as board:
             board.lease.renew(_BATCH_S)
-            found: list[RegionEstimate] = []
             packages = deployed(board.connection, board.probe.platform)
             for start in range(0, max(len(files), 1), _BATCH):
                 board.lease.renew(_BATCH_S)
                 batch = files[start : start + _BATCH]
-                each = quietest_of_each(_marked(board.connection, packages, made, batch), REGIONS)
-                found += each[1:] if found else each
-                self.say(f"{self.board}: {len(found) - 1} of {len(files)} files examined")
-        return tuple(found)
+                found = quietest_of_each(_marked(board.connection, packages, made, batch), REGIONS)
+                self.say(f"{self.board}: {start + len(batch)} of {len(files)} files examined")
+                yield from found[1:] if start else found
 
-    def cycles(self, files: Sequence[bytes]) -> tuple[float, ...]:
-        """Estimated cycles of one inference of each file, without the call of the runtime.
+    def cycles(self, files: Sequence[bytes]) -> Generator[float]:
+        """Estimated cycles of one inference of each file, without the call of the runtime, as they become known.
 
         Raises:
             BoardError: as :meth:`regions`.
         """
-        call, *found = self.regions(files)
-        return tuple(max(region.cycles - call.cycles, 0.0) for region in found)
+        with closing(self.regions(files)) as found:
+            call = next(found)
+            for region in found:
+                yield max(region.cycles - call.cycles, 0.0)
 
 
 def file_cycles(board: str, say: Say) -> FileCycles:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from harness.records.prices import Priced, Work
 
 WORK = Work(kind="CONV_2D", size=(48, 48), kernel=(3, 3))
-INTO, OUT = (2, 4, 8, 16, 32), (2, 3, 8, 9, 16, 17, 24, 25, 32, 33, 40, 41, 48)
+INTO, OUT = (2, 8, 16), (2, 3, 8, 9, 16, 17, 24, 25, 32)
 
 
 def bunches(into: float, out: float) -> float:
@@ -23,15 +23,9 @@ def bunches(into: float, out: float) -> float:
 STAIRCASE = Priced(work=WORK, into=INTO, out=OUT, cycles=tuple(tuple(bunches(i, o) for o in OUT) for i in INTO))
 
 
-@given(st.integers(2, 32), st.integers(3, 48))
-def test_what_lies_within_a_step_costs_what_the_step_does(into: int, out: int) -> None:
+@given(st.integers(2, 2000), st.integers(3, 2000))
+def test_a_staircase_is_kept_and_goes_on_above_its_last_step(into: int, out: int) -> None:
     assert STAIRCASE.at(into, out) == pytest.approx(bunches(into, out))
-
-
-@given(st.integers(33, 2000), st.integers(49, 2000))
-def test_above_the_last_step_a_price_goes_on_as_steep_as_the_staircase(into: int, out: int) -> None:
-    smooth = 100.0 + 20.0 * out / 8 * (into * 8 + 80)
-    assert STAIRCASE.at(into, out) == pytest.approx(smooth)
 
 
 @given(st.integers(1, 600), st.integers(1, 600))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-from harness.core.errors import BuildError, UsageError  # noqa: E402
+from harness.core.errors import BuildError, EstimateError, UsageError  # noqa: E402
 from harness.data.splits import split  # noqa: E402
 from harness.modelfile import read  # noqa: E402
 from harness.records.prices import PRICED_VARIANTS, Origin, PricedVariant, PriceList, Work  # noqa: E402
@@ -60,14 +60,12 @@ class Counting:
     origin: Origin = ORIGIN
     asked: list[int] = field(default_factory=list)
 
-    def cycles(self, files: Sequence[bytes]) -> tuple[float, ...]:
+    def cycles(self, files: Sequence[bytes]) -> Generator[float]:
         self.asked.append(len(files))
-        found = []
         for content in files:
             path = self.folder / "probe.tflite"
             path.write_bytes(content)
-            found.append(2.0 * (read(path).macs or 0) + 100.0)
-        return tuple(found)
+            yield 2.0 * (read(path).macs or 0) + 100.0
 
 
 def prices_of(model: Any, folder: Path, variant: PricedVariant = "fp32") -> PriceList:
@@ -253,3 +251,24 @@ def test_cycles_that_can_not_be_reached_are_named(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(BuildError, match=r"estimated cycles [\d,]+ > 1,000"):
         pipeline.prune(model, job)
+
+
+def test_what_was_examined_before_an_error_is_kept(tmp_path: Path) -> None:
+    @dataclass
+    class Breaking(Counting):
+        left: int = 40
+
+        def cycles(self, files: Sequence[bytes]) -> Generator[float]:
+            for cost in super().cycles(files):
+                if not self.left:
+                    raise EstimateError("the board is gone")
+                self.left -= 1
+                yield cost
+
+    wanted = works.wanted(tiny(), trace(tiny()))
+    examiner = Breaking(tmp_path)
+    with pytest.raises(EstimateError):
+        pricing.price_list(examiner, "fp32", wanted, tmp_path / "prices")
+    later = Counting(tmp_path)
+    pricing.price_list(later, "fp32", wanted, tmp_path / "prices")
+    assert examiner.asked[0] - 40 <= later.asked[0] < examiner.asked[0] - 20

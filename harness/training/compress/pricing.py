@@ -5,8 +5,10 @@ Whoever can boot a board gives the cycles of files; here it is known which files
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +18,11 @@ from harness.core.files import sha256_bytes, write_atomic
 from harness.records.prices import Origin, Priced, PricedVariant, PriceList, Work
 from harness.training.compress.works import Wanted
 
-#: Output channels: both ends of each step of kernels that compute eight at once, and what float kernels for two do.
-OUT = (2, 3, 8, 9, 16, 17, 24, 25, 32, 33, 40, 41, 48)
+#: Output channels: both ends of each step of kernels that compute eight or sixteen at once, and what float kernels for
+#: two do.
+OUT = (2, 3, 8, 9, 16, 17, 24, 25, 32)
 #: Input channels: float kernels take them one by one, int8 kernels in bunches of eight.
-INTO: dict[PricedVariant, tuple[int, ...]] = {"fp32": (2, 4, 8, 16, 32), "int8": (2, 8, 9, 16, 17, 32)}
+INTO: dict[PricedVariant, tuple[int, ...]] = {"fp32": (2, 8, 16), "int8": (2, 8, 9, 16)}
 #: A price list has some 100 kB.
 _MAX_BYTES = 16 << 20
 
@@ -31,8 +34,8 @@ class Examiner(Protocol):
     def origin(self) -> Origin:
         """Where the cycles come from."""
 
-    def cycles(self, files: Sequence[bytes]) -> tuple[float, ...]:
-        """Estimated cycles of one inference of each file, without the call of the runtime.
+    def cycles(self, files: Sequence[bytes]) -> Generator[float]:
+        """Estimated cycles of one inference of each file, without the call of the runtime, as they become known.
 
         Raises:
             BoardError: they can't be estimated.
@@ -40,7 +43,8 @@ class Examiner(Protocol):
 
 
 def price_list(examiner: Examiner, variant: PricedVariant, wanted: Iterable[Wanted], folder: Path) -> PriceList:
-    """The prices of layers; those that ``folder`` has from the same origin are not examined again.
+    """The prices of layers. Those that ``folder`` has from the same origin are not examined again, and new ones are
+    stored there at once.
 
     Raises:
         BoardError: cycles can't be estimated.
@@ -48,21 +52,19 @@ def price_list(examiner: Examiner, variant: PricedVariant, wanted: Iterable[Want
     from harness.training.export.probes import probe
 
     path = folder / f"{sha256_bytes(examiner.origin.model_dump_json().encode())[:16]}-{variant}.json"
-    known = _stored(path, examiner.origin, variant)
-    points = {work: axes for work, axes in _points(wanted, variant).items() if not _covers(known.of(work), axes)}
+    prices = _stored(path, examiner.origin, variant)
+    points = {work: axes for work, axes in _points(wanted, variant).items() if not _covers(prices.of(work), axes)}
     places = [(work, into, out) for work, (ins, outs) in points.items() for into in ins for out in outs]
     if not places:
-        return known
-    cycles = examiner.cycles([probe(work, into, out, variant) for work, into, out in places])
-    found = dict(zip(places, cycles, strict=True))
-    new = [
-        Priced(work=work, into=ins, out=outs, cycles=tuple(tuple(found[work, i, o] for o in outs) for i in ins))
-        for work, (ins, outs) in points.items()
-    ]
-    kept = [priced for priced in known.prices if priced.work not in points]
-    prices = PriceList(origin=examiner.origin, variant=variant, prices=(*kept, *new))
+        return prices
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, prices.model_dump_json())
+    with closing(examiner.cycles([probe(work, into, out, variant) for work, into, out in places])) as cycles:
+        for work, (ins, outs) in points.items():
+            rows = tuple(tuple(itertools.islice(cycles, len(outs))) for _ in ins)
+            others = [priced for priced in prices.prices if priced.work != work]
+            new = Priced(work=work, into=ins, out=outs, cycles=rows)
+            prices = prices.model_copy(update={"prices": (*others, new)})
+            write_atomic(path, prices.model_dump_json())
     return prices
 
 
