@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+#: The last steps of layers with weights, in the names that TensorFlow gives their tensors.
+_WEIGHTED = frozenset(("convolution", "depthwise", "MatMul"))
+
 
 @dataclass(frozen=True)
 class Node:
@@ -19,9 +22,10 @@ class Node:
     @property
     def layer(self) -> str:
         """The layer it comes from: the second part of ``network/layer/step;network/layer/step...``, without the number
-        that a converter puts behind each name.
+        that a converter puts behind each name. Of several layers in one node it is the one with the weights.
         """
-        parts = self.name.partition(";")[0].split("/")
+        steps = [step.split("/") for step in self.name.split(";")]
+        parts = next((parts for parts in steps if parts[-1] in _WEIGHTED), steps[0])
         return re.sub(r"_1$", "", parts[min(1, len(parts) - 1)])
 
 

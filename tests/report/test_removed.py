@@ -133,3 +133,17 @@ def test_many_nodes_are_the_dearest_and_a_sum(tmp_path: Path) -> None:
     labels = [tick.get_text() for tick in drawing.figure.axes[0].get_yticklabels()]
     assert len(labels) == 41
     assert labels[-1] == "the other nodes (21)"
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("net_1/a_relu_1/Relu;net_1/a_bn_1/batchnorm/add_1;net_1/a_conv_1/convolution;net_1/a_bn_1/sub1", "a_conv"),
+        ("net_1/block1_relu_1/Relu;net_1/block1_sum_1/Add", "block1_relu"),
+        ("net_1/conv_10_2/BiasAdd", "conv_10_2"),
+        ("StatefulPartitionedCall", "StatefulPartitionedCall"),
+        ("", ""),
+    ],
+)
+def test_a_node_is_named_by_its_layer_with_weights(name: str, layer: str) -> None:
+    assert Node("CONV_2D", name, 1.0).layer == layer
