@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -18,16 +19,20 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
+from harness.cli import app as cli  # noqa: E402
 from harness.core.errors import BuildError, EstimateError, UsageError  # noqa: E402
 from harness.data.splits import split  # noqa: E402
 from harness.modelfile import read  # noqa: E402
 from harness.records.prices import PRICED_VARIANTS, Origin, PricedVariant, PriceList, Work  # noqa: E402
+from harness.run import examine  # noqa: E402
+from harness.training import pipeline as building  # noqa: E402
 from harness.training.compress import pipeline, plan, pricing, works  # noqa: E402
 from harness.training.compress.budget import AS_REGISTERED, Budget, CycleTarget, Targets  # noqa: E402
 from harness.training.compress.graph import trace  # noqa: E402
 from harness.training.export.probes import probe  # noqa: E402
 from harness.training.networks import registry  # noqa: E402
 from harness.training.networks.macs import count_macs  # noqa: E402
+from harness.training.options import BuildOptions  # noqa: E402
 from tests.support.datasets import small_dataset  # noqa: E402
 from tests.support.networks import tiny  # noqa: E402
 
@@ -272,3 +277,29 @@ def test_what_was_examined_before_an_error_is_kept(tmp_path: Path) -> None:
     later = Counting(tmp_path)
     pricing.price_list(later, "fp32", wanted, tmp_path / "prices")
     assert examiner.asked[0] - 40 <= later.asked[0] < examiner.asked[0] - 20
+
+
+def test_the_command_line_s_target_reaches_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[BuildOptions] = []
+    monkeypatch.setattr(building, "build", lambda options, **more: asked.append(options) or [])
+    monkeypatch.setattr(examine, "file_cycles", lambda board, say: board)
+    words = "build resvgg19-pruned --target cycles@raspberry-pi-4/int8=8e5 --target-bytes 5e4"
+    done = CliRunner().invoke(cli.app, words.split())
+    assert done.exit_code == 0, done.output
+    assert asked[0].targets == Targets(bytes=5e4, cycles=CycleTarget("raspberry-pi-4", "int8", 8e5))
+    assert asked[0].examiner == "raspberry-pi-4"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--target macs@raspberry-pi-4", "names no cost and board"),
+        ("--target cycles@raspberry-pi-44", "did you mean 'raspberry-pi-4'"),
+        ("--target cycles@raspberry-pi-4 --target-macs 1e6", "two costs"),
+        ("--target cycles@raspberry-pi-4=-5", "above 0 and finite"),
+    ],
+)
+def test_a_wrong_target_is_bad_usage(words: str, said: str) -> None:
+    done = CliRunner().invoke(cli.app, ["build", "resvgg19-pruned", *words.split()])
+    assert isinstance(done.exception, UsageError)
+    assert said in str(done.exception)
