@@ -13,6 +13,8 @@ from harness.core.errors import UsageError
 from harness.core.paths import cache_dir
 
 if TYPE_CHECKING:
+    from harness.training.compress.budget import Targets
+    from harness.training.compress.pricing import Examiner
     from harness.training.options import BuildOptions
 
 
@@ -31,6 +33,10 @@ def build(  # one parameter an option
     target_latency_ratio: Annotated[
         float | None, typer.Option(help="Pruned networks: int8 latency here over --reference's, at most.")
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Pruned networks: cycles@BOARD[/int8][=N], estimated cycles there as what channels cost."),
+    ] = None,
     reference: Annotated[str, typer.Option(help="Whose int8.tflite a latency ratio is of.")] = "mobilenet-v3-small",
     max_accuracy_drop: Annotated[
         float | None, typer.Option(help="Pruned networks: validation accuracy to lose at most; 0.02: two points.")
@@ -46,7 +52,7 @@ def build(  # one parameter an option
     """Train, compress and export networks. Needs the [train] extra, except for --unseen."""
     from harness.data.registry import choose
     from harness.tasks.task import chosen, models_folder
-    from harness.training.compress.budget import Targets
+    from harness.training.compress.budget import CycleTarget, Targets
     from harness.training.options import BuildOptions
 
     asked = chosen(task, data)
@@ -58,6 +64,7 @@ def build(  # one parameter an option
         reference=reference,
         max_accuracy_drop=max_accuracy_drop,
         method=importance,
+        cycles=CycleTarget.parse(target) if target is not None else None,
     )
     options = BuildOptions(
         names=tuple(names or ()),
@@ -71,11 +78,31 @@ def build(  # one parameter an option
         targets=targets,
         models=models_folder(models, asked),
         task=asked,
+        examiner=examiner_of(targets),
     )
     if unseen:
         measure_unseen(options)
     else:
         build_networks(options)
+
+
+def examiner_of(targets: Targets) -> Examiner | None:
+    """Whoever says what layers cost on the board that the targets name; None where they name none.
+
+    Raises:
+        UsageError: the targets don't go together, or cycles can't be estimated: no such board, or a program is missing.
+    """
+
+    targets.check()
+    if targets.cycles is None:
+        return None
+    from harness.core.errors import BoardError
+    from harness.run.examine import file_cycles
+
+    try:
+        return file_cycles(targets.cycles.board, say)
+    except BoardError as error:
+        raise UsageError(f"--target: {error.message}", fix=error.fix) from error
 
 
 def measure_unseen(options: BuildOptions) -> None:

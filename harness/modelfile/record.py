@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.modelfile.source import Source
-from harness.records.manifest import Format, TensorSpec, Variant
+from harness.records.manifest import Format, NodeMacs, TensorSpec, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class Contents:
         custom: operators that are not part of the format: custom and Flex operators, and those of other domains.
         min_runtime: the oldest TensorFlow Lite that runs it, by the file's metadata; "" where it doesn't say.
         notes: what a user should know and what prevents nothing, one line each.
+        nodes: its operators in the order of execution (TFLite only).
         merged: the file with its weights in it, where they are kept in other files.
     """
 
@@ -45,6 +46,7 @@ class Contents:
     custom: tuple[str, ...] = ()
     min_runtime: str = ""
     notes: tuple[str, ...] = ()
+    nodes: tuple[NodeMacs, ...] = ()
     merged: bytes | None = field(default=None, repr=False)
 
 

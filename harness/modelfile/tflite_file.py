@@ -42,6 +42,7 @@ def _read(source: Source, data: bytes, shapes: Mapping[str, tuple[int, ...]]) ->
         macs=macs,
         macs_missing=missing,
         versions={"schema": graph.schema},
+        nodes=tflite_macs.nodes(graph),
         operator_versions={name: graph.operator_versions[name] for name in operators},
         custom=tuple(sorted({one.name for part in graph.subgraphs for one in part.operators if one.custom})),
         min_runtime=graph.min_runtime,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from harness.core.safetext import clean
 from harness.modelfile.counting import Tally, UncountableError, of_bodies, positive
 from harness.modelfile.tflite_graph import Graph, Operator, Subgraph, Tensor
+from harness.records.training import MAX_NODES, NodeMacs
 
 _MAX_DEPTH = 50
 #: Operators whose work is no multiplication of weights or matrices.
@@ -170,3 +172,22 @@ def _of(operator: Operator, part: Subgraph, bodies: Sequence[Tally]) -> int:
         kind = "custom operator" if operator.custom else "operator"
         raise UncountableError(f"what {kind} {name} computes isn't known")
     return of_bodies(name, bodies)
+
+
+def nodes(graph: Graph) -> tuple[NodeMacs, ...]:
+    """The operators of the subgraph that is run, with their multiply-accumulates: 0 where they can't be counted.
+
+    None at all where they are more than a record may have.
+    """
+    main = graph.subgraphs[0]
+    if len(main.operators) > MAX_NODES:
+        return ()
+    found = []
+    for operator in main.operators:
+        try:
+            macs = _of(operator, main, [])
+        except UncountableError:
+            macs = 0
+        name = main.tensors[operator.outputs[0]].name if operator.outputs and operator.outputs[0] >= 0 else ""
+        found.append(NodeMacs(kind=clean(operator.name, 255), name=clean(name, 4096), macs=min(macs, 1 << 53)))
+    return tuple(found)

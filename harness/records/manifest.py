@@ -18,8 +18,10 @@ from harness.core.safetext import clean
 from harness.records.base import Lean
 from harness.records.golden import HEX64, MAX_TENSORS, Golden, InputsRecord
 from harness.records.tensor import TensorSpec as TensorSpec
+from harness.records.training import MAX_NODES
 from harness.records.training import Agreement as Agreement
 from harness.records.training import CrossCheck as CrossCheck
+from harness.records.training import NodeMacs as NodeMacs
 from harness.records.training import SplitRecord as SplitRecord
 from harness.records.training import Step as Step
 from harness.records.training import Trial as Trial
@@ -46,12 +48,13 @@ class Artifact(Lean):
             labels judge it.
         unseen: accuracy on people that nobody was trained on.
         operators: how often the file has each operator.
+        nodes: its operators in the order of execution, where a run had the network and its pruned form.
         versions: ``opset`` and ``ir`` of ONNX, ``schema`` of TFLite.
         source: the file name that its user gave it, never a path.
         golden: the outputs that it must give.
     """
 
-    _later = frozenset({"unseen", "operators", "versions", "source", "golden"})
+    _later = frozenset({"unseen", "operators", "nodes", "versions", "source", "golden"})
 
     variant: Variant
     format: Format
@@ -66,6 +69,7 @@ class Artifact(Lean):
     agreement: Agreement | None = None
     unseen: Unseen | None = None
     operators: dict[str, int] = Field(default_factory=dict)
+    nodes: tuple[NodeMacs, ...] = Field(default=(), max_length=MAX_NODES)
     versions: dict[str, int] = Field(default_factory=dict)
     source: str | None = Field(default=None, max_length=255)
     golden: Golden | None = None

@@ -55,6 +55,18 @@ class Step(_Record):
     seconds: float | None = None
 
 
+#: Operators whose multiply-accumulates a manifest may list. Networks here have some hundred at most.
+MAX_NODES = 2000
+
+
+class NodeMacs(_Record):
+    """One operator of a file: its kind, the name of the tensor that it makes, and its multiply-accumulates."""
+
+    kind: str = Field(max_length=255)
+    name: str = Field(max_length=4096)
+    macs: int = Field(ge=0, le=1 << 53)
+
+
 class Zeroed(_Record):
     """A file of this network whose smallest weights were set to zero: unstructured magnitude pruning, for comparison.
 

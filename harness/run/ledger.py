@@ -16,6 +16,7 @@ from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
 from harness.results import store
 from harness.run import resume
 from harness.run.cell import now
+from harness.run.nodes import with_nodes
 from harness.run.options import plain_options
 from harness.run.outcome import Bad, Outcome
 from harness.run.plan import CellJob
@@ -95,7 +96,8 @@ class Ledger:
         if not self.folder.exists():
             store.create_run(self._results, self.info)
         with store.claimed(self.folder):
-            for name, manifest in self.schedule.manifests.items():
+            shipped = (job.shipped for jobs in self.schedule.plan.jobs.values() for job in jobs)
+            for name, manifest in with_nodes(self.schedule.manifests, shipped).items():
                 text = manifest.model_dump_json(indent=1) + "\n"
                 write_atomic(self.folder / "manifests" / f"{name}.json", text)
             self._rename()

@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.core.errors import UsageError
 from harness.data.dataset import Dataset, Split
 from harness.records.manifest import Step
+from harness.records.prices import PriceList
 from harness.training.arrays import Images, Model
 from harness.training.compress.budget import AS_REGISTERED, Targets
+from harness.training.compress.pricing import Examiner
 from harness.training.networks import registry
 from harness.training.networks.registry import Network
 
@@ -40,6 +43,7 @@ class TrainingJob:
         progress: receives lines to show.
         targets: the targets of a pruned network, where they differ from its registered size.
         task: the name of the task that the data are of; None for one that is built in.
+        examiner: says what layers cost on the board that ``targets.cycles`` names; None where it names none.
     """
 
     network: Network
@@ -52,6 +56,7 @@ class TrainingJob:
     progress: Progress
     targets: Targets = AS_REGISTERED
     task: str | None = None
+    examiner: Examiner | None = None
 
     def build(self, network: Network) -> Model:
         """An untrained network for the data's images and classes."""
@@ -99,7 +104,7 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     first = replace(job, seed=job.split.seed)
     parent, chain = train_network(first, registry.get(str(job.network.pruned_from)))
     pruning = job.network.pruning.for_images(job.dataset.image_shape)
-    budget = job.targets.budget(pruning, count_macs(parent))
+    budget = job.targets.budget(pruning, count_macs(parent), _prices(job, parent))
     # another teacher than the parent was chosen for faces; it costs a training, and memory for many passes
     teacher, other = None, pruning.teacher if job.task is None else None
     if other is not None:
@@ -117,6 +122,20 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     )
     pruned, steps = pipeline.prune(parent, inputs)
     return pruned, [*chain, *steps]
+
+
+def _prices(job: TrainingJob, parent: Model) -> PriceList | None:
+    """The prices of a network's layers, where channels are to be weighed by cycles."""
+    from harness.training.compress import pricing, works
+    from harness.training.compress.graph import trace
+
+    target = job.targets.cycles
+    if target is None:
+        return None
+    if job.examiner is None:
+        raise UsageError(f"cycles on {target.board} need someone to estimate them, and nobody is given")
+    wanted = works.wanted(parent, trace(parent))
+    return pricing.price_list(job.examiner, target.variant, wanted, job.cache / "prices")
 
 
 def train_network(job: TrainingJob, network: Network) -> tuple[Model, list[Step]]:

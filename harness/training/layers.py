@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.core.errors import BuildError
+from harness.records.prices import Kind
 from harness.training.arrays import Layer, Mask, Weights
 
 Channels = list[int]
@@ -74,6 +75,7 @@ class Rule:
         trace: derives the numbers of its output channels.
         kernel: ``dense`` where each output channel reads all input channels, ``depthwise`` where it reads only its own;
             None for layers without a kernel, which cost no multiply-accumulates.
+        operator: TFLite's operator for it, where its cost in cycles depends on the numbers of channels.
         resize: changes the number of output channels in a layer's configuration.
         slice: the kept part of a weight, from its name, its value, and the kept input and output channels.
         convolution: whether it is a convolution over all channels, whose output channels kernels compute in bunches.
@@ -85,6 +87,7 @@ class Rule:
 
     trace: Trace
     kernel: Literal["dense", "depthwise"] | None = None
+    operator: Kind | None = None
     resize: Callable[[Config, int], None] = _kept_width
     slice: Callable[[str, Weights, Mask, Mask], Weights] = _all_given
     convolution: bool = False
@@ -173,9 +176,13 @@ _FOLLOWED = "networks made of Conv2D, DepthwiseConv2D, Dense, BatchNormalization
 _SHUFFLE = "as in a channel shuffle"
 LAYERS: dict[str, Rule] = {
     "InputLayer": Rule(_input),
-    "Conv2D": Rule(_convolve, kernel="dense", resize=_set_filters, slice=_slice_dense, convolution=True),
-    "DepthwiseConv2D": Rule(_convolve_depthwise, kernel="depthwise", slice=_slice_depthwise),
-    "Dense": Rule(_connect, kernel="dense", resize=_set_units, slice=_slice_dense),
+    "Conv2D": Rule(
+        _convolve, kernel="dense", operator="CONV_2D", resize=_set_filters, slice=_slice_dense, convolution=True
+    ),
+    "DepthwiseConv2D": Rule(
+        _convolve_depthwise, kernel="depthwise", operator="DEPTHWISE_CONV_2D", slice=_slice_depthwise
+    ),
+    "Dense": Rule(_connect, kernel="dense", operator="FULLY_CONNECTED", resize=_set_units, slice=_slice_dense),
     "BatchNormalization": Rule(_normalise, normalises=True, follows=True),
     "Activation": Rule(_pass, activates=True, follows=True),
     "ReLU": Rule(_pass, activates=True, follows=True),
@@ -186,10 +193,10 @@ LAYERS: dict[str, Rule] = {
     "Rescaling": Rule(_pass),
     "ZeroPadding2D": Rule(_pass),
     "AveragePooling2D": Rule(_pass),
-    "MaxPooling2D": Rule(_pass),
+    "MaxPooling2D": Rule(_pass, operator="MAX_POOL_2D"),
     "GlobalAveragePooling2D": Rule(_pass),
     "GlobalMaxPooling2D": Rule(_pass),
-    "Add": Rule(_tie),
+    "Add": Rule(_tie, operator="ADD"),
     "Subtract": Rule(_tie),
     "Multiply": Rule(_tie),
     "Maximum": Rule(_tie),

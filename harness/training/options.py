@@ -11,6 +11,7 @@ from harness.data import splits
 from harness.data.spec import SYNTHETIC, DataSpec
 from harness.tasks.task import Task
 from harness.training.compress.budget import AS_REGISTERED, Targets
+from harness.training.compress.pricing import Examiner
 from harness.training.train.recipe import PROFILES
 
 #: the limit of numpy and TensorFlow, 32 bits
@@ -35,6 +36,7 @@ class BuildOptions:
             one also puts trials of the random split into ``cross_checks``.
         targets: the targets of pruned networks, where they differ from the registered sizes.
         models: folder for the results.
+        examiner: says what layers cost on the board that ``targets.cycles`` names; None where it names none.
         task: whose data and split are taken instead of ``data``, ``split`` and ``folds``; None for a built-in one.
     """
 
@@ -49,6 +51,7 @@ class BuildOptions:
     targets: Targets = AS_REGISTERED
     models: Path = Path("models")
     task: Task | None = None
+    examiner: Examiner | None = None
 
     def check(self) -> None:
         """Check the options for errors that would otherwise appear only after hours, or in a library's own words.

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.core.errors import ArtifactError, MissingExtraError, UsageError
@@ -97,6 +98,7 @@ def _jobs(
             progress=progress,
             targets=options.targets,
             task=options.task.name if options.task else None,
+            examiner=options.examiner,
         )
         for seed in options.seeds()
         for part in parts
@@ -121,11 +123,12 @@ def _load(options: BuildOptions, progress: Progress) -> tuple[Dataset, list[Spli
 
 def _check_targets(networks: Sequence[Network], options: BuildOptions) -> None:
     targets = options.targets
+    targets.check()
     for network in networks:
         if network.pruned_from is None:
             pruned = [known.name for known in registry.NETWORKS if known.pruned_from is not None]
             raise UsageError(f"{network.name} isn't pruned, so no target fits it", fix=f"name {', '.join(pruned)}")
-        targets.budget(network.pruning, 1).check({"bytes": float, "latency_ratio": float})
+        replace(targets, cycles=None).budget(network.pruning, 1).check({"bytes": float, "latency_ratio": float})
     if targets.latency_ratio is not None:
         reference_file(registry.get(targets.reference).name, options.models)
 

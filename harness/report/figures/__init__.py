@@ -17,6 +17,7 @@ _MODULES = (
     "cycles",
     "cycles_shared",
     "operators",
+    "removed",
     "distribution",
     "rounds",
     "threads",

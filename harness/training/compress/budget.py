@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.core.errors import UsageError
+from harness.records.prices import PRICED_VARIANTS, PricedVariant, PriceList
 from harness.training.arrays import Model
 from harness.training.compress import importance
 from harness.training.networks.macs import count_macs
@@ -20,12 +21,51 @@ REFERENCE = "mobilenet-v3-small"
 
 
 @dataclass(frozen=True)
+class CycleTarget:
+    """Estimated cycles on an emulated board as the cost of channels.
+
+    Attributes:
+        board: the board's family.
+        variant: of the network whose cycles count.
+        most: cycles at most; None for as many as the network has when it is cut to its registered size.
+    """
+
+    board: str
+    variant: PricedVariant = "fp32"
+    most: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> CycleTarget:
+        """Read ``cycles@BOARD``, ``cycles@BOARD/VARIANT`` or either with ``=CYCLES`` after it.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        name, _, most = text.partition("=")
+        quantity, _, place = name.partition("@")
+        board, slash, variant = place.partition("/")
+        fix = "--target cycles@raspberry-pi-4, or cycles@raspberry-pi-4/int8=800000"
+        if quantity != "cycles" or not board:
+            raise UsageError(f"--target '{text}': names no cost and board", fix=fix)
+        chosen = next((known for known in PRICED_VARIANTS if known == (variant if slash else "fp32")), None)
+        if chosen is None:
+            raise UsageError(f"--target '{text}': variant '{variant}' has no prices", fix=" or ".join(PRICED_VARIANTS))
+        if "=" not in text:
+            return cls(board, chosen)
+        try:
+            cycles = float(most)
+        except ValueError:
+            raise UsageError(f"--target '{text}': '{most}' is no number of cycles", fix=fix) from None
+        return cls(board, chosen, cycles)
+
+
+@dataclass(frozen=True)
 class Budget:
     """The allowed cost of a pruned network.
 
     Attributes:
-        macs: multiply-accumulates after the last round, counted as ``lanes`` says; None where only ``bytes`` or
-            ``latency_ratio`` is given.
+        macs: multiply-accumulates after the last round, counted as ``lanes`` says; None where only ``bytes``,
+            ``latency_ratio`` or ``cycles`` is given.
         epochs: of tuning, one number per round; each round takes an equal factor.
         method: a name in :data:`harness.training.compress.importance.IMPORTANCES`.
         multiple: widths are multiples of this, and at least this.
@@ -38,6 +78,9 @@ class Budget:
             would lose more isn't accepted.
         restarts: how many times the last round's tuning is repeated, starting from its result.
         assistant: epochs of further tuning of the teacher assistant before the last of these restarts.
+        prices: of layers in estimated cycles. They then are the cost that rounds lower and channels are weighed by, in
+            place of multiply-accumulates.
+        cycles: by these prices, after the last round. None, with prices, for as many as a network of ``macs`` has.
     """
 
     macs: float | None
@@ -54,6 +97,21 @@ class Budget:
     max_accuracy_drop: float | None = field(default=None, repr=False)
     restarts: int = field(default=0, repr=False)
     assistant: int = field(default=0, repr=False)
+    # left out of repr() too, so that budgets without prices keep their folders; ``key`` has them
+    prices: PriceList | None = field(default=None, repr=False)
+    cycles: float | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        """All that decides what a round does; the same as ``repr()`` without prices."""
+        return repr(self) if self.prices is None else f"{self!r}, cycles={self.cycles}, prices={self.prices.sha256}"
+
+    @property
+    def by(self) -> str:
+        """What channels are chosen by, in words."""
+        if self.prices is None:
+            return self.method
+        return f"{self.method} per estimated cycle ({self.prices.label}: {self.prices.origin.words})"
 
     def check(self, measures: Mapping[str, Measure]) -> None:
         """Check that the budget is usable.
@@ -61,12 +119,14 @@ class Budget:
         Raises:
             UsageError: no target is set, a number is out of range, or a target has no measure.
         """
-        targets = {"macs": self.macs, **self.measured()}
+        targets = {"macs": self.macs, "cycles": self.cycles, **self.measured()}
         if all(value is None for value in targets.values()):
             raise UsageError("nothing says how small the network must be", fix="give MACs, bytes or a latency ratio")
         for name, value in targets.items():
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"target {name} must be above 0 and finite, not {value:g}")
+        if self.cycles is not None and self.prices is None:
+            raise UsageError("target cycles needs the prices of layers, and none were given")
         if self.max_accuracy_drop is not None and not 0 <= self.max_accuracy_drop < 1:
             raise UsageError(
                 f"max_accuracy_drop lies from 0 to below 1 (0.02: two points), not {self.max_accuracy_drop:g}"
@@ -82,9 +142,11 @@ class Budget:
         return {name: value for name, value in both.items() if value is not None}
 
     def unmet(self, model: Model, measures: Mapping[str, Measure]) -> list[str]:
-        """The targets that the model exceeds, as text: ``bytes 50,000 > 40,000``; empty when all targets are met."""
+        """The targets that the model exceeds, as text: ``bytes 50,000 > 40,000``; empty when all targets are met.
+        Cycles are left out: :class:`harness.training.compress.cutting.Cutter` knows what a model costs by prices.
+        """
         excesses = []
-        if self.macs is not None and (macs := count_macs(model)) > self.macs:
+        if self.prices is None and self.macs is not None and (macs := count_macs(model)) > self.macs:
             excesses.append(f"MACs {macs:,.0f} > {self.macs:,.0f}")
         for name, limit in self.measured().items():
             if (value := measures[name](model)) > limit:
@@ -102,17 +164,35 @@ class Targets:
     max_accuracy_drop: float | None = None
     method: str | None = None
     reference: str = REFERENCE
+    cycles: CycleTarget | None = None
+
+    def check(self) -> None:
+        """Check that the targets go together.
+
+        Raises:
+            UsageError: two different costs are asked for, or cycles are no positive number.
+        """
+        if self.cycles is None:
+            return
+        if self.macs is not None:
+            raise UsageError("--target-macs and --target cycles@ are two costs", fix="give one of them")
+        if self.cycles.most is not None and not 0 < self.cycles.most < float("inf"):
+            raise UsageError(f"--target: cycles must be above 0 and finite, not {self.cycles.most:g}")
 
     def given(self) -> bool:
         """Whether any target is set."""
         return replace(self, reference=REFERENCE) != AS_REGISTERED
 
-    def budget(self, pruning: Pruning, parent_macs: int) -> Budget:
+    def budget(self, pruning: Pruning, parent_macs: int, prices: PriceList | None = None) -> Budget:
         """The budget of a network pruned from one of ``parent_macs``: its registered size where no target is set.
 
         Rounds and epochs stay the registered ones. MACs given by a user are plain ones.
+
+        Args:
+            prices: those of ``cycles``.
         """
-        sized = (self.macs, self.bytes, self.latency_ratio) != (None, None, None)
+        most = self.cycles.most if self.cycles is not None else None
+        sized = (self.macs, self.bytes, self.latency_ratio, most) != (None, None, None, None)
         return Budget(
             macs=self.macs if sized else pruning.target(parent_macs),
             epochs=pruning.epochs,
@@ -126,6 +206,8 @@ class Targets:
             latency_ratio=self.latency_ratio,
             reference=self.reference,
             max_accuracy_drop=self.max_accuracy_drop,
+            prices=prices,
+            cycles=most,
         )
 
 

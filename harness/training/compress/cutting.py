@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -67,7 +67,7 @@ class Cutter:
         fitting = stored.found(path, _load, self.progress)
         if fitting is not None:
             return fitting
-        while unmet := self.budget.unmet(smaller, self.measures):
+        while unmet := self.unmet(smaller):
             cost = self.cost(smaller)
             tighter = self.cut(before, cost * FINER, place / f"at-{cost:.0f}")
             if self.cost(tighter) >= cost:
@@ -75,6 +75,30 @@ class Cutter:
             smaller = tighter
         stored.keep(path, smaller.save)
         return smaller
+
+    def target(self, model: Model, path: Path) -> float:
+        """The cost that the rounds aim at: the budget's, or what its other targets amount to, stored as ``path``.
+
+        Raises:
+            BuildError: it can't become so small, and the named targets are still unmet.
+        """
+        given = self.budget.macs if self.budget.prices is None else self.budget.cycles
+        if given is not None:
+            return given
+        return self.aim(model, path) if self.budget.macs is None else self._as_registered(model, self.budget.macs)
+
+    def _as_registered(self, model: Model, macs: float) -> float:
+        """The estimated cycles of the model cut at once to ``macs``, with channels weighed by multiply-accumulates."""
+        by_macs = replace(self, budget=replace(self.budget, prices=None))
+        channels = trace(model)
+        return self.cost(surgery.remove(model, channels, by_macs._chosen(model, channels, macs, largest_cut=1.0)))
+
+    def unmet(self, model: Model) -> list[str]:
+        """The targets that the model exceeds, as text; empty when all targets are met."""
+        excesses, most = self.budget.unmet(model, self.measures), self.budget.cycles
+        if most is not None and (cycles := self.cost(model)) > most:
+            excesses.append(f"estimated cycles {cycles:,.0f} > {most:,.0f}")
+        return excesses
 
     def aim(self, model: Model, path: Path) -> float:
         """The cost at which the model, cut at once and not tuned, meets the other targets; the rounds aim at it.
@@ -93,7 +117,7 @@ class Cutter:
         while True:
             gone = plan.choose(costs, scores, target, multiple=self.budget.multiple, least=self.budget.multiple)
             smaller = surgery.remove(model, channels, gone)
-            unmet, cost = self.budget.unmet(smaller, self.measures), self.cost(smaller)
+            unmet, cost = self.unmet(smaller), self.cost(smaller)
             if not unmet:
                 write_atomic(path, f"{cost}\n")
                 return cost
@@ -102,11 +126,11 @@ class Cutter:
             reached, target = cost, min(cost, target) * FINER
 
     def cost(self, model: Model) -> float:
-        """The model's cost as the budget counts it: multiply-accumulates, or their equivalent in kernels."""
+        """The model's cost as the budget counts it: multiply-accumulates, their equivalent in kernels, or cycles."""
         return self._costs(model, trace(model)).whole()
 
     def _costs(self, model: Model, channels: Channels) -> plan.CostModel:
-        return plan.CostModel(model, channels, lanes=self.budget.lanes)
+        return plan.CostModel(model, channels, lanes=self.budget.lanes, cycles=self.budget.prices)
 
     def _chosen(self, model: Model, channels: Channels, cost: float, *, largest_cut: float) -> set[int]:
         return plan.choose(

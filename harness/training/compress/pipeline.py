@@ -68,7 +68,9 @@ class PruningJob:
 
 @dataclass(frozen=True)
 class Round:
-    """One prune-and-tune round: its target cost, as the budget counts, and its epochs of tuning."""
+    """One prune-and-tune round: its target cost as the budget counts, be it multiply-accumulates or cycles (``macs``),
+    and its epochs of tuning.
+    """
 
     number: int
     macs: float
@@ -149,10 +151,13 @@ class _Pruning:
     def run(self) -> tuple[Model, list[Step]]:
         """Prune; returns the last accepted network, and a record for each step that led to it."""
         job, model, floor = self.job, self._without_layers(), None
-        macs = job.budget.macs or self._cutter(job.seed).aim(model, job.folder / "aim.txt")
+        cutter = self._cutter(job.seed)
+        target = cutter.target(model, job.folder / "aim.txt")
         if job.budget.max_accuracy_drop is not None:
             floor = _accuracy(self.teacher, job.dataset, job.split.validation) - job.budget.max_accuracy_drop
-        for part in rounds(count_macs(model), replace(job.budget, macs=macs), job.profile, len(job.split.train)):
+        # by prices rounds begin at what the model costs; in lanes they always began at its plain MACs
+        start = count_macs(model) if job.budget.prices is None else cutter.cost(model)
+        for part in rounds(start, replace(job.budget, macs=target), job.profile, len(job.split.train)):
             if self.assistant is None and job.teacher is None and count_macs(model) <= distil.LIVE_MACS:
                 self.assistant = model
             before = len(self.steps)
@@ -166,7 +171,8 @@ class _Pruning:
         return model, self.steps
 
     def _shrinks(self, model: Model, part: Round) -> bool:
-        return self.job.budget.lanes > 1 or part.macs < count_macs(model)
+        budget = self.job.budget
+        return budget.lanes > 1 or budget.prices is not None or part.macs < count_macs(model)
 
     def _without_layers(self) -> Model:
         """The teacher without the convolutions that are removed whole."""
@@ -181,7 +187,7 @@ class _Pruning:
         smaller = cutter.cut(model, part.macs, self._place(part))
         if part.last:
             smaller = cutter.fit(model, smaller, self._place(part))
-        step = self._step("pruned", f"{job.budget.method}, round {part.number}", smaller)
+        step = self._step("pruned", f"{job.budget.by}, round {part.number}", smaller)
         self.steps.append(step)
         job.progress(f"round {part.number}: {step.macs / 1e6:.2f} M MACs, {step.parameters} parameters")
         return smaller
@@ -230,7 +236,7 @@ class _Pruning:
             raise BuildError(
                 f"can't prune within max_accuracy_drop: {reason}", fix="allow a larger drop, or more steps"
             )
-        unmet = self.job.budget.unmet(model, self.job.measures)
+        unmet = self._cutter(self.job.seed).unmet(model)
         self.job.progress(f"{reason}: the round before it is kept, with {'; '.join(unmet) or 'all targets met'}")
         return model, steps
 
@@ -277,6 +283,8 @@ def _fingerprint(models: Sequence[Model], budget: Budget | str) -> str:
     """Name the folder of one pruning, so that another teacher, budget or way of teaching doesn't use its rounds."""
     ways = (distil.SETS, distil.TRUST, distil.LIVE_MACS, distil.MIXTURE, plan.FETCH, plan.FETCH_NARROW, LARGEST_CUT)
     digest = hashlib.sha256(repr((budget, ways)).encode())
+    if isinstance(budget, Budget) and budget.prices is not None:
+        digest.update(budget.key.encode())
     for weight in (weight for model in models for weight in model.weights):
         digest.update(np.asarray(weight).tobytes())
     return digest.hexdigest()[:16]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from harness.records.prices import PriceList
 from harness.training.arrays import Layer, Model
 from harness.training.compress.graph import Channels
 from harness.training.compress.importance import Scores
+from harness.training.compress.works import keeps_channels, price_of
 from harness.training.layers import rule_of
 
 #: for up to this many output channels XNNPACK has a float kernel of its own, so they cost less than a whole bunch
@@ -19,26 +22,24 @@ NARROW = 2
 #: (channels in * channels out + this) instructions per output position and kernel element, and 0.15 M for the rest.
 FETCH, FETCH_NARROW = 82.0, 52.0
 
+#: the cost of a layer with so many input and so many output channels
+_CostOf = Callable[[int, int], float]
+
 
 @dataclass(frozen=True)
 class _Priced:
-    """A layer whose cost is price * work * (channels in * channels out). With ``lanes``, channels out count in whole
-    bunches, and each bunch adds a fetch. Families are stored with their number of occurrences.
-    """
+    """A layer with a cost. Families of channels are stored with their number of occurrences."""
 
-    work: float
+    cost_of: _CostOf
     taken: Counter[int]
     given: Counter[int]
     fixed_in: int
     fixed_out: int
-    depthwise: bool
-    lanes: int
 
     def cost(self, widths: list[int]) -> float:
         """The cost with ``widths[k]`` channels left in family k."""
-        out = self.fixed_out + sum(widths[k] * times for k, times in self.given.items())
-        into = 1 if self.depthwise else self.fixed_in + sum(widths[k] * times for k, times in self.taken.items())
-        return self.work * _kernel(into, out, self.lanes)
+        into = self.fixed_in + sum(widths[k] * times for k, times in self.taken.items())
+        return self.cost_of(into, self.fixed_out + sum(widths[k] * times for k, times in self.given.items()))
 
 
 class CostModel:
@@ -52,15 +53,26 @@ class CostModel:
         lanes: output channels that a kernel computes at once. Where it is 8, as with XNNPACK's float kernels on ARM, a
             convolution with 3 costs as much as one with 8 (one with ``NARROW`` or fewer doesn't). Above 1, the cost of
             fetching the input is counted too, which dominates in narrow networks.
+        cycles: estimated cycles of each layer on a board, which then are the cost instead of multiply-accumulates.
+
+    Raises:
+        BuildError: ``cycles`` lacks a layer.
     """
 
     def __init__(
-        self, model: Model, channels: Channels, prices: Mapping[str, float] | None = None, lanes: int = 1
+        self,
+        model: Model,
+        channels: Channels,
+        prices: Mapping[str, float] | None = None,
+        *,
+        lanes: int = 1,
+        cycles: PriceList | None = None,
     ) -> None:
         self.families = _families(channels)
-        self._channels, self._prices, self._lanes = channels, prices or {}, lanes
+        self._channels, self._prices, self._lanes, self._cycles = channels, prices or {}, lanes, cycles
         self._family_of = {group: k for k, members in enumerate(self.families) for group in members}
-        self._layers = [self._priced(layer) for layer in model.layers if rule_of(layer).kernel is not None]
+        costs = ((layer, self._cost_of(layer)) for layer in model.layers)
+        self._layers = [self._priced(layer, cost_of) for layer, cost_of in costs if cost_of is not None]
 
     def whole(self) -> float:
         """The cost with all channels."""
@@ -73,18 +85,28 @@ class CostModel:
             total += layer.cost(widths)
         return total
 
-    def _priced(self, layer: Layer) -> _Priced:
-        rule, use = rule_of(layer), self._channels.uses[layer.name]
-        taken, given = self._channels.roots(use.taken), self._channels.roots(use.given)
+    def _cost_of(self, layer: Layer) -> _CostOf | None:
+        """The cost of a layer by its numbers of channels; None where it has none."""
+        rule = rule_of(layer)
+        if self._cycles is not None:
+            price = price_of(self._cycles, layer)
+            return functools.cache(price.at) if price is not None else None
+        if rule.kernel is None:
+            return None
         area = math.prod(layer.kernel.shape[:-2])  # 1 for a dense layer
+        work = self._prices.get(layer.name, 1.0) * area * math.prod(layer.output.shape[1:-1])
+        lanes = self._lanes if rule.convolution else 1
+        return lambda into, out: work * _kernel(into, out, lanes)
+
+    def _priced(self, layer: Layer, cost_of: _CostOf) -> _Priced:
+        use, alone = self._channels.uses[layer.name], keeps_channels(layer)
+        taken, given = self._channels.roots(use.taken), self._channels.roots(use.given)
         return _Priced(
-            work=self._prices.get(layer.name, 1.0) * area * math.prod(layer.output.shape[1:-1]),
-            taken=self._per_family(taken),
+            cost_of=cost_of,
+            taken=Counter() if alone else self._per_family(taken),
             given=self._per_family(given),
-            fixed_in=sum(g not in self._family_of for g in taken),
+            fixed_in=1 if alone else sum(g not in self._family_of for g in taken),
             fixed_out=sum(g not in self._family_of for g in given),
-            depthwise=rule.kernel == "depthwise",
-            lanes=self._lanes if rule.convolution else 1,
         )
 
     def _per_family(self, groups: list[int]) -> Counter[int]:
