@@ -29,6 +29,7 @@ from harness.report.paper.parts import SIDE_PAGES as PAPER_PAGES
 from harness.report.paper.parts import TEMPLATES as PAPER_TEMPLATES
 from harness.report.parts import PageContext, PagePart, SidePage
 from harness.report.pictures import picture, pictures
+from harness.report.provenance import looks
 from harness.report.registry import focus_on
 from harness.report.summary import Summary
 from harness.report.table import Table, brief, human
@@ -154,6 +155,7 @@ def index(
         "judges": sorted(set(map(str, data.judges.values()))),
         "unjudged": judged.by_own_images(data.of_faces.valid),
         "synthetic": synthetic(data.cells),
+        "looks": looks(data),
         "emulated": bool(data.cells.emulated.any()),
         "stderrs": _stderrs(data),
         "contents": [*contents, *(each for each in _TABLES if each[0] in _sections(page))],
