@@ -117,7 +117,7 @@ def _rounds(job: TrainingJob, pace: Pace) -> list[Portion]:
             if assistant is not None and 0 < again == budget.restarts and budget.assistant:
                 found.append(_assistant(job, pace, budget.assistant, assistant))
             place = f"*/round-{part.number}/" + (f"again-{again}*/" if again else "")
-            found.append(Portion(job.folder(), place + STATE, part.epochs, epoch_s, 2 * pace.small.start_s))
+            found.append(Portion(job.folder(), place + STATE, part.epochs, epoch_s, start_s=2 * pace.small.start_s))
         before = part.macs
     return found
 
@@ -126,4 +126,4 @@ def _assistant(job: TrainingJob, pace: Pace, epochs: int, macs: float) -> Portio
     """The further tuning of the network that answers in the teacher's place."""
     epoch_s = pace.seconds(str(job.network.pruned_from), macs) * _passed(job)
     epochs = epochs if job.profile == "full" else epochs // 4
-    return Portion(job.folder(), f"*/assistant/{STATE}", epochs, epoch_s, pace.small.start_s)
+    return Portion(job.folder(), f"*/assistant/{STATE}", epochs, epoch_s, start_s=pace.small.start_s)
