@@ -28,7 +28,9 @@ def reproduce(  # one parameter an option
     data: Annotated[str, typer.Option(help="The path of a CK+ copy, in any of its forms.")],
     profile: Annotated[str, typer.Option(help="full; quick is a look, and its numbers are no claim.")] = "full",
     out: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path("reproduction"),
-    model: Annotated[list[str] | None, typer.Option(help="Only these networks, and those they are pruned from.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only these networks, and those they are pruned from.")
+    ] = None,
     fold: Annotated[
         list[str] | None, typer.Option(help="Folds of the subject-disjoint split, from 0; repeat or comma list.")
     ] = None,

@@ -18,8 +18,8 @@ EXPORT_S, EXPORT_S_MILLION = 25.0, 4.0
 #: Seconds of a cell on the wall clock, with its five rounds; seven files a network.
 CELL_S, FILES = 4.0, 7
 BASIS = (
-    "by training steps timed on this machine; pruned networks by their multiply-accumulates, exporting and measuring by "
-    "what they took elsewhere"
+    "by training steps timed on this machine; pruned networks by their multiply-accumulates, exporting and measuring "
+    "by what they took elsewhere"
 )
 
 

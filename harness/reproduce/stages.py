@@ -38,7 +38,11 @@ class Stage:
     def title(self) -> str:
         """Its name for people."""
         part = self.job.split
-        how = f"subject-disjoint split, fold {part.fold + 1} of {part.folds}" if part.scheme == "subject" else "random split"
+        how = (
+            f"subject-disjoint split, fold {part.fold + 1} of {part.folds}"
+            if part.scheme == "subject"
+            else "random split"
+        )
         return f"{self.job.network.name}, {how}"
 
     @property
@@ -151,7 +155,7 @@ class Experiment:
 
 
 def folds_of(dataset: Dataset) -> int:
-    """The number of folds of the subject-disjoint split: ten, or fewer where there are few people; 0 where no such split
+    """The number of folds of the subject-disjoint split: ten, or fewer for few people; 0 where no such split
     is possible, which :func:`why_no_folds` explains.
     """
     folds = min(FOLDS, len(set(dataset.subjects or ())) - 1)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from harness.cli import reproduce as command
 from harness.cli.app import app
 from harness.core.errors import DataError, LockTakenError, MissingExtraError, UsageError
-from harness.cli import reproduce as command
 from harness.data.registry import choose, load
 from harness.reproduce.places import Places
 from harness.reproduce.stages import Stage

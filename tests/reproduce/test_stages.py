@@ -142,9 +142,12 @@ def test_a_fold_is_done_where_the_manifest_has_its_figure(tmp_path: Path) -> Non
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     places, data = Places(tmp_path / "out"), small_dataset()
-    with places.opened(data, "quick"):
-        with pytest.raises(LockTakenError, match="another harness reproduce works there"), places.opened(data, "quick"):
-            pass
+    with (
+        places.opened(data, "quick"),
+        pytest.raises(LockTakenError, match="another harness reproduce works there"),
+        places.opened(data, "quick"),
+    ):
+        pass
     with places.opened(data, "quick") as begun:
         assert begun.images == len(data.labels)
 
@@ -161,16 +164,20 @@ def test_a_folder_of_other_data_or_another_profile_is_refused(tmp_path: Path) ->
 
 def test_networks_of_another_origin_are_left_alone(tmp_path: Path) -> None:
     manifests.save(tmp_path / "models", MANIFEST)
-    with pytest.raises(UsageError, match="networks that no reproduction built"):
-        with Places(tmp_path).opened(small_dataset(), "quick"):
-            pass
+    with (
+        pytest.raises(UsageError, match="networks that no reproduction built"),
+        Places(tmp_path).opened(small_dataset(), "quick"),
+    ):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["models"], "nothing was made"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 2}', '{"schema": 1, "profile": "quick"}', "{}" + " " * (2 << 20)])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"schema": 2}', '{"schema": 1, "profile": "quick"}', "{}" + " " * (2 << 20)]
+)
 def test_a_state_that_is_none_is_an_error(content: str, tmp_path: Path) -> None:
     (tmp_path / "reproduce.json").write_text(content)
-    with pytest.raises(StoreError, match="reproduce.json"), Places(tmp_path).opened(small_dataset(), "quick"):
+    with pytest.raises(StoreError, match=r"reproduce\.json"), Places(tmp_path).opened(small_dataset(), "quick"):
         pass
 
 

@@ -40,7 +40,7 @@ def _read_state(path: Path) -> _StateFile:
 
 def trained_epochs(folder: Path) -> int:
     """Epochs of the training whose state is stored in a folder; 0 where there is none, or it is damaged."""
-    state = stored.found(folder / _STATE, _read_state, lambda line: None)
+    state = stored.found(folder / _STATE, _read_state, lambda _line: None)
     return len(state.history) if state else 0
 
 
