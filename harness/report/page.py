@@ -74,6 +74,7 @@ def environment(focus: Focus | None = None) -> Environment:
     brought = focus.style.read_text(encoding="utf-8") if focus else ""
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8").replace(_STYLE_SLOT, brought)
     env.globals["focus"] = focus
+    env.globals["looks"] = ()
     env.globals["style"] = Markup(style)  # noqa: S704 - our own file
     env.globals["script"] = Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     return env
@@ -98,8 +99,10 @@ def context(
     data: ReportData, summary: Summary, tables: Mapping[str, Table], figures: Sequence[tuple[Drawing, str]]
 ) -> PageContext:
     """The data that the page and all its parts are made from; ``figures`` are drawings with their SVG."""
+    env = environment(data.focus)
+    env.globals["looks"] = looks(data)
     return PageContext(
-        environment=environment(data.focus),
+        environment=env,
         data=data,
         summary=summary,
         tables=tables,
@@ -155,7 +158,6 @@ def index(
         "judges": sorted(set(map(str, data.judges.values()))),
         "unjudged": judged.by_own_images(data.of_faces.valid),
         "synthetic": synthetic(data.cells),
-        "looks": looks(data),
         "emulated": bool(data.cells.emulated.any()),
         "stderrs": _stderrs(data),
         "contents": [*contents, *(each for each in _TABLES if each[0] in _sections(page))],

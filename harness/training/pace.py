@@ -80,7 +80,7 @@ def measure(
     rates = {}
     for network in networks:
         rates[network.name] = rate = _timed(partial(network.build, classes, shape))
-        progress(f"{network.name}: {1 / rate.seconds:.0f} training images a second here")
+        progress(f"{network.name}: {1 / rate.seconds:.3g} training images a second here")
     return Pace(rates=rates, small=_timed(partial(resvgg19.build, classes, shape, widths=resvgg19.scaled(SMALL))))
 
 

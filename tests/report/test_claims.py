@@ -108,7 +108,7 @@ def test_a_quick_look_is_no_claim_and_says_so_on_every_page(tmp_path: Path) -> N
     for page in ("index.html", "claims.html"):
         html = (tmp_path / "out" / page).read_text(encoding="utf-8")
         assert "A quick look.</strong> mobilenet-v3-small: trained with" in html
-        assert "of\nwhat it needs. No number here is a claim." in html
+        assert "of what it needs. No number here is a claim." in html
 
 
 def test_fewer_images_than_the_papers_find_nothing(tmp_path: Path) -> None:

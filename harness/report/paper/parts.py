@@ -12,7 +12,6 @@ from harness.report.paper import claims, rivals
 from harness.report.paper.claims import Claim
 from harness.report.paper.roles import COMPRESSED
 from harness.report.parts import PageContext, PagePart, SidePage
-from harness.report.provenance import looks
 from harness.report.tables import synthetic
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -74,7 +73,6 @@ def _claims_page(page: PageContext) -> str:
         claims=_grouped(page.summary.paper.claims),
         paper=claims.PAPER,
         synthetic=synthetic(data.cells),
-        looks=looks(data),
         emulated=bool(data.cells.emulated.any()),
     )
 
