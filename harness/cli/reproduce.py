@@ -121,16 +121,19 @@ def _train(experiment: Experiment, stages: list[Stage], begun: Begun) -> None:
         say(text)
     if experiment.profile == "quick":
         say("profile quick is a look: it trains too little for any number of it to be a claim")
-    left_s = sum(line.left_s for line in plan)
-    for number, (stage, line) in enumerate(zip(stages, plan, strict=False), 1):
+    said_s = took_s = 0.0
+    for number, (stage, line) in enumerate(zip(stages, plan, strict=False)):
         if stage not in pending:
             continue
-        place, said = f"[{number}/{len(plan)}] {stage.title}", forecast.duration(line.left_s)
-        say(f"{place}: about {said}, {forecast.duration(left_s)} in all")
+        slower = took_s / said_s if said_s else 1.0  # as the stages before were
+        here, all_s = line.left_s * slower, sum(each.left_s for each in plan[number:]) * slower
+        place = f"[{number + 1}/{len(plan)}] {stage.title}"
+        say(f"{place}: about {forecast.duration(here)}; with all that follows, {forecast.duration(all_s)}")
         started = time.monotonic()
         stage.perform()
-        left_s -= line.left_s
-        say(f"{place}: took {forecast.duration(time.monotonic() - started)}, said was {said}")
+        took = time.monotonic() - started
+        said_s, took_s = said_s + line.left_s, took_s + took
+        say(f"{place}: took {forecast.duration(took)}; said was {forecast.duration(here)}")
 
 
 def _pace(experiment: Experiment, stages: list[Stage], begun: Begun) -> Pace:
@@ -141,7 +144,7 @@ def _pace(experiment: Experiment, stages: list[Stage], begun: Begun) -> Pace:
     wanted, here = forecast.timed_networks(stages), forecast.machine()
     if begun.pace is not None and begun.machine == here and begun.pace.rates.keys() >= {each.name for each in wanted}:
         return begun.pace
-    say(f"timing a few training steps of {len(wanted)} networks, up to a minute each")
+    say(f"timing a few training steps of {', '.join(each.name for each in wanted)}: up to a minute each")
     data = experiment.dataset
     found = pace.measure(wanted, len(data.classes), data.image_shape, progress=say)
     experiment.places.keep(begun.model_copy(update={"machine": here, "pace": found}))
