@@ -185,7 +185,7 @@ def make_manifest(name: str = "resvgg19-pruned", *, cross: bool = True) -> Manif
     )
     return Manifest(
         name=name, title=name, citation="made up for a test", classes=CLASSES, parameters=330_000, macs=15_000_000,
-        seed=0, profile="quick",
+        seed=0, profile="full",
         split=SplitRecord(dataset="synthetic-ckplus", dataset_sha256=sha("data"), synthetic=True, scheme="random",
                           seed=0, fold=0, folds=1, n_train=783, n_validation=99, n_test=99, subject_overlap=60,
                           sha256=sha("split")),

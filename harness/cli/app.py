@@ -16,7 +16,7 @@ from harness.core.safetext import print_anything
 
 #: The commands, in the order of the help. Each is a module of this package with its options and its body, which imports
 #: its dependencies when it runs. Its ``COMMAND`` is a function, or a Typer group of functions.
-COMMANDS = ("run", "add", "report", "build", "show", "doctor", "compare", "export", "emulate", "data")
+COMMANDS = ("run", "add", "report", "build", "reproduce", "show", "doctor", "compare", "export", "emulate", "data")
 
 app = typer.Typer(
     add_completion=False,

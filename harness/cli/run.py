@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """The inputs and outputs of a run, and its behaviour at the end."""
 
     devices: Path
@@ -83,7 +83,7 @@ def run(  # one parameter an option
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
     from harness.core.signals import Signals
 
-    request = _Request(
+    request = Request(
         devices=devices,
         models=models,
         results=results,
@@ -115,7 +115,7 @@ def run(  # one parameter an option
             budget_s=budget * 60,
             split=one_of(images, "split", ("test", "unseen")),
         )
-        code = _run(request, options, signals)
+        code = run_cells(request, options, signals)
     raise typer.Exit(code)
 
 
@@ -140,7 +140,7 @@ def _absolute(word: str) -> str:
     return str(Path(word).absolute()) if names_a_file(word) else word
 
 
-def _run(request: _Request, options: Options, signals: Signals) -> int:
+def run_cells(request: Request, options: Options, signals: Signals) -> int:
     """Plan, measure, report; returns the exit code. Nothing is touched before ``signals`` are recorded instead of
     ending the process. Until then, and while the report is made, a signal ends the process at once.
     """
@@ -168,7 +168,7 @@ def _run(request: _Request, options: Options, signals: Signals) -> int:
     return _close(request, outcome, again)
 
 
-def _planned(request: _Request, fleet: Fleet, options: Options) -> Run:
+def _planned(request: Request, fleet: Fleet, options: Options) -> Run:
     """Plan the run; requested networks that are missing are built first where the [train] extra is installed."""
     from harness.run.scheduler import Run
 
@@ -226,7 +226,7 @@ def _execute(work: Run, signals: Signals) -> Outcome | None:
     return None if signals.noted else outcome
 
 
-def _close(request: _Request, outcome: Outcome, again: list[str]) -> int:
+def _close(request: Request, outcome: Outcome, again: list[str]) -> int:
     """Make the report and print the run's outcome; returns the exit code."""
     from harness.cli.closing import summary
 
@@ -241,7 +241,7 @@ def _close(request: _Request, outcome: Outcome, again: list[str]) -> int:
     return 0 if outcome.all_valid or (request.accept_invalid and not outcome.failed) else 1
 
 
-def _reported(outcome: Outcome, request: _Request) -> tuple[str | None, str | None]:
+def _reported(outcome: Outcome, request: Request) -> tuple[str | None, str | None]:
     """Make the report of the measurements: (its path, its error)."""
     from harness.cli.report import make_report
 

@@ -29,6 +29,7 @@ from harness.report.paper.parts import SIDE_PAGES as PAPER_PAGES
 from harness.report.paper.parts import TEMPLATES as PAPER_TEMPLATES
 from harness.report.parts import PageContext, PagePart, SidePage
 from harness.report.pictures import picture, pictures
+from harness.report.provenance import looks
 from harness.report.registry import focus_on
 from harness.report.summary import Summary
 from harness.report.table import Table, brief, human
@@ -73,6 +74,7 @@ def environment(focus: Focus | None = None) -> Environment:
     brought = focus.style.read_text(encoding="utf-8") if focus else ""
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8").replace(_STYLE_SLOT, brought)
     env.globals["focus"] = focus
+    env.globals["looks"] = ()
     env.globals["style"] = Markup(style)  # noqa: S704 - our own file
     env.globals["script"] = Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     return env
@@ -97,8 +99,10 @@ def context(
     data: ReportData, summary: Summary, tables: Mapping[str, Table], figures: Sequence[tuple[Drawing, str]]
 ) -> PageContext:
     """The data that the page and all its parts are made from; ``figures`` are drawings with their SVG."""
+    env = environment(data.focus)
+    env.globals["looks"] = looks(data)
     return PageContext(
-        environment=environment(data.focus),
+        environment=env,
         data=data,
         summary=summary,
         tables=tables,

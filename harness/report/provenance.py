@@ -19,6 +19,11 @@ def used(data: ReportData) -> list[Manifest]:
     return [manifest for name, manifest in sorted(data.manifests.items()) if name in names]
 
 
+def looks(data: ReportData) -> list[str]:
+    """The measured networks that were trained for a quick look, by name: no number of theirs is a claim."""
+    return [manifest.name for manifest in used(data) if manifest.profile == "quick"]
+
+
 def dataset_of(manifest: Manifest | None) -> str | None:
     """The name of the data set that judges a network; None where there is none."""
     return clean(manifest.split.dataset, 80) if manifest and manifest.split else None

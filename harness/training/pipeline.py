@@ -72,8 +72,17 @@ def build(options: BuildOptions, *, cache: Path, progress: Progress) -> list[Man
     check_folder(options.models, "--models")
     check_folder(cache, "HARNESS_CACHE")
     dataset, parts = _load(options, progress)
-    finish = _cross_validate if options.split == "subject" else _build_random
     return [finish(_jobs(network, dataset, parts, options, cache=cache, progress=progress)) for network in networks]
+
+
+def finish(jobs: Sequence[TrainingJob]) -> Manifest:
+    """Train the jobs of one network; returns its manifest, which is stored too. Jobs of a subject-disjoint split add
+    their accuracies to a manifest that is there already.
+
+    Raises:
+        BuildError: training, compression or export failed.
+    """
+    return (_cross_validate if jobs[0].split.scheme == "subject" else _build_random)(jobs)
 
 
 def _jobs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.made.cells import make_cell, make_run, sha
+from benchmarks.made.cells import make_cell, make_manifest, make_run, sha
 from harness.records.cell import Cell
 from harness.records.manifest import Manifest
 from harness.report import render
@@ -97,3 +97,45 @@ def test_of_two_files_in_int8_the_one_that_strangers_find_worse_is_spoken_of(tmp
         *cells(),
     ]
     assert "resvgg19-pruned int8.tflite 95.1%" in named(claims(tmp_path, more, known), "kept after").measured
+
+
+def test_a_quick_look_is_no_claim_and_says_so_on_every_page(tmp_path: Path) -> None:
+    known = manifests()
+    known["mobilenet-v3-small"] = known["mobilenet-v3-small"].model_copy(update={"profile": "quick"})
+    found = claims(tmp_path, known=known)
+    assert {claim.verdict for claim in found} == {"no claim: trained for a quick look"}
+    render([make_run(tmp_path / "results", cells())], tmp_path / "out", manifests=known, formats=("svg",))
+    for page in ("index.html", "claims.html"):
+        html = (tmp_path / "out" / page).read_text(encoding="utf-8")
+        assert "A quick look.</strong> mobilenet-v3-small: trained with" in html
+        assert "of what it needs. No number here is a claim." in html
+
+
+def test_fewer_images_than_the_papers_find_nothing(tmp_path: Path) -> None:
+    """Four of four are no 98.99 %."""
+
+    def of_real_faces(n: int, right: int) -> str:
+        cell = make_cell("resvgg19", "fp32")
+        labels = cell.split.labels[:n]
+        real = cell.split.model_copy(update={"synthetic": False, "n": n, "labels": labels})
+        answers = tuple(label if place < right else (label + 1) % 7 for place, label in enumerate(labels))
+        more = {"split": real, "predictions": answers, "latency_ns": cell.latency_ns[:n], "accuracy": right / n}
+        folder = tmp_path / f"{n}-{right}"
+        folder.mkdir()
+        return named(claims(folder, [cell.model_copy(update=more)]), "of 99 images)").verdict
+
+    assert of_real_faces(20, 20) == "undecided: fewer than the paper's 99 images"
+    assert of_real_faces(20, 15) == "not found"
+    assert of_real_faces(99, 98) == "found"
+
+
+def test_rivals_without_any_measured_form_are_named(tmp_path: Path) -> None:
+    known = {**manifests(), "squeezenet": make_manifest("squeezenet")}
+    for claim in (claim for claim in claims(tmp_path, known=known) if claim.board):
+        assert claim.forms == "not measured here: fp32.tflite of mobilenet-v3-small; any form of squeezenet"
+
+
+def test_a_form_that_ran_with_more_threads_alone_was_not_compared(tmp_path: Path) -> None:
+    more = [*cells(), *(make_cell("mobilenet-v3-small", "fp32", cell.device, threads=4) for cell in cells()[:2])]
+    speed = [claim for claim in claims(tmp_path, more) if claim.board]
+    assert {claim.forms for claim in speed} == {"not measured here: fp32.tflite of mobilenet-v3-small"}

@@ -19,6 +19,7 @@ EXCEPTIONS = {
     "cli/build.py:build": "one parameter an option",
     "cli/compare.py:compare": "one parameter an option",
     "cli/report.py:report": "one parameter an option",
+    "cli/reproduce.py:reproduce": "one parameter an option",
     "cli/run.py:run": "one parameter an option",
     "ondevice/agent.py": "one text, handed to a board's `python3 -c`",
     "records/cell.py:cell_id": "one parameter a part of the name",

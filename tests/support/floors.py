@@ -9,7 +9,7 @@ FLOORS = (
     ("records", "boards", "runtimes", "data"),
     ("tasks",),
     ("config", "emulate", "estimate", "modelfile", "results", "training"),
-    ("remote", "report"),
+    ("remote", "report", "reproduce"),
     ("run", "doctor"),
     ("cli",),
     ("__main__",),

@@ -22,7 +22,7 @@ from harness.report.paper.kept import on_strangers
 from harness.report.paper.rivals import FASTER, SLOWER, UNSURE, Versus
 from harness.report.paper.roles import COMPRESSED, FULL, PRUNED, PUBLISHED
 from harness.report.parts import TablePart, focused
-from harness.report.provenance import cross, precise
+from harness.report.provenance import cross, looks, precise
 from harness.report.table import Table, brief, tabulate
 from harness.results.columns import Column
 
@@ -36,6 +36,8 @@ RIGHT, IMAGES = 98, 99
 
 FOUND, NOT_FOUND, NO_DATA = "found", "not found", "no data in these results"
 NEEDS_DATA, NEEDS_BOARDS = "not verifiable without CK+", "not verifiable without hardware"
+TOO_FEW = f"undecided: fewer than the paper's {IMAGES} images"
+LOOK = "no claim: trained for a quick look"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Claim:
 
 def claims(data: ReportData, found: list[Versus]) -> list[Claim]:
     """All rows, in the order of the abstract; ``found`` is every rival on every board."""
-    return [_network(data), *_accuracy(data), *_size(data), *_speed(data, found)]
+    rows = [_network(data), *_accuracy(data), *_size(data), *_speed(data, found)]
+    return [replace(row, verdict=LOOK) if row.verdict != NO_DATA else row for row in rows] if looks(data) else rows
 
 
 _COLUMNS: tuple[Column[Claim], ...] = (
@@ -164,7 +167,9 @@ def _accuracy_of(claim: str, manifest: Manifest, cell: pd.Series[Any]) -> Claim:
     )
     if cell["synthetic"]:
         return Claim(claim, measured, f"Synthetic stand-in, not CK+: {conditions}", NEEDS_DATA)
-    return Claim(claim, measured, conditions, FOUND if interval.high >= RIGHT / IMAGES else NOT_FOUND)
+    if interval.high < RIGHT / IMAGES:
+        return Claim(claim, measured, conditions, NOT_FOUND)
+    return Claim(claim, measured, conditions, FOUND if n >= IMAGES else TOO_FEW)
 
 
 def _size(data: ReportData) -> list[Claim]:

@@ -17,6 +17,7 @@ from harness.training.train import stored
 #: seconds of training that may be lost when the process is killed
 CHECKPOINT_S = 60.0
 Name = Literal["checkpoint-0.npz", "checkpoint-1.npz"]
+_STATE = "state.json"
 
 
 class _StateFile(BaseModel):
@@ -35,6 +36,12 @@ class _StateFile(BaseModel):
 
 def _read_state(path: Path) -> _StateFile:
     return _StateFile.model_validate_json(path.read_bytes())
+
+
+def trained_epochs(folder: Path) -> int:
+    """Epochs of the training whose state is stored in a folder; 0 where there is none, or it is damaged."""
+    state = stored.found(folder / _STATE, _read_state, lambda _line: None)
+    return len(state.history) if state else 0
 
 
 class Checkpoint:
@@ -67,7 +74,7 @@ class Checkpoint:
         self._started = time.monotonic()
 
     def _load(self, say: Callable[[str], None]) -> None:
-        state = stored.found(self.folder / "state.json", _read_state, say)
+        state = stored.found(self.folder / _STATE, _read_state, say)
         if state is None or state.key != self.key:  # another recipe, seed or split, so start over
             return
         self.model.optimizer.build(self.model.trainable_variables)
@@ -157,5 +164,5 @@ class Checkpoint:
             best_loss=self.best_loss,
             seconds=self.seconds,
         )
-        write_atomic(self.folder / "state.json", state.model_dump_json())
+        write_atomic(self.folder / _STATE, state.model_dump_json())
         self._newest, self._stored, self._epochs_stored = name, time.monotonic(), len(self.history)

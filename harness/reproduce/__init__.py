@@ -1,0 +1,1 @@
+"""The paper's whole experiment on one copy of CK+: its stages, how long they take, and how far they are."""
