@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.config.devices import parse
 from harness.core.files import sha256_file
-from harness.records.answer import parse_answer
+from harness.records.answer import RunnerResult, parse_answer
+from harness.records.cell import RuntimeInfo
 from harness.records.order import KeptOutputs, Order
+from harness.remote.runner_file import runner_file
+from harness.run.inventory import Shipped
+from harness.run.plan import CellJob
+from harness.run.verdict.fallback import fallbacks
 from tests.conftest import MODELS
-from tests.ondevice.test_runner_tensors import SEVERAL, job, run, unpacked
+from tests.ondevice.test_runner_tensors import SEVERAL, job, python_with, run, unpacked
 from tests.support import onnx_networks
+from tests.support.manifests import ARTIFACT, MANIFEST
 from tests.support.runner_jobs import order
 
 pytestmark = pytest.mark.slow
@@ -129,3 +137,26 @@ def test_no_compiled_network_is_left_on_the_disk(tmp_path: Path, unpacked: Path)
     run(tmp_path, unpacked, images(tmp_path, PRUNED / "fp32.tflite", "openvino", "fp32"))
     assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "own.npy", "outputs", "job.json", "result.json"}
     assert json.loads((tmp_path / "result.json").read_text())["status"] == "ok"
+
+
+def test_a_runtime_that_computes_in_half_precision_unasked_is_found_and_named(tmp_path: Path, unpacked: Path) -> None:
+    """OpenVINO left to itself takes bfloat16 on a processor that has it; here a runner that lets it."""
+    if "avx512_bf16" not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("this processor has no bfloat16")
+    given = images(tmp_path, PRUNED / "fp32.tflite", "openvino", "fp32")
+    there = python_with("openvino", unpacked)
+    given = replace(given, packages=there.packages)
+    (tmp_path / "job.json").write_text(given.to_json())
+    text = runner_file().read_text()
+    asking = '"INFERENCE_PRECISION_HINT": self.asked,'
+    assert text.count(asking) == 1
+    (tmp_path / "runner.py").write_text(text.replace(asking, ""))
+    words = [str(tmp_path / "runner.py"), "--job", str(tmp_path / "job.json"), "--result", str(tmp_path / "result.json")]
+    subprocess.run([str(there.python), "-s", *words], check=True, timeout=300)
+    answer = parse_answer((tmp_path / "result.json").read_bytes(), "c")
+    assert isinstance(answer, RunnerResult)
+    device = parse("devices:\n- {name: here, board: generic, local: true}\n").devices[0]
+    asked = CellJob("c", device, Shipped(MANIFEST, ARTIFACT, PRUNED), "openvino", "cpu", threads=1, samples=None)
+    runtime = RuntimeInfo(name="openvino", delegate="cpu", delegate_applied="cpu", delegate_verified=True, threads=1)
+    (said,) = fallbacks(asked, answer, runtime)
+    assert said.startswith("asked for float32, the board computed in bfloat16 (")
