@@ -24,8 +24,8 @@ SHOWN = 20
 _NAME = "ranking"
 _TITLE = "Network, runtime, form and board, best first"
 _NOTE = (
-    "A board's fastest cell is its first. A form is a variant in a format. Cells that are not VALID follow the others and "
-    "have no numbers. An output agrees with the golden one while its difference is at most 1 times its limit."
+    "A board's fastest cell is its first. A form is a variant in a format. Cells that are not VALID follow the others "
+    "and have no numbers. An output agrees with the golden one while its difference is at most 1 times its limit."
 )
 _STATUSES = ("VALID", "INVALID", "FAILED")
 _READ = (
@@ -36,8 +36,8 @@ _READ = (
 
 @dataclass(frozen=True)
 class _Ranked:
-    """A cell, as a dictionary of ``_READ``; its place on its board, and the board's smallest median. None where the cell
-    is not VALID.
+    """A cell with the fields of ``_READ``, its place on its board, and the board's smallest median. The latter two are None
+    where the cell is not VALID.
     """
 
     cell: dict[str, Any]

@@ -62,7 +62,9 @@ def test_it_answers_as_the_formats_own_runtime_does(file: str, tmp_path: Path, u
     np.testing.assert_allclose(scores(tmp_path, found), wanted, atol=0.03 if variant == "int8" else 0.002)
 
 
-@pytest.mark.parametrize(("file", "asked"), [("fp32.tflite", "float32"), ("fp32.onnx", "float32"), ("int8.onnx", "int8")])
+@pytest.mark.parametrize(
+    ("file", "asked"), [("fp32.tflite", "float32"), ("fp32.onnx", "float32"), ("int8.onnx", "int8")]
+)
 def test_it_proves_device_precision_layers_and_threads(file: str, asked: str, tmp_path: Path, unpacked: Path) -> None:
     given = images(tmp_path, PRUNED / file, "openvino", file.partition(".")[0], threads=2)
     found = run(tmp_path, unpacked, given)
@@ -151,7 +153,13 @@ def test_a_runtime_that_computes_in_half_precision_unasked_is_found_and_named(tm
     asking = '"INFERENCE_PRECISION_HINT": self.asked,'
     assert text.count(asking) == 1
     (tmp_path / "runner.py").write_text(text.replace(asking, ""))
-    words = [str(tmp_path / "runner.py"), "--job", str(tmp_path / "job.json"), "--result", str(tmp_path / "result.json")]
+    words = [
+        str(tmp_path / "runner.py"),
+        "--job",
+        str(tmp_path / "job.json"),
+        "--result",
+        str(tmp_path / "result.json"),
+    ]
     subprocess.run([str(there.python), "-s", *words], check=True, timeout=300)
     answer = parse_answer((tmp_path / "result.json").read_bytes(), "c")
     assert isinstance(answer, RunnerResult)

@@ -1,11 +1,12 @@
 """OpenVINO. Its description of the compiled network proves on which device and in which precision each layer ran."""
 
+import functools
 import os
 import shutil
 import tempfile
 from collections import Counter
 from types import ModuleType
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..clock import now_ns
 from ..files import RunnerError
@@ -52,7 +53,7 @@ class OpenvinoModel(Model):
         self.outputs = range(len(self.compiled.outputs))
         self.output_names = [port_name(port, place) for place, port in enumerate(self.compiled.outputs)]
         self.output_name = self.output_names[0]
-        self.invoke = self.request.infer
+        self.invoke = bare_infer(openvino, self.request)
 
     def precision(self, variant: Optional[str]) -> str:
         """The type that float layers shall have. OpenVINO's own choice is bfloat16 or float16 wherever the processor has
@@ -62,8 +63,8 @@ class OpenvinoModel(Model):
         return "f16" if half else "f32"
 
     def options(self) -> Dict[str, str]:
-        """What OpenVINO is told. It neither pins threads nor leaves out logical processors, as no other runtime does;
-        and it writes no compiled network to the disk, or later cells would load that.
+        """What OpenVINO is told. Like all other runtimes it neither pins threads nor leaves out logical processors, and
+        it writes no compiled network to the disk, or later cells would load that.
         """
         return {
             "INFERENCE_PRECISION_HINT": self.asked,
@@ -91,7 +92,7 @@ class OpenvinoModel(Model):
         return network
 
     def read(self) -> Any:
-        """The network as it is in the file. OpenVINO knows formats by the file's ending, which a board's store lacks."""
+        """The network as it is in the file. OpenVINO knows TFLite by the file's ending, which a board's store lacks."""
         with open(self.job["model"], "rb") as handle:
             ending = "tflite" if handle.read(8)[4:] == b"TFL3" else "onnx"
         folder = tempfile.mkdtemp()
@@ -180,6 +181,14 @@ class OpenvinoModel(Model):
         return {"how": "OpenVINO's performance counters", "runs": runs, "nodes": nodes}
 
 
+def bare_infer(package: ModuleType, request: Any) -> Callable[[], object]:
+    """One inference, without what the package's own method adds in Python, and with outputs that are not copied."""
+    infer = super(package.InferRequest, request).infer
+    told = {"share_outputs": True, "decode_strings": False}  # older releases know only the first, or neither
+    known = {name: value for name, value in told.items() if name in (infer.__doc__ or "")}
+    return functools.partial(infer, {}, **known)
+
+
 def port_name(port: Any, place: int) -> str:
     """A name of an input or output; its place where the file gives none."""
     names = sorted(str(name) for name in port.get_names())
@@ -205,17 +214,21 @@ def input_places(ports: List[Any], tensors: Optional[List[Json]]) -> List[int]:
 
 
 def executed_layers(network: Any) -> List[Tuple[str, str, str]]:
-    """(type, kernel, precision) of each layer that a compiled network executes."""
+    """(type, kernel, precision) of each layer that a compiled network executes.
+
+    A kernel's name ends in the type that it computes in. ``runtimePrecision`` is that of its inputs: float16 also of
+    weights that a float32 kernel reads.
+    """
     layers = []
     for node in network.get_ordered_ops():
         about = node.get_rt_info()
-
-        def word(key: str, about: Any = about) -> str:
-            value = about[key] if key in about else ""
-            return str(getattr(value, "value", value))[:200]
-
-        if word("layerType") not in OPENVINO_ENDS:
-            layers.append((word("layerType"), word("primitiveType"), word("runtimePrecision").lower()))
+        layer, kernel, inputs = (
+            str(getattr(about[key], "value", about[key]))[:200] if key in about else ""
+            for key in ("layerType", "primitiveType", "runtimePrecision")
+        )
+        if layer not in OPENVINO_ENDS:
+            ending = kernel.rpartition("_")[2].lower()
+            layers.append((layer, kernel, ending if ending in OPENVINO_TYPES else inputs.lower()))
     return layers
 
 
