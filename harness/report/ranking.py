@@ -36,8 +36,9 @@ _READ = (
 
 @dataclass(frozen=True)
 class _Ranked:
-    """A cell with the fields of ``_READ``, its place on its board, and the board's smallest median. The latter two are None
-    where the cell is not VALID.
+    """A cell with the fields of ``_READ``, its place on its board, and the board's smallest median.
+
+    The latter two are None where the cell is not VALID.
     """
 
     cell: dict[str, Any]
