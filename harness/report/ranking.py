@@ -16,7 +16,7 @@ from harness.records.golden import OutputsCheck
 from harness.report.gather import ReportData, records
 from harness.report.parts import PageContext, PagePart, TablePart
 from harness.report.table import MISSING, Table, number, tabulate
-from harness.results.columns import Column
+from harness.results.columns import Column, Value
 
 #: The page shows so many rows; the rest is folded.
 SHOWN = 20
@@ -154,7 +154,12 @@ def _html(page: PageContext) -> Markup:
 
 def _for_page(table: Table) -> Table:
     """Without the columns that hold nothing, or one value that goes without saying."""
-    silent = {"emulated": {True, False}, "delegate": {"cpu"}, "why": {None}, "accuracy_percent": {None}}
+    silent: dict[str, set[Value]] = {
+        "emulated": {True, False},
+        "delegate": {"cpu"},
+        "why": {None},
+        "accuracy_percent": {None},
+    }
     kept = [
         place
         for place, (name, _) in enumerate(table.columns)

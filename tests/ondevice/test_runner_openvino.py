@@ -12,32 +12,38 @@ import numpy as np
 import pytest
 
 from harness.config.devices import parse
-from harness.core.files import sha256_file
+from harness.records import manifest as manifests
 from harness.records.answer import RunnerResult, parse_answer
 from harness.records.cell import RuntimeInfo
 from harness.records.order import KeptOutputs, Order
 from harness.remote.runner_file import runner_file
+from harness.run.images import prepare
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
 from harness.run.verdict.fallback import fallbacks
 from tests.conftest import MODELS
-from tests.ondevice.test_runner_tensors import SEVERAL, job, python_with, run, unpacked
 from tests.support import onnx_networks
 from tests.support.manifests import ARTIFACT, MANIFEST
 from tests.support.runner_jobs import order
+from tests.support.tensor_jobs import SEVERAL, job, python_with, run
 
 pytestmark = pytest.mark.slow
-__all__ = ["unpacked"]
 
 PRUNED = MODELS / "resvgg19-pruned"
 
 
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("packages")
+
+
 def images(folder: Path, model: Path, runtime: str, variant: str, **changes: Any) -> Order:
-    """An order for random images."""
-    file = folder / "own.npy"
-    np.save(file, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1)).astype(np.uint8))
+    """An order for four of the network's test images."""
+    split = manifests.load(MODELS, PRUNED.name).split
+    assert split is not None
+    test = prepare(split, samples=4)
     given = replace(
-        order(folder, model, runtime, ()), inputs=str(file), inputs_sha256=sha256_file(file), variant=variant,
+        order(folder, model, runtime, ()), inputs=str(test.file), inputs_sha256=test.file_sha256, variant=variant,
         outputs=KeptOutputs(str(folder / "outputs")),
     )  # fmt: skip
     return replace(given, **changes)
@@ -137,7 +143,7 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], code: str, tmp_pat
 
 def test_no_compiled_network_is_left_on_the_disk(tmp_path: Path, unpacked: Path) -> None:
     run(tmp_path, unpacked, images(tmp_path, PRUNED / "fp32.tflite", "openvino", "fp32"))
-    assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "own.npy", "outputs", "job.json", "result.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "outputs", "job.json", "result.json"}
     assert json.loads((tmp_path / "result.json").read_text())["status"] == "ok"
 
 

@@ -56,8 +56,8 @@ class OpenvinoModel(Model):
         self.invoke = bare_infer(openvino, self.request)
 
     def precision(self, variant: Optional[str]) -> str:
-        """The type that float layers shall have. Left to itself OpenVINO takes bfloat16 or float16 wherever the processor
-        has it, whatever the file holds.
+        """The type that float layers shall have. Left to itself OpenVINO takes bfloat16 or float16, whatever the file
+        holds, wherever the processor has it.
         """
         half = variant == "fp16" and "FP16" in self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return "f16" if half else "f32"
