@@ -132,13 +132,13 @@ def test_each_layers_time_is_told(tmp_path: Path, unpacked: Path) -> None:
     assert all(node["calls"] == 4 for node in profile["nodes"])
 
 
-@pytest.mark.parametrize(
-    ("change", "code"), [({"delegate": "gpu"}, "delegate-unsupported"), ({"tensors": None}, "bad-inputs")]
-)
-def test_what_does_not_fit_is_refused(change: dict[str, Any], code: str, tmp_path: Path, unpacked: Path) -> None:
-    model = onnx_networks.scaled(tmp_path / "net.onnx")
-    found = run(tmp_path, unpacked, job(tmp_path, model, "openvino", {"x": np.ones((2, 1, 4), np.float32)}, **change))
-    assert (found["status"], found["code"]) == ("error", code), found["text"]
+def test_a_device_that_it_has_not_here_and_inputs_that_do_not_fit_are_refused(tmp_path: Path, unpacked: Path) -> None:
+    model, values = onnx_networks.scaled(tmp_path / "net.onnx"), {"x": np.ones((2, 1, 4), np.float32)}
+    found = run(tmp_path, unpacked, job(tmp_path, model, "openvino", values, delegate="gpu"))
+    assert (found["status"], found["code"]) == ("error", "delegate-unsupported"), found["text"]
+    several = onnx_networks.several(tmp_path / "several.onnx")
+    found = run(tmp_path, unpacked, job(tmp_path, several, "openvino", {"a": SEVERAL["a"]}))
+    assert (found["status"], found["code"], found["text"]) == ("error", "bad-model", "takes 3 inputs, not 1")
 
 
 def test_no_compiled_network_is_left_on_the_disk(tmp_path: Path, unpacked: Path) -> None:

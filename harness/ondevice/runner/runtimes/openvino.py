@@ -5,8 +5,9 @@ import os
 import shutil
 import tempfile
 from collections import Counter
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..clock import now_ns
 from ..files import RunnerError
@@ -79,8 +80,14 @@ class OpenvinoModel(Model):
 
     def network(self) -> Any:
         """The network with the shapes of the job's tensors."""
-        network = self.read()
         tensors = self.job.get("tensors")
+        with linked(self.job["model"]) as link:
+            try:
+                network = self.core.read_model(link)
+            except Exception:
+                if tensors is None:
+                    raise
+                network = converted(link, tensors)  # it may have needed the sizes
         if tensors is not None:
             places = input_places(network.inputs, tensors)
             shapes = {place: tensor["shape"] for place, tensor in zip(places, tensors)}  # noqa: B905 - Python 3.6
@@ -90,18 +97,6 @@ class OpenvinoModel(Model):
             if static_shape(port) is None:
                 raise RunnerError("bad-model", "the size of input '%s' is open" % port_name(port, place))
         return network
-
-    def read(self) -> Any:
-        """The network as it is in the file. OpenVINO knows TFLite by the file's ending, which a board's store lacks."""
-        with open(self.job["model"], "rb") as handle:
-            ending = "tflite" if handle.read(8)[4:] == b"TFL3" else "onnx"
-        folder = tempfile.mkdtemp()
-        try:
-            link = os.path.join(folder, "model." + ending)
-            os.symlink(os.path.abspath(self.job["model"]), link)
-            return self.core.read_model(link)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def prepare(self, image: Array) -> Array:
         scale, zero_point = self.job.get("quantised_input") or (0.0, 0)
@@ -179,6 +174,34 @@ class OpenvinoModel(Model):
             for (name, layer, kernel), spent in slowest
         ]
         return {"how": "OpenVINO's performance counters", "runs": runs, "nodes": nodes}
+
+
+@contextmanager
+def linked(model: str) -> Iterator[str]:
+    """The file under a name with the ending by which OpenVINO knows TFLite. A board's store has names without."""
+    with open(model, "rb") as handle:
+        ending = "tflite" if handle.read(8)[4:] == b"TFL3" else "onnx"
+    folder = tempfile.mkdtemp()
+    try:
+        link = os.path.join(folder, "model." + ending)
+        os.symlink(os.path.abspath(model), link)
+        yield link
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def converted(link: str, tensors: List[Json]) -> Any:
+    """The network in a file, converted for these sizes: some operators can't be converted while a size is open."""
+    from openvino import PartialShape
+    from openvino.frontend import FrontEndManager
+
+    front = FrontEndManager().load_by_framework("tflite" if link.endswith(".tflite") else "onnx")
+    model = front.load(link)
+    for tensor in tensors:
+        place = model.get_place_by_tensor_name(tensor["name"])
+        if place is not None:
+            model.set_partial_shape(place, PartialShape(tensor["shape"]))
+    return front.convert(model)
 
 
 def bare_infer(package: ModuleType, request: Any) -> Callable[[], object]:
