@@ -20,7 +20,7 @@ from harness.run.options import plain_options
 from harness.run.outcome import Bad, Outcome
 from harness.run.plan import CellJob
 from harness.run.schedule import Schedule
-from harness.run.session import measured
+from harness.run.conversion import measured
 
 
 class Ledger:

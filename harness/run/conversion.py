@@ -1,0 +1,145 @@
+"""The files that boards run where artifacts don't do as they are: compiled for an accelerator, or in a runtime's own form.
+
+They are made before anything is measured, since a converter would disturb a local device; later look-ups find them in
+the cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.boards.coral import check_compiler_log
+from harness.core.errors import ConversionError, HarnessError
+from harness.core.safetext import clean
+from harness.records.tensor import TensorSpec
+from harness.run.inventory import Original
+from harness.run.plan import CellJob
+from harness.runtimes import registry
+from harness.runtimes.record import Converted, Converter, Source, Tensor
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Conversions:
+    """The conversions of one run; may be used by several threads.
+
+    Attributes:
+        stopped: whether the run is about to end, which ends a conversion.
+    """
+
+    stopped: Callable[[], bool]
+    _failed: dict[tuple[str, str, str], HarnessError] = field(default_factory=dict)
+
+    def ahead(self, jobs: Iterable[CellJob], say: Say) -> None:
+        """Make what these jobs need; what fails is told when its cell's turn comes."""
+        for key, job in {_key(job): job for job in jobs}.items():
+            for converter in registry.converters(job.runtime, job.delegate):
+                say(f"converting {job.shipped.label} for {converter.target}")
+            if self.stopped():
+                return
+            with contextlib.suppress(HarnessError):
+                self.of(job, say=lambda _: None)
+            if self.stopped():
+                self._failed.pop(key, None)
+
+    def of(self, job: CellJob, say: Say) -> CellJob:
+        """The job with the file that its board runs.
+
+        Raises:
+            ConversionError: it can't be made, and the board can do nothing with the artifact itself.
+            ProvisionError: the converter can't be fetched.
+        """
+        key = _key(job)
+        if key in self._failed:
+            raise self._failed[key]
+        try:
+            return converted(job, say, self.stopped)
+        except HarnessError as error:
+            self._failed[key] = error
+            raise
+
+    def where_possible(self, jobs: Iterable[CellJob]) -> list[CellJob]:
+        """The jobs with the files that their boards run; a job whose file can't be made stays as it is."""
+        found = []
+        for job in jobs:
+            try:
+                found.append(self.of(job, say=lambda _: None))
+            except HarnessError:
+                found.append(job)
+        return found
+
+
+def _key(job: CellJob) -> tuple[str, str, str]:
+    return job.shipped.artifact.sha256, job.runtime, job.delegate
+
+
+def converted(job: CellJob, say: Say, stopped: Callable[[], bool] = lambda: False) -> CellJob:
+    """As :meth:`Conversions.of`."""
+    for converter in registry.converters(job.runtime, job.delegate):
+        made = converter.converted(_source(job), stopped)
+        if made is None or made.model is None:
+            _without(converter, job, made, say)
+            continue
+        if not converter.required:
+            _tell(job, made, say)
+        job = _with(job, made, converter.program())
+    return job
+
+
+def measured(job: CellJob, sha256: str) -> bool:
+    """Whether a cell of this job measured that file: the artifact, or what is made of it for the board."""
+    if sha256 == job.shipped.artifact.sha256:
+        return True
+    with contextlib.suppress(HarnessError):
+        return converted(job, say=lambda _: None).shipped.artifact.sha256 == sha256
+    return False
+
+
+def _without(converter: Converter, job: CellJob, made: Converted | None, say: Say) -> None:
+    """Say why a network is not converted: as an error where the board needs it converted, else to a person.
+
+    Otherwise it runs on the CPU, and its verdict says so.
+    """
+    label, target = job.shipped.label, converter.target
+    if converter.required:
+        why = "it is not installed" if made is None else clean(made.why or "it gave no reason", 1500)
+        raise ConversionError(f"{label}: {converter.program()} can't convert it for {target}: {why}")
+    if made is None:
+        say(f"{converter.program()} is not installed here: {label} is not compiled for {target}")
+    else:
+        _tell(job, made, say)
+
+
+def _tell(job: CellJob, made: Converted, say: Say) -> None:
+    for check in check_compiler_log(made.log):
+        say(f"{job.shipped.label}: {check.text}")
+
+
+def _with(job: CellJob, made: Converted, by: str) -> CellJob:
+    """The job with a file made of its own."""
+    assert made.model is not None
+    shipped = job.shipped
+    size = made.model.stat().st_size
+    artifact = shipped.artifact.model_copy(update={"sha256": made.sha256, "bytes": size})
+    before = shipped.original
+    original = replace(before, by=f"{before.by}, {by}") if before else Original(shipped.artifact, shipped.path, by)
+    return replace(job, shipped=replace(shipped, artifact=artifact, path=made.model, original=original))
+
+
+def _source(job: CellJob) -> Source:
+    artifact = job.shipped.artifact
+    return Source(
+        path=job.shipped.path,
+        sha256=artifact.sha256,
+        format=artifact.format,
+        variant=artifact.variant,
+        inputs=_tensors(artifact.inputs),
+        outputs=_tensors(artifact.outputs),
+    )
+
+
+def _tensors(specs: Sequence[TensorSpec]) -> tuple[Tensor, ...]:
+    return tuple(Tensor(spec.name, spec.shape, spec.dtype) for spec in specs)
