@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from harness.boards.coral import check_compiler_log
 from harness.core.errors import ConversionError, HarnessError
 from harness.core.safetext import clean
+from harness.records.manifest import Artifact
 from harness.records.tensor import TensorSpec
 from harness.run.inventory import Original
 from harness.run.plan import CellJob
@@ -79,7 +81,7 @@ def _key(job: CellJob) -> tuple[str, str, str]:
 def converted(job: CellJob, say: Say, stopped: Callable[[], bool] = lambda: False) -> CellJob:
     """As :meth:`Conversions.of`."""
     for converter in registry.converters(job.runtime, job.delegate):
-        made = converter.converted(_source(job), stopped)
+        made = converter.converted(source_of(job.shipped.artifact, job.shipped.path), stopped)
         if made is None or made.model is None:
             _without(converter, job, made, say)
             continue
@@ -129,10 +131,10 @@ def _with(job: CellJob, made: Converted, by: str) -> CellJob:
     return replace(job, shipped=replace(shipped, artifact=artifact, path=made.model, original=original))
 
 
-def _source(job: CellJob) -> Source:
-    artifact = job.shipped.artifact
+def source_of(artifact: Artifact, path: Path) -> Source:
+    """An artifact as a converter takes it."""
     return Source(
-        path=job.shipped.path,
+        path=path,
         sha256=artifact.sha256,
         format=artifact.format,
         variant=artifact.variant,

@@ -7,6 +7,7 @@ artifact, the converter's release and its options.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,8 +15,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -113,8 +115,11 @@ def unpacked(wheel: Wheel, path: Path) -> Path:
     return folder
 
 
-def ran(program: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
+def ran(program: Sequence[str], folder: Path, stopped: Callable[[], bool] = lambda: False) -> str:
     """Run a program in a folder, where it may write; returns its log, cut to a mebibyte.
+
+    Args:
+        stopped: whether to give up.
 
     Raises:
         NotConvertedError: it ended badly, or not in time.
@@ -124,33 +129,41 @@ def ran(program: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         process = subprocess.Popen(
             [sys.executable, "-I", "-c", _LIMITED, *program],
             cwd=folder,
-            env={**settings, **(environment or {})},
+            env=settings,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            status = process.wait(LIMIT_S)
-        except subprocess.TimeoutExpired:
-            status = None
+            why = _waited(process, stopped)
         finally:
             _end(process)
         output.seek(0)
         log = output.read(_LOG).decode("utf-8", "replace")
-    if status is None:
-        raise NotConvertedError(f"it took more than {LIMIT_S} s", log, lasting=False)
-    if status:
+    if why:
+        raise NotConvertedError(why, log, lasting=False)
+    if status := process.returncode:
         raise NotConvertedError(f"it {_ended(status)}{_last_words(log)}", log, lasting=status != -signal.SIGKILL)
     return log
 
 
+def _waited(process: subprocess.Popen[bytes], stopped: Callable[[], bool]) -> str:
+    """Wait for a program's end; why not any longer, or nothing."""
+    until = time.monotonic() + LIMIT_S
+    while time.monotonic() < until:
+        if stopped():
+            return "the run ended before"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+            return ""
+    return f"it took more than {LIMIT_S} s"
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the program and all that it has started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

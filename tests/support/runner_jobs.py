@@ -16,9 +16,12 @@ import numpy as np
 
 from harness.core.errors import ProvisionError
 from harness.core.files import sha256_file
+from harness.records import manifest as manifests
 from harness.records.order import Order, Passes, Sources, WarmUp
 from harness.remote.runner_file import runner_file
-from harness.runtimes import wheels
+from harness.run.conversion import source_of
+from harness.runtimes import registry, wheels
+from harness.runtimes.registry import RUNTIMES
 from tests.conftest import MODELS
 from tests.support.pythons import OLD_PYTHONS
 
@@ -50,13 +53,33 @@ def interpreter(runtime: str, unpacked: Path) -> Interpreter | None:
     return None
 
 
-def small_model(formats: tuple[str, ...]) -> Path | None:
-    """A shipped network in one of the formats."""
-    files = (path for fmt in formats for path in sorted(MODELS.glob(f"mobilenet-v3-small/int8.{fmt}")))
-    return next(files, None)
+@dataclass(frozen=True)
+class Network:
+    """A network in the form that a runtime reads, and the variant of its artifact."""
+
+    file: Path
+    variant: str
 
 
-def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...]) -> Order:
+def network(name: str) -> Network | None:
+    """A small shipped network that a runtime takes, converted if it needs that."""
+    runtime = RUNTIMES[name]
+    for variant, model in (("int8", "mobilenet-v3-small"), ("fp32", "resvgg19-pruned")):
+        for fmt in runtime.formats:
+            path = MODELS / model / f"{variant}.{fmt}"
+            artifact = manifests.load(MODELS, model).artifact(variant, fmt)
+            if variant not in runtime.variants or artifact is None or not path.is_file():
+                continue
+            for converter in registry.converters(name, "cpu"):
+                made = converter.converted(source_of(artifact, path), lambda: False)
+                assert made is not None
+                assert made.model is not None, made.why
+                path = made.model
+            return Network(path, variant)
+    return None
+
+
+def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...], *, variant: str = "int8") -> Order:
     """One pass over two black images."""
     images = folder / "images.npy"
     np.save(images, np.zeros((2, 48, 48, 1), np.uint8))
@@ -66,13 +89,13 @@ def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...]) ->
         model_sha256=sha256_file(model),
         inputs=str(images),
         inputs_sha256=sha256_file(images),
-        variant="int8",
+        variant=variant,
         runtime=runtime,
         packages=packages,
         delegate="cpu",
         threads=1,
         classes=7,
-        quantised_output=True,
+        quantised_output=variant == "int8",
         warmup=WarmUp(min_runs=1, min_ns=0, max_runs=1),
         passes=Passes(min_runs=1, min_ns=0, max_ns=1),
         sources=Sources(),

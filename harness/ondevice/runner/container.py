@@ -64,3 +64,13 @@ def as_described(np: Any, value: Array, about: Json) -> Array:
     if not open_sizes and value.size == int(np.prod(shape)):
         value = value.reshape(shape)
     return np.ascontiguousarray(value.astype(about["dtype"]))
+
+
+def places(job: Json, inputs: List[Json]) -> List[int]:
+    """For each input of the network, the place of its tensor in the job."""
+    if job.get("tensors") is None:
+        return [0]
+    wanted, given = [about["name"] for about in inputs], [tensor["name"] for tensor in job["tensors"]]
+    if sorted(given) != sorted(wanted):
+        raise RunnerError("bad-model", "takes inputs %s, not %s" % (wanted, given))
+    return [given.index(name) for name in wanted]

@@ -8,13 +8,12 @@ from types import ModuleType
 from typing import Any, Dict, List
 
 from ..clock import now_ns
-from ..container import as_described, taken_apart
+from ..container import as_described, places, taken_apart
 from ..files import RunnerError
 from ..packages import package_version, wheel_tags
 from ..precision import check_precision
 from ..shapes import Array, Json
 from .base import MODELS, Model, as_input
-from .ncnn import input_order
 
 #: The precision asked for, by the artifact's variant. MNN's own default, "normal", may take 16-bit floats.
 PRECISION = {"fp16": "low"}
@@ -56,7 +55,7 @@ class MnnModel(Model):
         self.session = self.interpreter.createSession(self.config())
         created = now_ns()
         self.inputs = self.tensors(self.interpreter.getSessionInputAll(self.session), self.about["inputs"])
-        self.order = input_order(job, self.about["inputs"])
+        self.order = places(job, self.about["inputs"])
         for tensor, about in zip(self.inputs, self.about["inputs"]):  # noqa: B905 - Python 3.6 has no strict
             if list(tensor.getShape()) != about["shape"]:
                 self.interpreter.resizeTensor(tensor, tuple(about["shape"]))

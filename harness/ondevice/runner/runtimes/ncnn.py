@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Dict, List, Tuple
 
 from ..clock import now_ns
-from ..container import as_described, taken_apart, without_batch
+from ..container import as_described, places, taken_apart, without_batch
 from ..files import RunnerError
 from ..packages import package_version, wheel_tags
 from ..shapes import Array, Json
@@ -49,7 +49,7 @@ class NcnnModel(Model):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         self.inputs, self.outputs = self.about["inputs"], self.about["outputs"]
-        self.order = input_order(job, self.inputs)
+        self.order = places(job, self.inputs)
         self.blobs = [str(output["blob"]) for output in self.outputs]
         self.output_name = str(self.outputs[0]["name"])
         self.invoke = self._invoke
@@ -149,16 +149,6 @@ class NcnnModel(Model):
 def counted(kinds: List[str]) -> str:
     """The kinds of layers, each with its number."""
     return ", ".join("%d %s" % (kinds.count(kind), kind) for kind in sorted(set(kinds)))[:800]
-
-
-def input_order(job: Json, inputs: List[Json]) -> List[int]:
-    """For each input of the network, the place of its tensor in the job."""
-    if job.get("tensors") is None:
-        return [0]
-    names = [tensor["name"] for tensor in job["tensors"]]
-    if sorted(names) != sorted(about["name"] for about in inputs):
-        raise RunnerError("bad-model", "takes inputs %s, not %s" % ([about["name"] for about in inputs], names))
-    return [names.index(about["name"]) for about in inputs]
 
 
 def unknown_layers(ncnn: Any, param: str) -> str:
