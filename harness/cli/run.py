@@ -51,6 +51,9 @@ def run(  # one parameter an option
     only: Only = None,
     threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
+    runtime: Annotated[
+        list[str] | None, typer.Option(help="Runtimes, instead of devices.yaml's: litert, openvino...")
+    ] = None,
     resume: Annotated[str | None, typer.Option(help="Finish this run.")] = None,
     results: Results = Path("results"),
     models: Models = Path("models"),
@@ -103,6 +106,7 @@ def run(  # one parameter an option
             task=_task(task),
             shapes=tuple(given(shape or []).items()),
             variants=split(variant),
+            runtimes=_runtimes(split(runtime)),
             threads=whole(threads, "threads", 1, 256),
             only=split(only),
             quick=quick,
@@ -131,6 +135,21 @@ def _task(name: str | None) -> str | None:
     from harness.tasks.task import BUILT_IN, load
 
     return name if name is None or name in BUILT_IN else str(load(name).path.absolute())
+
+
+def _runtimes(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of registered runtimes.
+
+    Raises:
+        UsageError: one is not registered.
+    """
+    from harness.core.named import nearest
+    from harness.runtimes.registry import RUNTIMES
+
+    for name in names:
+        if name not in RUNTIMES:
+            raise UsageError(f"--runtime '{name}' is no runtime{nearest(name, RUNTIMES)}")
+    return names
 
 
 def _absolute(word: str) -> str:

@@ -113,11 +113,14 @@ class DeviceTurn:
             session.say(note)
 
     def _able(self, session: Session) -> tuple[list[CellJob], list[Reason]]:
-        """The jobs that this board can run. Of the others those that were asked for by name fail; the reasons why the
-        rest is left out.
+        """The jobs that this board can run. Of the others those fail whose network or runtime was asked for by name; the
+        reasons why the rest is left out.
         """
         able, unable = [], []
         for job in self.left:
+            if (lacking := session.lacking(job)) is not None:
+                self.underway.keep(job, failed(self.underway.measurement(job, self.context), [reason_of(lacking)]))
+                continue
             why = unfit(
                 job.shipped, self.device, runtime=session.runtime_for(job), delegate=job.delegate, seen=session.probe
             )

@@ -21,6 +21,8 @@ class Options:
 
     models: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    #: instead of the devices' own
+    runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
     only: tuple[str, ...] = ()
     quick: bool = False

@@ -48,7 +48,7 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
     Raises:
         UsageError, MissingModelError, ArtifactError: nothing to run, or what was requested doesn't exist.
     """
-    chosen = fleet.only(list(options.only))
+    chosen = _with_runtimes(fleet.only(list(options.only)), options)
     task = task_run(options.task, str(options.data), options.inputs)
     shipped, damaged = _artifacts(models, options, task)
     plan = make(chosen, shipped, options)
@@ -65,7 +65,7 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
     """
     info = earlier.info
     options = stored_options(info)
-    present, notes = resume.fleet_then(info, fleet, earlier.unfinished_devices)
+    present, notes = resume.fleet_then(info, _with_runtimes(fleet, options), earlier.unfinished_devices)
     task = task_run(options.task, str(options.data), options.inputs)
     shipped, damaged = _artifacts(models, options, task)
     plan = make(present, shipped, options, everything=True)
@@ -78,6 +78,14 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
         )
     plan.skipped += damaged
     return _schedule(Schedule(present, options, plan, notes=notes), shipped, models, task)
+
+
+def _with_runtimes(fleet: Fleet, options: Options) -> Fleet:
+    """The fleet with the runtimes of the command line instead of its own, as if devices.yaml listed them."""
+    if not options.runtimes:
+        return fleet
+    devices = tuple(device.model_copy(update={"runtimes": options.runtimes}) for device in fleet.devices)
+    return fleet.model_copy(update={"devices": devices})
 
 
 def _artifacts(models: Path, options: Options, task: TaskRun | None) -> tuple[list[Shipped], list[Reason]]:
@@ -118,13 +126,22 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path, task:
     """
     plan = settled.plan
     if not plan.cells:
-        raise UsageError("nothing to run: every cell is left out", fix="; ".join(r.text for r in plan.skipped[:3]))
+        reasons = [reason.text for reason in plan.skipped[:3]] or [_unread(settled.fleet, shipped)]
+        raise UsageError("nothing to run: every cell is left out", fix="; ".join(reasons))
     return replace(
         settled,
         tests=_tests(plan, settled.options, task),
         manifests=readable(models_folder(models, task.task if task else None))
         | {item.manifest.name: item.manifest for item in shipped},
     )
+
+
+def _unread(fleet: Fleet, shipped: Sequence[Shipped]) -> str:
+    """Why there is no cell although nothing was left out: no runtime that was asked for reads what is there."""
+    runtimes = dict.fromkeys(name for device in fleet.devices for name in device.runtimes or ())
+    formats = dict.fromkeys(f".{item.artifact.format}" for item in shipped)
+    verb = "reads" if len(runtimes) == 1 else "read"
+    return f"{' and '.join(runtimes)} {verb} no {' and no '.join(formats)} file, or not with the devices' delegates"
 
 
 def _tests(plan: Plan, options: Options, task: TaskRun | None) -> dict[InputsKey, TestSet]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +78,16 @@ class Session:
         if jobs and not kept:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
+
+    def lacking(self, job: CellJob) -> ProvisionError | None:
+        """Why nothing can be sent of a job's runtime, which was requested by name; None where it can be sent."""
+        if self.device.runtimes is None or job.delegate in onboard.DELEGATES:
+            return None
+        try:
+            wheels.choose(job.runtime, self.probe.platform)
+        except ProvisionError as error:
+            return error
+        return None
 
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
@@ -159,17 +169,15 @@ def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
 def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
     """The initial contents of a new emulated board's storage: runtimes and models.
 
-    The runner and the images are sent over SSH in any case. Empty where a runtime can't be obtained; the deployment
-    says why.
+    The runner and the images are sent over SSH in any case. A runtime that can't be obtained is left out; the
+    deployment says why.
     """
     contents = artifacts(jobs)
-    try:
-        for runtime in sorted({job.runtime for job in jobs if job.delegate not in onboard.DELEGATES}):
+    for runtime in sorted({job.runtime for job in jobs if job.delegate not in onboard.DELEGATES}):
+        with suppress(ProvisionError):
             bundle = wheels.choose(runtime, _EMULATED)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
                 contents[f"wheel:{wheel.sha256}"] = path
-    except ProvisionError:
-        return {}
     return contents
 
 

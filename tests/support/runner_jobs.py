@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from platform import libc_ver
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from harness.runtimes import registry, wheels
 from harness.runtimes.registry import RUNTIMES
 from tests.conftest import MODELS
 from tests.support.pythons import OLD_PYTHONS
+
+
+#: This machine.
+HERE = wheels.platform_of("3.11", os.uname().machine, 64, " ".join(libc_ver()), None)
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ def interpreter(runtime: str, unpacked: Path) -> Interpreter | None:
     pythons = {"{}.{}".format(*sys.version_info[:2]): base, "3.7": OLD_PYTHONS["3.7"], "3.6": OLD_PYTHONS["3.6"]}
     for version, python in pythons.items():
         try:
-            bundle = wheels.choose(runtime, wheels.Platform(version, os.uname().machine, (2, 28)))
+            bundle = wheels.choose(runtime, replace(HERE, python=version))
         except ProvisionError:
             continue
         if python is None:
@@ -96,6 +101,7 @@ def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...], *,
         threads=1,
         classes=7,
         quantised_output=variant == "int8",
+        quantised_input=(1.0, -128) if variant == "int8" else None,
         warmup=WarmUp(min_runs=1, min_ns=0, max_runs=1),
         passes=Passes(min_runs=1, min_ns=0, max_ns=1),
         sources=Sources(),
