@@ -1,88 +1,87 @@
-"""A runtime that computes with narrower numbers than were asked for is found by what it says, or by its answers."""
+"""A runtime that computes with narrower numbers, or on other threads, than it was asked for: found and named.
+
+The runner is the shipped one, but for one line that asks its runtime for something else.
+"""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from harness.config.devices import parse
+from harness.records import manifest as manifests
+from harness.records.answer import RunnerResult, parse_answer
+from harness.records.cell import RuntimeInfo
+from harness.remote.runner_file import runner_file
+from harness.run.inventory import Shipped
+from harness.run.plan import CellJob
+from harness.run.verdict.fallback import fallbacks
+from tests.conftest import MODELS
 from tests.support import runner_jobs
 
 pytestmark = pytest.mark.slow
 
-#: The runner's own class, but for one thing that it asks its runtime for.
-PROGRAM = """
-import json, sys
-import numpy as np
-from harness.ondevice.runner.files import RunnerError
-from harness.ondevice.runner.runtimes import {runtime} as module
-class Wrong(module.{name}):
-{change}
-job = json.load(open(sys.argv[1]))
-model = Wrong(np, job)
-model.set(model.prepare(np.load(job["inputs"])[0]))
-model.invoke()
-try:
-    print(json.dumps(["ran", model.applied()["how"]]))
-except RunnerError as error:
-    print(json.dumps([error.code, error.text]))
-"""
-#: ncnn's own defaults, and one narrow form at a time.
-NCNN = {
-    "its defaults": "    def options(self, wanted): wanted.num_threads = self.threads",
-    "float16": "    def options(self, w): module.NcnnModel.options(self, w); w.use_fp16_storage = True",
-    "bfloat16": "    def options(self, w): module.NcnnModel.options(self, w); w.use_bf16_storage = True",
-    "nothing": "    pass",
-}
+#: The line that puts narrow numbers off.
+PUT_OFF = "setattr(wanted, name, name in WANTED.get(self.variant, ()))"
+THREADS = '{"backend": "CPU", "numThread": self.threads, '
 
 
-def told(folder: Path, unpacked: Path, runtime: str, name: str, change: str) -> list[str]:
-    """What a changed model says of itself: ``ran``, or an error's code, and the text."""
+def said(folder: Path, unpacked: Path, runtime: str, line: str, instead: str) -> list[str]:
+    """What the verdict has against a runner with one line changed."""
     there, network = runner_jobs.interpreter(runtime, unpacked), runner_jobs.network(runtime)
     if there is None or network is None:
         pytest.skip(f"{runtime}: not published for a Python here")
-    order = runner_jobs.order(folder, network.file, runtime, there.packages, variant=network.variant)
-    (folder / "job.json").write_text(order.to_json(), encoding="utf-8")
-    program = PROGRAM.format(runtime=runtime, name=name, change=change)
-    done = subprocess.run(
-        [str(there.python), "-s", "-c", program, str(folder / "job.json")],
-        capture_output=True, check=False, timeout=300, encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": ":".join([*there.packages, str(REPOSITORY)])},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert isinstance(found, list)
-    return found
+    given = runner_jobs.order(folder, network.file, runtime, there.packages, variant=network.variant)
+    (folder / "job.json").write_text(given.to_json(), encoding="utf-8")
+    text = runner_file().read_text(encoding="utf-8")
+    assert text.count(line) == 1
+    (folder / "runner.py").write_text(text.replace(line, instead), encoding="utf-8")
+    words = [str(folder / "runner.py"), "--job", str(folder / "job.json"), "--result", str(folder / "result.json")]
+    subprocess.run([str(there.python), "-s", *words], check=False, timeout=300)
+    answer = parse_answer((folder / "result.json").read_bytes(), "c")
+    assert isinstance(answer, RunnerResult), answer
+    device = parse("devices:\n- {name: here, board: generic, local: true}\n").devices[0]
+    manifest = manifests.load(MODELS, "resvgg19-pruned")
+    shipped = Shipped(manifest, manifest.artifacts[0], network.file)
+    asked = CellJob("c", device, shipped, runtime, "cpu", threads=1, samples=None)
+    info = RuntimeInfo(name=runtime, delegate="cpu", delegate_applied="cpu", delegate_verified=True, threads=1)
+    return fallbacks(asked, answer, info)
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for unpacked wheels."""
     return tmp_path_factory.mktemp("packages")
 
 
-@pytest.mark.parametrize("asked", NCNN)
-def test_ncnn(asked: str, unpacked: Path, cache: Path, tmp_path: Path) -> None:
-    code, text = told(tmp_path, unpacked, "ncnn", "NcnnModel", NCNN[asked])
-    if asked == "nothing":
-        assert code == "ran"
-        assert "narrow numbers: none" in text
+@pytest.mark.parametrize(
+    ("instead", "named"),
+    [
+        ("pass", "float16"),  # ncnn's own defaults
+        ("setattr(wanted, name, name == 'use_fp16_storage')", "float16"),
+        ("setattr(wanted, name, name == 'use_bf16_storage')", "bfloat16"),
+        (PUT_OFF, ""),
+    ],
+)
+def test_ncnn_with_narrow_numbers(instead: str, named: str, unpacked: Path, cache: Path, tmp_path: Path) -> None:
+    found = said(tmp_path, unpacked, "ncnn", PUT_OFF, instead)
+    if not named:
+        assert found == []
         return
-    assert code == "precision-fallback"
-    assert "asked for fp32, and ncnn computes with use_" in text
+    assert len(found) == 1
+    assert found[0].startswith(f"asked for float32, the board computed in {named} (")
+    assert "use_" in found[0]
 
 
-def test_threads_that_were_not_asked_for(unpacked: Path, cache: Path, tmp_path: Path) -> None:
-    change = "    def options(self, w): module.NcnnModel.options(self, w); w.num_threads = 2"
-    assert told(tmp_path, unpacked, "ncnn", "NcnnModel", change) == [
-        "threads-differ",
-        "asked for 1 threads, and ncnn has 2",
-    ]
-    change = "    def config(self): return dict(module.MnnModel.config(self), numThread=2)"
-    assert told(tmp_path, unpacked, "mnn", "MnnModel", change) == [
-        "threads-differ",
-        "asked for 1 threads, and MNN has 2",
-    ]
+@pytest.mark.parametrize(
+    ("runtime", "line", "instead"),
+    [
+        ("ncnn", "wanted.num_threads = self.threads", "wanted.num_threads = 2"),
+        ("mnn", THREADS, THREADS.replace("self.threads", "2")),
+    ],
+)
+def test_more_threads(runtime: str, line: str, instead: str, unpacked: Path, cache: Path, tmp_path: Path) -> None:
+    (found,) = said(tmp_path, unpacked, runtime, line, instead)
+    assert found.startswith("asked for 1 thread, the board computed with 2")

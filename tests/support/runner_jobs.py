@@ -20,8 +20,9 @@ from harness.core.files import sha256_file
 from harness.records import manifest as manifests
 from harness.records.order import Order, Passes, Sources, WarmUp
 from harness.remote.runner_file import runner_file
-from harness.run.conversion import source_of
-from harness.runtimes import registry, wheels
+from harness.run.conversion import converted
+from harness.run.inventory import Shipped
+from harness.runtimes import wheels
 from harness.runtimes.registry import RUNTIMES
 from tests.conftest import MODELS
 from tests.support.pythons import OLD_PYTHONS
@@ -70,17 +71,12 @@ def network(name: str) -> Network | None:
     """A small shipped network that a runtime takes, converted if it needs that."""
     runtime = RUNTIMES[name]
     for variant, model in (("int8", "mobilenet-v3-small"), ("fp32", "resvgg19-pruned")):
+        manifest = manifests.load(MODELS, model)
         for fmt in runtime.formats:
-            path = MODELS / model / f"{variant}.{fmt}"
-            artifact = manifests.load(MODELS, model).artifact(variant, fmt)
-            if variant not in runtime.variants or artifact is None or not path.is_file():
-                continue
-            for converter in registry.converters(name, "cpu"):
-                made = converter.converted(source_of(artifact, path), lambda: False)
-                assert made is not None
-                assert made.model is not None, made.why
-                path = made.model
-            return Network(path, variant)
+            path, artifact = MODELS / model / f"{variant}.{fmt}", manifest.artifact(variant, fmt)
+            if variant in runtime.variants and artifact is not None and path.is_file():
+                shipped = converted(Shipped(manifest, artifact, path), name, "cpu", lambda _: None)
+                return Network(shipped.path, variant)
     return None
 
 

@@ -10,6 +10,7 @@ from ..clock import now_ns
 from ..container import as_described, places, taken_apart, without_batch
 from ..files import RunnerError
 from ..packages import package_version, wheel_tags
+from ..precision import told_by_outputs
 from ..shapes import Array, Json
 from .base import MODELS, Model, as_input
 
@@ -25,6 +26,11 @@ NARROW = (
     "use_int8_arithmetic",
     "use_int8_inference",
 )
+#: Types of layers that have weights: they decide in which numbers a network computes.
+WEIGHTED = (
+    "Convolution", "ConvolutionDepthWise", "Convolution1D", "Convolution3D", "Deconvolution", "DeconvolutionDepthWise",
+    "InnerProduct", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "MultiHeadAttention",
+)  # fmt: skip
 #: Those that an artifact's variant asks for.
 WANTED: Dict[str, Tuple[str, ...]] = {"fp16": ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")}
 
@@ -122,27 +128,26 @@ class NcnnModel(Model):
     def applied(self) -> Json:
         """The processor, which is the only thing that this build has, and ncnn's own options and layers.
 
-        Raises:
-            RunnerError: it computes with other numbers, or on other threads, than were asked for.
+        An option that ncnn doesn't show in Python would still show in the outputs.
         """
         options = self.net.opt
         narrow = [name for name in NARROW if getattr(options, name, False)]
-        unwanted = [name for name in narrow if name not in WANTED.get(self.variant, ())]
-        if unwanted:
-            text = "asked for %s, and ncnn computes with %s" % (self.variant, ", ".join(unwanted))
-            raise RunnerError("precision-fallback", text)
-        if options.num_threads != self.threads:
-            text = "asked for %d threads, and ncnn has %d" % (self.threads, options.num_threads)
-            raise RunnerError("threads-differ", text)
         layers = [str(layer.type) for layer in self.net.layers()]
-        how = "net.opt: num_threads %d, narrow numbers: %s" % (options.num_threads, ", ".join(narrow) or "none")
+        weighted = sum(kind in WEIGHTED for kind in layers) or 1
+        told = told_by_outputs(self.np, self.get_all())
+        kind = "float32" if told is None else told
+        for mark, name in (("fp16", "float16"), ("bf16", "bfloat16"), ("int8", "int8")):
+            if kind == "float32" and any(mark in option for option in narrow):
+                kind = name
         gpu = bool(getattr(options, "use_vulkan_compute", False))
         return {
             "applied": "vulkan" if gpu else "cpu",
             "nodes_total": len(layers),
             "nodes_delegated": 0,
-            "nodes_left": [],
-            "how": "%s; layers %s" % (how, counted(layers)),
+            "precision_asked": None if self.variant == "fp16" else "float32",
+            "precisions": {kind: weighted},
+            "threads": int(options.num_threads),
+            "how": "net.opt, narrow numbers: %s; layers: %s" % (", ".join(narrow) or "none", counted(layers)),
         }
 
 
