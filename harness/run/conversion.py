@@ -1,4 +1,4 @@
-"""The files that boards run where artifacts don't do as they are: compiled for an accelerator, or in a runtime's own form.
+"""The files that boards run where artifacts don't do as they are: compiled for an accelerator, or in a runtime's form.
 
 They are made before anything is measured, since a converter would disturb a local device; later look-ups find them in
 the cache.

@@ -1,8 +1,8 @@
 """Runs a converter: a pinned program, in a process and folder of its own, with limits on time, memory and files.
 
 A converter is a large parser in C++, and the files that it gets come from anywhere. So it never runs inside the
-harness, and what it writes is taken for a network only by the runtime on a board. Its result is kept in the cache by the
-artifact, the converter's release and its options.
+harness, and only the runtime on a board takes what it writes for a network. Its result is kept in the cache by the artifact,
+the converter's release and its options.
 """
 
 from __future__ import annotations

@@ -16,9 +16,11 @@ from harness.runtimes.record import Converted, Source, Tensor
 from harness.runtimes.wheels import Bundle
 
 _LIMIT = 4 << 30
+#: The converter as its wheel's command calls it, without that command's own lines: these would report to MNN's makers,
+#: and install a package for that.
 _PROGRAM = (
-    "import runpy, sys; sys.path[:0] = sys.argv[1].split('\\n'); sys.argv[:2] = ['mnnconvert']; "
-    "runpy.run_module('MNN.tools.mnnconvert', run_name='__main__')"
+    "import sys; sys.path[:0] = sys.argv[1].split('\\n'); sys.argv[:2] = ['mnnconvert']; "
+    "import _tools; _tools.mnnconvert(sys.argv)"
 )
 
 

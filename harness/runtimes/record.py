@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 #: The variants of artifacts that a runtime takes unless it says otherwise.
 ALL_VARIANTS = ("fp32", "fp16", "dynamic", "int8")
 

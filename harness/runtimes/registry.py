@@ -60,7 +60,7 @@ def fitting(name: str, published: Collection[str]) -> str:
 
 
 def converters(runtime: str, delegate: str) -> tuple[Converter, ...]:
-    """The programs that make the file for a runtime and a delegate, in their order; empty if artifacts run as they are."""
+    """The programs that make the file for a runtime and a delegate, in order; empty if artifacts run as they are."""
     both = (RUNTIMES[runtime].converter, DELEGATES[delegate].compiler)
     return tuple(converter for converter in both if converter is not None)
 

@@ -14,7 +14,6 @@ from harness.records.cell import Cell
 from harness.runtimes import mnnconvert, pnnx
 from harness.runtimes.record import Converted, Source
 from tests.conftest import MODELS
-
 from tests.support.loopback import execute
 from tests.support.pythons import OLD_PYTHONS
 from tests.support.sshd_fixtures import Sshd
@@ -84,7 +83,9 @@ def test_what_can_not_be_converted_fails_by_the_converters_words(sshd: Sshd, cac
         (cell,) = [cell for cell in found if cell.model.name == "odd"]
         assert cell.status == "FAILED"
         assert cell.reasons[0].code in ("not-converted", "bad-model"), cell.reasons
-        assert {other.status for other in found if other.model.name == OURS and other.model.variant == "fp32"} == {"VALID"}
+        assert {other.status for other in found if other.model.name == OURS and other.model.variant == "fp32"} == {
+            "VALID"
+        }
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -27,9 +27,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_it_runs_in_its_own_folder_and_knows_nothing_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_runs_in_its_own_folder_and_knows_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "42")
     log = ran(python("import os; print(os.getcwd(), sorted(os.environ))"), tmp_path)
     assert str(tmp_path) in log

@@ -27,7 +27,6 @@ from harness.runtimes.registry import RUNTIMES
 from tests.conftest import MODELS
 from tests.support.pythons import OLD_PYTHONS
 
-
 #: This machine.
 HERE = wheels.platform_of("3.11", os.uname().machine, 64, " ".join(libc_ver()), None)
 

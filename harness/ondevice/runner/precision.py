@@ -15,7 +15,7 @@ TELLING = 2
 
 
 def told_by_outputs(np: ModuleType, outputs: List[Array]) -> Optional[str]:
-    """``float16`` or ``bfloat16`` if all outputs are such numbers, else ``float32``; None if they are too few to tell."""
+    """``float16`` or ``bfloat16`` if all outputs are such numbers, else ``float32``; None if too few can tell."""
     found = [array.reshape(-1) for array in outputs if array.dtype == np.float32]
     values = np.concatenate(found) if found else np.zeros(0, np.float32)
     values = values[np.isfinite(values)]

@@ -85,14 +85,22 @@ class MnnModel(Model):
 
     def host(self, like: Any, value: Array) -> Any:
         """A tensor of this process's memory, with the value in it."""
-        kinds = {
+        kind = like.getDataType()
+        held = self.np.ascontiguousarray(value, dtype=self.dtype(kind))
+        return self.mnn.Tensor(tuple(held.shape), kind, held, self.layout(like))
+
+    def dtype(self, kind: Any) -> str:
+        """The element type of numpy for one of MNN's."""
+        known = {
             self.mnn.Halide_Type_Float: "float32",
+            self.mnn.Halide_Type_Double: "float64",
             self.mnn.Halide_Type_Int: "int32",
+            self.mnn.Halide_Type_Int64: "int64",
             self.mnn.Halide_Type_Uint8: "uint8",
         }
-        kind = like.getDataType()
-        held = self.np.ascontiguousarray(value, dtype=kinds.get(kind, "float32"))
-        return self.mnn.Tensor(tuple(held.shape), kind, held, self.layout(like))
+        if kind not in known:
+            raise RunnerError("bad-model", "MNN has a tensor of its type %s" % (kind,))
+        return known[kind]
 
     def layout(self, tensor: Any) -> Any:
         """The order of axes that the artifact has; NC4HW4 is MNN's own, and stands for that of ONNX."""

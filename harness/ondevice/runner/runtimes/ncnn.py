@@ -91,7 +91,8 @@ class NcnnModel(Model):
         self.ready = self.used = self.extractor()
 
     def mat(self, part: Array, about: Json) -> Any:
-        wanted = self.np.ascontiguousarray(without_batch(part, about), dtype=about.get("holds", "float32"))
+        held = "int32" if about["dtype"].startswith(("int", "uint")) else "float32"
+        wanted = self.np.ascontiguousarray(without_batch(part, about), dtype=held)
         return self.ncnn.Mat(wanted).clone()  # a copy, which is laid out as ncnn likes it
 
     def extractor(self) -> Any:
