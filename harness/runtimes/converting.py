@@ -1,8 +1,8 @@
 """Runs a converter: a pinned program, in a process and folder of its own, with limits on time, memory and files.
 
 A converter is a large parser in C++, and the files that it gets come from anywhere. So it never runs inside the
-harness, and only the runtime on a board takes what it writes for a network. Its result is kept in the cache by the artifact,
-the converter's release and its options.
+harness, and only the runtime on a board takes what it writes for a network. Its result is kept in the cache by the
+artifact, the converter's release and its options.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def kept(source: Source, recipe: Recipe, make: Callable[[Path], tuple[bytes, str
     Args:
         make: takes an empty folder to work in; returns the network and the log. It raises NotConvertedError.
     """
-    about = json.dumps([source.sha256, asdict(recipe), [asdict(tensor) for tensor in source.inputs]], sort_keys=True)
+    tensors = [asdict(tensor) for tensor in (*source.inputs, *source.outputs)]
+    about = json.dumps([source.sha256, asdict(recipe), tensors], sort_keys=True)
     folder = cache_dir() / "converted" / sha256_bytes(about.encode())
     out, log, why = folder / "network", folder / "log", folder / "why"
     if not log.is_file():  # it is written last, so the rest is complete if it is there

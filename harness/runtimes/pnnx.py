@@ -1,7 +1,7 @@
 """Converts ONNX files for ncnn by pnnx, ncnn's own converter: one program, which holds PyTorch's library in itself.
 
-Its wheel asks for PyTorch, which only its Python interface needs. So the wheel is fetched as those of boards are, by its
-hash, and the program in it is run.
+Its wheel asks for PyTorch, which only its Python interface needs. So the wheel is fetched as those of boards are, by
+its hash, and the program in it is run.
 """
 
 from __future__ import annotations

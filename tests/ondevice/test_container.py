@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.ondevice.runner.container import as_described, places, taken_apart, without_batch
@@ -28,6 +28,7 @@ def test_the_parts_come_back(tmp_path: Path) -> None:
     assert header["inputs"] == [{"blob": "in0", "name": "x", "shape": [1, 2, 3], "dtype": "float32", "batch": 0}]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400) | st.integers(0, len(WHOLE) - 1).map(lambda end: WHOLE[:end]))
 def test_anything_else_is_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("parts")

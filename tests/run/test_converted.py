@@ -56,7 +56,7 @@ def test_a_conversion_that_changes_answers_is_invalid(
     runtime: str, sshd: Sshd, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some weights are scaled by a little, which no label shows."""
-    real: Callable[[Source, Callable[[], bool]], Converted] = CONVERTERS[runtime].converted  # type: ignore[attr-defined]
+    real = CONVERTERS[runtime].converted
 
     def wrong(source: Source, stopped: Callable[[], bool]) -> Converted:
         made = real(source, stopped)
@@ -83,9 +83,8 @@ def test_what_can_not_be_converted_fails_by_the_converters_words(sshd: Sshd, cac
         (cell,) = [cell for cell in found if cell.model.name == "odd"]
         assert cell.status == "FAILED"
         assert cell.reasons[0].code in ("not-converted", "bad-model"), cell.reasons
-        assert {other.status for other in found if other.model.name == OURS and other.model.variant == "fp32"} == {
-            "VALID"
-        }
+        others = [other for other in found if other.model.name == OURS and other.model.variant == "fp32"]
+        assert {other.status for other in others} == {"VALID"}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

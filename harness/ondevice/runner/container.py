@@ -5,7 +5,7 @@ The controller writes it, see harness/runtimes/container.py. Names of files neve
 
 import json
 import os
-from typing import Any, List
+from typing import Any, List, Tuple
 
 from .files import RunnerError
 from .shapes import Array, Json
@@ -22,11 +22,9 @@ def taken_apart(path: str, names: List[str], folder: str) -> Json:
     """
     with open(path, "rb") as source:
         line = source.readline(HEAD)
-        header = first_line(line)
-        parts = header["parts"]
-        sizes = [int(part["bytes"]) for part in parts]
-        whole = len(line) + sum(sizes) == os.path.getsize(path) and min(sizes, default=0) >= 0
-        if [part["name"] for part in parts] != names or not whole:
+        header, sizes = first_line(line)
+        whole = len(line) + sum(sizes) == os.path.getsize(path) and min(sizes) >= 0
+        if [part["name"] for part in header["parts"]] != names or not whole:
             raise RunnerError("bad-model", "the converted network has other parts than %s, or is damaged" % names)
         for name, size in zip(names, sizes):  # noqa: B905 - Python 3.6 has no strict
             with open(os.path.join(folder, name), "wb") as target:
@@ -37,11 +35,13 @@ def taken_apart(path: str, names: List[str], folder: str) -> Json:
     return header
 
 
-def first_line(line: bytes) -> Json:
+def first_line(line: bytes) -> Tuple[Json, List[int]]:
+    """The first line, and the sizes of the parts."""
     try:
         header = json.loads(line.decode("ascii"))
-        if header["harness"] == 1 and all(isinstance(header[key], list) for key in ("parts", "inputs", "outputs")):
-            return dict(header)
+        sizes = [int(part["bytes"]) for part in header["parts"] if part["name"]]
+        if header["harness"] == 1 and sizes and all(isinstance(header[key], list) for key in ("inputs", "outputs")):
+            return header, sizes
     except (ValueError, KeyError, TypeError):
         pass
     raise RunnerError("bad-model", "the file is no network that was converted for this runtime")
