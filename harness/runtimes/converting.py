@@ -174,17 +174,17 @@ def _ended(status: int) -> str:
 
 def _last_words(log: str) -> str:
     lines = [clean(line, 300) for line in log.splitlines() if line.strip()]
-    return f": {lines[-1]}" if lines else ""
+    return f": {'; '.join(lines[-2:])}" if lines else ""
 
 
-def taken(path: Path, limit: int) -> bytes:
-    """A file that a converter wrote, if it is one and no larger than ``limit``.
+def taken(path: Path, limit: int, log: str = "") -> bytes:
+    """A file that a converter wrote, if it is one and no larger than ``limit``; ``log`` is the converter's.
 
     Raises:
         NotConvertedError: it is not.
     """
     if path.is_symlink() or not path.is_file():
-        raise NotConvertedError("it wrote no network")
+        raise NotConvertedError(f"it wrote no network{_last_words(log)}", log)
     if path.stat().st_size > limit:
-        raise NotConvertedError(f"it wrote {path.stat().st_size} bytes, over {limit}")
+        raise NotConvertedError(f"it wrote {path.stat().st_size} bytes, over {limit}", log)
     return path.read_bytes()

@@ -57,7 +57,7 @@ def converted(source: Source, stopped: Callable[[], bool]) -> Converted:
         shutil.copyfile(source.path, model)
         words = ["-f", source.format.upper(), "--modelFile", model.name, "--MNNModel", "made.mnn", *options]
         log = converting.ran([sys.executable, "-I", "-c", _PROGRAM, "\n".join(paths), *words], folder, stopped)
-        content = converting.taken(folder / "made.mnn", _LIMIT)
+        content = converting.taken(folder / "made.mnn", _LIMIT, log)
         return packed({"mnn": content}, _blobs(source.inputs), _blobs(source.outputs)), log
 
     return converting.kept(source, Recipe("mnnconvert", bundle.version, options), make)

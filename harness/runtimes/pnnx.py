@@ -80,7 +80,7 @@ def converted(source: Source, stopped: Callable[[], bool]) -> Converted:
         shutil.copyfile(source.path, folder / "model.onnx")
         shapes = ",".join(map(_shape, source.inputs))
         log = converting.ran([str(pnnx), "model.onnx", options, f"inputshape={shapes}"], folder, stopped)
-        return _network(folder, source), log
+        return _network(folder, source, log), log
 
     return converting.kept(source, Recipe("pnnx", bundle.version, (options,)), make)
 
@@ -92,9 +92,9 @@ def _shape(tensor: Tensor) -> str:
     return f"[{','.join(map(str, tensor.shape))}]{_TYPES[tensor.dtype]}"
 
 
-def _network(folder: Path, source: Source) -> bytes:
+def _network(folder: Path, source: Source, log: str) -> bytes:
     """What pnnx wrote, as one file."""
-    param = converting.taken(folder / "model.ncnn.param", _TEXT)
+    param = converting.taken(folder / "model.ncnn.param", _TEXT, log)
     weights = converting.taken(folder / "model.ncnn.bin", _WEIGHTS)
     example = converting.taken(folder / "model_ncnn.py", _TEXT).decode("utf-8", "replace")
     kinds = {line.split(maxsplit=1)[0] for line in param.decode("utf-8", "replace").splitlines()[2:] if line.strip()}

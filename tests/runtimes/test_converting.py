@@ -54,7 +54,7 @@ def test_the_end_of_a_run_ends_it(tmp_path: Path) -> None:
 
 
 def test_its_last_words_are_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(NotConvertedError, match="ended with status 3: no such operator �If") as caught:
+    with pytest.raises(NotConvertedError, match="ended with status 3: reading; no such operator �If") as caught:
         ran(python(r"import sys; print('reading\nno such operator \x1bIf'); sys.exit(3)"), tmp_path)
     assert caught.value.lasting
     assert "reading" in caught.value.log
