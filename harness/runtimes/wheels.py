@@ -36,7 +36,7 @@ class Wheel:
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        return tuple(self.file.removesuffix(".whl").split("-")[4].split("."))
+        return tuple(self.file.removesuffix(".whl").rpartition("-")[2].split("."))
 
 
 @dataclass(frozen=True)

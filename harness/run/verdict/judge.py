@@ -39,8 +39,8 @@ def judge(  # six parameters: what was asked for, what came back, and what that 
         labels: the right classes, in the order of the predictions; empty where nothing judges them.
         compared: the outputs beside golden ones; None where nobody looked.
 
-    What ran instead of what was asked for (another delegate, precision or number of threads) is FAILED, since the number
-    would describe something else, unless ``allow_fallback``.
+    What ran instead of what was asked for (another delegate, precision or number of threads) is FAILED, since the
+    number would describe something else, unless ``allow_fallback``.
     """
     reasons = [Reason(code="delegate-fallback", text=text) for text in fallbacks(job, answer, runtime)]
     if reasons and not job.device.allow_fallback:
