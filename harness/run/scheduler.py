@@ -108,7 +108,7 @@ class Run:
         """
         self._halt.interrupted = interrupted
         conversions = Conversions(lambda: self._halt.ending)
-        underway = Underway(self._ledger, self._halt, watcher, Goldens(), conversions)
+        underway = Underway(self._ledger, self._halt, watcher, goldens=Goldens(), conversions=conversions)
         with self._ledger.opened():
             watcher.planned(self.schedule.plan)
             self._together(watcher, [partial(self._first, underway)])

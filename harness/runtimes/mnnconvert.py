@@ -27,7 +27,7 @@ _PROGRAM = (
 def _bundle() -> Bundle:
     bits = 64 if sys.maxsize > 1 << 32 else 32
     libc = " ".join(platform.libc_ver())
-    here = wheels.platform_of(platform.python_version(), platform.machine(), bits, libc, None)
+    here = wheels.platform_of(platform.python_version(), platform.machine(), bits, libc=libc, numpy=None)
     try:
         return wheels.choose("mnn", here)
     except ProvisionError as error:

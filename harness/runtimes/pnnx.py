@@ -45,7 +45,15 @@ def _wheels() -> dict[str, Bundle]:
     python, found = "{}.{}".format(*sys.version_info[:2]), {}
     for row in json.loads(text)["pnnx"]:
         wheel = Wheel(row["file"], row["sha256"], row["bytes"])
-        found[row["machine"]] = Bundle("pnnx", row["version"], python, row["machine"], (2, 17), (wheel,), ())
+        found[row["machine"]] = Bundle(
+            runtime="pnnx",
+            version=row["version"],
+            python=python,
+            machine=row["machine"],
+            glibc=(2, 17),
+            wheels=(wheel,),
+            system=(),
+        )
     return found
 
 
