@@ -20,6 +20,7 @@ from benchmarks.common import table
 from harness.modelfile.shapes import given
 from harness.records.order import KeptOutputs, Passes, WarmUp
 from harness.remote.runner_file import runner_file
+from harness.run.conversion import converted
 from harness.run.foreign import Fed, taken
 from harness.run.golden import reference
 from harness.run.inventory import Shipped
@@ -109,6 +110,62 @@ for number in range(warm + runs):
 print(json.dumps(times[warm:]))
 """
 )
+_CONVERTED = (
+    _READ
+    + """
+import os, tempfile
+folder = tempfile.mkdtemp()
+with open(sys.argv[1], "rb") as handle:
+    about = json.loads(handle.readline())
+    for part in about["parts"]:
+        with open(os.path.join(folder, part["name"]), "wb") as target:
+            target.write(handle.read(part["bytes"]))
+"""
+)
+_NCNN = (
+    _CONVERTED
+    + """
+import ncnn
+net = ncnn.Net()
+net.opt.num_threads = 1
+for name in dir(net.opt):
+    if name.startswith(("use_fp16", "use_bf16", "use_int8")):
+        setattr(net.opt, name, False)
+net.load_param(os.path.join(folder, "param"))
+net.load_model(os.path.join(folder, "bin"))
+for number in range(warm + runs):
+    extractor = net.create_extractor()
+    for given, value in zip(about["inputs"], samples[number % len(samples)]):
+        value = value if given["batch"] is None else value.squeeze(given["batch"])
+        extractor.input(given["blob"], ncnn.Mat(np.ascontiguousarray(value, "float32")).clone())
+    started = time.perf_counter_ns()
+    found = [extractor.extract(output["blob"]) for output in about["outputs"]]
+    times.append(time.perf_counter_ns() - started)
+print(json.dumps(times[warm:]))
+"""
+)
+_MNN = (
+    _CONVERTED
+    + """
+import MNN
+interpreter = MNN.Interpreter(os.path.join(folder, "mnn"))
+session = interpreter.createSession({"backend": "CPU", "numThread": 1, "precision": "high"})
+inputs = interpreter.getSessionInputAll(session)
+tensors = [inputs[given["blob"]] for given in about["inputs"]]
+for tensor, value in zip(tensors, samples[0]):
+    interpreter.resizeTensor(tensor, value.shape)
+interpreter.resizeSession(session)
+for number in range(warm + runs):
+    for tensor, value in zip(tensors, samples[number % len(samples)]):
+        kind, layout = tensor.getDataType(), tensor.getDimensionType()
+        layout = MNN.Tensor_DimensionType_Caffe if layout == MNN.Tensor_DimensionType_Caffe_C4 else layout
+        tensor.copyFrom(MNN.Tensor(value.shape, kind, value, layout))
+    started = time.perf_counter_ns()
+    interpreter.runSession(session)
+    times.append(time.perf_counter_ns() - started)
+print(json.dumps(times[warm:]))
+"""
+)
 #: Loops by runtime; the first one times the same call as the harness.
 LOOPS: Mapping[str, Mapping[str, str]] = {
     "litert": {"invoke": _TFLITE.replace("PACKAGE", "ai_edge_litert")},
@@ -121,6 +178,8 @@ LOOPS: Mapping[str, Mapping[str, str]] = {
         "infer": _OPENVINO.replace("CALL", "request.infer()"),
         "start_async and wait": _OPENVINO.replace("CALL", "request.start_async(); request.wait()"),
     },
+    "ncnn": {"extract": _NCNN},
+    "mnn": {"runSession": _MNN},
 }
 
 Ways = dict[str, Callable[[], float]]
@@ -226,9 +285,11 @@ def race(shipped: Shipped, runtime: str | None, *, rounds: int, runs: int) -> bo
 
     Raises:
         ProvisionError: the runtime is not published for this machine.
+        ConversionError: the file has no form for that runtime.
     """
     referee = reference.Referee(print, lambda _connection: None)
     chosen, packages = referee.ready(shipped.artifact.format, runtime)
+    shipped = converted(shipped, chosen, "cpu", print)
     with tempfile.TemporaryDirectory() as name:
         medians = raced(Race(shipped, chosen, packages, runs, Path(name)).ways(), rounds)
     return shown(f"{chosen}, {shipped.path.name}", medians)

@@ -15,6 +15,7 @@ enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns
     ├── MetricError                a metric of the user's own failed, or returned what is no number
     ├── BuildError                 training, compression or export went wrong
     ├── ArtifactError              a model file or manifest is missing, damaged or not as recorded
+    ├── ConversionError            a model file can't be brought into the form that a runtime reads
     ├── BoardError                 one board can't be used; the others go on
     │   ├── EmulatorError          QEMU or its image
     │   │   └── EmulatorMissingError   QEMU is not installed
@@ -112,6 +113,10 @@ class BuildError(HarnessError):
 
 class ArtifactError(HarnessError):
     code = "artifact"
+
+
+class ConversionError(HarnessError):
+    code = "not-converted"
 
 
 class BoardError(HarnessError):

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 
 from harness.modelfile.record import ModelFile, Target
-from harness.runtimes.registry import RUNTIMES, possible
+from harness.runtimes.registry import RUNTIMES, possible, refused
 
 _FLEX = "Flex"
 #: Domains that ONNX Runtime has beside the standard one.
@@ -28,6 +28,8 @@ def fits(file: ModelFile, target: Target) -> str | None:
     runtime = RUNTIMES[target.runtime]
     if file.format not in runtime.formats:
         return f"{runtime.title} reads no .{file.format} file"
+    if why := refused(target.runtime, file.variant):
+        return why
     if target.delegate not in {delegate.name for delegate in runtime.delegates} or not possible(
         target.delegate, file.format
     ):

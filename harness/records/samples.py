@@ -18,14 +18,23 @@ UNSEEN = "unseen"
 ClassIndex = Annotated[int, Field(ge=0, le=10_000)]
 
 
+class ConvertedFrom(Record):
+    """The artifact that a file was made from for a runtime or an accelerator, and the programs that did it."""
+
+    sha256: Text
+    bytes: Count
+    by: Text
+
+
 class ModelInfo(Lean):
     """The artifact that ran.
 
     ``parameters`` and ``macs`` come from its manifest, and are null where nobody could count them; the other values
-    come from the file. ``source`` is the file's name where its user gave it.
+    come from the file. ``source`` is the file's name where its user gave it. ``converted_from`` is the artifact where a
+    file made of it ran; ``sha256`` and ``bytes`` are then those of the file that ran.
     """
 
-    _later = frozenset({"source"})
+    _later = frozenset({"source", "converted_from"})
 
     name: Text
     variant: Text
@@ -36,6 +45,13 @@ class ModelInfo(Lean):
     bytes: Count
     reference_accuracy: float | None = None
     source: Text | None = None
+    converted_from: ConvertedFrom | None = None
+
+    @property
+    def converted_by(self) -> str | None:
+        """What made the file, and of which artifact; None where the artifact itself ran."""
+        made = self.converted_from
+        return f"{made.by}, of {made.sha256[:16]}" if made else None
 
 
 class SplitInfo(Lean):

@@ -190,6 +190,11 @@ _FILE_COLUMNS: tuple[Column[_File], ...] = (
 )
 
 
+def _made_of(converted_by: object) -> str:
+    """What is known of a file that no manifest names."""
+    return f"made by {clean(converted_by, 100)}" if isinstance(converted_by, str) else "no manifest names it"
+
+
 def artifacts_table(data: ReportData) -> Table:
     """One row a file: its hash, size, quantisation, and whether it is the file that ran."""
     ran = set(data.cells.model_sha256)
@@ -214,7 +219,7 @@ def artifacts_table(data: ReportData) -> Table:
             sha256=clean(cell.model_sha256, 64),
             bytes=int(cell.model_bytes),
             ran=True,
-            quantisation="no manifest names it",
+            quantisation=_made_of(cell.converted_by),
         )
         for _, cell in data.cells[~data.cells.model_sha256.isin(listed)].drop_duplicates("model_sha256").iterrows()
     ]

@@ -105,6 +105,7 @@ COLUMNS = (
     FrameColumn("outputs_max_abs", kind="float"),
     FrameColumn("outputs_max_rel", kind="float"),
     FrameColumn("outputs_excess", kind="float"),
+    FrameColumn("converted_by", "model.converted_by"),
 )
 FLOAT_ARRAYS = tuple(column.name for column in COLUMNS if column.kind == "floats")
 ARRAYS = (*(column.name for column in COLUMNS if column.kind == "array"), *FLOAT_ARRAYS)

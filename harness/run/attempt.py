@@ -18,6 +18,7 @@ from harness.records.cell import Cell, Reason
 from harness.records.estimate import Estimate, NoEstimate
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
+from harness.run.conversion import Conversions
 from harness.run.estimates import Marking, estimated, marking
 from harness.run.forks import Forks
 from harness.run.golden.all import Goldens
@@ -56,6 +57,7 @@ class Underway:
     halt: Halt
     watcher: Watcher
     goldens: Goldens
+    conversions: Conversions
 
     def keep(self, job: CellJob, cell: Cell) -> None:
         """Store a cell and report it to the watcher. A failure caused by stopping is neither stored nor reported."""

@@ -11,11 +11,12 @@ from harness.core.safetext import plain
 from harness.records.answer import Delegate, RunnerResult
 from harness.records.cell import Cell, DeviceInfo, ModelInfo, Reason, RuntimeInfo, Status
 from harness.records.golden import OutputsCheck
-from harness.records.samples import Metric
+from harness.records.samples import ConvertedFrom, Metric
 from harness.run.context import Context
 from harness.run.evidence import CellEvidence
 from harness.run.golden.comparer import Compared, Comparer
 from harness.run.images import TestSet
+from harness.run.inventory import Shipped
 from harness.run.judging import Judged
 from harness.run.plan import CellJob
 from harness.run.rounds import one_round
@@ -207,7 +208,15 @@ def _model_info(job: CellJob) -> ModelInfo:
         bytes=shipped.artifact.bytes,
         reference_accuracy=reference,
         source=shipped.artifact.source,
+        converted_from=_converted_from(shipped),
     )
+
+
+def _converted_from(shipped: Shipped) -> ConvertedFrom | None:
+    original = shipped.original
+    if original is None:
+        return None
+    return ConvertedFrom(sha256=original.artifact.sha256, bytes=original.artifact.bytes, by=original.by)
 
 
 def device_info(context: Context) -> DeviceInfo:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.config.devices import Device
-from harness.core.errors import BoardError, ConnectionLostError, HarnessError, TransferError
+from harness.core.errors import (
+    BoardError,
+    ConnectionLostError,
+    ConversionError,
+    HarnessError,
+    ProvisionError,
+    TransferError,
+)
 from harness.core.safetext import plain
 from harness.estimate.estimator import Estimator
 from harness.records.cell import Reason
@@ -60,7 +67,7 @@ class DeviceTurn:
                     self.device,
                     say,
                     self.underway.halt.wait,
-                    jobs=list(self.left),
+                    jobs=self.underway.conversions.where_possible(self.left),
                     opened=self.underway.halt.note,
                     plugin=estimates.option if isinstance(estimates, Estimator) else None,
                 ) as session,
@@ -89,7 +96,7 @@ class DeviceTurn:
         if self.late_until is None:
             able, unable = self._able(session)
             kept, dropped = session.resolve(able)
-            self.left = self._named_for(session, kept, [*unable, *dropped])
+            self.left = self._converted(session, self._named_for(session, kept, [*unable, *dropped]))
         if not self.left:
             return
         self._deploy(session)
@@ -132,6 +139,18 @@ class DeviceTurn:
         renamed = [(job, for_runtime(job, session.runtime_for(job))) for job in jobs]
         self.underway.ledger.rename_jobs(renamed, self.device.name, dropped)
         return [job for _, job in renamed if not self.underway.ledger.finished(job)]
+
+    def _converted(self, session: Session, jobs: Sequence[CellJob]) -> list[CellJob]:
+        """The jobs with the files that the board runs. A job whose file can't be made fails."""
+        kept = []
+        for job in jobs:
+            try:
+                kept.append(self.underway.conversions.of(job, session.say))
+            except (ConversionError, ProvisionError) as error:
+                if not self.underway.halt.ending:
+                    session.say(str(error))
+                    self.underway.keep(job, failed(self.underway.measurement(job, self.context), [reason_of(error)]))
+        return kept
 
     def _deploy(self, session: Session) -> None:
         """Deploy the files. Content hashes tell which have arrived, so a new connection sends only the rest."""

@@ -8,6 +8,7 @@ from harness.config.devices import Device
 from harness.modelfile.boards import as_seen, expected, refusal
 from harness.remote.probe import Probe
 from harness.run.inventory import Shipped
+from harness.runtimes.registry import refused
 
 
 def unfit(shipped: Shipped, device: Device, *, runtime: str, delegate: str, seen: Probe | None = None) -> str | None:
@@ -16,6 +17,8 @@ def unfit(shipped: Shipped, device: Device, *, runtime: str, delegate: str, seen
     Args:
         seen: the board's own description; without it, the board is taken for one as its family usually is.
     """
+    if why := refused(runtime, shipped.artifact.variant):
+        return why
     if shipped.file is None:
         return None
     if seen is None:

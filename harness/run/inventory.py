@@ -16,12 +16,21 @@ from harness.run.testset import OwnInputs
 
 
 @dataclass(frozen=True)
+class Original:
+    """The artifact that a file was converted from, where that lies, and the programs that did it."""
+
+    artifact: Artifact
+    path: Path
+    by: str
+
+
+@dataclass(frozen=True)
 class Shipped:
     """An artifact whose file exists, with its manifest.
 
     Attributes:
         own_inputs: what it is run with; None where that is the images that all networks of a run share.
-        compiled_from: the artifact that ``path`` was compiled from for a delegate, and its file; None where it was not.
+        original: what ``path`` was converted from, for a delegate or a runtime; None where it was not.
         golden: the file of its stored golden outputs.
         file: what the file says of itself; None where nobody has read it.
         asked: whether the file itself was named on the command line.
@@ -31,7 +40,7 @@ class Shipped:
     artifact: Artifact
     path: Path
     own_inputs: OwnInputs | None = None
-    compiled_from: tuple[Artifact, Path] | None = None
+    original: Original | None = None
     golden: Path | None = None
     file: ModelFile | None = None
     asked: bool = False

@@ -16,12 +16,12 @@ from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
 from harness.results import store
 from harness.run import resume
 from harness.run.cell import now
+from harness.run.conversion import measured
 from harness.run.nodes import with_nodes
 from harness.run.options import plain_options
 from harness.run.outcome import Bad, Outcome
 from harness.run.plan import CellJob
 from harness.run.schedule import Schedule
-from harness.run.session import measured
 
 
 class Ledger:

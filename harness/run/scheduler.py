@@ -14,6 +14,7 @@ from harness.records.cell import RunInfo
 from harness.run import resume as resuming
 from harness.run.attempt import LATE_S, Underway, late_jobs
 from harness.run.context import Context
+from harness.run.conversion import Conversions
 from harness.run.device import DeviceTurn
 from harness.run.golden.all import Goldens
 from harness.run.golden.reference import Referee
@@ -106,10 +107,11 @@ class Run:
             KeyboardInterrupt: it was interrupted, and every board has been released.
         """
         self._halt.interrupted = interrupted
-        underway = Underway(self._ledger, self._halt, watcher, Goldens())
+        conversions = Conversions(lambda: self._halt.ending)
+        underway = Underway(self._ledger, self._halt, watcher, goldens=Goldens(), conversions=conversions)
         with self._ledger.opened():
             watcher.planned(self.schedule.plan)
-            self._together(watcher, [partial(self._golden, underway)])
+            self._together(watcher, [partial(self._first, underway)])
             devices = self.schedule.fleet.devices
             self._together(watcher, [partial(self._group, underway, group) for group in groups(devices)])
             self._together(watcher, [partial(self._late_round, underway)])
@@ -138,9 +140,10 @@ class Run:
             watcher.device("run", "interrupted: letting the boards go; once more ends it at once")
             raise KeyboardInterrupt
 
-    def _golden(self, underway: Underway) -> None:
-        """Let this machine answer first, while nothing is measured that it could disturb."""
+    def _first(self, underway: Underway) -> None:
+        """Let this machine answer and convert first, while nothing is measured that it could disturb."""
         due = [job for device in self.schedule.fleet.devices for job in self._ledger.due(device.name)]
+        underway.conversions.ahead(due, partial(underway.watcher.device, "conversion"))
         referee = Referee(partial(underway.watcher.device, "golden outputs"), self._halt.note)
         underway.goldens.make(referee, [(job, self.schedule.tests[job.inputs]) for job in due])
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.boards.coral import check_compiler_log
 from harness.config.devices import Device
 from harness.core.errors import ProvisionError
 from harness.modelfile.boards import EMULATED
@@ -64,9 +63,7 @@ class Session:
         return self.board.probe
 
     def resolve(self, jobs: list[CellJob]) -> tuple[list[CellJob], list[Reason]]:
-        """Drop the jobs whose runtime was not requested by name and doesn't exist for this board, with the reason; give
-        those for an Edge TPU their compiled networks.
-        """
+        """Drop the jobs whose runtime was not requested by name and doesn't exist for this board, with the reason."""
         available = wheels.available(self.probe.platform)
         kept, dropped = [], {}
         for job in jobs:
@@ -77,7 +74,7 @@ class Session:
                 except ProvisionError as error:
                     dropped[job.runtime] = Reason(code="no-runtime", text=f"{self.device.name}: {error}")
                 continue
-            kept.append(self._compiled(job))
+            kept.append(job)
         if jobs and not kept:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
@@ -91,28 +88,6 @@ class Session:
         except ProvisionError as error:
             return error
         return None
-
-    def _compiled(self, job: CellJob) -> CellJob:
-        """The job with its network compiled for its delegate, if needed. If that is impossible the job stays as it is:
-        it runs on the CPU then, and its verdict says so.
-        """
-        compiler = registry.compiler(job.delegate)
-        if compiler is None:
-            return job
-        label = job.shipped.label
-        compiled = compiler.compiled(job.shipped.path, job.shipped.artifact.sha256)
-        if compiled is None:
-            self.say(f"{compiler.program()} is not installed here: {label} is not compiled for {compiler.target}")
-            return job
-        for check in check_compiler_log(compiled.log):
-            self.say(f"{label}: {check.text}")
-        if compiled.model is None:
-            return job
-        size = compiled.model.stat().st_size
-        artifact = job.shipped.artifact.model_copy(update={"sha256": compiled.sha256, "bytes": size})
-        before = job.shipped.artifact, job.shipped.path
-        shipped = replace(job.shipped, artifact=artifact, path=compiled.model, compiled_from=before)
-        return replace(job, shipped=shipped)
 
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
@@ -204,15 +179,6 @@ def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
                 contents[f"wheel:{wheel.sha256}"] = path
     return contents
-
-
-def measured(job: CellJob, sha256: str) -> bool:
-    """Whether a cell of this job measured that file: the artifact, or the delegate compiler's output for it."""
-    if sha256 == job.shipped.artifact.sha256:
-        return True
-    compiler = registry.compiler(job.delegate)
-    made = compiler.compiled(job.shipped.path, job.shipped.artifact.sha256) if compiler else None
-    return made is not None and made.sha256 == sha256
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.core.files import sha256_bytes, sha256_file, write_atomic
 from harness.core.paths import cache_dir
-from harness.runtimes.record import Compiled, Compiler, Delegate
+from harness.runtimes.record import Converted, Converter, Delegate, Source
 
 COMPILER = "edgetpu_compiler"
 #: The compiler gives up by itself after 180 s for each part of a network.
@@ -22,7 +23,7 @@ def installed() -> bool:
     return shutil.which(COMPILER) is not None
 
 
-def compiled(model: Path, sha256: str) -> Compiled | None:
+def compiled(model: Path, sha256: str) -> Converted | None:
     """The network compiled for the Edge TPU. The cache keeps it by network and compiler.
 
     Args:
@@ -40,8 +41,8 @@ def compiled(model: Path, sha256: str) -> Compiled | None:
     if not log.is_file():
         _compile(program, model, out, log)
     if not out.is_file():
-        return Compiled(None, "", log.read_text(encoding="utf-8"))
-    return Compiled(out, sha256_file(out), log.read_text(encoding="utf-8"))
+        return Converted(None, "", log.read_text(encoding="utf-8"))
+    return Converted(out, sha256_file(out), log.read_text(encoding="utf-8"))
 
 
 def _compile(program: str, model: Path, out: Path, log: Path) -> None:
@@ -62,4 +63,8 @@ def _compile(program: str, model: Path, out: Path, log: Path) -> None:
     write_atomic(log, output[:_LOG_CHARS])
 
 
-EDGETPU = Delegate("edgetpu", compiler=Compiler("the Edge TPU", lambda: COMPILER, compiled))
+def _of(source: Source, _stopped: Callable[[], bool]) -> Converted | None:
+    return compiled(source.path, source.sha256)
+
+
+EDGETPU = Delegate("edgetpu", compiler=Converter("the Edge TPU", lambda: COMPILER, _of))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib import import_module
 
-from harness.runtimes.record import Compiler, Delegate, Runtime
+from harness.runtimes.record import Converter, Delegate, Runtime
 
 #: Files of this folder, the preferred runtime of each format first.
 _FILES = (
@@ -13,6 +13,8 @@ _FILES = (
     "tflite",
     "onnxruntime",
     "openvino",
+    "ncnn",
+    "mnn",
 )
 
 
@@ -57,6 +59,20 @@ def fitting(name: str, published: Collection[str]) -> str:
     return next((other for other in stand_ins(name) if other in published), name)
 
 
-def compiler(delegate: str) -> Compiler | None:
-    """The compiler for a delegate; None if networks need no compiling."""
-    return DELEGATES[delegate].compiler
+def converters(runtime: str, delegate: str) -> tuple[Converter, ...]:
+    """The programs that make the file for a runtime and a delegate, in order; empty if artifacts run as they are."""
+    both = (RUNTIMES[runtime].converter, DELEGATES[delegate].compiler)
+    return tuple(converter for converter in both if converter is not None)
+
+
+def plainly_reading(fmt: str) -> tuple[str, ...]:
+    """As :func:`reading`, without the runtimes that need a converter."""
+    return tuple(name for name in reading(fmt) if RUNTIMES[name].converter is None)
+
+
+def refused(name: str, variant: str) -> str | None:
+    """Why a runtime takes no artifact of a variant; None if it does."""
+    runtime = RUNTIMES[name]
+    if variant in runtime.variants:
+        return None
+    return f"{runtime.title} takes {' and '.join(runtime.variants)} alone, and this is {variant}"

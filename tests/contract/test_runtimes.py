@@ -92,11 +92,11 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @registered
 def test_it_runs_a_network_and_proves_what_ran(name: str, unpacked: Path, tmp_path: Path) -> None:
     """By the shipped runner, on the newest Python of this machine that the runtime is published for."""
-    runtime, model = RUNTIMES[name], runner_jobs.small_model(RUNTIMES[name].formats)
+    runtime, model = RUNTIMES[name], runner_jobs.network(name)
     there = runner_jobs.interpreter(name, unpacked)
     if there is None or model is None:
         pytest.skip(f"{name}: no Python here that it is published for, or no network in its format")
-    order = runner_jobs.order(tmp_path, model, name, there.packages)
+    order = runner_jobs.order(tmp_path, model.file, name, there.packages, variant=model.variant)
     found = runner_jobs.answer(tmp_path, there.python, order)
     assert found["status"] == "ok", found["text"]
     parse_answer((tmp_path / "result.json").read_bytes(), "c")
@@ -112,10 +112,10 @@ def test_it_runs_a_network_and_proves_what_ran(name: str, unpacked: Path, tmp_pa
 @registered
 def test_a_delegate_that_is_not_there_is_never_passed_over(name: str, unpacked: Path, tmp_path: Path) -> None:
     """Asked for an accelerator that this machine lacks, or that it doesn't know, it says so: no number of the CPU's."""
-    model, there = runner_jobs.small_model(RUNTIMES[name].formats), runner_jobs.interpreter(name, unpacked)
+    model, there = runner_jobs.network(name), runner_jobs.interpreter(name, unpacked)
     if there is None or model is None:
         pytest.skip(f"{name}: no Python here that it is published for, or no network in its format")
-    order = runner_jobs.order(tmp_path, model, name, there.packages)
+    order = runner_jobs.order(tmp_path, model.file, name, there.packages, variant=model.variant)
     for delegate in ["unheard-of", *(known.name for known in RUNTIMES[name].delegates if known.name != "cpu")]:
         found = runner_jobs.answer(tmp_path, there.python, order, delegate=delegate)
         assert (found["status"], found["code"].partition("-")[0]) == ("error", "delegate"), delegate

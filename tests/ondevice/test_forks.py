@@ -83,10 +83,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepared(runtime: str, folder: Path, unpacked: Path) -> tuple[Interpreter, Order]:
     found = runner_jobs.interpreter(runtime, unpacked)
-    model = runner_jobs.small_model(("onnx",) if runtime == "onnxruntime" else ("tflite",))
+    model = runner_jobs.network(runtime)
     if found is None or model is None:
         pytest.skip(f"no {runtime} for a Python here")
-    return found, runner_jobs.order(folder, model, runtime, found.packages)
+    return found, runner_jobs.order(folder, model.file, runtime, found.packages, variant=model.variant)
 
 
 def first_of(order: Order) -> dict[str, object]:

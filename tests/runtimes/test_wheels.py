@@ -18,12 +18,12 @@ from tests.conftest import REPOSITORY
 @pytest.mark.parametrize(
     ("python", "machine", "glibc", "fits"),
     [
-        ("3.13", "aarch64", (2, 41), ["litert", "onnxruntime", "openvino"]),  # Raspberry Pi OS trixie
-        ("3.11", "aarch64", (2, 36), ["litert", "onnxruntime", "openvino"]),  # Raspberry Pi OS bookworm
-        ("3.9", "aarch64", (2, 31), ["litert", "onnxruntime", "openvino"]),  # bullseye
-        ("3.7", "aarch64", (2, 28), ["tflite", "onnxruntime"]),  # Coral's Mendel
-        ("3.6", "aarch64", (2, 27), ["onnxruntime"]),  # Jetson Nano, JetPack 4.6
-        ("3.11", "x86_64", (2, 36), ["litert", "onnxruntime", "openvino"]),
+        ("3.13", "aarch64", (2, 41), ["litert", "onnxruntime", "openvino", "ncnn", "mnn"]),  # Raspberry Pi OS trixie
+        ("3.11", "aarch64", (2, 36), ["litert", "onnxruntime", "openvino", "ncnn", "mnn"]),  # Raspberry Pi OS bookworm
+        ("3.9", "aarch64", (2, 31), ["litert", "onnxruntime", "openvino", "ncnn", "mnn"]),  # bullseye
+        ("3.7", "aarch64", (2, 28), ["tflite", "onnxruntime", "ncnn", "mnn"]),  # Coral's Mendel
+        ("3.6", "aarch64", (2, 27), ["onnxruntime", "ncnn", "mnn"]),  # Jetson Nano, JetPack 4.6
+        ("3.11", "x86_64", (2, 36), ["litert", "onnxruntime", "openvino", "ncnn", "mnn"]),
         ("3.11", "armv7l", (2, 36), []),  # no numpy wheel is published: the system's is needed
         ("3.14", "aarch64", (2, 41), []),
         ("3.11", "riscv64", (2, 41), []),
@@ -35,7 +35,7 @@ def test_what_fits_which_board(python: str, machine: str, glibc: tuple[int, int]
 
 
 def test_the_systems_numpy_makes_a_32_bit_pi_usable() -> None:
-    assert available(Platform("3.11", "armv7l", (2, 36), numpy="1.24.2")) == ["tflite"]
+    assert available(Platform("3.11", "armv7l", (2, 36), numpy="1.24.2")) == ["tflite", "ncnn"]
     with pytest.raises(ProvisionError, match="python3-numpy"):
         choose("tflite", Platform("3.11", "armv7l", (2, 36)))
 
@@ -73,7 +73,7 @@ def test_every_row_is_pinned_and_consistent() -> None:
 
 
 def test_the_boards_page_has_the_table_as_it_is() -> None:
-    columns = ("litert", "tflite", "onnxruntime", "openvino")
+    columns = ("litert", "tflite", "onnxruntime", "openvino", "ncnn", "mnn")
     found: dict[tuple[str, str], list[str]] = {}
     for bundle in table():
         cells = found.setdefault((bundle.python, bundle.machine), ["-"] * len(columns))

@@ -17,9 +17,13 @@ import numpy as np
 
 from harness.core.errors import ProvisionError
 from harness.core.files import sha256_file
+from harness.records import manifest as manifests
 from harness.records.order import Order, Passes, Sources, WarmUp
 from harness.remote.runner_file import runner_file
+from harness.run.conversion import converted
+from harness.run.inventory import Shipped
 from harness.runtimes import wheels
+from harness.runtimes.registry import RUNTIMES
 from tests.conftest import MODELS
 from tests.support.pythons import OLD_PYTHONS
 
@@ -54,13 +58,28 @@ def interpreter(runtime: str, unpacked: Path) -> Interpreter | None:
     return None
 
 
-def small_model(formats: tuple[str, ...]) -> Path | None:
-    """A shipped network in one of the formats."""
-    files = (path for fmt in formats for path in sorted(MODELS.glob(f"mobilenet-v3-small/int8.{fmt}")))
-    return next(files, None)
+@dataclass(frozen=True)
+class Network:
+    """A network in the form that a runtime reads, and the variant of its artifact."""
+
+    file: Path
+    variant: str
 
 
-def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...]) -> Order:
+def network(name: str) -> Network | None:
+    """A small shipped network that a runtime takes, converted if it needs that."""
+    runtime = RUNTIMES[name]
+    for variant, model in (("int8", "mobilenet-v3-small"), ("fp32", "resvgg19-pruned")):
+        manifest = manifests.load(MODELS, model)
+        for fmt in runtime.formats:
+            path, artifact = MODELS / model / f"{variant}.{fmt}", manifest.artifact(variant, fmt)
+            if variant in runtime.variants and artifact is not None and path.is_file():
+                shipped = converted(Shipped(manifest, artifact, path), name, "cpu", lambda _: None)
+                return Network(shipped.path, variant)
+    return None
+
+
+def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...], *, variant: str = "int8") -> Order:
     """One pass over two black images."""
     images = folder / "images.npy"
     np.save(images, np.zeros((2, 48, 48, 1), np.uint8))
@@ -70,14 +89,14 @@ def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...]) ->
         model_sha256=sha256_file(model),
         inputs=str(images),
         inputs_sha256=sha256_file(images),
-        variant="int8",
+        variant=variant,
         runtime=runtime,
         packages=packages,
         delegate="cpu",
         threads=1,
         classes=7,
-        quantised_output=True,
-        quantised_input=(1.0, -128),
+        quantised_output=variant == "int8",
+        quantised_input=(1.0, -128) if variant == "int8" else None,
         warmup=WarmUp(min_runs=1, min_ns=0, max_runs=1),
         passes=Passes(min_runs=1, min_ns=0, max_ns=1),
         sources=Sources(),

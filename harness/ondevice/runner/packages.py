@@ -15,7 +15,7 @@ def package_version(module: str) -> Optional[str]:
     """
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__import__(module).__file__ or "")))
     for entry in names_in(folder):
-        if entry.startswith(module + "-") and entry.endswith(".dist-info"):
+        if entry.lower().startswith(module.lower() + "-") and entry.endswith(".dist-info"):
             return entry[len(module) + 1 : -len(".dist-info")]
     name = module.replace("_", "-")
     try:
@@ -34,7 +34,7 @@ def wheel_tags(module: ModuleType) -> str:
     folder, package = os.path.split(os.path.dirname(os.path.abspath(module.__file__ or "")))
     tags: List[str] = []
     for entry in sorted(os.listdir(folder)):
-        if entry.endswith(".dist-info") and entry.split("-")[0] == package:
+        if entry.endswith(".dist-info") and entry.split("-")[0].lower() == package.lower():
             text = read(os.path.join(folder, entry, "WHEEL")) or ""
             tags += [line[5:] for line in text.splitlines() if line.startswith("Tag: ")]
     return " ".join(tags)[:500]

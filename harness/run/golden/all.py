@@ -51,7 +51,9 @@ class Goldens:
 
 
 def _asked(job: CellJob, test: TestSet) -> Asked:
-    artifact, path = job.shipped.compiled_from or (job.shipped.artifact, job.shipped.path)
+    artifact, path = job.shipped.artifact, job.shipped.path
+    if job.shipped.original:
+        artifact, path = job.shipped.original.artifact, job.shipped.original.path
     return Asked(path=path, artifact=artifact, test=test, classes=len(test.info.classes))
 
 

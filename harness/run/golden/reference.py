@@ -139,7 +139,7 @@ def nearest(fmt: str, seen: Probe) -> Bundle:
     Raises:
         ProvisionError: none is published for this machine.
     """
-    for runtime in registry.reading(fmt):
+    for runtime in registry.plainly_reading(fmt):
         try:
             return wheels.choose(runtime, seen.platform)
         except ProvisionError:
