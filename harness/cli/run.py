@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, Task, one_of, share, split, whole
+from harness.cli.options import (
+    Crop, Devices, Frames, Models, Only, Results, Task, one_of, runtimes, share, split, whole,
+)  # fmt: skip
 from harness.cli.output import check_places, plain_lines, say
 from harness.core.errors import HarnessError, MissingModelError, UsageError
 
@@ -51,6 +53,9 @@ def run(  # one parameter an option
     only: Only = None,
     threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
+    runtime: Annotated[
+        list[str] | None, typer.Option(help="Instead of devices.yaml's: NAME, or a release, litert==2.1.0.")
+    ] = None,
     resume: Annotated[str | None, typer.Option(help="Finish this run.")] = None,
     results: Results = Path("results"),
     models: Models = Path("models"),
@@ -103,6 +108,7 @@ def run(  # one parameter an option
             task=_task(task),
             shapes=tuple(given(shape or []).items()),
             variants=split(variant),
+            runtimes=runtimes(runtime),
             threads=whole(threads, "threads", 1, 256),
             only=split(only),
             quick=quick,

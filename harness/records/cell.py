@@ -77,7 +77,10 @@ class DeviceInfo(Record):
 
 
 class RuntimeInfo(Record):
-    """The runtime that executed the model. ``delegate_verified``: the board has proved which delegate ran."""
+    """The runtime that executed the model. ``delegate_verified``: the board has proved which delegate ran.
+
+    ``version`` is what the runtime gives itself; of a cell that never got so far, the release that was asked for.
+    """
 
     name: Text
     version: Text | None = None

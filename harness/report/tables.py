@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.core.clock import Clock
 from harness.core.safetext import clean
-from harness.report import accuracy, boards, outputs, provenance
+from harness.report import accuracy, boards, outputs, provenance, releases
 from harness.report.gather import ReportData, records
 from harness.report.paper import ablation, claims, rivals, zeroed
 from harness.report.parts import TablePart
@@ -238,6 +238,7 @@ TABLES: tuple[TablePart, ...] = (
     TablePart(lambda data, _: boards.boards_table(data)),
     TablePart(lambda data, summary: boards.agreement_table(data, summary.agreements)),
     TablePart(lambda data, _: outputs.outputs_table(data), outputs.has_outputs),
+    releases.TABLE,
     TablePart(lambda data, _: boards.recall_table(data), boards.has_classes),
     TablePart(lambda data, _: accuracy.accuracy_table(data), accuracy.has_faces),
     ablation.TABLE,

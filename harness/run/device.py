@@ -23,6 +23,7 @@ from harness.run.plan import CellJob, by_name, for_runtime
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined
 from harness.run.session import Session, open_session
+from harness.runtimes.releases import Releases
 
 
 @dataclass
@@ -61,6 +62,7 @@ class DeviceTurn:
                     say,
                     self.underway.halt.wait,
                     jobs=list(self.left),
+                    releases=Releases.of(self.underway.ledger.schedule.fleet.file),
                     opened=self.underway.halt.note,
                     plugin=estimates.option if isinstance(estimates, Estimator) else None,
                 ) as session,
@@ -106,23 +108,25 @@ class DeviceTurn:
             session.say(note)
 
     def _able(self, session: Session) -> tuple[list[CellJob], list[Reason]]:
-        """The jobs that this board can run. Of the others those that were asked for by name fail; the reasons why the
-        rest is left out.
+        """The jobs that this board can run. Of the others those that were asked for by name fail, as do those of a
+        release that this board can't get; the reasons why the rest is left out.
         """
         able, unable = [], []
         for job in self.left:
-            why = unfit(
-                job.shipped, self.device, runtime=session.runtime_for(job), delegate=job.delegate, seen=session.probe
-            )
-            if why is None:
+            runtime = str(session.requested_for(job))
+            why = unfit(job.shipped, self.device, runtime=runtime, delegate=job.delegate, seen=session.probe)
+            if why is None and (missing := session.missing(job)) is not None:
+                self._fail_one(job, reason_of(missing))
+            elif why is None:
                 able.append(job)
-                continue
-            if by_name(job, self.underway.ledger.schedule.options):
-                measurement = self.underway.measurement(job, self.context)
-                self.underway.keep(job, failed(measurement, [Reason(code="unfit", text=clip(why))]))
+            elif by_name(job, self.underway.ledger.schedule.options):
+                self._fail_one(job, Reason(code="unfit", text=clip(why)))
             else:
                 unable.append(Reason(code="left-out", text=f"{self.device.name}: {job.shipped.label}: {why}"[:4000]))
         return able, unable
+
+    def _fail_one(self, job: CellJob, reason: Reason) -> None:
+        self.underway.keep(job, failed(self.underway.measurement(job, self.context), [reason]))
 
     def _named_for(self, session: Session, jobs: Sequence[CellJob], dropped: Sequence[Reason]) -> list[CellJob]:
         """The jobs under the names of the runtimes that really run, without those that are finished."""

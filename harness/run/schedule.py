@@ -48,7 +48,7 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
     Raises:
         UsageError, MissingModelError, ArtifactError: nothing to run, or what was requested doesn't exist.
     """
-    chosen = fleet.only(list(options.only))
+    chosen = fleet.only(list(options.only)).with_runtimes(options.runtimes)
     task = task_run(options.task, str(options.data), options.inputs)
     shipped, damaged = _artifacts(models, options, task)
     plan = make(chosen, shipped, options)
@@ -65,7 +65,7 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
     """
     info = earlier.info
     options = stored_options(info)
-    present, notes = resume.fleet_then(info, fleet, earlier.unfinished_devices)
+    present, notes = resume.fleet_then(info, fleet.with_runtimes(options.runtimes), earlier.unfinished_devices)
     task = task_run(options.task, str(options.data), options.inputs)
     shipped, damaged = _artifacts(models, options, task)
     plan = make(present, shipped, options, everything=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.boards.coral import check_compiler_log
 from harness.config.devices import Device
 from harness.core.errors import ProvisionError
-from harness.modelfile.boards import EMULATED
+from harness.modelfile.boards import EMULATED_PLATFORM
 from harness.records.cell import Reason
 from harness.remote.base import Command, Connection
 from harness.remote.connect import ReachedBoard, Reaching, Say, Wait, check_space, reached
@@ -23,13 +23,11 @@ from harness.run.measure import Prepared
 from harness.run.plan import CellJob, InputsKey
 from harness.runtimes import onboard, registry, wheels
 from harness.runtimes.registry import RUNTIMES
-from harness.runtimes.wheels import Platform
+from harness.runtimes.releases import Releases
+from harness.runtimes.requested import Requested
 
 #: How long the lease lasts while the board checks its store, or while wheels are fetched; in seconds.
 LOOK_S = 600.0
-
-#: The platform of every emulated board, known before it is booted.
-_EMULATED = Platform(EMULATED.python, EMULATED.machine, EMULATED.glibc)
 
 
 @dataclass(eq=False)
@@ -42,11 +40,14 @@ class Session:
     device: Device
     board: ReachedBoard
     say: Say
+    releases: Releases
     sent: dict[str, int] = field(default_factory=dict)
-    #: the folders on the board that hold a runtime and its dependencies
     #: measure the rounds of cells that a process of its own has measured once
     forks: Forks = field(default_factory=Forks)
-    _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: the folders on the board that hold a runtime and its dependencies
+    _packages: dict[Requested, tuple[str, ...]] = field(default_factory=dict)
+    #: why a release can't run here; None where it can
+    _missing: dict[Requested, ProvisionError | None] = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
@@ -110,6 +111,24 @@ class Session:
             return job.runtime
         return registry.fitting(job.runtime, wheels.available(self.probe.platform))
 
+    def requested_for(self, job: CellJob) -> Requested:
+        """:meth:`runtime_for`, with the release where one was asked for."""
+        return Requested(self.runtime_for(job), job.release)
+
+    def missing(self, job: CellJob) -> ProvisionError | None:
+        """Why the release that a job asks for can't run here; None where it can, or where none is asked for."""
+        wanted = self.requested_for(job)
+        if wanted.release is None or job.delegate in onboard.DELEGATES:
+            return None
+        if wanted not in self._missing:
+            self.lease.renew(LOOK_S)
+            self._missing[wanted] = None
+            try:
+                self.releases.bundle(wanted, self.probe.platform, self.say)
+            except ProvisionError as error:
+                self._missing[wanted] = error
+        return self._missing[wanted]
+
     def deploy(self, jobs: list[CellJob], tests: Mapping[InputsKey, TestSet]) -> None:
         """Put everything these jobs need on the board; files that are there already (by content hash) are not sent
         again.
@@ -122,17 +141,18 @@ class Session:
             test = tests[job.inputs]
             files[f"object:{test.file_sha256}"] = test.file
         self.lease.renew(LOOK_S)
-        for runtime in sorted({self.runtime_for(job) for job in jobs if job.delegate not in onboard.DELEGATES}):
-            bundle = wheels.choose(runtime, self.probe.platform)
+        ours = [job for job in jobs if job.delegate not in onboard.DELEGATES]
+        for wanted in sorted({self.requested_for(job) for job in ours}, key=str):
+            bundle = self.releases.bundle(wanted, self.probe.platform, self.say)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=self.say), strict=True):
                 files[f"wheel:{wheel.sha256}"] = path
-            self._packages[runtime] = tuple(f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
+            self._packages[wanted] = tuple(f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
         self.lease.renew(LOOK_S)
         sent = self._send_missing(files)
-        for runtime, folders in self._packages.items():
+        for wanted, folders in self._packages.items():
             new = any(f"wheel:{folder.rpartition('/')[2]}" in sent for folder in folders)
             if new or (self.device.emulate and not self._compiled_there(folders)):
-                self._first_import(runtime, folders)
+                self._first_import(wanted.name, folders)
 
     def _send_missing(self, files: Mapping[str, Path]) -> set[str]:
         """Send the files that the board lacks; returns the names of those that were sent."""
@@ -171,7 +191,11 @@ class Session:
             runner=f"{objects}/{runner_sha256()}",
             model=f"{objects}/{job.shipped.artifact.sha256}",
             inputs=f"{objects}/{test.file_sha256}",
-            packages=self._packages[runtime] if ours else onboard.packages(self.connection.home, self.probe.python),
+            packages=(
+                self._packages[self.requested_for(job)]
+                if ours
+                else onboard.packages(self.connection.home, self.probe.python)
+            ),
             runtime=runtime,
         )
 
@@ -181,20 +205,21 @@ def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
     return {f"object:{job.shipped.artifact.sha256}": job.shipped.path for job in jobs}
 
 
-def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
+def storage(jobs: Sequence[CellJob], say: Say, releases: Releases) -> dict[str, Path]:
     """The initial contents of a new emulated board's storage: runtimes and models.
 
-    The runner and the images are sent over SSH in any case. Empty where a runtime can't be obtained; the deployment
-    says why.
+    The runner and the images are sent over SSH in any case. Empty where a runtime can't be obtained, and without a
+    release that can't be; the deployment says why.
     """
     contents = artifacts(jobs)
-    try:
-        for runtime in sorted({job.runtime for job in jobs if job.delegate not in onboard.DELEGATES}):
-            bundle = wheels.choose(runtime, _EMULATED)
-            for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
-                contents[f"wheel:{wheel.sha256}"] = path
-    except ProvisionError:
-        return {}
+    for wanted in sorted({job.requested for job in jobs if job.delegate not in onboard.DELEGATES}, key=str):
+        try:
+            bundle = releases.bundle(wanted, EMULATED_PLATFORM, say)
+            fetched = zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True)
+            contents |= {f"wheel:{wheel.sha256}": path for wheel, path in fetched}
+        except ProvisionError:
+            if wanted.release is None:
+                return {}
     return contents
 
 
@@ -214,6 +239,7 @@ def open_session(
     wait: Wait,
     *,
     jobs: Sequence[CellJob] = (),
+    releases: Releases = Releases.of("devices.yaml"),
     opened: Callable[[Connection], object] = lambda _connection: None,
     plugin: str | None = None,
 ) -> Iterator[Session]:
@@ -221,6 +247,7 @@ def open_session(
 
     Args:
         jobs: the cells to measure; a new emulated board's storage is filled for them.
+        releases: finds the runtimes' wheels.
         opened: receives each connection, so that it can be closed while something waits on it.
         plugin: the plugin that an emulated board's QEMU loads.
 
@@ -229,13 +256,13 @@ def open_session(
     """
     reaching = Reaching(
         say,
-        contents=lambda: storage(jobs, say) if jobs else {},
+        contents=lambda: storage(jobs, say, releases) if jobs else {},
         ended=lambda: wait(0),
         plugin=plugin,
         opened=opened,
     )
     with reached(device, reaching, wait) as board:
-        session = Session(device, board, say)
+        session = Session(device, board, say, releases)
         try:
             yield session
         finally:

@@ -19,6 +19,7 @@ _MODULES = (
     "distribution",
     "rounds",
     "threads",
+    "releases",
     "chain",
     "size",
     "memory",

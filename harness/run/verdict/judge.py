@@ -38,9 +38,13 @@ def judge(  # six parameters: what was asked for, what came back, and what that 
         labels: the right classes, in the order of the predictions; empty where nothing judges them.
         compared: the outputs beside golden ones; None where nobody looked.
 
-    A delegate that did not run is FAILED (the number would describe something else) unless ``allow_fallback``.
+    A delegate that did not run is FAILED (the number would describe something else) unless ``allow_fallback``; so is a
+    runtime of another release than the one asked for.
     """
     reasons: list[Reason] = []
+    if not job.requested.ran(answer.runtime_version):
+        text = plain(f"asked for {job.requested}, the board ran {answer.runtime_version or 'an unknown release'}")
+        return "FAILED", [Reason(code="other-release", text=text[:1000])]
     if not runtime.delegate_verified:
         text = plain(f"asked for '{job.delegate}', the board ran '{runtime.delegate_applied}' ({answer.delegate.how})")
         reason = Reason(code="delegate-fallback", text=text[:1000])
