@@ -54,7 +54,7 @@ def run(  # one parameter an option
     threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
     runtime: Annotated[
-        list[str] | None, typer.Option(help="Instead of devices.yaml's: NAME, or a release, litert==2.1.0.")
+        list[str] | None, typer.Option(help="Instead of devices.yaml's: litert, openvino, litert==2.1.0...")
     ] = None,
     resume: Annotated[str | None, typer.Option(help="Finish this run.")] = None,
     results: Results = Path("results"),

@@ -39,8 +39,27 @@ class RunnerFailure(_Answer):
     text: Annotated[str, Field(max_length=20_000)]
 
 
+class Kernel(BaseModel):
+    """``count`` layers of one type that the same kernel computed in the same precision, in the runtime's own words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layer: _Short
+    kernel: _Short
+    precision: _Short
+    count: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
 class Delegate(BaseModel):
-    """The delegate or execution provider that the runtime reports, and how many nodes ran on it."""
+    """The delegate or execution provider that the runtime reports, and how many nodes ran on it.
+
+    Attributes:
+        precision_asked: the element type in which layers with weights were to compute, in numpy's words (``float32``,
+            ``bfloat16``, ``int8``); None where the runtime was not told, or can't be.
+        precisions: how many layers with weights computed in which type; empty where the runtime does not say.
+        threads: how many threads the runtime says that it computed with; None where it does not say.
+        kernels: all layers as they were executed; empty where the runtime does not say.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +68,10 @@ class Delegate(BaseModel):
     nodes_total: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     nodes_delegated: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     nodes_left: Annotated[tuple[_Short, ...], Field(max_length=64)] = ()
+    precision_asked: _Short | None = None
+    precisions: Annotated[dict[_Short, Annotated[int, Field(ge=1, le=1_000_000)]], Field(max_length=16)] = {}
+    threads: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    kernels: Annotated[tuple[Kernel, ...], Field(max_length=256)] = ()
 
 
 #: A board's state at one moment: {path in /proc or /sys, or command: its text}.

@@ -95,6 +95,12 @@ class Artifact(Lean):
         """The first output."""
         return self.outputs[0]
 
+    @property
+    def quantised_input(self) -> tuple[float, int] | None:
+        """Scale and zero point of the first input; None where it has none."""
+        scale, zero_point = (self.input.scale, self.input.zero_point) if self.inputs else (None, None)
+        return (scale, zero_point or 0) if scale else None
+
 
 class Manifest(Lean):
     """The record of one network's artifacts.

@@ -119,6 +119,8 @@ class Order:
         packages: folders from which the runtime is imported; they come before the board's own.
         classes: the number of scores that the output must have.
         quantised_output: whether the artifact has scale and zero point of an integer output.
+        quantised_input: scale and zero point of an integer input of images; None for other inputs. For runtimes that
+            keep both inside the graph.
         state_root: (for tests) a folder that replaces the board's /proc and /sys.
         profile: whether to time each node afterwards.
         marks: None on a board that nothing looks at.
@@ -149,6 +151,7 @@ class Order:
     canary: bool = False
     tensors: tuple[InputTensor, ...] | None = None
     outputs: KeptOutputs | None = None
+    quantised_input: tuple[float, int] | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.core.clock import Clock
 from harness.core.safetext import clean
-from harness.report import accuracy, boards, outputs, provenance, releases
+from harness.report import accuracy, boards, outputs, provenance, ranking, releases
 from harness.report.gather import ReportData, records
 from harness.report.paper import ablation, claims, rivals, zeroed
 from harness.report.parts import TablePart
@@ -234,6 +234,7 @@ def synthetic(cells: pd.DataFrame) -> bool:
 TABLES: tuple[TablePart, ...] = (
     TablePart(lambda data, summary: boards.winners_table(data, summary.winners)),
     TablePart(lambda data, _: _cells(data)),
+    ranking.TABLE,
     rivals.TABLE,
     TablePart(lambda data, _: boards.boards_table(data)),
     TablePart(lambda data, summary: boards.agreement_table(data, summary.agreements)),

@@ -108,16 +108,17 @@ class DeviceTurn:
             session.say(note)
 
     def _able(self, session: Session) -> tuple[list[CellJob], list[Reason]]:
-        """The jobs that this board can run. Of the others those that were asked for by name fail, as do those of a
-        release that this board can't get; the reasons why the rest is left out.
+        """The jobs that this board can run. Of the others those fail whose network or runtime was asked for by name; the
+        reasons why the rest is left out.
         """
         able, unable = [], []
         for job in self.left:
+            if (lacking := session.lacking(job)) is not None:
+                self._fail_one(job, reason_of(lacking))
+                continue
             runtime = str(session.requested_for(job))
             why = unfit(job.shipped, self.device, runtime=runtime, delegate=job.delegate, seen=session.probe)
-            if why is None and (missing := session.missing(job)) is not None:
-                self._fail_one(job, reason_of(missing))
-            elif why is None:
+            if why is None:
                 able.append(job)
             elif by_name(job, self.underway.ledger.schedule.options):
                 self._fail_one(job, Reason(code="unfit", text=clip(why)))

@@ -23,6 +23,8 @@ class Options:
     #: instead of devices.yaml's: ``NAME`` or ``NAME==VERSION``
     runtimes: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    #: instead of the devices' own
+    runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
     only: tuple[str, ...] = ()
     quick: bool = False

@@ -118,13 +118,22 @@ def _schedule(settled: Schedule, shipped: Sequence[Shipped], models: Path, task:
     """
     plan = settled.plan
     if not plan.cells:
-        raise UsageError("nothing to run: every cell is left out", fix="; ".join(r.text for r in plan.skipped[:3]))
+        reasons = [reason.text for reason in plan.skipped[:3]] or [_unread(settled.fleet, shipped)]
+        raise UsageError("nothing to run: every cell is left out", fix="; ".join(reasons))
     return replace(
         settled,
         tests=_tests(plan, settled.options, task),
         manifests=readable(models_folder(models, task.task if task else None))
         | {item.manifest.name: item.manifest for item in shipped},
     )
+
+
+def _unread(fleet: Fleet, shipped: Sequence[Shipped]) -> str:
+    """Why there is no cell although nothing was left out: no runtime that was asked for reads what is there."""
+    runtimes = dict.fromkeys(name for device in fleet.devices for name in device.runtimes or ())
+    formats = dict.fromkeys(f".{item.artifact.format}" for item in shipped)
+    verb = "reads" if len(runtimes) == 1 else "read"
+    return f"{' and '.join(runtimes)} {verb} no {' and no '.join(formats)} file, or not with the devices' delegates"
 
 
 def _tests(plan: Plan, options: Options, task: TaskRun | None) -> dict[InputsKey, TestSet]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,8 +46,8 @@ class Session:
     forks: Forks = field(default_factory=Forks)
     #: the folders on the board that hold a runtime and its dependencies
     _packages: dict[Requested, tuple[str, ...]] = field(default_factory=dict)
-    #: why a release can't run here; None where it can
-    _missing: dict[Requested, ProvisionError | None] = field(default_factory=dict)
+    #: why a runtime that was requested by name can't be sent; None where it can
+    _lacking: dict[Requested, ProvisionError | None] = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
@@ -115,19 +115,19 @@ class Session:
         """:meth:`runtime_for`, with the release where one was asked for."""
         return Requested(self.runtime_for(job), job.release)
 
-    def missing(self, job: CellJob) -> ProvisionError | None:
-        """Why the release that a job asks for can't run here; None where it can, or where none is asked for."""
-        wanted = self.requested_for(job)
-        if wanted.release is None or job.delegate in onboard.DELEGATES:
+    def lacking(self, job: CellJob) -> ProvisionError | None:
+        """Why nothing can be sent of a job's runtime, which was requested by name; None where it can be sent."""
+        if self.device.runtimes is None or job.delegate in onboard.DELEGATES:
             return None
-        if wanted not in self._missing:
+        wanted = self.requested_for(job)
+        if wanted not in self._lacking:
             self.lease.renew(LOOK_S)
-            self._missing[wanted] = None
+            self._lacking[wanted] = None
             try:
                 self.releases.bundle(wanted, self.probe.platform, self.say)
             except ProvisionError as error:
-                self._missing[wanted] = error
-        return self._missing[wanted]
+                self._lacking[wanted] = error
+        return self._lacking[wanted]
 
     def deploy(self, jobs: list[CellJob], tests: Mapping[InputsKey, TestSet]) -> None:
         """Put everything these jobs need on the board; files that are there already (by content hash) are not sent
@@ -208,18 +208,15 @@ def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
 def storage(jobs: Sequence[CellJob], say: Say, releases: Releases) -> dict[str, Path]:
     """The initial contents of a new emulated board's storage: runtimes and models.
 
-    The runner and the images are sent over SSH in any case. Empty where a runtime can't be obtained, and without a
-    release that can't be; the deployment says why.
+    The runner and the images are sent over SSH in any case. A runtime that can't be obtained is left out; the
+    deployment says why.
     """
     contents = artifacts(jobs)
     for wanted in sorted({job.requested for job in jobs if job.delegate not in onboard.DELEGATES}, key=str):
-        try:
+        with suppress(ProvisionError):
             bundle = releases.bundle(wanted, EMULATED_PLATFORM, say)
-            fetched = zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True)
-            contents |= {f"wheel:{wheel.sha256}": path for wheel, path in fetched}
-        except ProvisionError:
-            if wanted.release is None:
-                return {}
+            for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
+                contents[f"wheel:{wheel.sha256}"] = path
     return contents
 
 

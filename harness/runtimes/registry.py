@@ -12,6 +12,7 @@ _FILES = (
     "litert",
     "tflite",
     "onnxruntime",
+    "openvino",
 )
 
 

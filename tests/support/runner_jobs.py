@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from platform import libc_ver
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from harness.remote.runner_file import runner_file
 from harness.runtimes import wheels
 from tests.conftest import MODELS
 from tests.support.pythons import OLD_PYTHONS
+
+
+#: This machine.
+HERE = wheels.platform_of("3.11", os.uname().machine, 64, " ".join(libc_ver()), None)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ def interpreter(runtime: str, unpacked: Path) -> Interpreter | None:
     pythons = {"{}.{}".format(*sys.version_info[:2]): base, "3.7": OLD_PYTHONS["3.7"], "3.6": OLD_PYTHONS["3.6"]}
     for version, python in pythons.items():
         try:
-            bundle = wheels.choose(runtime, wheels.Platform(version, os.uname().machine, (2, 28)))
+            bundle = wheels.choose(runtime, replace(HERE, python=version))
         except ProvisionError:
             continue
         if python is None:
@@ -73,6 +78,7 @@ def order(folder: Path, model: Path, runtime: str, packages: tuple[str, ...]) ->
         threads=1,
         classes=7,
         quantised_output=True,
+        quantised_input=(1.0, -128),
         warmup=WarmUp(min_runs=1, min_ns=0, max_runs=1),
         passes=Passes(min_runs=1, min_ns=0, max_ns=1),
         sources=Sources(),

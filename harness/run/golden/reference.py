@@ -163,6 +163,7 @@ def order(asked: Asked, runtime: str, packages: tuple[str, ...], *, name: str, o
         threads=1,
         classes=asked.classes,
         quantised_output=asked.artifact.output.scale is not None,
+        quantised_input=asked.artifact.quantised_input,
         warmup=WarmUp(min_runs=0, min_ns=0, max_runs=0),
         passes=Passes(min_runs=1 if test.tensors is None else test.info.n + 1, min_ns=0, max_ns=10**15),
         sources=Sources(),

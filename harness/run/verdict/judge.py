@@ -18,6 +18,7 @@ from harness.run.context import Context
 from harness.run.golden.comparer import Compared
 from harness.run.plan import CellJob
 from harness.run.verdict import interference, stability
+from harness.run.verdict.fallback import fallbacks
 from harness.run.verdict.states import CellStates
 
 #: A trend must be this significant before its size is considered: there are many cells, and each is tested.
@@ -38,19 +39,15 @@ def judge(  # six parameters: what was asked for, what came back, and what that 
         labels: the right classes, in the order of the predictions; empty where nothing judges them.
         compared: the outputs beside golden ones; None where nobody looked.
 
-    A delegate that did not run is FAILED (the number would describe something else) unless ``allow_fallback``; so is a
-    runtime of another release than the one asked for.
+    What ran instead of what was asked for (another delegate, precision or number of threads) is FAILED, since the number
+    would describe something else, unless ``allow_fallback``. Another release of the runtime is always FAILED.
     """
-    reasons: list[Reason] = []
     if not job.requested.ran(answer.runtime_version):
         text = plain(f"asked for {job.requested}, the board ran {answer.runtime_version or 'an unknown release'}")
         return "FAILED", [Reason(code="other-release", text=text[:1000])]
-    if not runtime.delegate_verified:
-        text = plain(f"asked for '{job.delegate}', the board ran '{runtime.delegate_applied}' ({answer.delegate.how})")
-        reason = Reason(code="delegate-fallback", text=text[:1000])
-        if not job.device.allow_fallback:
-            return "FAILED", [reason]
-        reasons.append(reason)
+    reasons = [Reason(code="delegate-fallback", text=text) for text in fallbacks(job, answer, runtime)]
+    if reasons and not job.device.allow_fallback:
+        return "FAILED", reasons
     reasons += _wrong_cpu(answer, context)
     reasons += _on_purpose(answer)
     # an image without a number for each class has no answer, wherever its maximum lies

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from benchmarks.made.answers import good
-from harness.config.devices import parse
+from harness.config.devices import Device, parse
 from harness.records.answer import RunnerResult
 from harness.records.cell import RuntimeInfo
 from harness.run.context import Context
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
+from harness.run.verdict.fallback import fallbacks
 from harness.run.verdict.judge import judge, least_differing
 from tests.support.manifests import ARTIFACT, MANIFEST, SPLIT
 
@@ -22,6 +23,18 @@ DEVICES = parse(
     "- {name: lax, board: generic, host: h, allow_fallback: true}\n"
     "- {name: em, board: raspberry-pi-4, emulate: true}\n"
 ).devices
+
+
+def job_of(device: Device) -> CellJob:
+    return CellJob(
+        cell="c",
+        device=device,
+        shipped=Shipped(MANIFEST, ARTIFACT, Path("x")),
+        runtime="litert",
+        delegate="cpu",
+        threads=1,
+        samples=None,
+    )
 
 
 def verdict(
@@ -38,15 +51,7 @@ def verdict(
         "after": later | change.pop("after", {}),
     }
     answer = RunnerResult.model_validate(good() | {"evidence": evidence} | change)
-    job = CellJob(
-        cell="c",
-        device=chosen,
-        shipped=Shipped(MANIFEST, ARTIFACT, Path("x")),
-        runtime="litert",
-        delegate="cpu",
-        threads=1,
-        samples=None,
-    )
+    job = job_of(chosen)
     runtime = RuntimeInfo(
         name="litert", delegate="cpu", delegate_applied=applied, delegate_verified=applied == "cpu", threads=1
     )
@@ -165,3 +170,46 @@ def test_an_emulated_boards_wall_clock_may_jump() -> None:
 def test_a_fallback_is_a_failure_unless_allowed() -> None:
     assert verdict(applied="xnnpack") == ("FAILED", ["delegate-fallback"])
     assert verdict(1, applied="xnnpack", cpuinfo=[]) == ("INVALID", ["delegate-fallback"])
+
+
+def told(asked: str | None, threads: int | None = 1, **precisions: int) -> dict[str, Any]:
+    """What a runtime says of itself."""
+    return {"applied": "cpu", "how": "h", "precision_asked": asked, "precisions": precisions, "threads": threads}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        told("float32", float32=3),
+        told("float32"),  # no layer has weights
+        told(None, bfloat16=3),  # nothing was asked for
+        told("int8", int8=3),
+        told("int8", int8=3, float32=1),  # no runtime has all layers in integers
+        told("float16", threads=None, float16=3),
+    ],
+)
+def test_what_runs_as_asked_is_no_fallback(said: dict[str, Any]) -> None:
+    assert verdict(delegate=said) == ("VALID", [])
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (told("float32", bfloat16=2), "asked for float32, the board computed in bfloat16 (2 layers) (h)"),
+        (
+            told("float32", bfloat16=2, float32=1),
+            "asked for float32, the board computed in bfloat16 (2 layers) and float32 (1 layer) (h)",
+        ),
+        (told("int8", float32=2), "asked for int8, the board computed in float32 (2 layers) (h)"),
+        (told("int8", int8=2, float16=1), "asked for int8, the board computed in float16 (1 layer) and int8"),
+        (told("float16", float32=2), "asked for float16, the board computed in float32 (2 layers) (h)"),
+        (told("float32", threads=2, float32=2), "asked for 1 thread, the board computed with 2 (h)"),
+    ],
+)
+def test_another_precision_or_number_of_threads_is_a_fallback_that_names_both(said: dict[str, Any], text: str) -> None:
+    assert verdict(delegate=said) == ("FAILED", ["delegate-fallback"])
+    assert verdict(1, delegate=said, cpuinfo=[]) == ("INVALID", ["delegate-fallback"])
+    answer = RunnerResult.model_validate(good() | {"delegate": said})
+    runtime = RuntimeInfo(name="litert", delegate="cpu", delegate_applied="cpu", delegate_verified=True, threads=1)
+    (found,) = fallbacks(job_of(DEVICES[0]), answer, runtime)
+    assert found.startswith(text)
