@@ -184,6 +184,13 @@ class Cell(Record):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     @property
+    def runtime_asked(self) -> str:
+        """The runtime as the cell's name has it: ``litert``, or ``litert-2.1.0`` where a release was asked for."""
+        parts = self.cell.split("+")
+        named = parts[3] if len(parts) > 3 and parts[3].startswith(f"{self.runtime.name}-") else ""
+        return named or self.runtime.name
+
+    @property
     def estimated_cycles(self) -> int | None:
         """Estimated cycles of one inference on one thread; None where there is no estimate."""
         return self.estimate.cycles if isinstance(self.estimate, Estimate) else None

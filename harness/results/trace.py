@@ -32,7 +32,7 @@ def chrome_trace(cells: Iterable[Cell]) -> bytes:
             continue
         board = clean(cell.device.name, 60)
         process = boards.setdefault(board, len(boards) + 1)
-        title = clean(f"{cell.model.name} {cell.model.variant} ({cell.runtime.name})", 200)
+        title = clean(f"{cell.model.name} {cell.model.variant} ({cell.runtime_asked})", 200)
         events += [
             _named("process_name", process, thread, f"{board}: estimated cycles, 1 thread; 1 ns stands for 1 cycle"),
             _named("thread_name", process, thread, title),
