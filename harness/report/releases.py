@@ -35,8 +35,8 @@ _NOTE = (
 #: More rows are not read; the CSV has all.
 _MOST_SHOWN = 60
 _READ = (
-    "group", "board_label", "device", "emulated", "clock", "clock_key", "run", "started", "model", "model_label", "kind",
-    "model_sha256", "runtime", "runtime_version", "delegate", "threads", "status", "reasons", "value", "low", "high", "n",
+    "group", "board_label", "device", "board", "emulated", "clock", "clock_key", "run", "started", "model", "model_label",
+    "kind", "model_sha256", "runtime", "runtime_version", "delegate", "threads", "status", "reasons", "value", "low", "high", "n",
     "latency_ns", "rounds", "predictions", "outputs_excess", "outputs_max_rel", "cell",
 )  # fmt: skip
 
