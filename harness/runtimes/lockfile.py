@@ -56,7 +56,9 @@ class _File(_Strict):
 
 
 def lock_path(devices: Path) -> Path:
-    """The lock file of a device list: ``lab.yaml`` has ``lab.lock.json``."""
+    """The lock file of a device list: ``lab.yaml`` has ``lab.lock.json``. A list from a pipe has one in this folder."""
+    if devices.is_absolute() and devices.parts[1:2] in (("dev",), ("proc",)):
+        return Path("devices.lock.json")
     return devices.with_suffix(".lock.json")
 
 

@@ -184,3 +184,4 @@ def test_a_folder_that_can_t_be_written_is_told(index: Path, tmp_path: Path) -> 
 def test_each_list_has_its_lock() -> None:
     assert lock_path(Path("a/devices.yaml")) == Path("a/devices.lock.json")
     assert lock_path(Path("lab")) == Path("lab.lock.json")
+    assert lock_path(Path("/dev/fd/63")) == lock_path(Path("/dev/stdin")) == Path("devices.lock.json")
