@@ -49,7 +49,7 @@ def _drawing(clock: Clock, title: str, lines: Sequence[tuple[Step, ...]]) -> Dra
     axes.set_xticks(np.arange(len(order)), [for_figure(release, 14) for release in order])
     axes.set_xlim(-0.3, len(order) - 0.7)
     axes.set_ylabel(f"Median {clock.quantity.lower()}\nagainst the oldest (%)")
-    axes.set_xlabel("Release")
+    axes.set_xlabel("Release (oldest first)")
     _legend(figure, named, looks)
     told = "; ".join(f"{_label(steps)} {_last(steps):+.1f} percent" for steps in named)
     return Drawing(
