@@ -68,10 +68,12 @@ def read(path: Path) -> tuple[Bundle, ...]:
     Raises:
         ConfigError: the file can't be read, or is no lock file.
     """
-    if not path.exists():
-        return ()
     try:
         rows = _File.model_validate_json(read_text(path, MAX_BYTES)).rows
+    except ConfigError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return ()
+        raise
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -108,7 +110,6 @@ def fixed(path: Path, bundle: Bundle, platform: Platform) -> Bundle:
     Raises:
         ConfigError, StoreError: the file can't be read or written; it is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock")):
         rows = read(path)
         there = row_for(rows, bundle.runtime, bundle.version, platform)

@@ -6,12 +6,13 @@ The first use of a release resolves it through pip and fixes its files' hashes i
 
 from __future__ import annotations
 
-import email.parser
 import re
 import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
 from pathlib import Path
 
 from packaging.markers import UndefinedEnvironmentName
@@ -176,7 +177,7 @@ def _applies(requirement: Requirement, platform: Platform) -> bool:
     return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
-def _metadata(wheel: Path) -> email.message.Message:
+def _metadata(wheel: Path) -> Message:
     try:
         with zipfile.ZipFile(wheel) as archive:
             name = next((n for n in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n)), None)
@@ -185,7 +186,7 @@ def _metadata(wheel: Path) -> email.message.Message:
             text = archive.read(name).decode("utf-8", "replace")
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise ProvisionError(f"{wheel.name}: is no wheel: {error}") from error
-    return email.parser.HeaderParser().parsestr(text)
+    return HeaderParser().parsestr(text)
 
 
 def _numpy(accepted: SpecifierSet, platform: Platform, target: Target) -> Wheel | None:
