@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
@@ -184,7 +185,7 @@ def _metadata(wheel: Path) -> Message:
             if name is None or archive.getinfo(name).file_size > _MOST_METADATA:
                 raise ProvisionError(f"{wheel.name}: has no metadata of a wheel")
             text = archive.read(name).decode("utf-8", "replace")
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
         raise ProvisionError(f"{wheel.name}: is no wheel: {error}") from error
     return HeaderParser().parsestr(text)
 
