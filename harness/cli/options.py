@@ -70,7 +70,7 @@ def runtimes(values: list[str] | None) -> tuple[str, ...]:
     except NotMeantError as error:
         raise UsageError(f"--runtime {','.join(values or ())}: {error.text}", fix=error.fix) from error
     except ValueError as error:
-        raise UsageError(f"--runtime: {error}", fix="--runtime litert or --runtime litert==2.1.0") from error
+        raise UsageError(f"--runtime {error}") from error
 
 
 def share(text: str, option: str) -> float:

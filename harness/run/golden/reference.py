@@ -79,14 +79,14 @@ class Referee:
             save(place, golden)
             return golden
 
-    def ready(self, fmt: str) -> tuple[str, tuple[str, ...]]:
-        """The runtime that reads a format here, and its folders.
+    def ready(self, fmt: str, runtime: str | None = None) -> tuple[str, tuple[str, ...]]:
+        """The named runtime, or else the one that reads a format here, and its folders.
 
         Raises:
             ProvisionError: there is none, or it can't be fetched.
         """
         connection, seen = self._reached()
-        bundle = nearest(fmt, seen)
+        bundle = nearest(fmt, seen) if runtime is None else wheels.choose(runtime, seen.platform)
         return bundle.runtime, self._runtime(connection, bundle)
 
     def _reached(self) -> tuple[Connection, Probe]:
