@@ -129,7 +129,6 @@ class Fleet(_Settings):
                 raise ConfigError(f"no device '{name}'{nearest(name, known)}", file=self.file)
         return self.model_copy(update={"devices": tuple(d for d in self.devices if d.name in names)}) if names else self
 
-
     def with_runtimes(self, words: Sequence[str]) -> Fleet:
         """The fleet with these runtimes on every device, ``NAME`` or ``NAME==VERSION``, instead of its own; as it is if
         ``words`` is empty.

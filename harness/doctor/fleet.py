@@ -107,9 +107,7 @@ def _finding(error: HarnessError, severity: Severity = "error") -> Check:
     return Check(error.code, severity, clean(error.message), error.fix or "")
 
 
-def _ask(
-    device: Device, connection: Connection, files: Sequence[ModelFile], releases: Releases
-) -> tuple[Check, ...]:
+def _ask(device: Device, connection: Connection, files: Sequence[ModelFile], releases: Releases) -> tuple[Check, ...]:
     """The checks of a connected board: first the obstacles to a run, then what makes numbers worse."""
     seen, obstacles = _look_for_obstacles(device, connection)
     sent = time.time()

@@ -214,7 +214,15 @@ def _enrich(
     frame = pd.concat([frame.drop(columns=frame.columns.intersection(texts.columns)), texts, numbers], axis=1)
     return frame.sort_values(
         [
-            "emulated", "device", "board_id", "model", "variant", "format", "runtime", "release_order", "delegate",
+            "emulated",
+            "device",
+            "board_id",
+            "model",
+            "variant",
+            "format",
+            "runtime",
+            "release_order",
+            "delegate",
             "threads",
         ],  # fmt: skip
         kind="stable",

@@ -40,6 +40,8 @@ def columns(frame: pd.DataFrame, boards: Sequence[int]) -> dict[str, list[Any]]:
         ways[artifact].add(label)
     return {
         "runtime_label": labels,
-        "ran": [f" {label}" if len(ways[artifact]) > 1 else "" for artifact, label in zip(artifacts, labels, strict=True)],
+        "ran": [
+            f" {label}" if len(ways[artifact]) > 1 else "" for artifact, label in zip(artifacts, labels, strict=True)
+        ],
         "release_order": [re.sub(r"\d+", lambda number: number[0].zfill(12), version) for version in versions],
     }

@@ -63,9 +63,7 @@ def change(a: Cell, b: Cell) -> Change:
         return found
     slower = found.ratio.value > 1
     machine = _machine(a, b, slower=slower)
-    return replace(
-        found, p_machine=_beyond(machine, slower=slower), machine=machine.change if machine else None
-    )
+    return replace(found, p_machine=_beyond(machine, slower=slower), machine=machine.change if machine else None)
 
 
 def between(

@@ -47,7 +47,14 @@ def test_the_first_one_counts(lock: Path) -> None:
 def change(path: list[str | int], value: object) -> dict[str, Any]:
     """A lock file with one value replaced."""
     wheel = {"file": bundle().wheels[0].file, "sha256": "a" * 64, "bytes": 1000}
-    row = {"runtime": "litert", "version": "2.1.0", "python": "3.11", "machine": "aarch64", "glibc": "2.27", "system": []}
+    row = {
+        "runtime": "litert",
+        "version": "2.1.0",
+        "python": "3.11",
+        "machine": "aarch64",
+        "glibc": "2.27",
+        "system": [],
+    }
     document: Any = {"schema": 1, "rows": [{**row, "wheels": [wheel]}]}
     place = document
     for step in path[:-1]:

@@ -20,7 +20,9 @@ def test_every_level_is_named_from_the_boards_own_down_to_2_17() -> None:
     tags = platform_tags("aarch64", (2, 28))
     assert tags[0] == "manylinux_2_28_aarch64"
     assert tags[-3:] == ("manylinux_2_17_aarch64", "manylinux2014_aarch64", "linux_aarch64")
-    assert [tag for tag in tags if tag.startswith("manylinux_")] == [f"manylinux_2_{n}_aarch64" for n in range(28, 16, -1)]
+    assert [tag for tag in tags if tag.startswith("manylinux_")] == [
+        f"manylinux_2_{n}_aarch64" for n in range(28, 16, -1)
+    ]
 
 
 def test_an_old_x86_has_older_levels_and_musl_has_none() -> None:
@@ -74,7 +76,9 @@ def test_a_very_long_list_is_cut_and_holds_versions_alone() -> None:
 
 
 def test_an_index_that_can_t_be_reached_has_not_said_that_there_is_nothing() -> None:
-    said = "WARNING: Retrying (Retry(total=4...\nERROR: Could not find a version (from versions: none)\nERROR: No matching"
+    said = (
+        "WARNING: Retrying (Retry(total=4...\nERROR: Could not find a version (from versions: none)\nERROR: No matching"
+    )
     assert not isinstance(pip._explained("thing==1", TARGET, said), NoReleaseError)
 
 

@@ -55,12 +55,23 @@ def test_the_first_use_fixes_the_hashes(index: Path, releases: Releases, monkeyp
 
 
 def test_numpy_is_the_harnesss_own_where_the_release_takes_it(index: Path, releases: Releases) -> None:
-    own = next(w for row in table() if (row.python, row.machine) == ("3.11", "aarch64") for w in row.wheels if "numpy" in w.file)
+    own = next(
+        w
+        for row in table()
+        if (row.python, row.machine) == ("3.11", "aarch64")
+        for w in row.wheels
+        if "numpy" in w.file
+    )
     assert releases.bundle(WANTED, BOOKWORM).wheels[1] == own
 
 
 def test_numpy_is_what_the_wheels_own_metadata_takes(index: Path, releases: Releases) -> None:
-    made_wheel(index, "ai_edge_litert", "3.0.0", requires=("numpy>=2.1; python_version >= '3.9'", "numpy<1; python_version < '3'"))
+    made_wheel(
+        index,
+        "ai_edge_litert",
+        "3.0.0",
+        requires=("numpy>=2.1; python_version >= '3.9'", "numpy<1; python_version < '3'"),
+    )
     for version in ("1.26.4", "2.0.0", "2.2.0"):
         made_wheel(index, "numpy", version)
     assert releases.bundle(Requested("litert", "3.0.0"), BOOKWORM).wheels[1].file.startswith("numpy-2.2.0-")
@@ -154,7 +165,9 @@ def test_what_is_no_wheel_is_refused(index: Path, releases: Releases, content: b
     assert not releases.lock.exists()
 
 
-def test_a_release_of_the_harnesss_own_table_needs_no_index(releases: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_of_the_harnesss_own_table_needs_no_index(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
     no_pip(monkeypatch)
     row = next(row for row in table() if (row.runtime, row.python, row.machine) == ("litert", "3.11", "aarch64"))
     bundle = releases.bundle(Requested("litert", row.version), BOOKWORM)

@@ -30,7 +30,9 @@ def _board(clock: Clock, board: str, several: pd.DataFrame) -> Drawing:
     best = pd.DataFrame([group.iloc[0] for group in groups])
     cells, cut = shown(best)
     figure, axes = canvas(
-        cells.assign(label=[f"{m} {v}{r}" for m, v, r in zip(cells.model_label, cells.variant, cells.ran, strict=True)]),
+        cells.assign(
+            label=[f"{m} {v}{r}" for m, v, r in zip(cells.model_label, cells.variant, cells.ran, strict=True)]
+        ),
         f"{board}: more threads{cut}",
     )
     axes.axvline(1, color=MUTED, lw=1)
