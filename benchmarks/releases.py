@@ -1,6 +1,6 @@
 """Five releases each of LiteRT and ONNX Runtime on emulated cores: what became faster, slower, or answers otherwise.
 
-    python -m benchmarks.releases [--boards raspberry-pi-3,...] [--runtime litert==1.4.0,...] [--models models] [--results results]
+    python -m benchmarks.releases [--boards raspberry-pi-3,...] [--runtime litert==1.4.0,...] [--results FOLDER]
     python -m benchmarks.releases --from RESULTS/RUN [--from ...] [--figure docs/releases.png]
 
 The first form measures, one board after the other, by ``harness run --quick`` with one thread: instructions, counted by
@@ -31,7 +31,7 @@ from harness.report.releases import Step
 
 BOARDS = "raspberry-pi-3,raspberry-pi-4,raspberry-pi-5"
 RUNTIMES = (
-    "litert==1.0.1,litert==1.2.0,litert==1.4.0,litert==2.1.0,litert==2.3.0,"
+    "litert==1.1.0,litert==1.4.0,litert==2.0.3,litert==2.1.0,litert==2.3.0,"
     "onnxruntime==1.16.3,onnxruntime==1.19.2,onnxruntime==1.22.1,onnxruntime==1.26.0,onnxruntime==1.31.1"
 )
 NETWORKS = "resvgg19-pruned,mobilenet-v2"

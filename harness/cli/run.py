@@ -15,8 +15,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import (
-    Crop, Devices, Frames, Models, Only, Results, Task, one_of, runtimes, share, split, whole,
-)  # fmt: skip
+    Crop,
+    Devices,
+    Frames,
+    Models,
+    Only,
+    Results,
+    Task,
+    one_of,
+    runtimes,
+    share,
+    split,
+    whole,
+)
 from harness.cli.output import check_places, plain_lines, say
 from harness.core.errors import HarnessError, MissingModelError, UsageError
 

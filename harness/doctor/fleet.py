@@ -30,7 +30,7 @@ from harness.remote.lease import in_use, owner
 from harness.remote.probe import Probe, answered, complaint, described
 from harness.remote.runner_file import runner_bytes, runner_sha256
 from harness.runtimes import edgetpu_compiler, onboard
-from harness.runtimes.releases import Releases
+from harness.runtimes.releases import UNLISTED, Releases
 from harness.runtimes.wheels import Bundle, available, choose, table
 
 #: A board that has not answered after this many seconds is a finding in itself.
@@ -71,7 +71,7 @@ def check_fleet(fleet: Fleet, files: Sequence[ModelFile] = ()) -> FleetFindings:
 
 
 def check_device(
-    device: Device, files: Sequence[ModelFile] = (), releases: Releases = Releases.of("devices.yaml")
+    device: Device, files: Sequence[ModelFile] = (), releases: Releases = UNLISTED
 ) -> tuple[Check, ...]:
     """The checks of one device. An error that prevents them is the only finding and affects no other device."""
     try:

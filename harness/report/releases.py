@@ -1,7 +1,7 @@
 """Releases of a runtime side by side: the same artifact on the same board, from the oldest release to the newest.
 
-Each release is held against the one before it. On the wall clock only cells of one run are: their rounds were measured by
-turns, so the machine's own changes meet all of them alike.
+Each release is held against the one before it. On the wall clock only cells of one run are: their rounds were measured
+by turns, so the machine's own changes meet all of them alike.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from harness.results.pairs import Pair
 NAME = "releases"
 _TITLE = "Releases of runtimes"
 _NOTE = (
-    "The same file on the same board, over releases of one runtime. Each is held against the newest VALID one before it; "
+    "The same file on the same board, over releases of one runtime. Each is held against the newest VALID one before; "
     "p-values are corrected for all rows (Holm). Golden outputs are those of this machine's own release."
 )
 #: More rows are not read; the CSV has all.
 _MOST_SHOWN = 60
 _READ = (
-    "group", "board_label", "device", "board", "emulated", "clock", "clock_key", "run", "started", "model", "model_label",
-    "kind", "model_sha256", "runtime", "runtime_version", "delegate", "threads", "status", "reasons", "value", "low", "high", "n",
-    "latency_ns", "rounds", "predictions", "outputs_excess", "outputs_max_rel", "cell",
+    "group", "board_label", "device", "board", "emulated", "clock", "clock_key", "run", "started", "model",
+    "model_label", "kind", "model_sha256", "runtime", "runtime_version", "delegate", "threads", "status", "reasons",
+    "value", "low", "high", "n", "latency_ns", "rounds", "predictions", "outputs_excess", "outputs_max_rel", "cell",
 )  # fmt: skip
 
 #: A row of ``data.cells`` as plain values.

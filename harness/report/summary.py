@@ -153,7 +153,8 @@ def agreement(data: ReportData) -> list[Agreement]:
     """For each classifier (same bytes, same split) that ran on several boards: where its answers differ."""
     found = []
     columns = [
-        "model_sha256", "split_sha256", "board_id", "board_label", "model", "kind", "classes", "predictions", "faces", "ran",
+        "model_sha256", "split_sha256", "board_id", "board_label", "model", "kind", "classes", "predictions", "faces",
+        "ran",
     ]  # fmt: skip
     answered = data.valid[data.valid.predictions.map(len).gt(0)] if len(data.valid) else data.valid
     for _, cells in answered[columns].groupby(["model_sha256", "split_sha256"], sort=False):

@@ -182,7 +182,8 @@ def _not_valid(data: ReportData) -> Table:
     rows = [
         _Unmeasured(
             status=str(cell.status),
-            cell=f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime_label}, {cell.delegate}, {cell.threads} threads"
+            cell=f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime_label}, {cell.delegate}, "
+            + f"{cell.threads} threads"
             + (f", {cell.axis_label!s}" if cell.axis_label and not cell.faces else ""),
             reasons=reasons(cell.reasons),
             device=str(cell.device),

@@ -21,10 +21,8 @@ class Options:
     """The requests of the command line. Empty tuples mean everything. ``models`` are names, and paths of files."""
 
     models: tuple[str, ...] = ()
-    #: instead of devices.yaml's: ``NAME`` or ``NAME==VERSION``
-    runtimes: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
-    #: instead of the devices' own
+    #: instead of the devices' own: ``NAME`` or ``NAME==VERSION``
     runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
     only: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ from harness.run.measure import Prepared
 from harness.run.plan import CellJob, InputsKey
 from harness.runtimes import onboard, registry, wheels
 from harness.runtimes.registry import RUNTIMES
-from harness.runtimes.releases import Releases
+from harness.runtimes.releases import UNLISTED, Releases
 from harness.runtimes.requested import Requested
 
 #: How long the lease lasts while the board checks its store, or while wheels are fetched; in seconds.
@@ -236,7 +236,7 @@ def open_session(
     wait: Wait,
     *,
     jobs: Sequence[CellJob] = (),
-    releases: Releases = Releases.of("devices.yaml"),
+    releases: Releases = UNLISTED,
     opened: Callable[[Connection], object] = lambda _connection: None,
     plugin: str | None = None,
 ) -> Iterator[Session]:

@@ -81,6 +81,10 @@ class Releases:
         return there or lockfile.row_for(table(), wanted.name, release, platform)
 
 
+#: Those of no list of its own.
+UNLISTED = Releases.of("devices.yaml")
+
+
 def _resolved(wanted: Requested, release: str, platform: Platform, say: Say | None) -> Bundle:
     """A release and what its import needs, downloaded into the cache."""
     tags = pip.platform_tags(platform.machine, platform.glibc)
@@ -200,9 +204,9 @@ def _numpy(accepted: SpecifierSet, platform: Platform, target: Target) -> Wheel 
     same = [row for row in table() if (row.python, row.machine) == (platform.python, platform.machine)]
     for wheel in dict.fromkeys(wheel for row in same for wheel in row.wheels):
         name, version = wheel.file.split("-")[:2]
-        if name == "numpy" and Version(version).major < 2 and accepted.contains(version):
-            if platform.glibc is not None and _glibc(wheel) <= platform.glibc:
-                return wheel
+        fits = name == "numpy" and Version(version).major < 2 and accepted.contains(version)
+        if fits and platform.glibc is not None and _glibc(wheel) <= platform.glibc:
+            return wheel
     for most in ("<2", ""):
         bounds = ",".join(filter(None, (str(accepted), most)))
         try:

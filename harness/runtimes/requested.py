@@ -50,10 +50,10 @@ def requested(word: str, key: str = "runtime") -> Requested:
         ValueError: no runtime has that name; the message suggests the nearest one.
     """
     match = _WORD.fullmatch(word.strip())
-    name, comparison, release = match.groups() if match else (word, None, None)
+    name, comparison, release = match.groups(default="") if match else (word, "", "")
     if name not in RUNTIMES:
         raise ValueError(f"'{shown(name)}' is no {key}{nearest(name, RUNTIMES)}")
-    if comparison is None:
+    if not comparison:
         return Requested(name)
     if comparison != "==":
         raise NotMeantError("asks for no single release", f"write {name}=={shown(release)}")

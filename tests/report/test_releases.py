@@ -1,4 +1,4 @@
-"""The page of releases: what became faster, slower, or answers otherwise; and reports without several stay as they were."""
+"""The page of releases: what became faster, slower, or answers otherwise, and which reports have none."""
 
 from __future__ import annotations
 

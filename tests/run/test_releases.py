@@ -1,4 +1,4 @@
-"""A run of releases that are named: cells of their own, a missing one costs its own cells, and nothing else runs in its place."""
+"""A run of releases that are named: cells of their own, and a missing one costs its own cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Releases of runtimes: found through pip in a folder that stands for the index, fixed in a lock file, verified since."""
+"""Releases of runtimes: found by pip in a folder that stands for the index, fixed in a lock file, verified since."""
 
 from __future__ import annotations
 

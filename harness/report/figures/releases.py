@@ -110,8 +110,10 @@ def _legend(figure: Canvas, named: Sequence[tuple[Step, ...]], looks: dict[int, 
 FIGURE = Figure(
     name=releases.NAME,
     heading="Releases",
-    note="The same file over releases of a runtime; a triangle marks a release that changed it, a cross one of which nobody "
-    "can tell. Bars are 95 % intervals against the oldest release.",
+    note=(
+        "The same file over releases of a runtime; a triangle marks a release that changed it, a cross one of which "
+        "nobody can tell. Bars are 95 % intervals against the oldest release."
+    ),
     draw=over_releases,
     scope="board",
 )
