@@ -48,7 +48,7 @@ def test_releases_beside_a_plain_name_and_one_that_is_not_there(listed: Path, tm
 
 def test_the_command_line_replaces_the_list(listed: Path, tmp_path: Path) -> None:
     _, told = execute(load(listed), tmp_path / "results", runtimes=(f"litert=={OWN}",))
-    assert [cell.cell.split("+")[3] for cell in told.cells] == [f"litert-{OWN}"]
+    assert {cell.cell.split("+")[3] for cell in told.cells} == {f"litert-{OWN}"}
 
 
 def test_a_run_goes_on_with_its_own_releases_alone(listed: Path, tmp_path: Path) -> None:
