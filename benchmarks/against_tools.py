@@ -2,6 +2,7 @@
 
     python -m benchmarks.against_tools [--model resvgg19] [--variant int8] [--rounds 9]
     python -m benchmarks.against_tools --file some.tflite
+    python -m benchmarks.against_tools --runtime openvino
 
 Each turn is a separate process with the same Python, runtime and number of threads: the runner as the harness ships it,
 twelve lines that call ``invoke``, and ``ai_edge_litert/tools/benchmark_litert_model.py`` from the same wheel. The order
@@ -10,7 +11,11 @@ LiteRT's tool rounds to 0.01 ms, so its raw times are intercepted. It calls Lite
 wrapper takes 4 to 6 microseconds itself. This is visible with networks of a fraction of a millisecond (2 % of 0.2 ms),
 but not with the default network.
 
-Exits with 1 unless the median of the ratios lies within 0.98 and 1.02 for both.
+Of OpenVINO the loop is that of ``benchmarks/loops.py``, and the tool is ``benchmark_app`` from the same wheel, in its
+synchronous form with the same settings. It takes the time inside of the library, so it leaves out what each call costs
+in Python, some microseconds.
+
+Exits with 1 unless the median of the ratios lies within 0.98 and 1.02 for both, of ``benchmark_app`` 0.97 and 1.03.
 """
 
 from __future__ import annotations
@@ -27,8 +32,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import LOCAL, bench, table
+from benchmarks.loops import Race, opened, raced, ratios, said, shown
 from harness.core.files import sha256_file
 from harness.remote.runner_file import runner_file
+from harness.run.golden.reference import Referee
 
 BARE = """
 import json, sys, time
@@ -62,6 +69,19 @@ sys.argv = [sys.argv[0], "--model", sys.argv[1], "--warmup_runs", sys.argv[2], "
 real, sys.stdout = sys.stdout, sys.stderr
 tool.main()
 print(json.dumps([round(value * 1e6) for value in raw]), file=real)
+"""
+#: Prints the times of OpenVINO's own tool, in nanoseconds and in order: it sorts them, so sorting is intercepted.
+BENCHMARK_APP = """
+import json, sys
+from openvino.tools.benchmark import benchmark, main
+raw = []
+benchmark.sorted = lambda times: raw.extend(times) or sorted(times)
+warm, runs = int(sys.argv[2]), int(sys.argv[3])
+sys.argv = ["benchmark_app", "-m", sys.argv[1], "-d", "CPU", "-api", "sync", "-hint", "none", "-nstreams", "1",
+            "-nthreads", "1", "-infer_precision", "f32", "-ip", sys.argv[4], "-niter", str(warm + runs), "-pin", "NO"]
+real, sys.stdout = sys.stdout, sys.stderr
+main.main()
+print(json.dumps([round(each * 1e6) for each in raw[warm:]]), file=real)
 """
 
 
@@ -102,15 +122,36 @@ def ready(models: Path, model: str, variant: str) -> tuple[Path, str, str]:
         return made.job.shipped.path, str(getattr(sys, "_base_executable", "")), path
 
 
+def of_openvino(file: Path, rounds: int, runs: int) -> int:
+    """The same of OpenVINO; the program's exit status."""
+    shipped = opened(file, shapes=[], inputs=None)
+    runtime, packages = Referee(print, lambda _connection: None).ready(shipped.artifact.format, "openvino")
+    kind = {"float32": "f32", "int8": "i8"}[shipped.artifact.input.dtype]
+    words = ["-c", BENCHMARK_APP, file, runs // 4, runs, kind]
+    with tempfile.TemporaryDirectory() as name:
+        ways = Race(shipped, runtime, packages, runs, Path(name)).ways()
+        ways = {way: ways[way] for way in list(ways)[:2]}
+        ways["benchmark_app"] = lambda: float(statistics.median(json.loads(said(words, packages))))
+        medians = raced(ways, rounds)
+    good = shown(f"openvino, {file.name}", medians)
+    near = 0.97 <= ratios(medians)["benchmark_app"] <= 1.03
+    print(f"{'' if near else 'NOT '}within 0.97 to 1.03 of benchmark_app")
+    return 0 if good and near else 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--model", default="resvgg19")
     parser.add_argument("--variant", default="int8")
     parser.add_argument("--file", type=Path, help="another artifact, with 48x48x1 input, instead of the model's")
+    parser.add_argument("--runtime", choices=("litert", "openvino"), default="litert")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--runs", type=int, default=60)
     options = parser.parse_args()
+    if options.runtime == "openvino":
+        own = options.models / options.model / f"{options.variant}.tflite"
+        return of_openvino(options.file or own, options.rounds, options.runs)
     file, python, path = ready(options.models, options.model, options.variant)
     file = options.file or file
     warm = options.runs // 4

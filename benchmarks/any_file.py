@@ -1,6 +1,6 @@
 """The harness against a bare loop over the same model file, whatever it is: measured by turns in one run.
 
-    python -m benchmarks.any_file FILE [--shape input=1x512] [--inputs own.npz] [--runtime openvino] [--rounds 9] [--runs 200]
+    python -m benchmarks.any_file FILE [--shape input=1x512] [--inputs own.npz] [--runtime openvino] [--rounds 9]
 
 Each turn is a separate process with the same Python, runtime and number of threads, over the same inputs: the runner as
 the harness ships it, and a dozen lines that load the file and time ``invoke`` of TFLite or ``run`` of ONNX Runtime. The

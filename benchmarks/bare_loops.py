@@ -1,6 +1,6 @@
 """Each registered runtime against its own bare loop: the harness and a dozen lines, by turns in one run.
 
-    python -m benchmarks.bare_loops [--models models] [--runtime litert,openvino] [--model resvgg19-pruned] [--variant fp32]
+    python -m benchmarks.bare_loops [--runtime litert,openvino] [--model resvgg19-pruned] [--variant fp32]
 
 For each runtime that is published for this machine: the network's file in the first format that the runtime reads, the
 same Python, packages, inputs and one thread for both, each turn a process of its own (see ``benchmarks/loops.py``).
@@ -42,7 +42,9 @@ def main() -> int:
         except ProvisionError as error:
             print(f"{runtime}: left out: {error}")
     promised = all(good) and bool(good)
-    print(f"{sum(good)} of {len(good)} runtimes within 0.98 to 1.02: {'as promised' if promised else 'NOT as promised'}")
+    print(
+        f"{sum(good)} of {len(good)} runtimes within 0.98 to 1.02: {'as promised' if promised else 'NOT as promised'}"
+    )
     return 0 if promised else 1
 
 

@@ -37,10 +37,13 @@ def fits(file: ModelFile, target: Target) -> str | None:
 
 
 def _onnx(file: ModelFile, target: Target) -> str | None:
+    """By what is known of ONNX Runtime. Other runtimes that read ONNX say themselves what they can't load."""
+    if target.runtime != "onnxruntime":
+        return None
     others = [name for name in file.custom if not name.startswith(_ONNX_DOMAINS)]
     if others:
         return f"{RUNTIMES[target.runtime].title} has no {_listed('operator', others)}"
-    limits = _onnx_limits(_release(target.version)) if target.runtime == "onnxruntime" else None
+    limits = _onnx_limits(_release(target.version))
     if limits is None:
         return None
     for what, label, most in (("ir", "IR version", limits.ir), ("opset", "opset", limits.opset)):
@@ -57,6 +60,8 @@ def _tflite(file: ModelFile, target: Target) -> str | None:
         return f"{_listed('operator', flex)} of TensorFlow (Flex), which {title} does not have"
     if _COMPILED in file.custom:
         return None if target.delegate == "edgetpu" else "is compiled for the Edge TPU and runs nowhere else"
+    if target.runtime not in {runtime for runtime, _ in _tflite_rows()}:
+        return None  # it says itself what it can't load
     known = _operators(target)
     custom = [name for name in file.custom if known is None or not known.get(name)]
     if custom:

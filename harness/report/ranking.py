@@ -16,7 +16,7 @@ from harness.records.golden import OutputsCheck
 from harness.report.gather import ReportData, records
 from harness.report.parts import PageContext, PagePart, TablePart
 from harness.report.table import MISSING, Table, number, tabulate
-from harness.results.columns import Column
+from harness.results.columns import Column, Value
 
 #: The page shows so many rows; the rest is folded.
 SHOWN = 20
@@ -24,8 +24,8 @@ SHOWN = 20
 _NAME = "ranking"
 _TITLE = "Network, runtime, form and board, best first"
 _NOTE = (
-    "A board's fastest cell is its first. A form is a variant in a format. Cells that are not VALID follow the others and "
-    "have no numbers. An output agrees with the golden one while its difference is at most 1 times its limit."
+    "A board's fastest cell is its first. A form is a variant in a format. Cells that are not VALID follow the others "
+    "and have no numbers. An output agrees with the golden one while its difference is at most 1 times its limit."
 )
 _STATUSES = ("VALID", "INVALID", "FAILED")
 _READ = (
@@ -36,8 +36,9 @@ _READ = (
 
 @dataclass(frozen=True)
 class _Ranked:
-    """A cell, as a dictionary of ``_READ``; its place on its board, and the board's smallest median. None where the cell
-    is not VALID.
+    """A cell with the fields of ``_READ``, its place on its board, and the board's smallest median.
+
+    The latter two are None where the cell is not VALID.
     """
 
     cell: dict[str, Any]
@@ -153,7 +154,12 @@ def _html(page: PageContext) -> Markup:
 
 def _for_page(table: Table) -> Table:
     """Without the columns that hold nothing, or one value that goes without saying."""
-    silent = {"emulated": {True, False}, "delegate": {"cpu"}, "why": {None}, "accuracy_percent": {None}}
+    silent: dict[str, set[Value]] = {
+        "emulated": {True, False},
+        "delegate": {"cpu"},
+        "why": {None},
+        "accuracy_percent": {None},
+    }
     kept = [
         place
         for place, (name, _) in enumerate(table.columns)

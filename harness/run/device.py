@@ -108,8 +108,8 @@ class DeviceTurn:
             session.say(note)
 
     def _able(self, session: Session) -> tuple[list[CellJob], list[Reason]]:
-        """The jobs that this board can run. Of the others those fail whose network or runtime was asked for by name;
-        the reasons why the rest is left out.
+        """The jobs that this board can run. Of the others those fail whose network or runtime was asked for by name.
+        Also returns why the rest is left out.
         """
         able, unable = [], []
         for job in self.left:

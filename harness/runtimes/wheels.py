@@ -37,7 +37,7 @@ class Wheel:
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        return tuple(self.file.removesuffix(".whl").split("-")[-1].split("."))
+        return tuple(self.file.removesuffix(".whl").rpartition("-")[2].split("."))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,15 @@ def test_the_table_of_litert_is_what_it_does(tmp_path: Path) -> None:
             except ValueError:
                 taken = False
             assert taken == (not ahead), (name, known[name])
+
+
+def test_of_a_runtime_that_is_in_no_table_nothing_is_claimed(tmp_path: Path) -> None:
+    """OpenVINO reads both formats, and says itself what it can't load; what no runtime has is still said."""
+    new = onnx_file(tmp_path, opset=27, ir=13)
+    assert fits(new, Target("onnxruntime", "1.23.2")) is not None
+    assert fits(new, Target("openvino", "2026.4.1")) is None
+    file = tflite_file(tmp_path)
+    unknown = replace(file, custom=("Convolution2DTransposeBias",))
+    assert "custom operator" in str(fits(unknown, Target("tflite", "2.14.0")))
+    assert fits(unknown, Target("openvino", "2026.4.1")) is None
+    assert "Flex" in str(fits(replace(file, custom=("FlexErf",)), Target("openvino", "2026.4.1")))

@@ -12,32 +12,38 @@ import numpy as np
 import pytest
 
 from harness.config.devices import parse
-from harness.core.files import sha256_file
+from harness.records import manifest as manifests
 from harness.records.answer import RunnerResult, parse_answer
 from harness.records.cell import RuntimeInfo
 from harness.records.order import KeptOutputs, Order
 from harness.remote.runner_file import runner_file
+from harness.run.images import prepare
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob
 from harness.run.verdict.fallback import fallbacks
 from tests.conftest import MODELS
-from tests.ondevice.test_runner_tensors import SEVERAL, job, python_with, run, unpacked
 from tests.support import onnx_networks
 from tests.support.manifests import ARTIFACT, MANIFEST
 from tests.support.runner_jobs import order
+from tests.support.tensor_jobs import SEVERAL, job, python_with, run
 
 pytestmark = pytest.mark.slow
-__all__ = ["unpacked"]
 
 PRUNED = MODELS / "resvgg19-pruned"
 
 
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("packages")
+
+
 def images(folder: Path, model: Path, runtime: str, variant: str, **changes: Any) -> Order:
-    """An order for random images."""
-    file = folder / "own.npy"
-    np.save(file, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1)).astype(np.uint8))
+    """An order for four of the network's test images."""
+    split = manifests.load(MODELS, PRUNED.name).split
+    assert split is not None
+    test = prepare(split, samples=4)
     given = replace(
-        order(folder, model, runtime, ()), inputs=str(file), inputs_sha256=sha256_file(file), variant=variant,
+        order(folder, model, runtime, ()), inputs=str(test.file), inputs_sha256=test.file_sha256, variant=variant,
         outputs=KeptOutputs(str(folder / "outputs")),
     )  # fmt: skip
     return replace(given, **changes)
@@ -62,7 +68,9 @@ def test_it_answers_as_the_formats_own_runtime_does(file: str, tmp_path: Path, u
     np.testing.assert_allclose(scores(tmp_path, found), wanted, atol=0.03 if variant == "int8" else 0.002)
 
 
-@pytest.mark.parametrize(("file", "asked"), [("fp32.tflite", "float32"), ("fp32.onnx", "float32"), ("int8.onnx", "int8")])
+@pytest.mark.parametrize(
+    ("file", "asked"), [("fp32.tflite", "float32"), ("fp32.onnx", "float32"), ("int8.onnx", "int8")]
+)
 def test_it_proves_device_precision_layers_and_threads(file: str, asked: str, tmp_path: Path, unpacked: Path) -> None:
     given = images(tmp_path, PRUNED / file, "openvino", file.partition(".")[0], threads=2)
     found = run(tmp_path, unpacked, given)
@@ -124,18 +132,18 @@ def test_each_layers_time_is_told(tmp_path: Path, unpacked: Path) -> None:
     assert all(node["calls"] == 4 for node in profile["nodes"])
 
 
-@pytest.mark.parametrize(
-    ("change", "code"), [({"delegate": "gpu"}, "delegate-unsupported"), ({"tensors": None}, "bad-inputs")]
-)
-def test_what_does_not_fit_is_refused(change: dict[str, Any], code: str, tmp_path: Path, unpacked: Path) -> None:
-    model = onnx_networks.scaled(tmp_path / "net.onnx")
-    found = run(tmp_path, unpacked, job(tmp_path, model, "openvino", {"x": np.ones((2, 1, 4), np.float32)}, **change))
-    assert (found["status"], found["code"]) == ("error", code), found["text"]
+def test_a_device_that_it_has_not_here_and_inputs_that_do_not_fit_are_refused(tmp_path: Path, unpacked: Path) -> None:
+    model, values = onnx_networks.scaled(tmp_path / "net.onnx"), {"x": np.ones((2, 1, 4), np.float32)}
+    found = run(tmp_path, unpacked, job(tmp_path, model, "openvino", values, delegate="gpu"))
+    assert (found["status"], found["code"]) == ("error", "delegate-unsupported"), found["text"]
+    several = onnx_networks.several(tmp_path / "several.onnx")
+    found = run(tmp_path, unpacked, job(tmp_path, several, "openvino", {"a": SEVERAL["a"]}))
+    assert (found["status"], found["code"], found["text"]) == ("error", "bad-model", "takes 3 inputs, not 1")
 
 
 def test_no_compiled_network_is_left_on_the_disk(tmp_path: Path, unpacked: Path) -> None:
     run(tmp_path, unpacked, images(tmp_path, PRUNED / "fp32.tflite", "openvino", "fp32"))
-    assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "own.npy", "outputs", "job.json", "result.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "outputs", "job.json", "result.json"}
     assert json.loads((tmp_path / "result.json").read_text())["status"] == "ok"
 
 
@@ -151,7 +159,13 @@ def test_a_runtime_that_computes_in_half_precision_unasked_is_found_and_named(tm
     asking = '"INFERENCE_PRECISION_HINT": self.asked,'
     assert text.count(asking) == 1
     (tmp_path / "runner.py").write_text(text.replace(asking, ""))
-    words = [str(tmp_path / "runner.py"), "--job", str(tmp_path / "job.json"), "--result", str(tmp_path / "result.json")]
+    words = [
+        str(tmp_path / "runner.py"),
+        "--job",
+        str(tmp_path / "job.json"),
+        "--result",
+        str(tmp_path / "result.json"),
+    ]
     subprocess.run([str(there.python), "-s", *words], check=True, timeout=300)
     answer = parse_answer((tmp_path / "result.json").read_bytes(), "c")
     assert isinstance(answer, RunnerResult)

@@ -18,12 +18,12 @@ from tests.conftest import REPOSITORY
 @pytest.mark.parametrize(
     ("python", "machine", "glibc", "fits"),
     [
-        ("3.13", "aarch64", (2, 41), ["litert", "onnxruntime"]),  # Raspberry Pi OS trixie
-        ("3.11", "aarch64", (2, 36), ["litert", "onnxruntime"]),  # Raspberry Pi OS bookworm
-        ("3.9", "aarch64", (2, 31), ["litert", "onnxruntime"]),  # bullseye
+        ("3.13", "aarch64", (2, 41), ["litert", "onnxruntime", "openvino"]),  # Raspberry Pi OS trixie
+        ("3.11", "aarch64", (2, 36), ["litert", "onnxruntime", "openvino"]),  # Raspberry Pi OS bookworm
+        ("3.9", "aarch64", (2, 31), ["litert", "onnxruntime", "openvino"]),  # bullseye
         ("3.7", "aarch64", (2, 28), ["tflite", "onnxruntime"]),  # Coral's Mendel
         ("3.6", "aarch64", (2, 27), ["onnxruntime"]),  # Jetson Nano, JetPack 4.6
-        ("3.11", "x86_64", (2, 36), ["litert", "onnxruntime"]),
+        ("3.11", "x86_64", (2, 36), ["litert", "onnxruntime", "openvino"]),
         ("3.11", "armv7l", (2, 36), []),  # no numpy wheel is published: the system's is needed
         ("3.14", "aarch64", (2, 41), []),
         ("3.11", "riscv64", (2, 41), []),
@@ -73,16 +73,22 @@ def test_every_row_is_pinned_and_consistent() -> None:
 
 
 def test_the_boards_page_has_the_table_as_it_is() -> None:
-    columns = ("litert", "tflite", "onnxruntime")
+    columns = ("litert", "tflite", "onnxruntime", "openvino")
     found: dict[tuple[str, str], list[str]] = {}
     for bundle in table():
-        cells = found.setdefault((bundle.python, bundle.machine), ["-"] * 3)
+        cells = found.setdefault((bundle.python, bundle.machine), ["-"] * len(columns))
         glibc = ".".join(map(str, bundle.glibc))
         own = " + numpy of the board" if bundle.system else ""
         cells[columns.index(bundle.runtime)] = f"{bundle.version} @ {glibc}{own}"
     page = (REPOSITORY / "docs/boards/raspberry-pi.md").read_text()
     for (python, machine), cells in found.items():
         assert f"| {python} | {machine} | {' | '.join(cells)} |\n" in page
+
+
+def test_a_wheels_build_tag_is_no_part_of_its_platforms() -> None:
+    """OpenVINO's wheels have one."""
+    wheel = Wheel("openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl", "0" * 64, 1)
+    assert (wheel.requirement, wheel.platforms) == ("openvino==2026.4.1", ("manylinux_2_28_x86_64",))
 
 
 def _fake_pip(monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:

@@ -23,7 +23,6 @@ from harness.runtimes import wheels
 from tests.conftest import MODELS
 from tests.support.pythons import OLD_PYTHONS
 
-
 #: This machine.
 HERE = wheels.platform_of("3.11", os.uname().machine, 64, " ".join(libc_ver()), None)
 

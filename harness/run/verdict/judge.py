@@ -39,8 +39,8 @@ def judge(  # six parameters: what was asked for, what came back, and what that 
         labels: the right classes, in the order of the predictions; empty where nothing judges them.
         compared: the outputs beside golden ones; None where nobody looked.
 
-    What ran instead of what was asked for (another delegate, precision or number of threads) is FAILED, since the number
-    would describe something else, unless ``allow_fallback``. Another release of the runtime is always FAILED.
+    What ran instead of what was asked for (another delegate, precision or number of threads) is FAILED, since the
+    number would describe something else, unless ``allow_fallback``. Another release of the runtime is always FAILED.
     """
     if not job.requested.ran(answer.runtime_version):
         text = plain(f"asked for {job.requested}, the board ran {answer.runtime_version or 'an unknown release'}")

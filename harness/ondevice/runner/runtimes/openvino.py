@@ -1,11 +1,13 @@
 """OpenVINO. Its description of the compiled network proves on which device and in which precision each layer ran."""
 
+import functools
 import os
 import shutil
 import tempfile
 from collections import Counter
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..clock import now_ns
 from ..files import RunnerError
@@ -52,18 +54,18 @@ class OpenvinoModel(Model):
         self.outputs = range(len(self.compiled.outputs))
         self.output_names = [port_name(port, place) for place, port in enumerate(self.compiled.outputs)]
         self.output_name = self.output_names[0]
-        self.invoke = self.request.infer
+        self.invoke = bare_infer(openvino, self.request)
 
     def precision(self, variant: Optional[str]) -> str:
-        """The type that float layers shall have. OpenVINO's own choice is bfloat16 or float16 wherever the processor has
-        it, whatever the file holds.
+        """The type that float layers shall have. Left to itself OpenVINO takes bfloat16 or float16, whatever the file
+        holds, wherever the processor has it.
         """
         half = variant == "fp16" and "FP16" in self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return "f16" if half else "f32"
 
     def options(self) -> Dict[str, str]:
-        """What OpenVINO is told. It neither pins threads nor leaves out logical processors, as no other runtime does;
-        and it writes no compiled network to the disk, or later cells would load that.
+        """What OpenVINO is told. Like all other runtimes it neither pins threads nor leaves out logical processors, and
+        it writes no compiled network to the disk, or later cells would load that.
         """
         return {
             "INFERENCE_PRECISION_HINT": self.asked,
@@ -78,8 +80,14 @@ class OpenvinoModel(Model):
 
     def network(self) -> Any:
         """The network with the shapes of the job's tensors."""
-        network = self.read()
         tensors = self.job.get("tensors")
+        with linked(self.job["model"]) as link:
+            try:
+                network = self.core.read_model(link)
+            except Exception:
+                if tensors is None:
+                    raise
+                network = converted(link, tensors)  # it may have needed the sizes
         if tensors is not None:
             places = input_places(network.inputs, tensors)
             shapes = {place: tensor["shape"] for place, tensor in zip(places, tensors)}  # noqa: B905 - Python 3.6
@@ -89,18 +97,6 @@ class OpenvinoModel(Model):
             if static_shape(port) is None:
                 raise RunnerError("bad-model", "the size of input '%s' is open" % port_name(port, place))
         return network
-
-    def read(self) -> Any:
-        """The network as it is in the file. OpenVINO knows formats by the file's ending, which a board's store lacks."""
-        with open(self.job["model"], "rb") as handle:
-            ending = "tflite" if handle.read(8)[4:] == b"TFL3" else "onnx"
-        folder = tempfile.mkdtemp()
-        try:
-            link = os.path.join(folder, "model." + ending)
-            os.symlink(os.path.abspath(self.job["model"]), link)
-            return self.core.read_model(link)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def prepare(self, image: Array) -> Array:
         scale, zero_point = self.job.get("quantised_input") or (0.0, 0)
@@ -180,6 +176,42 @@ class OpenvinoModel(Model):
         return {"how": "OpenVINO's performance counters", "runs": runs, "nodes": nodes}
 
 
+@contextmanager
+def linked(model: str) -> Iterator[str]:
+    """The file under a name with the ending by which OpenVINO knows TFLite. A board's store has names without."""
+    with open(model, "rb") as handle:
+        ending = "tflite" if handle.read(8)[4:] == b"TFL3" else "onnx"
+    folder = tempfile.mkdtemp()
+    try:
+        link = os.path.join(folder, "model." + ending)
+        os.symlink(os.path.abspath(model), link)
+        yield link
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def converted(link: str, tensors: List[Json]) -> Any:
+    """The network in a file, converted for these sizes: some operators can't be converted while a size is open."""
+    from openvino import PartialShape
+    from openvino.frontend import FrontEndManager
+
+    front = FrontEndManager().load_by_framework("tflite" if link.endswith(".tflite") else "onnx")
+    model = front.load(link)
+    for tensor in tensors:
+        place = model.get_place_by_tensor_name(tensor["name"])
+        if place is not None:
+            model.set_partial_shape(place, PartialShape(tensor["shape"]))
+    return front.convert(model)
+
+
+def bare_infer(package: ModuleType, request: Any) -> Callable[[], object]:
+    """One inference, without what the package's own method adds in Python, and with outputs that are not copied."""
+    infer = super(package.InferRequest, request).infer
+    told = {"share_outputs": True, "decode_strings": False}  # older releases know only the first, or neither
+    known = {name: value for name, value in told.items() if name in (infer.__doc__ or "")}
+    return functools.partial(infer, {}, **known)
+
+
 def port_name(port: Any, place: int) -> str:
     """A name of an input or output; its place where the file gives none."""
     names = sorted(str(name) for name in port.get_names())
@@ -205,17 +237,21 @@ def input_places(ports: List[Any], tensors: Optional[List[Json]]) -> List[int]:
 
 
 def executed_layers(network: Any) -> List[Tuple[str, str, str]]:
-    """(type, kernel, precision) of each layer that a compiled network executes."""
+    """(type, kernel, precision) of each layer that a compiled network executes.
+
+    A kernel's name ends in the type that it computes in. ``runtimePrecision`` is that of its inputs: float16 also of
+    weights that a float32 kernel reads.
+    """
     layers = []
     for node in network.get_ordered_ops():
         about = node.get_rt_info()
-
-        def word(key: str, about: Any = about) -> str:
-            value = about[key] if key in about else ""
-            return str(getattr(value, "value", value))[:200]
-
-        if word("layerType") not in OPENVINO_ENDS:
-            layers.append((word("layerType"), word("primitiveType"), word("runtimePrecision").lower()))
+        layer, kernel, inputs = (
+            str(getattr(about[key], "value", about[key]))[:200] if key in about else ""
+            for key in ("layerType", "primitiveType", "runtimePrecision")
+        )
+        if layer not in OPENVINO_ENDS:
+            ending = kernel.rpartition("_")[2].lower()
+            layers.append((layer, kernel, ending if ending in OPENVINO_TYPES else inputs.lower()))
     return layers
 
 
