@@ -84,7 +84,7 @@ def draw(found: Sequence[tuple[Step, ...]], path: Path) -> None:
         handles, labels = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, [label.partition(".")[0] for label in labels], loc="outside lower left", ncols=4)
         figure.set_facecolor("white")
-        figure.dpi = 130
+        figure.dpi = 110
         path.parent.mkdir(parents=True, exist_ok=True)
         FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})  # type: ignore[no-untyped-call]
     if path.stat().st_size > _MOST_BYTES:
