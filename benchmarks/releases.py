@@ -70,7 +70,7 @@ def rows(found: Sequence[tuple[Step, ...]]) -> list[tuple[object, ...]]:
 def draw(found: Sequence[tuple[Step, ...]], path: Path) -> None:
     """One panel a board and runtime: medians against the oldest release, one line a file."""
     boards = list(dict.fromkeys(steps[0].row["board"] for steps in found))
-    runtimes = list(dict.fromkeys(steps[0].row["runtime"] for steps in found))
+    runtimes = sorted({steps[0].row["runtime"] for steps in found})
     with styled():
         figure = Figure(figsize=(3.1 * len(boards), 2.5 * len(runtimes) + 0.6), layout="constrained")
         panels = np.atleast_2d(figure.subplots(len(runtimes), len(boards), sharey="row", squeeze=False))
