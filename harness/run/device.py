@@ -22,7 +22,7 @@ from harness.run.fit import unfit
 from harness.run.plan import CellJob, by_name, for_runtime
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined
-from harness.run.session import Session, open_session
+from harness.run.session import Session, Work, open_session
 from harness.runtimes.releases import Releases
 
 
@@ -61,8 +61,7 @@ class DeviceTurn:
                     self.device,
                     say,
                     self.underway.halt.wait,
-                    jobs=list(self.left),
-                    releases=Releases.of(self.underway.ledger.schedule.fleet.file),
+                    work=Work(list(self.left), Releases.of(self.underway.ledger.schedule.fleet.file)),
                     opened=self.underway.halt.note,
                     plugin=estimates.option if isinstance(estimates, Estimator) else None,
                 ) as session,

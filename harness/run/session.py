@@ -229,22 +229,28 @@ def measured(job: CellJob, sha256: str) -> bool:
     return made is not None and made.sha256 == sha256
 
 
+@dataclass(frozen=True)
+class Work:
+    """What a session is opened for: the cells to measure, and where the releases that they ask for come from."""
+
+    jobs: Sequence[CellJob] = ()
+    releases: Releases = UNLISTED
+
+
 @contextmanager
 def open_session(
     device: Device,
     say: Say,
     wait: Wait,
     *,
-    jobs: Sequence[CellJob] = (),
-    releases: Releases = UNLISTED,
+    work: Work = Work(),
     opened: Callable[[Connection], object] = lambda _connection: None,
     plugin: str | None = None,
 ) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated. On exit everything is closed and an emulated board is shut down.
 
     Args:
-        jobs: the cells to measure; a new emulated board's storage is filled for them.
-        releases: finds the runtimes' wheels.
+        work: what will be measured; a new emulated board's storage is filled for it.
         opened: receives each connection, so that it can be closed while something waits on it.
         plugin: the plugin that an emulated board's QEMU loads.
 
@@ -253,13 +259,13 @@ def open_session(
     """
     reaching = Reaching(
         say,
-        contents=lambda: storage(jobs, say, releases) if jobs else {},
+        contents=lambda: storage(work.jobs, say, work.releases) if work.jobs else {},
         ended=lambda: wait(0),
         plugin=plugin,
         opened=opened,
     )
     with reached(device, reaching, wait) as board:
-        session = Session(device, board, say, releases)
+        session = Session(device, board, say, work.releases)
         try:
             yield session
         finally:
