@@ -53,8 +53,11 @@ def test_a_file_and_why_a_board_can_not_take_it(tmp_path: Path, fleet: Path) -> 
     (nano,) = file["boards"]["nano"]
     assert (nano["runtime"], nano["version"], nano["python"], nano["runs"]) == ("onnxruntime", "1.10.0", "3.6", False)
     assert "opset 16" in nano["why"]
-    assert [way["runs"] for way in file["boards"]["pi"]] == [True, True]
-    assert [way["runs"] for way in file["boards"]["coral"]] == [True, False]
+    by_runtime = {board: [(way["runtime"], way["runs"]) for way in file["boards"][board]] for board in ("pi", "coral")}
+    assert [runs for runtime, runs in by_runtime["pi"] if runtime == "onnxruntime"] == [True, True]
+    assert [runs for runtime, runs in by_runtime["pi"] if runtime == "openvino"] == [True, True]
+    assert [runs for runtime, runs in by_runtime["coral"] if runtime == "onnxruntime"] == [True, False]
+    assert [runs for runtime, runs in by_runtime["coral"] if runtime == "openvino"] == [True, False]
 
 
 def test_all_known_boards_where_there_is_no_list(tmp_path: Path) -> None:
