@@ -96,7 +96,7 @@ class PlainWatcher:
             ended = len(self._ended)
             self._progress.ended(job)
             left = eta_s(time.monotonic() - self._started, self._progress.done, self._progress.total)
-        label = f"{job.device.name} {job.shipped.label} {job.runtime} t{job.threads}"
+        label = f"{job.device.name} {job.shipped.label} {job.requested} t{job.threads}"
         self._say(f"[{ended}/{self._total}, {left:.0f} s left] {cell.status} {label}: {figure(cell)}")
 
     def _say(self, line: str) -> None:
@@ -151,7 +151,7 @@ class LiveWatcher:
         with self._lock:
             self._progress.started(job)
             self._running[job.device.name] = job.shipped.manifest.name
-            self._messages[job.device.name] = f"measuring {job.shipped.label} on {job.runtime}"
+            self._messages[job.device.name] = f"measuring {job.shipped.label} on {job.requested}"
 
     def cell_ended(self, job: CellJob, cell: Cell) -> None:
         with self._lock:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from harness.core.errors import MissingModelError, UsageError
+from harness.core.scalars import NotMeantError
 
 if TYPE_CHECKING:
     from harness.modelfile import ModelFile
@@ -54,6 +55,22 @@ def one_of(text: str, option: str, known: tuple[Word, ...]) -> Word:
         if word == text:
             return word
     raise UsageError(f"--{option} '{text}' is unknown", fix=f"one of: {', '.join(known)}")
+
+
+def runtimes(values: list[str] | None) -> tuple[str, ...]:
+    """The runtimes of an option, each ``NAME`` or ``NAME==VERSION``.
+
+    Raises:
+        UsageError: there is no such runtime, or a word has another form.
+    """
+    from harness.runtimes.requested import all_requested
+
+    try:
+        return tuple(map(str, all_requested(split(values))))
+    except NotMeantError as error:
+        raise UsageError(f"--runtime {','.join(values or ())}: {error.text}", fix=error.fix) from error
+    except ValueError as error:
+        raise UsageError(f"--runtime {error}") from error
 
 
 def share(text: str, option: str) -> float:

@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Devices, Frames, Models, Only, Results, Task, one_of, share, split, whole
+from harness.cli.options import (
+    Crop,
+    Devices,
+    Frames,
+    Models,
+    Only,
+    Results,
+    Task,
+    one_of,
+    runtimes,
+    share,
+    split,
+    whole,
+)
 from harness.cli.output import check_places, plain_lines, say
 from harness.core.errors import HarnessError, MissingModelError, UsageError
 
@@ -52,7 +65,7 @@ def run(  # one parameter an option
     threads: Annotated[list[str] | None, typer.Option(help="Thread counts, instead of devices.yaml's.")] = None,
     variant: Annotated[list[str] | None, typer.Option(help="Only these variants: fp32, fp16, dynamic, int8.")] = None,
     runtime: Annotated[
-        list[str] | None, typer.Option(help="Runtimes, instead of devices.yaml's: litert, openvino...")
+        list[str] | None, typer.Option(help="Instead of devices.yaml's: litert, openvino, litert==2.1.0...")
     ] = None,
     resume: Annotated[str | None, typer.Option(help="Finish this run.")] = None,
     results: Results = Path("results"),
@@ -106,7 +119,7 @@ def run(  # one parameter an option
             task=_task(task),
             shapes=tuple(given(shape or []).items()),
             variants=split(variant),
-            runtimes=_runtimes(split(runtime)),
+            runtimes=runtimes(runtime),
             threads=whole(threads, "threads", 1, 256),
             only=split(only),
             quick=quick,
@@ -135,21 +148,6 @@ def _task(name: str | None) -> str | None:
     from harness.tasks.task import BUILT_IN, load
 
     return name if name is None or name in BUILT_IN else str(load(name).path.absolute())
-
-
-def _runtimes(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of registered runtimes.
-
-    Raises:
-        UsageError: one is not registered.
-    """
-    from harness.core.named import nearest
-    from harness.runtimes.registry import RUNTIMES
-
-    for name in names:
-        if name not in RUNTIMES:
-            raise UsageError(f"--runtime '{name}' is no runtime{nearest(name, RUNTIMES)}")
-    return names
 
 
 def _absolute(word: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from harness.core.scalars import NotMeantError, text
 from harness.core.yamlkeys import whole_from
+from harness.runtimes.requested import requested
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 #: shell variables and ssh tokens
@@ -33,6 +34,11 @@ def device_name(value: object) -> str:
             "must be 1 to 63 letters, digits and . _ - with a letter or digit at both ends",
         )
     return name
+
+
+def runtime(word: str) -> str:
+    """A registered runtime, with its release where one is named: ``litert``, ``litert==2.1.0``."""
+    return str(requested(word, "runtimes"))
 
 
 def file_name(value: object) -> Path:

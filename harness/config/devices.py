@@ -5,15 +5,15 @@ Each error names the file, the line and the key, and suggests the nearest valid 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from harness.boards.registry import FAMILIES, BoardFamily
 from harness.config import sshnames
-from harness.config.devicekeys import board_folder, device_name, file_name, sample_count
+from harness.config.devicekeys import board_folder, device_name, file_name, runtime, sample_count
 from harness.config.deviceslist import check_shape, explain, one_of
 from harness.config.thresholds import DEFAULTS as DEFAULT_THRESHOLDS
 from harness.config.thresholds import Thresholds
@@ -26,9 +26,10 @@ from harness.core.paths import expanded
 from harness.core.scalars import text, yes_or_no
 from harness.core.yamlfile import MAX_BYTES, Location, line_of
 from harness.core.yamlkeys import optional, several, whole_from
-from harness.runtimes.registry import DELEGATES, RUNTIMES
+from harness.runtimes.registry import DELEGATES
+from harness.runtimes.requested import Requested, all_requested
 
-RuntimeName = Annotated[str, one_of("runtimes", RUNTIMES)]
+RuntimeName = Annotated[str, AfterValidator(runtime)]
 DelegateName = Annotated[str, one_of("delegates", DELEGATES)]
 
 _SECRETS = ("password", "passwd", "passphrase", "secret", "token")
@@ -69,7 +70,7 @@ class Device(_Common):
     ``dir`` is the folder for the harness's files on the board; an emulated board ignores it and uses its own disk.
     ``clock`` defaults to guest instructions on an emulated board and to ``wall`` on a real one. ``samples`` is the
     number of test images to run. ``rounds`` is the number of processes that measure each cell; None means that the
-    clock decides. ``runtimes`` None means all that fit the board.
+    clock decides. ``runtimes`` None means all that fit the board; a release may be named, ``litert==2.1.0``.
     """
 
     name: Annotated[str, BeforeValidator(device_name)]
@@ -81,6 +82,11 @@ class Device(_Common):
     @property
     def family(self) -> BoardFamily:
         return FAMILIES[self.board]
+
+    @property
+    def requested(self) -> tuple[Requested, ...]:
+        """``runtimes`` as records; empty where the board decides."""
+        return all_requested(self.runtimes)
 
     @property
     def effective_clock(self) -> ClockName:
@@ -122,6 +128,15 @@ class Fleet(_Settings):
             if name not in known:
                 raise ConfigError(f"no device '{name}'{nearest(name, known)}", file=self.file)
         return self.model_copy(update={"devices": tuple(d for d in self.devices if d.name in names)}) if names else self
+
+    def with_runtimes(self, words: Sequence[str]) -> Fleet:
+        """The fleet with these runtimes on every device, ``NAME`` or ``NAME==VERSION``, instead of its own; as it is if
+        ``words`` is empty.
+        """
+        if not words:
+            return self
+        devices = tuple(device.model_copy(update={"runtimes": tuple(words)}) for device in self.devices)
+        return self.model_copy(update={"devices": devices})
 
 
 class _Document(_Settings):

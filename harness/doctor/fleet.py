@@ -20,6 +20,8 @@ from harness.core.safetext import clean
 from harness.doctor.examine import Answered, Listed, examine, render_board
 from harness.doctor.models import check_files
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
+from harness.doctor.releases import check_releases
+from harness.modelfile.boards import EMULATED_PLATFORM
 from harness.modelfile.record import ModelFile
 from harness.remote import paramiko_config
 from harness.remote.base import Command, Connection
@@ -28,6 +30,7 @@ from harness.remote.lease import in_use, owner
 from harness.remote.probe import Probe, answered, complaint, described
 from harness.remote.runner_file import runner_bytes, runner_sha256
 from harness.runtimes import edgetpu_compiler, onboard
+from harness.runtimes.releases import UNLISTED, Releases
 from harness.runtimes.wheels import Bundle, available, choose, table
 
 #: A board that has not answered after this many seconds is a finding in itself.
@@ -63,19 +66,22 @@ def check_fleet(fleet: Fleet, files: Sequence[ModelFile] = ()) -> FleetFindings:
         files: model files that the devices should be able to run.
     """
     with ThreadPoolExecutor(max_workers=min(64, len(fleet.devices))) as pool:
-        checks = pool.map(partial(check_device, files=files), fleet.devices)
+        checks = pool.map(partial(check_device, files=files, releases=Releases.of(fleet.file)), fleet.devices)
         return FleetFindings(tuple(zip((device.name for device in fleet.devices), checks, strict=True)))
 
 
-def check_device(device: Device, files: Sequence[ModelFile] = ()) -> tuple[Check, ...]:
+def check_device(
+    device: Device, files: Sequence[ModelFile] = (), releases: Releases = UNLISTED
+) -> tuple[Check, ...]:
     """The checks of one device. An error that prevents them is the only finding and affects no other device."""
     try:
         if device.emulate:
-            return (*_emulator(device), *check_files(device, files))
+            named = check_releases(device.requested, EMULATED_PLATFORM, releases)
+            return (*_emulator(device), *named, *check_files(device, files))
         with connecting(device, Reaching(lambda _: None, timeout_s=CONNECT_S)) as connect:
             connection = connect()
             try:
-                return _ask(device, connection, files)
+                return _ask(device, connection, files, releases)
             finally:
                 connection.close()
     except HarnessError as error:
@@ -101,14 +107,15 @@ def _finding(error: HarnessError, severity: Severity = "error") -> Check:
     return Check(error.code, severity, clean(error.message), error.fix or "")
 
 
-def _ask(device: Device, connection: Connection, files: Sequence[ModelFile]) -> tuple[Check, ...]:
+def _ask(device: Device, connection: Connection, files: Sequence[ModelFile], releases: Releases) -> tuple[Check, ...]:
     """The checks of a connected board: first the obstacles to a run, then what makes numbers worse."""
     seen, obstacles = _look_for_obstacles(device, connection)
     sent = time.time()
     environment = _environment(device, connection, seen)
     done = connection.run(Command(["sh", "-c", PROBE], timeout_s=20, stdout_limit=MAX_ANSWER_BYTES, env=environment))
     answered = Answered(done.stdout.decode("utf-8", "replace"), sent=sent, received=time.time())
-    listed = Listed(device.family, runtimes=device.runtimes or (), delegates=device.delegates)
+    unnamed = [each.name for each in device.requested if each.release is None]
+    listed = Listed(device.family, runtimes=unnamed, delegates=device.delegates)
     checks = examine(answered, listed, seen=seen)
     if seen is None:  # the obstacle has the reason, in the board's own words
         checks = tuple(check for check in checks if check.code not in ("python-missing", "python-old"))
@@ -117,7 +124,8 @@ def _ask(device: Device, connection: Connection, files: Sequence[ModelFile]) -> 
     ours = check_compiler(edgetpu_compiler.installed()) if "edgetpu" in device.delegates else []
     if device.host is not None and (lacking := paramiko_config.limits()) is not None:
         ours = [*ours, Check("ssh-missing", "note", lacking, "sudo apt install openssh-client")]
-    ours = [*ours, *(check_files(device, files, seen) if seen is not None else ())]
+    if seen is not None:
+        ours = [*ours, *check_releases(device.requested, seen.platform, releases), *check_files(device, files, seen)]
     reached = Check("reachable", "ok", "reached, and its host key is the expected one")
     return tuple(sorted((*obstacles, *ours, *checks, reached), key=lambda check: SEVERITIES.index(check.severity)))
 

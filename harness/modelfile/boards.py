@@ -13,10 +13,13 @@ from harness.modelfile.fit import fits
 from harness.modelfile.record import ModelFile, Target
 from harness.runtimes import wheels
 from harness.runtimes.registry import DELEGATES, RUNTIMES, fitting, reading
+from harness.runtimes.requested import Requested, requested
 from harness.runtimes.wheels import Platform
 
 #: The system of every emulated board.
 EMULATED = System("Debian bookworm", python="3.11", glibc=(2, 36))
+#: The same, as the choice of wheels sees it.
+EMULATED_PLATFORM = Platform(EMULATED.python, EMULATED.machine, EMULATED.glibc)
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Board:
 
     Attributes:
         systems: the one that it has, or those that it may have.
-        runtimes: those that devices.yaml requires; empty for the first that reads the file.
+        runtimes: those that devices.yaml requires, with releases where it names them; empty for the first that reads
+            the file.
         delegates: as in devices.yaml.
         memory_bytes: None where it is unknown.
     """
@@ -54,7 +58,7 @@ def ways(file: ModelFile, board: Board) -> tuple[Way, ...]:
     """Every way that a run would try, by system, runtime and delegate; empty if the systems are unknown."""
     asked = board.runtimes or reading(file.format)[:1]
     found = [
-        _way(file, board, system, runtime=runtime, delegate=delegate)
+        _way(file, board, system, runtime=requested(runtime), delegate=delegate)
         for system in board.systems
         for runtime in asked
         for delegate in board.delegates
@@ -63,25 +67,33 @@ def ways(file: ModelFile, board: Board) -> tuple[Way, ...]:
 
 
 def refusal(file: ModelFile, board: Board, *, runtime: str, delegate: str) -> str | None:
-    """Why a board can't run a file in this way whichever of its systems it has; None if one of them may."""
-    tried = [_way(file, board, system, runtime=runtime, delegate=delegate).why for system in board.systems]
+    """Why a board can't run a file in this way whichever of its systems it has; None if one of them may.
+
+    Args:
+        runtime: ``NAME`` or ``NAME==VERSION``.
+    """
+    wanted = requested(runtime)
+    tried = [_way(file, board, system, runtime=wanted, delegate=delegate).why for system in board.systems]
     return None if not tried or None in tried else tried[0]
 
 
-def _way(file: ModelFile, board: Board, system: System, *, runtime: str, delegate: str) -> Way:
-    way = Way(system, runtime, version="", delegate=delegate, why=None)
-    target = Target(runtime, delegate=delegate, memory_bytes=board.memory_bytes)
-    if DELEGATES[delegate].onboard or file.format not in RUNTIMES[runtime].formats:
+def _way(file: ModelFile, board: Board, system: System, *, runtime: Requested, delegate: str) -> Way:
+    way = Way(system, runtime.name, version="", delegate=delegate, why=None)
+    target = Target(runtime.name, delegate=delegate, memory_bytes=board.memory_bytes)
+    if runtime.release is not None:  # whether it has a wheel for the board, the package index decides
+        why = fits(file, replace(target, version=runtime.release))
+        return replace(way, version=runtime.release, why=why)
+    if DELEGATES[delegate].onboard or file.format not in RUNTIMES[runtime.name].formats:
         # a runtime that must be on the board already has a release that nobody knows before the board is asked
         return replace(way, why=fits(file, target))
     like = Platform(system.python, system.machine, system.glibc, numpy="its own")
-    runtime = fitting(runtime, wheels.available(like))
+    name = fitting(runtime.name, wheels.available(like))
     try:
-        version = wheels.choose(runtime, like).version
+        version = wheels.choose(name, like).version
     except ProvisionError as error:
-        return replace(way, runtime=runtime, why=str(error))
-    why = fits(file, replace(target, runtime=runtime, version=version))
-    return replace(way, runtime=runtime, version=version, why=why)
+        return replace(way, runtime=name, why=str(error))
+    why = fits(file, replace(target, runtime=name, version=version))
+    return replace(way, runtime=name, version=version, why=why)
 
 
 def expected(family: BoardFamily, *, emulated: bool = False, local: bool = False) -> Board:

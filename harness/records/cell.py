@@ -78,7 +78,10 @@ class DeviceInfo(Record):
 
 
 class RuntimeInfo(Record):
-    """The runtime that executed the model. ``delegate_verified``: the board has proved which delegate ran."""
+    """The runtime that executed the model. ``delegate_verified``: the board has proved which delegate ran.
+
+    ``version`` is what the runtime gives itself; of a cell that never got so far, the release that was asked for.
+    """
 
     name: Text
     version: Text | None = None
@@ -181,6 +184,13 @@ class Cell(Record):
     harness: Text
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    @property
+    def runtime_asked(self) -> str:
+        """The runtime as the cell's name has it: ``litert``, or ``litert-2.1.0`` where a release was asked for."""
+        parts = self.cell.split("+")
+        named = parts[3] if len(parts) > 3 and parts[3].startswith(f"{self.runtime.name}-") else ""
+        return named or self.runtime.name
 
     @property
     def estimated_cycles(self) -> int | None:

@@ -18,7 +18,7 @@ from harness.core.errors import ReportError
 from harness.core.safetext import clean
 from harness.records.cell import RunInfo
 from harness.records.manifest import Manifest
-from harness.report import axes, judged
+from harness.report import axes, judged, ran
 from harness.report.focus import Focus
 from harness.report.judged import Judges
 from harness.report.registry import focus_on
@@ -34,9 +34,8 @@ class ReportData:
     runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by its hardware:
     harness/results/identity.py), ``group`` (one a board and axis: harness/report/axes.py), ``axis_label`` (empty where
     all cells share one axis), ``task_label``, ``board_label``, ``model_label``, ``label`` (network and variant),
-    ``kind`` (variant.format), ``faces`` (whether its samples are images of faces), ``role`` (beside the network in
-    focus; empty without one),
-    ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
+    ``kind`` (variant.format), ``runtime_label`` and ``ran`` (:mod:`harness.report.ran`), ``faces`` (whether its samples
+    are images of faces), ``role`` (beside the network in focus; empty without one), ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
     refused), ``judged``, ``judged_low``, ``judged_high`` (:mod:`harness.report.judged`), sorted for reading. Numbers
     are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people and are distinct. ``focus`` is the
     network that the report is about, where its results hold one. ``judges`` are the strangers that a group's networks
@@ -199,11 +198,12 @@ def _enrich(
     columns["clock_key"] = _each(lambda e, c: clock_of(e, c).key, frame.emulated, frame.clock)
     columns["role"] = _each(role, columns["model"], frame.faces)
     columns["kind"] = _each("{}.{}".format, columns["variant"], frame.format)
+    columns |= ran.columns(frame, ids)
     several = frame.threads.nunique() > 1
     variants = identity.distinct(columns["variant"], 10)
     columns["label"] = _each(
-        lambda m, v, f, t: f"{m} {variants[v]}{'' if f == 'tflite' else ' ' + f}{f' {t}T' if several else ''}",
-        columns["model_label"], columns["variant"], frame.format, frame.threads,
+        lambda m, v, f, t, r: f"{m} {variants[v]}{'' if f == 'tflite' else ' ' + f}{f' {t}T' if several else ''}{r}",
+        columns["model_label"], columns["variant"], frame.format, frame.threads, columns["ran"],
     )  # fmt: skip
     numbers = pd.DataFrame(_summaries(frame), columns=["value", "low", "high", "p90"])
     numbers["board_id"] = list(ids)
@@ -212,7 +212,18 @@ def _enrich(
     texts = pd.DataFrame(columns, dtype=object)
     frame = pd.concat([frame.drop(columns=frame.columns.intersection(texts.columns)), texts, numbers], axis=1)
     return frame.sort_values(
-        ["emulated", "device", "board_id", "model", "variant", "format", "runtime", "delegate", "threads"],
+        [
+            "emulated",
+            "device",
+            "board_id",
+            "model",
+            "variant",
+            "format",
+            "runtime",
+            "release_order",
+            "delegate",
+            "threads",
+        ],
         kind="stable",
     ).reset_index(drop=True)
 

@@ -33,7 +33,7 @@ class Grid:
 _Cell = dict[str, Any]
 
 _READ = (
-    "board_label", "model", "kind", "runtime", "delegate", "threads", "status", "accuracy", "clock_key", "value",
+    "board_label", "model", "kind", "runtime_label", "delegate", "threads", "status", "accuracy", "clock_key", "value",
     "low", "high", "p90", "model_bytes", "peak_rss_bytes", "metric", "metric_value", "axis_label", "judged",
     "judged_low",
 )  # fmt: skip
@@ -45,7 +45,7 @@ def grid(data: ReportData) -> Grid:
         Column("device", "Board", itemgetter("board_label")),
         Column("model", "Network", itemgetter("model")),
         Column("variant", "Variant", itemgetter("kind")),
-        Column("runtime", "Runtime", lambda cell: f"{cell['runtime']} {cell['delegate']}"),
+        Column("runtime", "Runtime", lambda cell: f"{cell['runtime_label']} {cell['delegate']}"),
         Column("threads", "Threads", lambda cell: int(cell["threads"])),
         Column("status", "Status", itemgetter("status")),
         *((_ACCURACY,) if has_classes(data) else ()),

@@ -148,6 +148,8 @@ def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) ->
     points = tuple(Point(run, middle(cell) / 1e6, cell.accuracy) for run, cell in cells)
     unit = clock_of(first.device.emulated, first.device.clock).unit
     label = f"{first.model.name} {first.model.variant}.{first.model.format} {first.runtime.threads}T"
+    if first.runtime_asked != first.runtime.name:
+        label += f" {first.runtime_asked}"
     return Line(
         cell=first.cell,
         model=first.model.name,

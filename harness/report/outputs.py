@@ -22,7 +22,7 @@ _NOTE = (
     "cell is INVALID. Worst first."
 )
 _READ = (
-    "board_label", "device", "emulated", "model", "kind", "runtime", "delegate", "threads", "status", "outputs",
+    "board_label", "device", "emulated", "model", "kind", "runtime_label", "delegate", "threads", "status", "outputs",
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ class _Compared:
 
     @property
     def runs(self) -> str:
-        return f"{self.text('runtime')} {self.text('delegate')} {self.text('threads')}T"
+        return f"{self.text('runtime_label')} {self.text('delegate')} {self.text('threads')}T"
 
 
 def has_outputs(data: ReportData) -> bool:

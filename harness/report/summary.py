@@ -154,6 +154,7 @@ def agreement(data: ReportData) -> list[Agreement]:
     found = []
     columns = [
         "model_sha256", "split_sha256", "board_id", "board_label", "model", "kind", "classes", "predictions", "faces",
+        "ran",
     ]  # fmt: skip
     answered = data.valid[data.valid.predictions.map(len).gt(0)] if len(data.valid) else data.valid
     for _, cells in answered[columns].groupby(["model_sha256", "split_sha256"], sort=False):
@@ -165,8 +166,8 @@ def agreement(data: ReportData) -> list[Agreement]:
         classes = [clean(c, 30) for c in first.classes]
         detail = "; ".join(
             f"{noun(cells)} {image}: " + ", ".join(
-                f"{board} {classes[answer] if 0 <= answer < len(classes) else answer}"
-                for board, answer in zip(cells.board_label, answers[:, image], strict=True)
+                f"{board}{ran} {classes[answer] if 0 <= answer < len(classes) else answer}"
+                for board, ran, answer in zip(cells.board_label, cells.ran, answers[:, image], strict=True)
             )
             for image in differing[:5]
         )  # fmt: skip

@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.core.clock import Clock
 from harness.core.safetext import clean
-from harness.report import accuracy, boards, outputs, provenance, ranking
+from harness.report import accuracy, boards, outputs, provenance, ranking, releases
 from harness.report.gather import ReportData, records
 from harness.report.paper import ablation, claims, rivals, zeroed
 from harness.report.parts import TablePart
@@ -61,6 +61,12 @@ _HOW: tuple[Column[_Cell], ...] = (
     _plain("status", "Status"),
     Column("accuracy_percent", "Accuracy (%)", lambda cell: number(cell["accuracy"] * 100 if _valid(cell) else None)),
 )
+#: Where a board has several releases of a runtime.
+_RELEASE: Column[_Cell] = Column(
+    "runtime_version",
+    "Release",
+    lambda cell: clean(cell["runtime_version"], 40) if isinstance(cell["runtime_version"], str) else None,
+)
 #: For cells that another metric judges.
 _METRIC: tuple[Column[_Cell], ...] = (
     Column("metric", "Metric", lambda cell: clean(cell["metric"], 80) if isinstance(cell["metric"], str) else None),
@@ -85,6 +91,11 @@ _COSTS: tuple[Column[_Cell], ...] = (
     _whole("parameters", "Parameters"),
     _plain("run", "Run"),
 )
+
+
+def _one_release(data: ReportData) -> bool:
+    """Whether each board has one release of each runtime."""
+    return bool((data.cells.runtime_label == data.cells.runtime).all())
 
 
 def _on_strangers(cell: _Cell, name: str) -> float | None:
@@ -118,7 +129,7 @@ _READ = (
     "device", "board", "emulated", "clock", "model", "role", "variant", "format", "runtime", "delegate", "threads",
     "dataset", "synthetic", "scheme", "status", "accuracy", "n", "clock_key", "value", "low", "high", "p90", "load_ns",
     "first_inference_ns", "samples", "model_bytes", "peak_rss_bytes", "macs", "parameters", "run", "metric",
-    "metric_value", "task", "judged", "judged_low", "judged_high",
+    "metric_value", "task", "judged", "judged_low", "judged_high", "runtime_version",
 )  # fmt: skip
 
 
@@ -127,7 +138,7 @@ def _cells(data: ReportData) -> Table:
     columns = [
         *_WHAT,
         *((_ROLE,) if data.focus else ()),
-        *_HOW,
+        *(_HOW if _one_release(data) else (*_HOW[:3], _RELEASE, *_HOW[3:])),
         *(_STRANGERS if data.judges else ()),
         *(_METRIC if data.other_metrics else ()),
         *((_TASK,) if bool(data.cells.task.notna().any()) else ()),
@@ -171,7 +182,8 @@ def _not_valid(data: ReportData) -> Table:
     rows = [
         _Unmeasured(
             status=str(cell.status),
-            cell=f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime}, {cell.delegate}, {cell.threads} threads"
+            cell=f"{cell.model} {cell.variant}.{cell.format}, {cell.runtime_label}, {cell.delegate}, "
+            + f"{cell.threads} threads"
             + (f", {cell.axis_label!s}" if cell.axis_label and not cell.faces else ""),
             reasons=reasons(cell.reasons),
             device=str(cell.device),
@@ -239,6 +251,7 @@ TABLES: tuple[TablePart, ...] = (
     TablePart(lambda data, _: boards.boards_table(data)),
     TablePart(lambda data, summary: boards.agreement_table(data, summary.agreements)),
     TablePart(lambda data, _: outputs.outputs_table(data), outputs.has_outputs),
+    releases.TABLE,
     TablePart(lambda data, _: boards.recall_table(data), boards.has_classes),
     TablePart(lambda data, _: accuracy.accuracy_table(data), accuracy.has_faces),
     ablation.TABLE,

@@ -7,7 +7,7 @@ runs, did not change as much.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +56,36 @@ def change(a: Cell, b: Cell) -> Change:
     Raises:
         TooFewSamplesError: fewer than 20 samples in one of them.
     """
-    exact = a.device.clock == "instructions"
     medians = round_medians(a), round_medians(b)
+    exact = a.device.clock == "instructions"
+    found = between((a.latency_ns, b.latency_ns), medians, images=a.split.n, exact=exact)
+    if not found.by_rounds:
+        return found
+    slower = found.ratio.value > 1
+    machine = _machine(a, b, slower=slower)
+    return replace(found, p_machine=_beyond(machine, slower=slower), machine=machine.change if machine else None)
+
+
+def between(
+    samples: tuple[stats.Samples, stats.Samples],
+    medians: tuple[NDArray[np.float64], NDArray[np.float64]],
+    *,
+    images: int,
+    exact: bool,
+) -> Change:
+    """How much slower the second of two series is than the first, where no canary is looked at.
+
+    Args:
+        samples: of both sides, on the same clock, in the order measured.
+        medians: those of their rounds.
+        images: the number of samples in one pass.
+        exact: whether there is no noise between rounds.
+
+    Raises:
+        TooFewSamplesError: fewer than 20 samples on one side.
+    """
     if exact or min(map(len, medians)) < 2:
-        found = stats.bootstrap_ratio(a.latency_ns, b.latency_ns, images=a.split.n)
+        found = stats.bootstrap_ratio(*samples, images=images)
         return Change(
             ratio=found.interval,
             p_value=found.p_value,
@@ -69,15 +95,12 @@ def change(a: Cell, b: Cell) -> Change:
             spread=None if exact else rounds.spread(*medians),
         )
     by_rounds = rounds.ratio(*medians)
-    machine = _machine(a, b, slower=by_rounds.interval.value > 1)
     return Change(
         ratio=by_rounds.interval,
         p_value=by_rounds.p_value,
         paired=False,
         exact=False,
         by_rounds=True,
-        p_machine=_beyond(machine, slower=by_rounds.interval.value > 1),
-        machine=machine.change if machine else None,
         spread=rounds.spread(*medians),
     )
 

@@ -184,26 +184,29 @@ def _untested(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _match(a: dict[str, Cell], b: dict[str, Cell]) -> tuple[list[tuple[Cell, Cell]], list[str], list[str]]:
-    """Match cells by id, then by board, artifact and threads, so that a refused pair can say why.
+    """Match cells by id, then by board, artifact and threads, so that a refused pair can say why: those of one runtime
+    first, so that releases of it are compared with each other.
 
     Returns:
         The couples, and the ids of lost and of new cells.
     """
     couples = [(cell, b[name]) for name, cell in a.items() if name in b]
-    rest_b: dict[tuple[object, ...], list[Cell]] = {}
-    for name, cell in b.items():
-        if name not in a:
-            rest_b.setdefault(_loose(cell), []).append(cell)
-    lost = []
-    for name, cell in a.items():
-        if name in b:
-            continue
-        if others := rest_b.get(_loose(cell)):
-            couples.append((cell, others.pop(0)))
-        elif cell.status == "VALID":
-            lost.append(name)
-    new = [cell.cell for cells in rest_b.values() for cell in cells]
-    return sorted(couples, key=lambda couple: couple[0].cell), lost, new
+    rest_a = {name: cell for name, cell in a.items() if name not in b}
+    rest_b = {name: cell for name, cell in b.items() if name not in a}
+    for key in (_same_runtime, _loose):
+        others: dict[tuple[object, ...], list[Cell]] = {}
+        for cell in rest_b.values():
+            others.setdefault(key(cell), []).append(cell)
+        for name, cell in list(rest_a.items()):
+            if alike := others.get(key(cell)):
+                couples.append((cell, other := alike.pop(0)))
+                del rest_a[name], rest_b[other.cell]
+    lost = [name for name, cell in rest_a.items() if cell.status == "VALID"]
+    return sorted(couples, key=lambda couple: couple[0].cell), lost, list(rest_b)
+
+
+def _same_runtime(cell: Cell) -> tuple[object, ...]:
+    return (*_loose(cell), cell.runtime.name, cell.runtime.delegate)
 
 
 def _loose(cell: Cell) -> tuple[object, ...]:

@@ -122,7 +122,7 @@ def _benchmark(cell: Cell, board: str) -> dict[str, object]:
     stored_note = _clock(cell).stored_note
     counted = f", {stored_note}" if stored_note else ""
     name = clean(
-        f"{model.name} {model.variant}.{model.format} {runtime.name} {runtime.delegate} {runtime.threads}T", 400
+        f"{model.name} {model.variant}.{model.format} {cell.runtime_asked} {runtime.delegate} {runtime.threads}T", 400
     )
     return {
         "group": f"{board} ({clean(device.board, 60)}{emulated}{counted})",

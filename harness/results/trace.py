@@ -53,7 +53,7 @@ def chrome_trace(cells: Iterable[Cell]) -> bytes:
     events: list[Event] = []
     for thread, (cell, costs) in enumerate(found, start=len(processes) + 1):
         name = _process(cell, costs)
-        title = _text(f"{cell.model.name} {cell.model.variant} ({cell.runtime.name})", 200)
+        title = _text(f"{cell.model.name} {cell.model.variant} ({cell.runtime_asked})", 200)
         events += [
             _named("process_name", processes[name], thread, name),
             _named("thread_name", processes[name], thread, title),

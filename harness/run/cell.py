@@ -136,7 +136,7 @@ def _not_judged(why: str) -> Reason:
 def failed(measurement: Measurement, reasons: list[Reason], *, stderr: str = "") -> Cell:
     """The record of a cell without a measurement."""
     verdict = _Verdict("FAILED", reasons, {"stderr": stderr} if stderr else {})
-    return _cell(measurement, verdict, _runtime(measurement.job, None, None, None), _Numbers())
+    return _cell(measurement, verdict, _runtime(measurement.job, measurement.job.release, None, None), _Numbers())
 
 
 def reason_of(error: HarnessError) -> Reason:

@@ -29,7 +29,8 @@ from harness.run.fit import unfit
 from harness.run.plan import CellJob, by_name, for_runtime
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined
-from harness.run.session import Session, open_session
+from harness.run.session import Session, Work, open_session
+from harness.runtimes.releases import Releases
 
 
 @dataclass
@@ -67,7 +68,10 @@ class DeviceTurn:
                     self.device,
                     say,
                     self.underway.halt.wait,
-                    jobs=self.underway.conversions.where_possible(self.left),
+                    work=Work(
+                        self.underway.conversions.where_possible(self.left),
+                        Releases.of(self.underway.ledger.schedule.fleet.file),
+                    ),
                     opened=self.underway.halt.note,
                     plugin=estimates.option if isinstance(estimates, Estimator) else None,
                 ) as session,
@@ -119,20 +123,20 @@ class DeviceTurn:
         able, unable = [], []
         for job in self.left:
             if (lacking := session.lacking(job)) is not None:
-                self.underway.keep(job, failed(self.underway.measurement(job, self.context), [reason_of(lacking)]))
+                self._fail_one(job, reason_of(lacking))
                 continue
-            why = unfit(
-                job.shipped, self.device, runtime=session.runtime_for(job), delegate=job.delegate, seen=session.probe
-            )
+            runtime = str(session.requested_for(job))
+            why = unfit(job.shipped, self.device, runtime=runtime, delegate=job.delegate, seen=session.probe)
             if why is None:
                 able.append(job)
-                continue
-            if by_name(job, self.underway.ledger.schedule.options):
-                measurement = self.underway.measurement(job, self.context)
-                self.underway.keep(job, failed(measurement, [Reason(code="unfit", text=clip(why))]))
+            elif by_name(job, self.underway.ledger.schedule.options):
+                self._fail_one(job, Reason(code="unfit", text=clip(why)))
             else:
                 unable.append(Reason(code="left-out", text=f"{self.device.name}: {job.shipped.label}: {why}"[:4000]))
         return able, unable
+
+    def _fail_one(self, job: CellJob, reason: Reason) -> None:
+        self.underway.keep(job, failed(self.underway.measurement(job, self.context), [reason]))
 
     def _named_for(self, session: Session, jobs: Sequence[CellJob], dropped: Sequence[Reason]) -> list[CellJob]:
         """The jobs under the names of the runtimes that really run, without those that are finished."""

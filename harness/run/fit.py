@@ -15,6 +15,7 @@ def unfit(shipped: Shipped, device: Device, *, runtime: str, delegate: str, seen
     """Why a device can't run an artifact in this way; None where nothing is known against it.
 
     Args:
+        runtime: ``NAME`` or ``NAME==VERSION``.
         seen: the board's own description; without it, the board is taken for one as its family usually is.
     """
     if why := refused(runtime, shipped.artifact.variant):

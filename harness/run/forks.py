@@ -34,10 +34,11 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 @dataclass(frozen=True)
 class _Parent:
-    """A process that forks others, and the connection that it lives on."""
+    """A process that forks others, the connection that it lives on, and the folders that it has imported from."""
 
     connection: Connection
     held: Held
+    packages: tuple[str, ...]
 
 
 @dataclass(eq=False)
@@ -101,8 +102,8 @@ class Forks:
         if self._none or runtime in self._refused:
             return None
         parent = self._parents.get(runtime)
-        if parent is not None and parent.connection is connection:
-            return parent
+        if parent is not None and parent.connection is connection and parent.packages == order.packages:
+            return parent  # one of another release is replaced: several at once would fill a small board's memory
         self._close(runtime)
         unused = f"{connection.root}/results/{runtime}.forks"  # by such a path a new lease knows runners that were left
         argv = ["python3", "-s", runner, "--forks", "--job", "-", "--result", unused]
@@ -123,7 +124,7 @@ class Forks:
             held.close()
             self._refused.add(runtime)
             return None
-        self._parents[runtime] = _Parent(connection, held)
+        self._parents[runtime] = _Parent(connection, held, order.packages)
         return self._parents[runtime]
 
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from harness.core.errors import StoreError
 from harness.data.spec import SYNTHETIC, DataSpec, from_stored
 from harness.records.cell import RunInfo
+from harness.runtimes.requested import all_requested
 
 #: What a run's cells are measured on: the artifacts' own test images, or strangers.
 SplitName = Literal["test", "unseen"]
@@ -21,7 +22,7 @@ class Options:
 
     models: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
-    #: instead of the devices' own
+    #: instead of the devices' own: ``NAME`` or ``NAME==VERSION``
     runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
     only: tuple[str, ...] = ()
@@ -50,9 +51,13 @@ def stored_options(info: RunInfo) -> Options:
         StoreError: run.json was changed by hand.
     """
     try:
-        return TypeAdapter(Options).validate_python({"rounds": 1} | info.options)  # older runs had only one
+        options = TypeAdapter(Options).validate_python({"rounds": 1} | info.options)  # older runs had only one
+        all_requested(options.runtimes)
     except ValidationError as error:
         raise StoreError(f"run {info.run}: its options are not a run's: {error.errors()[0]['msg']}") from error
+    except ValueError as error:
+        raise StoreError(f"run {info.run}: its options are not a run's: {error}") from error
+    return options
 
 
 def plain_options(options: Options) -> dict[str, object]:

@@ -34,7 +34,7 @@ class Bad:
 
     @classmethod
     def of(cls, cell: Cell) -> Bad:
-        label = f"{cell.model.name}/{cell.model.variant}.{cell.model.format} {cell.runtime.name}"
+        label = f"{cell.model.name}/{cell.model.variant}.{cell.model.format} {cell.runtime_asked}"
         label += f" {cell.runtime.delegate}" if cell.runtime.delegate != "cpu" else ""
         return cls(
             cell=cell.cell,

@@ -18,6 +18,7 @@ from harness.run.inventory import Shipped
 from harness.run.options import Options as Options
 from harness.run.options import plain_options as plain_options
 from harness.runtimes.registry import possible, reading
+from harness.runtimes.requested import Requested
 
 #: Networks with more multiply-accumulates are left out on emulated boards unless requested by name: an emulator takes
 #: seconds for each ten million, and all emulated boards share this machine.
@@ -36,7 +37,7 @@ InputsKey = int | tuple[str, tuple[str, ...], int | None] | None
 @dataclass(frozen=True)
 class CellJob:
     """One cell to measure. ``samples`` is the number of samples; None means all. ``unseen``: strangers instead of the
-    test images.
+    test images. ``release`` is that of the runtime, where one was asked for.
     """
 
     cell: str
@@ -47,6 +48,12 @@ class CellJob:
     threads: int
     samples: int | None
     unseen: bool = False
+    release: str | None = None
+
+    @property
+    def requested(self) -> Requested:
+        """Its runtime, with the release where one was asked for."""
+        return Requested(self.runtime, self.release)
 
     @property
     def inputs(self) -> InputsKey:
@@ -109,7 +116,7 @@ def _fitting(jobs: Sequence[CellJob], options: Options, plan: Plan) -> tuple[lis
     kept: list[CellJob] = []
     reasons: list[str] = []
     for job in jobs:
-        why = unfit(job.shipped, job.device, runtime=job.runtime, delegate=job.delegate)
+        why = unfit(job.shipped, job.device, runtime=str(job.requested), delegate=job.delegate)
         if why is None or by_name(job, options):
             kept.append(job)
         if why is not None:
@@ -185,7 +192,8 @@ def _asked_by(name: str, option: str) -> str:
 def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
     """The jobs of an artifact: on each requested runtime that reads it, else on the first that does."""
     able = reading(item.artifact.format)
-    runtimes = [name for name in able if name in device.runtimes] if device.runtimes else able[:1]
+    asked = [each for name in able for each in device.requested if each.name == name]
+    wanted = asked if device.runtimes else list(map(Requested, able[:1]))
     samples = 20 if options.quick else None
     if isinstance(device.samples, int):
         samples = min(device.samples, samples or device.samples)
@@ -196,13 +204,14 @@ def _jobs(device: Device, item: Shipped, options: Options) -> list[CellJob]:
             cell=_name(device, item, runtime=runtime, delegate=delegate, threads=threads, split=split),
             device=device,
             shipped=item,
-            runtime=runtime,
+            runtime=runtime.name,
+            release=runtime.release,
             delegate=delegate,
             threads=threads,
             samples=samples,
             unseen=unseen,
         )
-        for runtime in runtimes
+        for runtime in wanted
         for delegate in device.delegates
         if possible(delegate, item.artifact.format)
         for threads in (options.threads or device.threads)
@@ -217,13 +226,13 @@ def _inputs_word(item: Shipped) -> str:
     return f"{record.scheme}-{record.sha256[:8]}" if record else "no-inputs"
 
 
-def _name(device: Device, item: Shipped, *, runtime: str, delegate: str, threads: int, split: str) -> str:
+def _name(device: Device, item: Shipped, *, runtime: Requested, delegate: str, threads: int, split: str) -> str:
     return cell_id(
         device=device.name,
         model=item.manifest.name,
         variant=item.artifact.variant,
         fmt=item.artifact.format,
-        runtime=runtime,
+        runtime=runtime.part,
         delegate=delegate,
         threads=threads,
         split=split,
@@ -237,7 +246,7 @@ def for_runtime(job: CellJob, runtime: str) -> CellJob:
     name = _name(
         job.device,
         job.shipped,
-        runtime=runtime,
+        runtime=replace(job.requested, name=runtime),
         delegate=job.delegate,
         threads=job.threads,
         split=job.cell.rsplit("+", 1)[1],

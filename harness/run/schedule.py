@@ -48,7 +48,7 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
     Raises:
         UsageError, MissingModelError, ArtifactError: nothing to run, or what was requested doesn't exist.
     """
-    chosen = _with_runtimes(fleet.only(list(options.only)), options)
+    chosen = fleet.only(list(options.only)).with_runtimes(options.runtimes)
     task = task_run(options.task, str(options.data), options.inputs)
     shipped, damaged = _artifacts(models, options, task)
     plan = make(chosen, shipped, options)
@@ -65,7 +65,7 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
     """
     info = earlier.info
     options = stored_options(info)
-    present, notes = resume.fleet_then(info, _with_runtimes(fleet, options), earlier.unfinished_devices)
+    present, notes = resume.fleet_then(info, fleet.with_runtimes(options.runtimes), earlier.unfinished_devices)
     task = task_run(options.task, str(options.data), options.inputs)
     shipped, damaged = _artifacts(models, options, task)
     plan = make(present, shipped, options, everything=True)
@@ -78,14 +78,6 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
         )
     plan.skipped += damaged
     return _schedule(Schedule(present, options, plan, notes=notes), shipped, models, task)
-
-
-def _with_runtimes(fleet: Fleet, options: Options) -> Fleet:
-    """The fleet with the runtimes of the command line instead of its own, as if devices.yaml listed them."""
-    if not options.runtimes:
-        return fleet
-    devices = tuple(device.model_copy(update={"runtimes": options.runtimes}) for device in fleet.devices)
-    return fleet.model_copy(update={"devices": devices})
 
 
 def _artifacts(models: Path, options: Options, task: TaskRun | None) -> tuple[list[Shipped], list[Reason]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.config.devices import Device
 from harness.core.errors import ProvisionError
-from harness.modelfile.boards import EMULATED
+from harness.modelfile.boards import EMULATED_PLATFORM
 from harness.records.cell import Reason
 from harness.remote.base import Command, Connection
 from harness.remote.connect import ReachedBoard, Reaching, Say, Wait, check_space, reached
@@ -22,13 +22,11 @@ from harness.run.measure import Prepared
 from harness.run.plan import CellJob, InputsKey
 from harness.runtimes import onboard, registry, wheels
 from harness.runtimes.registry import RUNTIMES
-from harness.runtimes.wheels import Platform
+from harness.runtimes.releases import UNLISTED, Releases
+from harness.runtimes.requested import Requested
 
 #: How long the lease lasts while the board checks its store, or while wheels are fetched; in seconds.
 LOOK_S = 600.0
-
-#: The platform of every emulated board, known before it is booted.
-_EMULATED = Platform(EMULATED.python, EMULATED.machine, EMULATED.glibc)
 
 
 @dataclass(eq=False)
@@ -41,11 +39,14 @@ class Session:
     device: Device
     board: ReachedBoard
     say: Say
+    releases: Releases
     sent: dict[str, int] = field(default_factory=dict)
-    #: the folders on the board that hold a runtime and its dependencies
     #: measure the rounds of cells that a process of its own has measured once
     forks: Forks = field(default_factory=Forks)
-    _packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: the folders on the board that hold a runtime and its dependencies
+    _packages: dict[Requested, tuple[str, ...]] = field(default_factory=dict)
+    #: why a runtime that was requested by name can't be sent; None where it can
+    _lacking: dict[Requested, ProvisionError | None] = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
@@ -79,21 +80,30 @@ class Session:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
 
-    def lacking(self, job: CellJob) -> ProvisionError | None:
-        """Why nothing can be sent of a job's runtime, which was requested by name; None where it can be sent."""
-        if self.device.runtimes is None or job.delegate in onboard.DELEGATES:
-            return None
-        try:
-            wheels.choose(job.runtime, self.probe.platform)
-        except ProvisionError as error:
-            return error
-        return None
 
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
         if self.device.runtimes is not None:
             return job.runtime
         return registry.fitting(job.runtime, wheels.available(self.probe.platform))
+
+    def requested_for(self, job: CellJob) -> Requested:
+        """:meth:`runtime_for`, with the release where one was asked for."""
+        return Requested(self.runtime_for(job), job.release)
+
+    def lacking(self, job: CellJob) -> ProvisionError | None:
+        """Why nothing can be sent of a job's runtime, which was requested by name; None where it can be sent."""
+        if self.device.runtimes is None or job.delegate in onboard.DELEGATES:
+            return None
+        wanted = self.requested_for(job)
+        if wanted not in self._lacking:
+            self.lease.renew(LOOK_S)
+            self._lacking[wanted] = None
+            try:
+                self.releases.bundle(wanted, self.probe.platform, self.say)
+            except ProvisionError as error:
+                self._lacking[wanted] = error
+        return self._lacking[wanted]
 
     def deploy(self, jobs: list[CellJob], tests: Mapping[InputsKey, TestSet]) -> None:
         """Put everything these jobs need on the board; files that are there already (by content hash) are not sent
@@ -107,17 +117,18 @@ class Session:
             test = tests[job.inputs]
             files[f"object:{test.file_sha256}"] = test.file
         self.lease.renew(LOOK_S)
-        for runtime in sorted({self.runtime_for(job) for job in jobs if job.delegate not in onboard.DELEGATES}):
-            bundle = wheels.choose(runtime, self.probe.platform)
+        ours = [job for job in jobs if job.delegate not in onboard.DELEGATES]
+        for wanted in sorted({self.requested_for(job) for job in ours}, key=str):
+            bundle = self.releases.bundle(wanted, self.probe.platform, self.say)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=self.say), strict=True):
                 files[f"wheel:{wheel.sha256}"] = path
-            self._packages[runtime] = tuple(f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
+            self._packages[wanted] = tuple(f"{self.connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
         self.lease.renew(LOOK_S)
         sent = self._send_missing(files)
-        for runtime, folders in self._packages.items():
+        for wanted, folders in self._packages.items():
             new = any(f"wheel:{folder.rpartition('/')[2]}" in sent for folder in folders)
             if new or (self.device.emulate and not self._compiled_there(folders)):
-                self._first_import(runtime, folders)
+                self._first_import(wanted.name, folders)
 
     def _send_missing(self, files: Mapping[str, Path]) -> set[str]:
         """Send the files that the board lacks; returns the names of those that were sent."""
@@ -156,7 +167,11 @@ class Session:
             runner=f"{objects}/{runner_sha256()}",
             model=f"{objects}/{job.shipped.artifact.sha256}",
             inputs=f"{objects}/{test.file_sha256}",
-            packages=self._packages[runtime] if ours else onboard.packages(self.connection.home, self.probe.python),
+            packages=(
+                self._packages[self.requested_for(job)]
+                if ours
+                else onboard.packages(self.connection.home, self.probe.python)
+            ),
             runtime=runtime,
         )
 
@@ -166,19 +181,27 @@ def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
     return {f"object:{job.shipped.artifact.sha256}": job.shipped.path for job in jobs}
 
 
-def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
+def storage(jobs: Sequence[CellJob], say: Say, releases: Releases) -> dict[str, Path]:
     """The initial contents of a new emulated board's storage: runtimes and models.
 
     The runner and the images are sent over SSH in any case. A runtime that can't be obtained is left out; the
     deployment says why.
     """
     contents = artifacts(jobs)
-    for runtime in sorted({job.runtime for job in jobs if job.delegate not in onboard.DELEGATES}):
+    for wanted in sorted({job.requested for job in jobs if job.delegate not in onboard.DELEGATES}, key=str):
         with suppress(ProvisionError):
-            bundle = wheels.choose(runtime, _EMULATED)
+            bundle = releases.bundle(wanted, EMULATED_PLATFORM, say)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
                 contents[f"wheel:{wheel.sha256}"] = path
     return contents
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a session is opened for: the cells to measure, and where the releases that they ask for come from."""
+
+    jobs: Sequence[CellJob] = ()
+    releases: Releases = UNLISTED
 
 
 @contextmanager
@@ -187,14 +210,14 @@ def open_session(
     say: Say,
     wait: Wait,
     *,
-    jobs: Sequence[CellJob] = (),
+    work: Work = Work(),
     opened: Callable[[Connection], object] = lambda _connection: None,
     plugin: str | None = None,
 ) -> Iterator[Session]:
     """Reach a device, booting it if it is emulated. On exit everything is closed and an emulated board is shut down.
 
     Args:
-        jobs: the cells to measure; a new emulated board's storage is filled for them.
+        work: what will be measured; a new emulated board's storage is filled for it.
         opened: receives each connection, so that it can be closed while something waits on it.
         plugin: the plugin that an emulated board's QEMU loads.
 
@@ -203,13 +226,13 @@ def open_session(
     """
     reaching = Reaching(
         say,
-        contents=lambda: storage(jobs, say) if jobs else {},
+        contents=lambda: storage(work.jobs, say, work.releases) if work.jobs else {},
         ended=lambda: wait(0),
         plugin=plugin,
         opened=opened,
     )
     with reached(device, reaching, wait) as board:
-        session = Session(device, board, say)
+        session = Session(device, board, say, work.releases)
         try:
             yield session
         finally:

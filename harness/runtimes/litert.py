@@ -12,4 +12,5 @@ RUNTIME = Runtime(
     formats=("tflite",),
     delegates=(CPU, EDGETPU),
     same_as={"xnnpack": "cpu"},  # XNNPACK is LiteRT's usual CPU path, so it is no fallback
+    distribution="ai-edge-litert",
 )

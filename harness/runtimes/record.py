@@ -102,6 +102,7 @@ class Runtime:
         delegates: the delegates that it can use.
         stands_in_for: the runtime that this one replaces on a board for which that one is not published; None for none.
         same_as: delegates in its proof that count as another: ``{"xnnpack": "cpu"}``.
+        distribution: its name on the package index; "" where that is ``name``.
     """
 
     name: str
@@ -113,3 +114,9 @@ class Runtime:
     delegates: tuple[Delegate, ...] = (CPU,)
     stands_in_for: str | None = None
     same_as: Mapping[str, str] = field(default_factory=dict)
+    distribution: str = ""
+
+    @property
+    def package(self) -> str:
+        """Its name on the package index."""
+        return self.distribution or self.name

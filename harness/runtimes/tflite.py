@@ -13,4 +13,5 @@ RUNTIME = Runtime(
     delegates=(CPU, EDGETPU),
     stands_in_for="litert",
     same_as={"xnnpack": "cpu"},
+    distribution="tflite-runtime",
 )

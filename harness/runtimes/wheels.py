@@ -6,11 +6,10 @@ import fcntl
 import json
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,6 +17,8 @@ from pathlib import Path
 from harness.core.errors import ProvisionError
 from harness.core.files import sha256_file
 from harness.core.paths import cache_dir
+from harness.runtimes import pip
+from harness.runtimes.pip import Target
 from harness.runtimes.registry import RUNTIMES
 
 
@@ -44,7 +45,7 @@ class Bundle:
     """A runtime with its dependencies, for one kind of board.
 
     ``glibc`` is the oldest C library that it runs on. ``system`` names packages that the board's own Python must have,
-    because no wheel for this machine is published.
+    because no wheel for this machine is published. ``pinned_in`` names the file that has the hashes, for people.
     """
 
     runtime: str
@@ -54,6 +55,20 @@ class Bundle:
     glibc: tuple[int, int]
     wheels: tuple[Wheel, ...]
     system: tuple[str, ...]
+    pinned_in: str = field(default="the harness's own table", compare=False)
+
+    def refusal(self, platform: Platform) -> ProvisionError | None:
+        """The reason why the bundle does not run on a platform with its Python and machine; None if it does."""
+        if platform.glibc is None:
+            return ProvisionError(f"{self.runtime}: needs glibc, which this board does not have")
+        if platform.glibc < self.glibc:
+            needed, present = (".".join(map(str, v)) for v in (self.glibc, platform.glibc))
+            return ProvisionError(f"{self.runtime} {self.version} needs glibc {needed}, the board has {present}")
+        if "numpy" in self.system and not platform.numpy:
+            return ProvisionError(
+                f"{self.runtime} on {platform.machine} needs numpy on the board", fix="sudo apt install python3-numpy"
+            )
+        return None
 
 
 @dataclass(frozen=True)
@@ -106,15 +121,8 @@ def choose(runtime: str, platform: Platform) -> Bundle:
     for bundle in table():
         if (bundle.runtime, bundle.python, bundle.machine) != (runtime, platform.python, platform.machine):
             continue
-        if platform.glibc is None:
-            raise ProvisionError(f"{runtime}: needs glibc, which this board does not have")
-        if platform.glibc < bundle.glibc:
-            needed, present = (".".join(map(str, v)) for v in (bundle.glibc, platform.glibc))
-            raise ProvisionError(f"{runtime} {bundle.version} needs glibc {needed}, the board has {present}")
-        if "numpy" in bundle.system and not platform.numpy:
-            raise ProvisionError(
-                f"{runtime} on {platform.machine} needs numpy on the board", fix="sudo apt install python3-numpy"
-            )
+        if (refused := bundle.refusal(platform)) is not None:
+            raise refused
         return bundle
     able = [name for name in available(platform) if name != runtime]
     raise ProvisionError(
@@ -166,15 +174,11 @@ def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> l
 def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pip-") as work:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        command += ["--disable-pip-version-check", "--no-input", "--dest", work, "--python-version", bundle.python]
-        for tag in wheel.platforms:
-            command += ["--platform", tag]
         pinned = Path(work) / "requirements.txt"
         pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
         try:
             done = subprocess.run(
-                [*command, "--require-hashes", "-r", str(pinned)],
+                pip.command(pinned, Target(bundle.python, wheel.platforms), Path(work), hashed=True),
                 capture_output=True,
                 timeout=900,
                 encoding="utf-8",
@@ -183,14 +187,24 @@ def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
         except (OSError, subprocess.SubprocessError) as error:
             raise ProvisionError(f"{wheel.file}: pip can't be run: {error}") from error
         downloaded = Path(work) / wheel.file
+        if done.returncode and (other := pip.other_file(done.stderr)) is not None:
+            raise _replaced(wheel, bundle, other)
         if done.returncode or not downloaded.is_file():
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-1:] or ["no message"]
             raise ProvisionError(
                 f"{wheel.file}: can't be downloaded: {errors[0][:300]}", fix="check this machine's access to PyPI"
             )
         if sha256_file(downloaded) != wheel.sha256:
-            raise ProvisionError(f"{wheel.file}: is not the pinned file (SHA-256 differs)")
+            raise _replaced(wheel, bundle, sha256_file(downloaded))
         downloaded.replace(path)
+
+
+def _replaced(wheel: Wheel, bundle: Bundle, other: str) -> ProvisionError:
+    """The error for a file that another one has replaced on the index."""
+    now = f", which has {other[:16]}… now" if other else ""
+    text = f"{wheel.file}: is not the pinned file (SHA-256 differs): {bundle.pinned_in} has {wheel.sha256[:16]}…{now}"
+    fix = "a published file is never changed: ask its publisher, or your mirror's, before you remove it there"
+    return ProvisionError(text, fix=fix)
 
 
 @contextmanager

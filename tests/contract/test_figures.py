@@ -23,7 +23,8 @@ each_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figu
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
-    """Made-up cells with something of everything: threads, heat, energy, pruned forms, boards, estimates, rounds."""
+    """Made-up cells with something of everything: threads, heat, energy, pruned forms, boards, estimates, rounds,
+    releases."""
     networks = ("mobilenet-v2", "mobilenet-v2-pruned", "squeezenet")
     boards = (device(), device("here", "generic", emulated=False))
     cells = []
@@ -46,6 +47,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
                     if not board.emulated and threads == 1:
                         cell = cell.model_copy(update={"operator_times": make_times(9000, 10, -900, 5000)})
                     cells.append(cell if board.emulated else in_rounds(cell, apart=0.01))
+    older = cells[0].runtime.model_copy(update={"version": "2.1.0"})
+    cells.append(cells[0].model_copy(update={"cell": f"{cells[0].cell}-older", "runtime": older}))
     run = make_run(tmp_path_factory.mktemp("figures"), cells)
     return gather([run], {name: make_manifest(name) for name in networks})
 

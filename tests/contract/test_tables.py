@@ -25,6 +25,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Table]:
         for name in NAMES
         for dev in (device(), device("here", "generic", emulated=False))
     ]
+    older = cells[0].runtime.model_copy(update={"version": "2.1.0"})
+    cells.append(cells[0].model_copy(update={"cell": f"{cells[0].cell}-older", "runtime": older}))
     data = gather([make_run(tmp_path_factory.mktemp("tables"), cells)], {name: make_manifest(name) for name in NAMES})
     return build(data, summarise(data))
 

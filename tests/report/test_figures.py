@@ -39,12 +39,14 @@ def everything(folder: Path, networks: int, boards: int) -> list[Cell]:
             )  # fmt: skip
     estimates = {"estimate": make_estimate(1_000_000), "operators": make_operators()}
     times = {"operator_times": make_times(9_000, 10, -900, 5_000, 900_000)}
-    return [
+    measured = [
         in_rounds(cell.model_copy(update=times if cell.runtime.threads == 1 else {}), apart=0.02)
         if cell.device.clock == "wall"
         else cell.model_copy(update=estimates if cell.runtime.threads == 1 else {})
         for cell in cells
     ]
+    older = measured[0].runtime.model_copy(update={"version": "2.1.0"})
+    return [*measured, measured[0].model_copy(update={"cell": f"{measured[0].cell}-older", "runtime": older})]
 
 
 def data(folder: Path, networks: int, boards: int) -> ReportData:

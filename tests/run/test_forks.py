@@ -100,10 +100,10 @@ class Board:
         self.closed += 1
 
 
-def ask(board: Board, forks: Forks | None = None) -> Completed | None:
+def ask(board: Board, forks: Forks | None = None, packages: tuple[str, ...] = ("p",)) -> Completed | None:
     order = Order(
         cell="c", model="m", model_sha256="", inputs="i", inputs_sha256="", variant="int8", runtime="litert",
-        packages=("p",), delegate="cpu", threads=1, classes=7, quantised_output=True, sources=Sources(),
+        packages=packages, delegate="cpu", threads=1, classes=7, quantised_output=True, sources=Sources(),
         warmup=WarmUp(min_runs=1, min_ns=0, max_runs=1), passes=Passes(min_runs=1, min_ns=0, max_ns=1),
     )  # fmt: skip
     connection: Any = board
@@ -143,3 +143,14 @@ def test_another_process_forks_after_each_round() -> None:
     forks.end()
     assert ask(board, forks) == Completed(0, b"", b"hi")
     assert board.written.count(b'"runtime": "litert"}\n') == 2
+
+
+def test_another_release_is_not_forked_from_the_first_ones_process() -> None:
+    """It would run the release that its parent has imported."""
+    answer = b'{"status": 0, "stderr": "aGk="}'
+    board = Board(b'{"forks": true}', answer, b'{"forks": true}', answer, b'{"forks": true}', answer)
+    forks = Forks()
+    for packages in (("one",), ("two",), ("one",)):
+        assert ask(board, forks, packages) == Completed(0, b"", b"hi")
+    assert board.written.count(b'"packages": ["one"], "runtime": "litert"}\n') == 2
+    assert board.written.count(b'"packages": ["two"], "runtime": "litert"}\n') == 1

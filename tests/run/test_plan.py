@@ -14,7 +14,7 @@ from harness.core.errors import ArtifactError, UsageError
 from harness.records import manifest as manifests
 from harness.records.cell import Reason
 from harness.run.inventory import Shipped, inventory
-from harness.run.plan import HEAVY_MACS, Options, Plan, make
+from harness.run.plan import HEAVY_MACS, Options, Plan, for_runtime, make
 from tests.conftest import MODELS
 
 NET = "mobilenet-v3-small"
@@ -195,3 +195,13 @@ def test_what_is_not_here_names_the_command() -> None:
 def test_no_models_at_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="harness build"):
         inventory(tmp_path, [], [])
+
+
+def test_releases_are_cells_of_their_own_and_a_plain_name_keeps_its_name() -> None:
+    fleet = parse("devices:\n- {name: here, board: generic, local: true, runtimes: [litert, litert==2.1.0]}\n")
+    plan = make(fleet, inventory(MODELS, [NET], ["int8"]), Options(models=(NET,)))
+    parts = {job.cell.split("+")[3]: job for job in plan.jobs["here"]}
+    assert set(parts) == {"litert", "litert-2.1.0"}
+    assert (parts["litert-2.1.0"].runtime, parts["litert-2.1.0"].release) == ("litert", "2.1.0")
+    assert for_runtime(parts["litert-2.1.0"], "tflite").cell.split("+")[3] == "tflite-2.1.0"
+    assert for_runtime(parts["litert"], "tflite").cell.split("+")[3] == "tflite"

@@ -21,6 +21,7 @@ _MODULES = (
     "distribution",
     "rounds",
     "threads",
+    "releases",
     "chain",
     "size",
     "memory",

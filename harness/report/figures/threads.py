@@ -12,7 +12,7 @@ from harness.report.figures.figure import Figure
 from harness.report.figures.rows import canvas, kind_legend, per_board, shown
 from harness.report.gather import ReportData
 
-_ARTIFACT = ["model", "variant", "format", "runtime", "delegate"]
+_ARTIFACT = ["model", "variant", "format", "runtime_label", "delegate"]
 
 
 def threads(data: ReportData) -> list[Drawing]:
@@ -30,7 +30,9 @@ def _board(clock: Clock, board: str, several: pd.DataFrame) -> Drawing:
     best = pd.DataFrame([group.iloc[0] for group in groups])
     cells, cut = shown(best)
     figure, axes = canvas(
-        cells.assign(label=[f"{m} {v}" for m, v in zip(cells.model_label, cells.variant, strict=True)]),
+        cells.assign(
+            label=[f"{m} {v}{r}" for m, v, r in zip(cells.model_label, cells.variant, cells.ran, strict=True)]
+        ),
         f"{board}: more threads{cut}",
     )
     axes.axvline(1, color=MUTED, lw=1)

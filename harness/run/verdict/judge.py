@@ -40,8 +40,11 @@ def judge(  # six parameters: what was asked for, what came back, and what that 
         compared: the outputs beside golden ones; None where nobody looked.
 
     What ran instead of what was asked for (another delegate, precision or number of threads) is FAILED, since the
-    number would describe something else, unless ``allow_fallback``.
+    number would describe something else, unless ``allow_fallback``. Another release of the runtime is always FAILED.
     """
+    if not job.requested.ran(answer.runtime_version):
+        text = plain(f"asked for {job.requested}, the board ran {answer.runtime_version or 'an unknown release'}")
+        return "FAILED", [Reason(code="other-release", text=text[:1000])]
     reasons = [Reason(code="delegate-fallback", text=text) for text in fallbacks(job, answer, runtime)]
     if reasons and not job.device.allow_fallback:
         return "FAILED", reasons

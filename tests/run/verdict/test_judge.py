@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,19 @@ def test_odd_evidence_is_no_evidence() -> None:
 
 def test_an_emulated_boards_wall_clock_may_jump() -> None:
     assert verdict(2, after={"wall_s": "1000000.0"}) == ("VALID", [])
+
+
+@pytest.mark.parametrize(("ran", "codes"), [("2.1.0", []), ("2.3.0", ["other-release"]), (None, ["other-release"])])
+def test_another_release_than_the_one_asked_for_is_a_failure(ran: str | None, codes: list[str]) -> None:
+    """Also where a fallback is allowed: the cell's name would lie."""
+    job = replace(job_of(DEVICES[1]), release="2.1.0")
+    answer = RunnerResult.model_validate(good() | {"runtime_version": ran})
+    runtime = RuntimeInfo(name="litert", delegate="cpu", delegate_applied="cpu", delegate_verified=True, threads=1)
+    status, reasons = judge(job, answer, runtime, Context("r", DEVICES[1], None), (0, 1))
+    assert (status == "FAILED", [reason.code for reason in reasons if reason.code == "other-release"]) == (
+        bool(codes),
+        codes,
+    )
 
 
 def test_a_fallback_is_a_failure_unless_allowed() -> None:
