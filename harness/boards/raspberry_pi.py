@@ -138,7 +138,22 @@ _SYSTEMS = (
     System("Raspberry Pi OS bookworm", python="3.11", glibc=(2, 36)),
     System("Raspberry Pi OS trixie", python="3.13", glibc=(2, 41)),
 )
+_SYSTEMS_32 = (
+    System("Raspberry Pi OS bookworm, 32 bits", python="3.11", glibc=(2, 36), machine="armv7l"),
+    System("Raspberry Pi OS trixie, 32 bits", python="3.13", glibc=(2, 41), machine="armv7l"),
+)
+#: Raspberry Pi OS exists in both widths for these.
+_BOTH = ("arm64", "armhf")
 _FAMILIES = (
+    BoardFamily(
+        name="raspberry-pi-2",
+        title="Raspberry Pi 2",
+        cpu="Cortex-A7",
+        cpu_part="0xc07",
+        qemu_cpu="cortex-a7",
+        systems=_SYSTEMS_32,
+        emulated_os=("armhf",),
+    ),
     BoardFamily(
         name="raspberry-pi-3",
         title="Raspberry Pi 3",
@@ -146,6 +161,7 @@ _FAMILIES = (
         cpu_part="0xd03",
         qemu_cpu="cortex-a53",
         systems=_SYSTEMS,
+        emulated_os=_BOTH,
     ),
     BoardFamily(
         name="raspberry-pi-4",
@@ -154,6 +170,7 @@ _FAMILIES = (
         cpu_part="0xd08",
         qemu_cpu="cortex-a72",
         systems=_SYSTEMS,
+        emulated_os=_BOTH,
     ),
     BoardFamily(
         name="raspberry-pi-5",
@@ -162,6 +179,7 @@ _FAMILIES = (
         cpu_part="0xd0b",
         qemu_cpu="cortex-a76",
         systems=_SYSTEMS,
+        emulated_os=_BOTH,
     ),
 )
 

@@ -180,9 +180,10 @@ def _emulator(device: Device) -> tuple[Check, ...]:
 
 def _estimates(device: Device) -> Check:
     """Whether a run could estimate cycles; if it can't, that is no fault."""
-    from harness.estimate.estimator import check
+    from harness.estimate.estimator import check, check_machine
 
     try:
+        check_machine(device.family.emulated_system(device.os).machine)
         check(device.board)
     except EstimateError as error:
         return Check("estimate-missing", "note", clean(error.message), error.fix or "see docs/estimates.md")

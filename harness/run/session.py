@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.boards.coral import check_compiler_log
 from harness.config.devices import Device
 from harness.core.errors import ProvisionError
-from harness.modelfile.boards import EMULATED
+from harness.modelfile.boards import platform_like
 from harness.records.cell import Reason
 from harness.remote.base import Command, Connection
 from harness.remote.connect import ReachedBoard, Reaching, Say, Wait, check_space, reached
@@ -23,13 +23,9 @@ from harness.run.measure import Prepared
 from harness.run.plan import CellJob, InputsKey
 from harness.runtimes import onboard, registry, wheels
 from harness.runtimes.registry import RUNTIMES
-from harness.runtimes.wheels import Platform
 
 #: How long the lease lasts while the board checks its store, or while wheels are fetched; in seconds.
 LOOK_S = 600.0
-
-#: The platform of every emulated board, known before it is booted.
-_EMULATED = Platform(EMULATED.python, EMULATED.machine, EMULATED.glibc)
 
 
 @dataclass(eq=False)
@@ -106,9 +102,7 @@ class Session:
 
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
-        if self.device.runtimes is not None:
-            return job.runtime
-        return registry.fitting(job.runtime, wheels.available(self.probe.platform))
+        return runtime_on(job, wheels.available(self.probe.platform))
 
     def deploy(self, jobs: list[CellJob], tests: Mapping[InputsKey, TestSet]) -> None:
         """Put everything these jobs need on the board; files that are there already (by content hash) are not sent
@@ -181,20 +175,35 @@ def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
     return {f"object:{job.shipped.artifact.sha256}": job.shipped.path for job in jobs}
 
 
+def runtime_on(job: CellJob, published: Collection[str]) -> str:
+    """The runtime that will run a job where these are published. Another one may replace the job's, unless it was
+    requested by name.
+    """
+    return job.runtime if job.device.runtimes is not None else registry.fitting(job.runtime, published)
+
+
 def storage(jobs: Sequence[CellJob], say: Say) -> dict[str, Path]:
     """The initial contents of a new emulated board's storage: runtimes and models.
 
-    The runner and the images are sent over SSH in any case. Empty where a runtime can't be obtained; the deployment
-    says why.
+    The runner and the images are sent over SSH in any case. Empty where a runtime can't be downloaded; the deployment
+    says why, and also which runtime does not exist for the board.
     """
     contents = artifacts(jobs)
-    try:
-        for runtime in sorted({job.runtime for job in jobs if job.delegate not in onboard.DELEGATES}):
-            bundle = wheels.choose(runtime, _EMULATED)
+    system = jobs[0].device.emulated_system
+    assert system is not None, "only emulated boards' storage can be filled beforehand"
+    platform = platform_like(system)
+    published = wheels.available(platform)
+    runtimes = {runtime_on(job, published) for job in jobs if job.delegate not in onboard.DELEGATES}
+    for runtime in sorted(runtimes):
+        try:
+            bundle = wheels.choose(runtime, platform)
+        except ProvisionError:
+            continue
+        try:
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
                 contents[f"wheel:{wheel.sha256}"] = path
-    except ProvisionError:
-        return {}
+        except ProvisionError:
+            return {}
     return contents
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +55,14 @@ def test_a_call_of_nothing_comes_before_the_prefixes() -> None:
 @pytest.mark.skipif(os.uname().machine == "aarch64", reason="marks can be set here")
 def test_other_machines_set_no_marks() -> None:
     with pytest.raises(OSError, match="AArch64"):
+        regions.Markers()
+
+
+def test_a_32_bit_program_on_a_64_bit_kernel_sets_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would jump to instructions of another kind."""
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="aarch64"))
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    with pytest.raises(OSError, match="this is aarch64, 32 bits"):
         regions.Markers()
 
 

@@ -7,6 +7,7 @@ at cost a call each.
 import ctypes
 import mmap
 import os
+import sys
 from typing import Any, Callable, List
 
 START, END, ARM, DISARM = 96, 97, 98, 99
@@ -18,8 +19,9 @@ class Markers(object):
 
     def __init__(self) -> None:
         machine = os.uname().machine
-        if machine != "aarch64":
-            raise OSError("markers are AArch64 instructions, this is %s" % machine)
+        if machine != "aarch64" or sys.maxsize <= 2**32:  # a 32-bit program may run on such a machine
+            bits = "" if sys.maxsize > 2**32 else ", 32 bits"
+            raise OSError("markers are AArch64 instructions, this is %s%s" % (machine, bits))
         self.pages = []  # type: List[Any]  # a page goes when nobody holds it
         self.start, self.end, self.arm, self.disarm = [self.marker(number) for number in (START, END, ARM, DISARM)]
 
