@@ -36,7 +36,9 @@ def up(
     boards: Annotated[list[str] | None, typer.Argument(help="Names from devices.yaml, or board families.")] = None,
     devices: Devices = Path("devices.yaml"),
     clock: Annotated[str | None, typer.Option(help="instructions or wall.")] = None,
-    system: Annotated[str | None, typer.Option("--os", help="arm64 or armhf; default: the device's or family's.")] = None,
+    system: Annotated[
+        str | None, typer.Option("--os", help="arm64 or armhf; default: the device's or family's.")
+    ] = None,
 ) -> None:
     """Boot boards that stay up until 'emulate down'."""
     from harness import emulate

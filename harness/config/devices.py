@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from harness.boards.family import System
 from harness.boards.registry import FAMILIES, BoardFamily
 from harness.config import sshnames
 from harness.config.devicekeys import board_folder, device_name, file_name, sample_count

@@ -206,4 +206,3 @@ def _parents_below_home() -> list[str]:
     home = Path("/home") / recipe.USER
     mount = Path(recipe.STORE_MOUNT)
     return [str(path) for path in (mount, *mount.parents) if path != home and path.is_relative_to(home)]
-

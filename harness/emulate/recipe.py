@@ -197,4 +197,3 @@ FILES: dict[str, tuple[int, str]] = {
 
 #: Folders that must be there; those under /home belong to the user.
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "var/tmp", "home", f"home/{USER}", STORE_MOUNT[1:])
-

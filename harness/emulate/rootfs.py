@@ -23,6 +23,9 @@ from harness.core.errors import EmulatorError
 from harness.emulate import recipe, tools
 from harness.emulate.systems import BoardSystem
 
+#: The suite of security updates, as it is named in sources and complaints.
+_SECURITY = f"{recipe.SUITE}-security"
+
 #: Parts of the Python library that no runtime imports.
 _NOT_COMPILED = frozenset(("test", "tests", "lib2to3", "f2py", "distutils"))
 
@@ -47,7 +50,7 @@ def debian_sources() -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    suites = (recipe.SUITE, f"{recipe.SUITE}-updates", f"{recipe.SUITE}-security")
+    suites = (recipe.SUITE, f"{recipe.SUITE}-updates", _SECURITY)
     lines: dict[str, None] = {}
     for line in done.stdout.splitlines():
         kind, uri, suite, component, origin, signed = (line.split("\t") + [""] * 6)[:6]
@@ -62,6 +65,9 @@ def debian_sources() -> str:
 def unpack(tree: Path, boot: Path, system: BoardSystem, progress: Callable[[str], None]) -> dict[str, str]:
     """Unpack the board's packages into ``tree``, and kernel and modules into ``boot``.
 
+    A mirror's index of security updates that can't be had is passed over and said: a board can be reached from this
+    machine alone, and mirrors serve less used architectures less carefully.
+
     Returns:
         ``{package: version}`` of all that was unpacked.
 
@@ -71,10 +77,26 @@ def unpack(tree: Path, boot: Path, system: BoardSystem, progress: Callable[[str]
     """
     tools.need("mmdebstrap")
     progress(f"unpacking {system.title} packages")
+    sources = debian_sources()
+    try:
+        return _unpacked(tree, boot, system, sources)
+    except EmulatorError as error:
+        rest = "".join(line for line in sources.splitlines(keepends=True) if _SECURITY not in line)
+        if rest == sources or _SECURITY not in error.message:
+            raise
+    progress(f"the mirror's {_SECURITY} can't be used for {system.os}: the board goes without")
+    for folder in (tree, boot):
+        shutil.rmtree(folder)
+        folder.mkdir()
+    return _unpacked(tree, boot, system, rest)
+
+
+def _unpacked(tree: Path, boot: Path, system: BoardSystem, sources: str) -> dict[str, str]:
+    """The packages of these sources, unpacked; see :func:`unpack`. Without sources, mmdebstrap's own serve."""
     listing = boot / "packages"
-    sources = boot / "sources.list"
-    sources.write_text(debian_sources(), encoding="utf-8")
-    argv = _mmdebstrap(system, sources if sources.stat().st_size else None)
+    listed = boot / "sources.list"
+    listed.write_text(sources, encoding="utf-8")
+    argv = _mmdebstrap(system, listed if sources else None)
     environ = {**os.environ, "LC_ALL": "C.UTF-8", "HARNESS_LISTING": str(listing)}
     broken: Exception | None = None
     with tempfile.TemporaryFile() as said:

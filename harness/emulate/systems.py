@@ -1,4 +1,4 @@
-"""The systems that an emulated board can boot: Debian's programs of one architecture on a kernel of the same or another.
+"""The systems that an emulated board can boot: Debian's programs of one architecture on a kernel of that or another.
 
 What all of them have in common is in :mod:`harness.emulate.recipe`.
 """
@@ -117,7 +117,9 @@ def system_of(family: BoardFamily, os: str | None = None) -> BoardSystem:
     """
     os = os or family.emulated_os[0]
     if os not in family.emulated_os:
-        raise EmulatorError(f"board {family.name!r} has no system {os!r}", fix=f"one of: {', '.join(family.emulated_os)}")
+        raise EmulatorError(
+            f"board {family.name!r} has no system {os!r}", fix=f"one of: {', '.join(family.emulated_os)}"
+        )
     if os == ARM64.os:
         return ARM64
     return ARMHF_ON_64 if ARM64.os in family.emulated_os else ARMHF

@@ -112,6 +112,7 @@ def test_an_emulated_board_boots_its_familys_usual_system_or_the_one_that_is_nam
     machines = [device.emulated_system and device.emulated_system.machine for device in (usual, named, two, local)]
     assert machines == ["aarch64", "armv7l", "armv7l", None]
 
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_read_or_refused(text: str) -> None:

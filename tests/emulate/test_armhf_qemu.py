@@ -1,4 +1,4 @@
-"""Boards of 32 bits in QEMU: a Raspberry Pi 2, and the 32-bit system on a Pi 4. Their images are built where missing."""
+"""Boards of 32 bits in QEMU: a Raspberry Pi 2, and a Pi 4 with such a system. Their images are built where missing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def test_the_core_and_the_kernel_are_the_boards(board: Board, family: str) -> No
 
 
 def test_all_programs_have_32_bits(board: Board) -> None:
-    look = "for f in /bin/sh /usr/sbin/sshd /usr/bin/python3 /bin/busybox; do head -c 5 $f | tail -c 1 | od -An -tx1; done"
+    look = (
+        "for f in /bin/sh /usr/sbin/sshd /usr/bin/python3 /bin/busybox; do head -c 5 $f | tail -c 1 | od -An -tx1; done"
+    )
     assert ssh(board, look).split() == ["01"] * 4  # ELFCLASS32
     assert ssh(board, "python3 -c 'import sys; print(sys.maxsize)'") == f"{2**31 - 1}\n"
 

@@ -21,7 +21,7 @@ from harness.core.errors import EmulatorError
 from harness.core.locks import locked
 from harness.emulate import cpio, image, imagecheck, rootfs, tools
 from harness.emulate.cleanup import prune
-from harness.emulate.systems import ARM64, ARMHF, ARMHF_ON_64, BoardSystem
+from harness.emulate.systems import ARM64, BoardSystem
 
 
 @pytest.fixture

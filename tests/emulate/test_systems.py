@@ -89,4 +89,3 @@ def test_numpy_finds_its_linear_algebra_and_is_compiled(tmp_path: Path) -> None:
     rootfs.precompile(tmp_path, lambda _: None)
     compiled = {path.parent.parent.name for path in package.rglob("*.pyc")}
     assert compiled == ({"numpy"} if sys.version_info[:2] == recipe.PYTHON else set())
-

@@ -38,9 +38,9 @@ def jobs_of(device: Device) -> list[CellJob]:
 
 def described(*, bits: int, machine: str = "aarch64") -> Probe:
     answer = {
-        "machine": machine, "kernel": "6.1.0", "bits": bits, "os": "Debian GNU/Linux 12 (bookworm)", "libc": "glibc 2.36",
-        "python": "3.11.2", "implementation": "CPython", "board": None, "memory_bytes": 1 << 30, "disk_free_bytes": 1 << 33,
-        "time_s": 0.0, "numpy": "1.24.2",
+        "machine": machine, "kernel": "6.1.0", "bits": bits, "os": "Debian GNU/Linux 12 (bookworm)",
+        "libc": "glibc 2.36", "python": "3.11.2", "implementation": "CPython", "board": None,
+        "memory_bytes": 1 << 30, "disk_free_bytes": 1 << 33, "time_s": 0.0, "numpy": "1.24.2",
         "cpu": {"model": None, "implementer": "0x41", "part": "0xd08", "features": ["fp"], "cores": 1},
     }  # fmt: skip
     return Probe.model_validate(answer)
