@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from harness.boards.family import System
 from harness.boards.registry import FAMILIES, BoardFamily
 from harness.config import sshnames
 from harness.config.devicekeys import board_folder, device_name, file_name, sample_count
@@ -83,6 +84,11 @@ class Device(_Common):
     @property
     def family(self) -> BoardFamily:
         return FAMILIES[self.board]
+
+    @property
+    def emulated_system(self) -> System | None:
+        """The system that an emulated board boots; None for another board, which has its own."""
+        return self.family.emulated_system(self.os) if self.emulate else None
 
     @property
     def effective_clock(self) -> ClockName:
