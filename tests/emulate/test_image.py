@@ -21,7 +21,7 @@ from harness.core.errors import EmulatorError
 from harness.core.locks import locked
 from harness.emulate import cpio, image, imagecheck, rootfs, tools
 from harness.emulate.cleanup import prune
-from harness.emulate.systems import ARM64, BoardSystem
+from harness.emulate.systems import ARM64, ARMHF, BoardSystem
 
 
 @pytest.fixture
@@ -92,6 +92,39 @@ def test_no_packages_to_be_had_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(EmulatorError, match="could not resolve host") as caught:
         rootfs.unpack(tmp_path / "tree", tmp_path / "boot", ARM64, lambda _: None)
     assert "network" in (caught.value.fix or "")
+
+
+_MIRROR = """#!/bin/sh
+for last; do :; done
+case $(cat "$last") in *-security*)
+    echo "Err:8 bookworm-security/main armhf Packages" >&2
+    echo "E: Failed to fetch Packages.xz  File has unexpected size. Mirror sync in progress?" >&2
+    exit 1;;
+esac
+echo base-files_12.4_armhf.deb > "$HARNESS_LISTING"
+tar -cf - --files-from /dev/null
+"""
+
+
+def test_a_broken_index_of_security_updates_is_done_without_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in mmdebstrap that fails as the real one does while a mirror is half updated."""
+    fake = tmp_path / "bin" / "mmdebstrap"
+    fake.parent.mkdir()
+    fake.write_text(_MIRROR)
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(
+        rootfs, "debian_sources", lambda: "deb mirror bookworm main\ndeb mirror bookworm-security main\n"
+    )
+    tree, boot = tmp_path / "tree", tmp_path / "boot"
+    tree.mkdir()
+    boot.mkdir()
+    said: list[str] = []
+    assert rootfs.unpack(tree, boot, ARMHF, said.append) == {"base-files": "12.4"}
+    assert said[-1] == "the mirror's bookworm-security can't be used for armhf: the board goes without"
+    assert (tree / "bin").is_symlink()
 
 
 def _whole_build(images: Path, digest: str, say: object, system: BoardSystem) -> None:

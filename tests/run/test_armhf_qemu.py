@@ -1,4 +1,4 @@
-"""The whole way to emulated boards of 32 bits: a Raspberry Pi 2, and a Pi 4 with a 32-bit system on its own kernel."""
+"""The whole way to emulated boards of 32 bits: a Raspberry Pi 2, and a Pi 4 that has 32-bit programs."""
 
 from __future__ import annotations
 
