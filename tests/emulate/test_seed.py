@@ -91,6 +91,7 @@ def test_a_new_storage_is_a_copy_and_an_old_one_stays(contents: dict[str, Path],
 
 def test_boards_of_several_systems_each_keep_their_seed(contents: dict[str, Path], cache: Path) -> None:
     """They boot side by side, each from a copy of its own image's seed."""
+    (cache / "images").unlink()  # it leads to the user's own
     (cache / "images" / "one").mkdir(parents=True)
     first, second = seed(contents, "one", print), seed(contents, "two", print)
     assert first is not None
