@@ -28,6 +28,13 @@ class System:
     machine: str = "aarch64"
 
 
+#: The systems that emulated boards boot, by Debian's name for the architecture of their programs.
+EMULATED_SYSTEMS: dict[str, System] = {
+    "arm64": System("Debian bookworm", python="3.11", glibc=(2, 36)),
+    "armhf": System("Debian bookworm, 32 bits", python="3.11", glibc=(2, 36), machine="armv7l"),
+}
+
+
 @dataclass(frozen=True)
 class BoardFamily:
     """One kind of board that a device in devices.yaml can be.
@@ -42,6 +49,8 @@ class BoardFamily:
         delegates: delegates that the real board may offer, best first; ``cpu`` is always among them.
         systems: its maker's systems, the usual one first; empty if it has none of its own.
         core: what an estimate of cycles needs; None where cycles can't be estimated.
+        emulated_os: keys of ``EMULATED_SYSTEMS`` that an emulated board can boot, the usual one first. A core that can
+            run ``arm64`` has a 64-bit kernel under ``armhf`` too.
     """
 
     name: str
@@ -53,6 +62,11 @@ class BoardFamily:
     delegates: tuple[str, ...] = ("cpu",)
     systems: tuple[System, ...] = ()
     core: Core | None = None
+    emulated_os: tuple[str, ...] = ("arm64",)
+
+    def emulated_system(self, os: str | None = None) -> System:
+        """The system that an emulated board boots; ``os`` is one of ``emulated_os``, None for the usual one."""
+        return EMULATED_SYSTEMS[os or self.emulated_os[0]]
 
 
 @dataclass(frozen=True)

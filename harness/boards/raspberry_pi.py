@@ -166,7 +166,22 @@ _PI_5_CORE = Core(
     caches=(CacheLevel(64, 4), CacheLevel(512, 8), CacheLevel(2048, 16)),
     clock_hz=2_400_000_000,
 )
+_SYSTEMS_32 = (
+    System("Raspberry Pi OS bookworm, 32 bits", python="3.11", glibc=(2, 36), machine="armv7l"),
+    System("Raspberry Pi OS trixie, 32 bits", python="3.13", glibc=(2, 41), machine="armv7l"),
+)
+#: Raspberry Pi OS exists in both widths for these.
+_BOTH = ("arm64", "armhf")
 _FAMILIES = (
+    BoardFamily(
+        name="raspberry-pi-2",
+        title="Raspberry Pi 2",
+        cpu="Cortex-A7",
+        cpu_part="0xc07",
+        qemu_cpu="cortex-a7",
+        systems=_SYSTEMS_32,
+        emulated_os=("armhf",),
+    ),
     BoardFamily(
         name="raspberry-pi-3",
         title="Raspberry Pi 3",
@@ -175,6 +190,7 @@ _FAMILIES = (
         qemu_cpu="cortex-a53",
         systems=_SYSTEMS,
         core=_PI_3_CORE,
+        emulated_os=_BOTH,
     ),
     BoardFamily(
         name="raspberry-pi-4",
@@ -184,6 +200,7 @@ _FAMILIES = (
         qemu_cpu="cortex-a72",
         systems=_SYSTEMS,
         core=_PI_4_CORE,
+        emulated_os=_BOTH,
     ),
     BoardFamily(
         name="raspberry-pi-5",
@@ -193,6 +210,7 @@ _FAMILIES = (
         qemu_cpu="cortex-a76",
         systems=_SYSTEMS,
         core=_PI_5_CORE,
+        emulated_os=_BOTH,
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ import typer
 from harness.cli.options import Devices, Json
 from harness.cli.output import check_places, say
 from harness.core.errors import EmulatorError, UsageError
+from harness.core.named import nearest
 
 if TYPE_CHECKING:
     from harness.boards.registry import BoardFamily
@@ -22,11 +23,22 @@ if TYPE_CHECKING:
 COMMAND = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The QEMU boards by themselves.")
 
 
+@dataclass(frozen=True)
+class _Boot:
+    """How some boards are booted: their clock, and what they boot (None for each family's usual system)."""
+
+    clock: ClockName
+    os: str | None
+
+
 @COMMAND.command("up")
 def up(
     boards: Annotated[list[str] | None, typer.Argument(help="Names from devices.yaml, or board families.")] = None,
     devices: Devices = Path("devices.yaml"),
     clock: Annotated[str | None, typer.Option(help="instructions or wall.")] = None,
+    system: Annotated[
+        str | None, typer.Option("--os", help="arm64 or armhf; default: the device's or family's.")
+    ] = None,
 ) -> None:
     """Boot boards that stay up until 'emulate down'."""
     from harness import emulate
@@ -34,31 +46,36 @@ def up(
     check_places()
     if clock not in (None, "instructions", "wall"):
         raise UsageError(f"--clock {clock}: is 'instructions' or 'wall'")
-    for ticking, chosen in _by_clock(boards or [], devices, clock).items():
-        for board in emulate.up(chosen, clock=ticking, progress=say):
+    for how, chosen in _grouped(boards or [], devices, clock, system).items():
+        for board in emulate.up(chosen, clock=how.clock, os=how.os, progress=say):
             print(f"{board.name}: up on 127.0.0.1:{board.port}; harness emulate ssh {board.name}")
 
 
-def _by_clock(names: Sequence[str], devices: Path, clock: str | None) -> dict[ClockName, list[tuple[str, BoardFamily]]]:
-    """The boards to boot, by their clock; all emulated devices when none is named.
+def _grouped(
+    names: Sequence[str], devices: Path, clock: str | None, system: str | None
+) -> dict[_Boot, list[tuple[str, BoardFamily]]]:
+    """The boards to boot, by how; all emulated devices when none is named. ``clock`` and ``system`` go first.
 
     Raises:
-        UsageError: a name is neither a device nor a board family.
+        UsageError: a name is neither a device nor a board family, or a family has no such system.
     """
     from harness.boards.registry import FAMILIES
     from harness.config.devices import load
 
     known = {d.name: d for d in load(devices).devices if d.emulate} if devices.exists() else {}
-    by_clock: dict[ClockName, list[tuple[str, BoardFamily]]] = {}
+    grouped: dict[_Boot, list[tuple[str, BoardFamily]]] = {}
     for name in names or list(known):
-        if name in known:
-            family, usual = known[name].family, known[name].effective_clock
-        elif name in FAMILIES:
-            family, usual = FAMILIES[name], "instructions"
-        else:
+        listed = known.get(name)
+        family = listed.family if listed else FAMILIES.get(name)
+        if family is None:
             raise UsageError(f"no board '{name}' to emulate (there: {', '.join([*known, *FAMILIES])})")
-        by_clock.setdefault("wall" if (clock or usual) == "wall" else "instructions", []).append((name, family))
-    return by_clock
+        usual = listed.effective_clock if listed else "instructions"
+        wanted = system or (listed.os if listed else None)
+        if wanted is not None and wanted not in family.emulated_os:
+            raise UsageError(f"--os {wanted}: '{name}' has no such system{nearest(wanted, family.emulated_os)}")
+        how = _Boot("wall" if (clock or usual) == "wall" else "instructions", wanted)
+        grouped.setdefault(how, []).append((name, family))
+    return grouped
 
 
 @COMMAND.command("down")

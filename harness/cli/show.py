@@ -64,7 +64,7 @@ def _boards(devices: Path | None, only: tuple[str, ...]) -> dict[str, Board]:
     fleet = load(devices or _DEVICES).only(list(only))
     return {
         device.name: replace(
-            expected(device.family, emulated=device.emulate, local=device.local),
+            expected(device.family, emulated=device.emulate, local=device.local, os=device.os),
             runtimes=device.runtimes or (),
             delegates=device.delegates,
         )

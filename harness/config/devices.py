@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from harness.boards.family import System
 from harness.boards.registry import FAMILIES, BoardFamily
 from harness.config import sshnames
 from harness.config.devicekeys import board_folder, device_name, file_name, runtime, sample_count
@@ -68,6 +69,7 @@ class Device(_Common):
     """One device. Exactly one of ``host``, ``emulate`` and ``local`` says where it is.
 
     ``dir`` is the folder for the harness's files on the board; an emulated board ignores it and uses its own disk.
+    ``os`` is what an emulated board boots, one of its family's ``emulated_os``; None for the usual one.
     ``clock`` defaults to guest instructions on an emulated board and to ``wall`` on a real one. ``samples`` is the
     number of test images to run. ``rounds`` is the number of processes that measure each cell; None means that the
     clock decides. ``runtimes`` None means all that fit the board; a release may be named, ``litert==2.1.0``.
@@ -77,6 +79,7 @@ class Device(_Common):
     board: Annotated[str, BeforeValidator(text)]
     host: Annotated[str | None, BeforeValidator(sshnames.host)] = None
     emulate: Annotated[bool, BeforeValidator(yes_or_no)] = False
+    os: Annotated[str | None, optional(text)] = None
     local: Annotated[bool, BeforeValidator(yes_or_no)] = False
 
     @property
@@ -87,6 +90,11 @@ class Device(_Common):
     def requested(self) -> tuple[Requested, ...]:
         """``runtimes`` as records; empty where the board decides."""
         return all_requested(self.runtimes)
+
+    @property
+    def emulated_system(self) -> System | None:
+        """The system that an emulated board boots; None for another board, which has its own."""
+        return self.family.emulated_system(self.os) if self.emulate else None
 
     @property
     def effective_clock(self) -> ClockName:
@@ -106,9 +114,18 @@ class Device(_Common):
         if self.emulate and self.family.qemu_cpu is None:
             able = ", ".join(name for name, family in FAMILIES.items() if family.qemu_cpu)
             raise ValueError(f"board '{self.board}' can't be emulated; these can: {able}")
+        if self.os is not None:
+            self._check_os(self.os)
         if self.clock == "instructions" and not self.emulate:
             raise ValueError("'clock: instructions' needs an emulated board; real ones are timed with 'wall'")
         return self
+
+    def _check_os(self, os: str) -> None:
+        if not self.emulate:
+            raise ValueError("'os' is what an emulated board boots; another board has a system of its own")
+        able = self.family.emulated_os
+        if os not in able:
+            raise ValueError(f"an emulated '{self.board}' has no system '{os}'{nearest(os, able)}")
 
 
 class Fleet(_Settings):

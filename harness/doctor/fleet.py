@@ -21,7 +21,7 @@ from harness.doctor.examine import Answered, Listed, examine, render_board
 from harness.doctor.models import check_files
 from harness.doctor.probe import MAX_ANSWER_BYTES, PROBE
 from harness.doctor.releases import check_releases
-from harness.modelfile.boards import EMULATED_PLATFORM
+from harness.modelfile.boards import platform_like
 from harness.modelfile.record import ModelFile
 from harness.remote import paramiko_config
 from harness.remote.base import Command, Connection
@@ -75,8 +75,8 @@ def check_device(
 ) -> tuple[Check, ...]:
     """The checks of one device. An error that prevents them is the only finding and affects no other device."""
     try:
-        if device.emulate:
-            named = check_releases(device.requested, EMULATED_PLATFORM, releases)
+        if (system := device.emulated_system) is not None:
+            named = check_releases(device.requested, platform_like(system), releases)
             return (*_emulator(device), *named, *check_files(device, files))
         with connecting(device, Reaching(lambda _: None, timeout_s=CONNECT_S)) as connect:
             connection = connect()
@@ -188,9 +188,10 @@ def _emulator(device: Device) -> tuple[Check, ...]:
 
 def _estimates(device: Device) -> Check:
     """Whether a run could estimate cycles; if it can't, that is no fault."""
-    from harness.estimate.estimator import check
+    from harness.estimate.estimator import check, check_machine
 
     try:
+        check_machine(device.family.emulated_system(device.os).machine)
         check(device.board)
     except EstimateError as error:
         return Check("estimate-missing", "note", clean(error.message), error.fix or "see docs/estimates.md")

@@ -22,7 +22,7 @@ def check_files(device: Device, files: Sequence[ModelFile], seen: Probe | None =
         seen: the board's own description; without it, an emulated board is what its image makes it.
     """
     if seen is None:
-        board = expected(device.family, emulated=device.emulate)
+        board = expected(device.family, emulated=device.emulate, os=device.os)
     else:
         board = as_seen(seen.platform, title=seen.os, memory_bytes=seen.memory_bytes)
     board = replace(board, runtimes=device.runtimes or (), delegates=device.delegates)

@@ -1,4 +1,4 @@
-"""Emulated ARM boards: Debian's arm64 kernel, userland and sshd in QEMU, with the CPU of each board family.
+"""Emulated ARM boards: Debian's kernel, userland and sshd in QEMU, with the CPU of each board family.
 
 Public names are loaded on first use, because each board's guard process imports this package and needs little of it.
 """

@@ -23,6 +23,7 @@ from harness.emulate.guard_process import GuardProcess, early_end
 from harness.emulate.image import Image, ensure_image
 from harness.emulate.login import log_in
 from harness.emulate.seed import seed
+from harness.emulate.systems import system_of
 
 Progress = Callable[[str], None]
 
@@ -105,6 +106,7 @@ class Booting:
         contents: files that a new storage of the board holds from the start, see :mod:`harness.emulate.seed`.
         state: a file to remove when the board ends.
         plugin: the value of QEMU's ``-plugin``, see :mod:`harness.estimate`.
+        os: one of the family's ``emulated_os``; None for the usual one.
         progress: called with one line of plain text per step.
         ended: polled during the boot; True cancels it.
     """
@@ -114,6 +116,7 @@ class Booting:
     contents: Mapping[str, Path] = field(default_factory=dict)
     state: Path | None = None
     plugin: str | None = None
+    os: str | None = None
     progress: Progress = _silent
     ended: Callable[[], bool] = lambda: False
 
@@ -127,12 +130,14 @@ def boot(name: str, family: BoardFamily, booting: Booting = Booting()) -> Board:
 
     Raises:
         EmulatorMissingError: QEMU or a program for the image is not installed.
-        EmulatorError: the image can't be built, QEMU ended early, or the board didn't answer in time.
+        EmulatorError: the family has no such system, the image can't be built, QEMU ended early, or the board didn't
+            answer in time.
     """
     machine.emulated(family.name)
+    system = system_of(family, booting.os)
     tools.need("qemu-system-aarch64", "mke2fs", "e2fsck")
     with _IMAGE_LOCK:
-        image = ensure_image(booting.progress)
+        image = ensure_image(booting.progress, system)
         home = imagestore.store_folder(cache_dir(), name, family.name, image.digest)
         new = bool(booting.contents) and not imagestore.there(home)
         filled = seed(booting.contents, image.digest, booting.progress) if new else None

@@ -24,6 +24,7 @@ from harness.core.paths import cache_dir
 from harness.emulate.board import Board, Booting, boot
 from harness.emulate.guard import OFF_SECONDS
 from harness.emulate.image import ensure_image
+from harness.emulate.systems import system_of
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def up(
     boards: Iterable[tuple[str, BoardFamily]],
     *,
     clock: ClockName = "instructions",
+    os: str | None = None,
     timeout_s: float = 120.0,
     progress: Callable[[str], None] | None = None,
 ) -> list[Standing]:
@@ -71,7 +73,7 @@ def up(
 
     Args:
         boards: ``(name, family)`` of each; ``down`` and ``ssh_argv`` take the name.
-        clock, timeout_s, progress: as for :func:`harness.emulate.boot`.
+        clock, os, timeout_s, progress: as for :func:`harness.emulate.boot`.
 
     Raises:
         EmulatorMissingError, EmulatorError: the error of the first board that failed. Boards that came up stay up.
@@ -83,13 +85,12 @@ def up(
             _within_reach(standing[name])
     missing = [(name, family) for name, family in requested if name not in standing]
     if missing:
-        ensure_image(progress)
-        booting = Booting(clock=clock, timeout_s=timeout_s, progress=progress or (lambda _line: None))
+        for system in dict.fromkeys(system_of(family, os) for _, family in missing):
+            ensure_image(progress, system)
+        booting = Booting(clock=clock, os=os, timeout_s=timeout_s, progress=progress or (lambda _line: None))
         with ThreadPoolExecutor(max_workers=len(missing)) as pool:
             tries = [pool.submit(_up, name, family, booting) for name, family in missing]
-        for attempt in tries:
-            board = attempt.result()
-            standing[board.name] = board
+        standing |= {board.name: board for board in (attempt.result() for attempt in tries)}
     return [standing[name] for name, _ in requested]
 
 

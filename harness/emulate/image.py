@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from harness.core.errors import EmulatorError, StoreError
 from harness.core.files import sync_folder
 from harness.core.locks import locked
 from harness.core.paths import cache_dir
-from harness.emulate import cpio, recipe, rootfs, tools
+from harness.emulate import cpio, disk, recipe, rootfs, tools
 from harness.emulate.cleanup import mark_used, prune
 from harness.emulate.imagecheck import marks, read_facts
+from harness.emulate.systems import ARM64, BoardSystem
 
 Progress = Callable[[str], None]
 
@@ -47,8 +48,8 @@ class Image:
     packages: dict[str, str]
 
 
-def ensure_image(progress: Progress | None = None) -> Image:
-    """The image for the present recipe, built first when it is not in the cache.
+def ensure_image(progress: Progress | None = None, system: BoardSystem = ARM64) -> Image:
+    """The image of a system for the present recipe, built first when it is not in the cache.
 
     Safe to call from several threads and processes at once: one builds, the others wait. An interrupted build leaves
     nothing behind that a later one would take for an image.
@@ -61,10 +62,10 @@ def ensure_image(progress: Progress | None = None) -> Image:
         EmulatorError: packages can't be had, or the cache can't be written.
     """
     say = progress or (lambda _line: None)
-    digest = recipe.recipe_hash()
+    digest = system.digest
     images = cache_dir() / "images"
     try:
-        image = _load(images / digest, digest) or _built(images, digest, say)
+        image = _load(images / digest, digest) or _built(images, system, say)
         mark_used(images / digest)
         return image
     except (OSError, StoreError) as error:
@@ -75,13 +76,14 @@ def ensure_image(progress: Progress | None = None) -> Image:
         ) from error
 
 
-def _built(images: Path, digest: str, say: Progress) -> Image:
+def _built(images: Path, system: BoardSystem, say: Progress) -> Image:
     """The image, built by this process unless another one builds it meanwhile; old images are removed."""
+    digest = system.digest
     images.mkdir(parents=True, exist_ok=True)
     with locked(images / f"{digest}.lock", waiting=lambda: say("waiting for another process that builds the image")):
         image = _load(images / digest, digest, say)
         if image is None:
-            _build(images, digest, say)
+            _build(images, digest, say, system)
             image = _load(images / digest, digest)
     prune(cache_dir(), digest)
     if image is None:
@@ -112,7 +114,7 @@ def _load(folder: Path, digest: str, say: Progress | None = None) -> Image | Non
     )
 
 
-def _build(images: Path, digest: str, say: Progress) -> None:
+def _build(images: Path, digest: str, say: Progress, system: BoardSystem) -> None:
     """Build into a temporary folder beside the final one, and rename. Called with the lock held."""
     tools.need()
     started = time.monotonic()
@@ -123,22 +125,22 @@ def _build(images: Path, digest: str, say: Progress) -> None:
         tree, boot = work / "tree", work / "boot"
         tree.mkdir()
         boot.mkdir()
-        packages = rootfs.unpack(tree, boot, say)
+        packages = rootfs.unpack(tree, boot, system, say)
         private, public = _key_pair("harness board")
         client_private, client_public = _key_pair("harness client")
-        rootfs.configure(tree, host_key=private, authorized_key=client_public)
+        rootfs.configure(tree, host_key=private, authorized_key=client_public, links=system.links)
         rootfs.precompile(tree, say)
         say("making the board's disk")
         done = work / "done"
         done.mkdir(mode=0o755)
         (boot / "kernel").rename(done / "kernel")
-        (done / "initrd").write_bytes(_initramfs(tree, boot))
+        (done / "initrd").write_bytes(_initramfs(tree, boot, system.modules))
         _file_system(tree, done / "root.img")
         identity = done / "id_ed25519"
         identity.touch(mode=0o600)
         identity.write_text(client_private, encoding="utf-8")
         host_key = public.rsplit(" ", 2)[0]
-        facts = {"host_key": host_key, "packages": packages, "suite": recipe.SUITE, "files": marks(done)}
+        facts = {"host_key": host_key, "packages": packages, "suite": system.title, "files": marks(done)}
         (done / "image.json").write_text(json.dumps(facts, indent=1, sort_keys=True), encoding="utf-8")
         for path in done.iterdir():
             with path.open("rb") as handle:
@@ -160,7 +162,7 @@ def _key_pair(comment: str) -> tuple[str, str]:
     return private.decode(), f"{public.decode()} {comment}\n"
 
 
-def _initramfs(tree: Path, boot: Path) -> bytes:
+def _initramfs(tree: Path, boot: Path, modules: Sequence[str]) -> bytes:
     """Just enough to find the disks: busybox, virtio modules, a script. Not compressed: QEMU is slow at unpacking."""
     built_in = (boot / "modules/modules.builtin").read_text(encoding="utf-8").splitlines()
     entries: list[tuple[str, int, bytes]] = [
@@ -169,7 +171,7 @@ def _initramfs(tree: Path, boot: Path) -> bytes:
     entries.append(("init", stat.S_IFREG | 0o755, recipe.INITRAMFS_INIT.encode()))
     entries.append(("bin/busybox", stat.S_IFREG | 0o755, (tree / "usr/bin/busybox").read_bytes()))
     order: list[str] = []
-    for module in recipe.MODULES:
+    for module in modules:
         path = boot / "modules" / module
         if path.is_file():
             order.append(path.name)
@@ -192,7 +194,7 @@ def _file_system(tree: Path, image: Path) -> None:
          "-d", str(tree), str(image)]
     )  # fmt: skip
     mine = f"/home/{recipe.USER}", *_parents_below_home()
-    orders = [f"sif <{inode}> {kind} 0" for inode in _inodes(image) for kind in ("uid", "gid")]
+    orders = [f"sif <{inode}> {kind} 0" for inode in disk.inodes(image) for kind in ("uid", "gid")]
     orders += [f"sif {path} {kind} {recipe.UID}" for path in mine for kind in ("uid", "gid")]
     said = tools.run(["debugfs", "-w", "-f", "-", str(image)], stdin="\n".join(orders) + "\n")
     if "denied" in said or "not found" in said:
@@ -204,11 +206,3 @@ def _parents_below_home() -> list[str]:
     home = Path("/home") / recipe.USER
     mount = Path(recipe.STORE_MOUNT)
     return [str(path) for path in (mount, *mount.parents) if path != home and path.is_relative_to(home)]
-
-
-def _inodes(image: Path) -> list[int]:
-    """Numbers of the inodes in use by files: the root (2) and all from 11 on (below 11 is ext4's own)."""
-    head = tools.run(["dumpe2fs", "-h", str(image)])
-    facts = dict(line.split(":", 1) for line in head.splitlines() if ":" in line)
-    total, free = int(facts["Inode count"]), int(facts["Free inodes"])
-    return [2, *range(11, total - free + 1)]

@@ -58,8 +58,11 @@ def command(family: BoardFamily, clock: ClockName, image: Image, *, plugin: str 
     ends. ``restrict=on`` limits the board's network to its forwarded SSH port.
     """
     emulated(family.name)
+    # it has the 32-bit cores too
     argv = ["qemu-system-aarch64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    argv += ["-M", "virt", "-cpu", str(family.qemu_cpu), "-m", str(family.memory_mib), "-smp", str(cores(clock))]
+    # a 32-bit kernel can't map what lies beyond 4 GiB
+    virt = "virt" if "arm64" in family.emulated_os else "virt,highmem=off"
+    argv += ["-M", virt, "-cpu", str(family.qemu_cpu), "-m", str(family.memory_mib), "-smp", str(cores(clock))]
     if clock == "instructions":
         # shift=0: one instruction is one nanosecond. sleep=on: an idle board waits in real time. With sleep=off it
         # would jump from timer to timer, which uses half a core of this machine and moves its date hours ahead.

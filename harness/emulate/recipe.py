@@ -1,20 +1,16 @@
 """What an emulated board is made of: packages, kernel modules, and the handful of files that replace a boot system.
 
-An image is named after a hash of this file and of the builder's other sources, so any change here builds a new one.
+An image is named after a hash of this file and of the builder's other sources (see
+:mod:`harness.emulate.systems`), so any change here builds a new one.
 """
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 #: Debian release of the userland, and the Python that comes with it.
 SUITE = "bookworm"
 PYTHON = (3, 11)
-ARCHITECTURE = "arm64"
 
-#: Only what a Python inference runtime and an SSH login need; dependencies come along by themselves. The cloud kernel
-#: is a quarter of the size of the general one and still has every virtio driver.
+#: Only what a Python inference runtime and an SSH login need; dependencies come along by themselves.
 PACKAGES = (
     "base-files",
     "base-passwd",
@@ -28,7 +24,6 @@ PACKAGES = (
     "hostname",
     "libc-bin",
     "libstdc++6",
-    "linux-image-cloud-arm64",
     "mount",
     "openssh-server",
     "openssh-sftp-server",
@@ -43,9 +38,6 @@ PACKAGES = (
 LEFT_OUT = (
     "boot/",
     "dev/",
-    "usr/lib/aarch64-linux-gnu/gconv/",
-    "usr/lib/aarch64-linux-gnu/perl",
-    "usr/lib/aarch64-linux-gnu/libperl",
     "usr/lib/klibc/",
     "usr/lib/linux-image-",
     "usr/lib/modules/",
@@ -63,6 +55,8 @@ LEFT_OUT = (
     "var/lib/apt/",
     "var/lib/dpkg/info/",
 )
+#: The same below the folder of libraries.
+LEFT_OUT_OF_LIBRARIES = ("gconv/", "perl", "libperl")
 
 #: In the order they are loaded; one that the kernel has built in is passed over.
 MODULES = (
@@ -203,12 +197,3 @@ FILES: dict[str, tuple[int, str]] = {
 
 #: Folders that must be there; those under /home belong to the user.
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "var/tmp", "home", f"home/{USER}", STORE_MOUNT[1:])
-
-
-def recipe_hash() -> str:
-    """16 hex digits that name an image: changes with any source file that decides what is in it."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for name in ("recipe.py", "rootfs.py", "cpio.py", "image.py"):
-        digest.update((here / name).read_bytes())
-    return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A Debian arm64 file tree, unpacked from packages without root and without running one ARM program.
+"""A Debian file tree, unpacked from packages without root and without running one ARM program.
 
 mmdebstrap resolves, downloads, verifies and unpacks; it hands us a tar stream, which we write as a tree owned by
 whoever runs this. Owners are set right afterwards, inside the file system image (:mod:`harness.emulate.image`), so
@@ -14,13 +14,20 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote
 
 from harness.core.errors import EmulatorError
 from harness.emulate import recipe, tools
+from harness.emulate.systems import BoardSystem
+
+#: The suite of security updates, as it is named in sources and complaints.
+_SECURITY = f"{recipe.SUITE}-security"
+
+#: Parts of the Python library that no runtime imports.
+_NOT_COMPILED = frozenset(("test", "tests", "lib2to3", "f2py", "distutils"))
 
 #: Debian's merged /usr: packages still ship /bin/x, a running system has it as /usr/bin/x.
 _MERGED = ("bin", "sbin", "lib")
@@ -43,7 +50,7 @@ def debian_sources() -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    suites = (recipe.SUITE, f"{recipe.SUITE}-updates", f"{recipe.SUITE}-security")
+    suites = (recipe.SUITE, f"{recipe.SUITE}-updates", _SECURITY)
     lines: dict[str, None] = {}
     for line in done.stdout.splitlines():
         kind, uri, suite, component, origin, signed = (line.split("\t") + [""] * 6)[:6]
@@ -55,8 +62,11 @@ def debian_sources() -> str:
     return "".join(lines) if has_release else ""
 
 
-def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str, str]:
+def unpack(tree: Path, boot: Path, system: BoardSystem, progress: Callable[[str], None]) -> dict[str, str]:
     """Unpack the board's packages into ``tree``, and kernel and modules into ``boot``.
+
+    A mirror's index of security updates that can't be had is passed over and said: a board can be reached from this
+    machine alone, and mirrors serve less used architectures less carefully.
 
     Returns:
         ``{package: version}`` of all that was unpacked.
@@ -66,11 +76,27 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
         EmulatorError: packages can't be found, downloaded or verified.
     """
     tools.need("mmdebstrap")
-    progress(f"unpacking Debian {recipe.SUITE} {recipe.ARCHITECTURE} packages")
+    progress(f"unpacking {system.title} packages")
+    sources = debian_sources()
+    try:
+        return _unpacked(tree, boot, system, sources)
+    except EmulatorError as error:
+        rest = "".join(line for line in sources.splitlines(keepends=True) if _SECURITY not in line)
+        if rest == sources or _SECURITY not in error.message:
+            raise
+    progress(f"the mirror's {_SECURITY} can't be used for {system.os}: the board goes without")
+    for folder in (tree, boot):
+        shutil.rmtree(folder)
+        folder.mkdir()
+    return _unpacked(tree, boot, system, rest)
+
+
+def _unpacked(tree: Path, boot: Path, system: BoardSystem, sources: str) -> dict[str, str]:
+    """The packages of these sources, unpacked; see :func:`unpack`. Without sources, mmdebstrap's own serve."""
     listing = boot / "packages"
-    sources = boot / "sources.list"
-    sources.write_text(debian_sources(), encoding="utf-8")
-    argv = _mmdebstrap(sources if sources.stat().st_size else None)
+    listed = boot / "sources.list"
+    listed.write_text(sources, encoding="utf-8")
+    argv = _mmdebstrap(system, listed if sources else None)
     environ = {**os.environ, "LC_ALL": "C.UTF-8", "HARNESS_LISTING": str(listing)}
     broken: Exception | None = None
     with tempfile.TemporaryFile() as said:
@@ -80,7 +106,7 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
         ) as process:
             assert process.stdout is not None
             try:
-                _extract(process.stdout, tree, boot)
+                _extract(process.stdout, tree, boot, system)
                 while process.stdout.read(1 << 16):  # tar's padding: closing early would kill the writer
                     pass
             except tarfile.TarError as error:
@@ -94,7 +120,7 @@ def unpack(tree: Path, boot: Path, progress: Callable[[str], None]) -> dict[str,
     return _packages(listing.read_text(encoding="utf-8"))
 
 
-def _mmdebstrap(sources: Path | None) -> list[str]:
+def _mmdebstrap(system: BoardSystem, sources: Path | None) -> list[str]:
     """The command that writes the packages' files as a tar stream, and their names to ``$HARNESS_LISTING``."""
     argv = [
         "mmdebstrap",
@@ -102,8 +128,8 @@ def _mmdebstrap(sources: Path | None) -> list[str]:
         "--mode=chrootless",
         "--variant=extract",
         "--format=tar",
-        f"--architectures={recipe.ARCHITECTURE}",
-        f"--include={','.join(recipe.PACKAGES)}",
+        f"--architectures={','.join(system.architectures)}",
+        f"--include={','.join(system.included)}",
         '--extract-hook=ls "$1/var/cache/apt/archives" > "$HARNESS_LISTING"',
         recipe.SUITE,
         "-",
@@ -121,20 +147,21 @@ def _failure(said: str, broken: Exception | None) -> EmulatorError:
     return EmulatorError(f"the board image can't be built: {' / '.join(lines)[-600:] or said[-300:]}", fix=fix)
 
 
-def _extract(stream: IO[bytes], tree: Path, boot: Path) -> None:
+def _extract(stream: IO[bytes], tree: Path, boot: Path, system: BoardSystem) -> None:
     """Write the tar ``stream`` as a merged-/usr tree; owners and device files are not kept, modes are."""
     for name in _MERGED:
         (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
         (tree / name).symlink_to(f"usr/{name}")
+    left_out = system.left_out
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             path = _place(member.name)
             if path is None:
                 continue
-            wanted = _boot_file(path)
+            wanted = _boot_file(path, system)
             if wanted is not None and member.isreg():
                 _write(archive, member, boot, wanted)
-            elif not path.startswith(recipe.LEFT_OUT) and path not in _MERGED:
+            elif not path.startswith(left_out) and path not in _MERGED:
                 _write(archive, member, tree, path)
 
 
@@ -146,13 +173,13 @@ def _place(name: str) -> str | None:
     return "/".join(("usr", *parts) if parts[0] in _MERGED and len(parts) > 1 else parts)
 
 
-def _boot_file(path: str) -> str | None:
+def _boot_file(path: str, system: BoardSystem) -> str | None:
     """The name under the boot folder of a file that the boot needs, else None."""
     if path.startswith("boot/vmlinuz-"):
         return "kernel"
     if path.startswith("usr/lib/modules/"):
         tail = path.split("/", 4)[-1].removeprefix("kernel/")
-        if tail in recipe.MODULES or tail == "modules.builtin":
+        if tail in system.modules or tail == "modules.builtin":
             return f"modules/{tail}"
     return None
 
@@ -190,8 +217,8 @@ def _packages(listing: str) -> dict[str, str]:
     return found
 
 
-def configure(tree: Path, *, host_key: str, authorized_key: str) -> None:
-    """Do by hand the little that the packages' own scripts would have done: users, sshd, init, folders."""
+def configure(tree: Path, *, host_key: str, authorized_key: str, links: Sequence[tuple[str, str]] = ()) -> None:
+    """Do by hand the little that the packages' own scripts would have done: users, sshd, init, folders, links."""
     for folder in recipe.FOLDERS:
         (tree / folder).mkdir(parents=True, exist_ok=True)
     files = {
@@ -205,6 +232,8 @@ def configure(tree: Path, *, host_key: str, authorized_key: str) -> None:
         path.unlink(missing_ok=True)
         path.write_text(content, encoding="utf-8")
         path.chmod(mode)
+    for name, target in links:
+        (tree / name).symlink_to(target)
     # sshd refuses keys below a folder that others may write to, and our umask may be anything
     for folder, _, _ in os.walk(tree):
         Path(folder).chmod(0o755)
@@ -221,8 +250,9 @@ def precompile(tree: Path, progress: Callable[[str], None]) -> None:
         return
     progress("compiling the board's Python library")
     library = tree / "usr/lib" / f"python{recipe.PYTHON[0]}.{recipe.PYTHON[1]}"
-    for source in sorted(library.rglob("*.py")):
-        if "test" in source.parts or "lib2to3" in source.parts:
+    packages = tree / "usr/lib/python3/dist-packages"
+    for source in sorted((*library.rglob("*.py"), *packages.rglob("*.py"))):
+        if not _NOT_COMPILED.isdisjoint(source.relative_to(tree).parts):
             continue
         shown = "/" + str(source.relative_to(tree))
         # unchecked: the files' times go through tar and mke2fs, and nobody edits the library on a board

@@ -15,6 +15,7 @@ import py_compile
 import shutil
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,9 @@ from harness.emulate import disk, recipe
 #: Version of the disk's format. It changes when the same files give another disk.
 FORMAT = "1"
 
+#: Seconds after which an image that nobody booted needs no seed any more.
+_LATELY_S = 86_400.0
+
 #: Parts of packages that the runner never imports. To compile them would take longer than all the rest.
 _NOT_IMPORTED = frozenset(
     ("tests", "f2py", "distutils", "testing", "transformers", "tools", "quantization", "datasets", "backend")
@@ -34,7 +38,7 @@ _NOT_IMPORTED = frozenset(
 
 
 def seed(contents: Mapping[str, Path], digest: str, say: Callable[[str], None]) -> Path | None:
-    """A file system with ``contents``, made once and kept in the cache; None if it can't be made.
+    """A file system with ``contents``, made once for an image and kept in the cache; None if it can't be made.
 
     Args:
         contents: files on this machine by their name in the board's store, ``object:SHA`` or ``wheel:SHA``. The caller
@@ -44,20 +48,37 @@ def seed(contents: Mapping[str, Path], digest: str, say: Callable[[str], None]) 
     """
     folder = cache_dir() / "seeds"
     key = hashlib.sha256("\n".join([FORMAT, digest, *sorted(contents)]).encode()).hexdigest()[:16]
-    path = folder / f"{key}.img"
+    path = folder / f"{digest}-{key}.img"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / ".lock"):
             if not path.is_file():
                 say(f"putting {len(contents)} files on the boards' storage")
                 _build(contents, path)
-                for old in folder.glob("*.img"):
-                    if old != path:
-                        old.unlink()
+                _remove_others(path, digest)
     except (OSError, StoreError, EmulatorError, zipfile.BadZipFile, KeyError, ValueError) as error:
         say(f"the boards' storage can't be filled beforehand ({error}): files go over SSH")
         return None
     return path
+
+
+def _remove_others(path: Path, digest: str) -> None:
+    """Remove the seeds of this image's earlier contents, and of images that nobody boots any more.
+
+    Boards with other systems have images of their own, and may be booting from these seeds right now.
+    """
+    for old in path.parent.glob("*.img"):
+        image = old.name.rpartition("-")[0]
+        if old != path and (image in ("", digest) or not _booted_lately(cache_dir() / "images" / image)):
+            old.unlink()
+
+
+def _booted_lately(image: Path) -> bool:
+    """Whether a board booted from this image within the last day."""
+    try:
+        return image.stat().st_mtime > time.time() - _LATELY_S
+    except OSError:
+        return False
 
 
 def _build(contents: Mapping[str, Path], path: Path) -> None:

@@ -22,6 +22,9 @@ from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
 from harness.records.estimate import Estimate, EstimatedRegion, SharedEstimate
 
+#: The machine whose instructions the plugin's marks and the costs are of.
+_MACHINE = "aarch64"
+
 #: Inferences that are examined. Timers and other programs on the board add to some of them.
 REGIONS = 5
 #: A folder of regions without activity for this many seconds belongs to no running controller.
@@ -156,6 +159,16 @@ def check(board: str) -> None:
     """
     find_llvm(known_core(board).llvm)
     need_programs()
+
+
+def check_machine(machine: str) -> None:
+    """Check that estimates can be made of programs for a machine, such as ``aarch64``.
+
+    Raises:
+        EstimateError: its instructions are not known.
+    """
+    if machine != _MACHINE:
+        raise EstimateError(f"cycles of {machine} programs can't be estimated: only {_MACHINE} instructions are known")
 
 
 def known_core(board: str) -> Core:

@@ -16,11 +16,6 @@ from harness.runtimes.registry import DELEGATES, RUNTIMES, fitting, reading
 from harness.runtimes.requested import Requested, requested
 from harness.runtimes.wheels import Platform
 
-#: The system of every emulated board.
-EMULATED = System("Debian bookworm", python="3.11", glibc=(2, 36))
-#: The same, as the choice of wheels sees it.
-EMULATED_PLATFORM = Platform(EMULATED.python, EMULATED.machine, EMULATED.glibc)
-
 
 @dataclass(frozen=True)
 class Board:
@@ -86,7 +81,7 @@ def _way(file: ModelFile, board: Board, system: System, *, runtime: Requested, d
     if DELEGATES[delegate].onboard or file.format not in RUNTIMES[runtime.name].formats:
         # a runtime that must be on the board already has a release that nobody knows before the board is asked
         return replace(way, why=fits(file, target))
-    like = Platform(system.python, system.machine, system.glibc, numpy="its own")
+    like = platform_like(system)
     name = fitting(runtime.name, wheels.available(like))
     try:
         version = wheels.choose(name, like).version
@@ -96,10 +91,19 @@ def _way(file: ModelFile, board: Board, system: System, *, runtime: Requested, d
     return replace(way, runtime=name, version=version, why=why)
 
 
-def expected(family: BoardFamily, *, emulated: bool = False, local: bool = False) -> Board:
-    """A board of a family as it usually is. An emulated one and this machine are known; nothing is asked."""
+def platform_like(system: System) -> Platform:
+    """The platform of a board with this system. Makers' systems have numpy, or a package of it."""
+    return Platform(system.python, system.machine, system.glibc, numpy="its own")
+
+
+def expected(family: BoardFamily, *, emulated: bool = False, local: bool = False, os: str | None = None) -> Board:
+    """A board of a family as it usually is. An emulated one and this machine are known; nothing is asked.
+
+    Args:
+        os: what an emulated board boots, one of the family's ``emulated_os``; None for the usual one.
+    """
     if emulated:
-        return Board((EMULATED,), memory_bytes=family.memory_mib << 20)
+        return Board((family.emulated_system(os),), memory_bytes=family.memory_mib << 20)
     return _here() if local else Board(family.systems)
 
 

@@ -214,6 +214,7 @@ def _emulated(device: Device, reaching: Reaching) -> Iterator[Callable[[], Conne
 
     booting = Booting(
         clock=device.effective_clock,
+        os=device.os,
         contents=reaching.contents(),
         plugin=reaching.plugin,
         progress=reaching.say,

@@ -244,7 +244,7 @@ def device_info(context: Context) -> DeviceInfo:
         cores=probe.cpu.cores,
         features=probe.cpu.features,
         memory_bytes=probe.memory_bytes,
-        machine=probe.machine,
+        machine=probe.platform.machine,
         os=probe.os,
         kernel=probe.kernel,
         libc=probe.libc,

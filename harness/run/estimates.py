@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.config.devices import Device
 from harness.core.errors import ArtifactError, EstimateError
 from harness.core.safetext import plain
-from harness.estimate.estimator import REGIONS, Estimator, estimator
+from harness.estimate.estimator import REGIONS, Estimator, check_machine, estimator
 from harness.estimate.prefixes import Operator, Prefix, call_alone, operators
 from harness.estimate.profile import operator_costs, quietest_of_each
 from harness.records.cell import Cell
@@ -34,13 +34,15 @@ Estimates = Estimator | NoEstimate | None
 @contextmanager
 def estimating(device: Device, *, wanted: bool) -> Iterator[Estimates]:
     """Provide what makes a device's estimates while it is measured. Real boards have none, since they are measured."""
-    if not wanted or not device.emulate:
+    system = device.emulated_system
+    if not wanted or system is None:
         yield None
         return
     if device.effective_clock != "instructions":
         yield NoEstimate(reason="the board runs on the wall clock, where several cores run side by side")
         return
     try:
+        check_machine(system.machine)
         made = estimator(device.board)
     except EstimateError as error:
         yield NoEstimate(reason=_clip(error))

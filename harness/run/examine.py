@@ -17,13 +17,12 @@ from harness.config.devices import Device
 from harness.core.errors import UsageError
 from harness.core.files import sha256_file
 from harness.core.named import nearest
-from harness.estimate.cores import CACHE_LINE_CYCLES, CORES, MEMORY_LINE_CYCLES
-from harness.estimate.estimator import Estimator, estimator
-from harness.estimate.model import RegionEstimate
+from harness.estimate.estimator import Estimator, estimator, known_core
+from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, RegionEstimate
 from harness.estimate.plugin import ensure_plugin
 from harness.estimate.profile import quietest_of_each
 from harness.estimate.toolchain import find_llvm
-from harness.modelfile.boards import EMULATED
+from harness.modelfile.boards import platform_like
 from harness.records.prices import Origin
 from harness.remote.base import Command, Connection
 from harness.remote.connect import Reaching, Say, reached
@@ -95,12 +94,12 @@ def file_cycles(board: str, say: Say) -> FileCycles:
         EstimateError: a program is missing; the message names its package.
         ProvisionError: no runtime fits.
     """
-    able = [name for name, family in FAMILIES.items() if family.qemu_cpu and name in CORES]
+    able = [name for name, family in FAMILIES.items() if family.qemu_cpu and family.core is not None]
     if board not in able:
         raise UsageError(f"cycles of board '{board}' can't be estimated{nearest(board, able)}")
-    core = CORES[board]
+    core = known_core(board)
     llvm, plugin = find_llvm(core.llvm), ensure_plugin()
-    bundle = wheels.choose(RUNTIME, Platform(EMULATED.python, EMULATED.machine, EMULATED.glibc))
+    bundle = wheels.choose(RUNTIME, platform_like(FAMILIES[board].emulated_system()))
     origin = Origin(
         board=board,
         runtime=f"{RUNTIME} {bundle.version}",

@@ -23,7 +23,7 @@ def unfit(shipped: Shipped, device: Device, *, runtime: str, delegate: str, seen
     if shipped.file is None:
         return None
     if seen is None:
-        board = expected(device.family, emulated=device.emulate, local=device.local)
+        board = expected(device.family, emulated=device.emulate, local=device.local, os=device.os)
     else:
         board = as_seen(seen.platform, title=seen.os, memory_bytes=seen.memory_bytes)
     return refusal(shipped.file, replace(board, runtimes=(runtime,)), runtime=runtime, delegate=delegate)

@@ -174,7 +174,7 @@ def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:
         BoardError: it is another board.
     """
     board = {
-        "machine": (measured.machine, probe.machine),
+        "machine": (measured.machine, probe.platform.machine),
         "CPU": (measured.cpu, probe.cpu.model or measured.cpu),
         "CPU part": (measured.cpu_part, probe.cpu.part),
         "cores": (measured.cores, probe.cpu.cores),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config.devices import Device
 from harness.core.errors import ProvisionError
-from harness.modelfile.boards import EMULATED_PLATFORM
+from harness.modelfile.boards import platform_like
 from harness.records.cell import Reason
 from harness.remote.base import Command, Connection
 from harness.remote.connect import ReachedBoard, Reaching, Say, Wait, check_space, reached
@@ -83,9 +83,7 @@ class Session:
 
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
-        if self.device.runtimes is not None:
-            return job.runtime
-        return registry.fitting(job.runtime, wheels.available(self.probe.platform))
+        return runtime_on(job, wheels.available(self.probe.platform))
 
     def requested_for(self, job: CellJob) -> Requested:
         """:meth:`runtime_for`, with the release where one was asked for."""
@@ -181,6 +179,13 @@ def artifacts(jobs: Sequence[CellJob]) -> dict[str, Path]:
     return {f"object:{job.shipped.artifact.sha256}": job.shipped.path for job in jobs}
 
 
+def runtime_on(job: CellJob, published: Collection[str]) -> str:
+    """The runtime that will run a job where these are published. Another one may replace the job's, unless it was
+    requested by name.
+    """
+    return job.runtime if job.device.runtimes is not None else registry.fitting(job.runtime, published)
+
+
 def storage(jobs: Sequence[CellJob], say: Say, releases: Releases) -> dict[str, Path]:
     """The initial contents of a new emulated board's storage: runtimes and models.
 
@@ -188,9 +193,16 @@ def storage(jobs: Sequence[CellJob], say: Say, releases: Releases) -> dict[str, 
     deployment says why.
     """
     contents = artifacts(jobs)
-    for wanted in sorted({job.requested for job in jobs if job.delegate not in onboard.DELEGATES}, key=str):
+    system = jobs[0].device.emulated_system
+    assert system is not None, "only emulated boards' storage can be filled beforehand"
+    platform = platform_like(system)
+    published = wheels.available(platform)
+    requested = {
+        Requested(runtime_on(job, published), job.release) for job in jobs if job.delegate not in onboard.DELEGATES
+    }
+    for wanted in sorted(requested, key=str):
         with suppress(ProvisionError):
-            bundle = releases.bundle(wanted, EMULATED_PLATFORM, say)
+            bundle = releases.bundle(wanted, platform, say)
             for wheel, path in zip(bundle.wheels, wheels.fetch(bundle, progress=say), strict=True):
                 contents[f"wheel:{wheel.sha256}"] = path
     return contents

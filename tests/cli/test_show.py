@@ -119,3 +119,14 @@ def test_a_kept_network_has_the_sizes_that_it_was_kept_with(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     done = harness("show", "mine", "--models", str(tmp_path / "models"))
     assert "input   x: 2x4 float32, in the file nx4" in done.stdout, done.stderr
+
+
+def test_a_32_bit_board_gets_what_is_published_for_it(tmp_path: Path) -> None:
+    (tmp_path / "devices.yaml").write_text(
+        "devices:\n  - {name: two, board: raspberry-pi-2, emulate: true}\n"
+        "  - {name: four, board: raspberry-pi-4, emulate: true, os: armhf}\n"
+    )
+    done = harness("show", str(MODELS / "resvgg19-pruned" / "int8.tflite"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in ("two", "four"):
+        assert f"  {name}: tflite 2.14.0: can run it" in done.stdout

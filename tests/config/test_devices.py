@@ -56,6 +56,10 @@ def test_a_relative_key_file_is_beside_the_list(tmp_path: Path) -> None:
         ("host: a\n    user: '$(id)'", "d.yaml:5"),
         ("host: a\n    host: b", "d.yaml:5: key 'host' is here twice (first in line 4)"),
         ("local: true\n    clock: instructions", "needs an emulated board"),
+        ("local: true\n    os: armhf", "d.yaml:2: 'os' is what an emulated board boots"),
+        ("host: a\n    os: arm64", "'os' is what an emulated board boots"),
+        ("emulate: true\n    os: armfh", "an emulated 'raspberry-pi-4' has no system 'armfh'; did you mean 'armhf'?"),
+        ("emulate: true\n    os: [armhf]", "'os: [armhf]' for device 'pi4'"),
     ],
 )
 def test_complaints(line: str, said: str) -> None:
@@ -73,6 +77,8 @@ def test_complaints(line: str, said: str) -> None:
         ("device:\n- a", "did you mean 'devices'?"),
         ("devices:\n- {name: a, board: rasberry-pi-4, emulate: true}", "did you mean 'raspberry-pi-4'?"),
         ("devices:\n- {name: a, board: generic, emulate: true}", "can't be emulated"),
+        ("devices:\n- {name: a, board: jetson-nano, emulate: true, os: armhf}", "no system 'armhf'"),
+        ("devices:\n- {name: a, board: raspberry-pi-2, emulate: true, os: arm64}", "no system 'arm64'"),
         (
             "devices:\n- {name: a, board: generic, local: true}\n- {name: A, board: generic, local: true}",
             "d.yaml:3: dev",
@@ -96,6 +102,15 @@ def test_only_names_devices_that_are_there() -> None:
     assert fleet.only([]) == fleet
     with pytest.raises(ConfigError, match="did you mean 'one'"):
         fleet.only(["oen"])
+
+
+def test_an_emulated_board_boots_its_familys_usual_system_or_the_one_that_is_named() -> None:
+    text = "devices:\n- {name: a, board: raspberry-pi-4, emulate: true%s}\n- {name: b, board: generic, local: true}"
+    usual, local = parse(text % "").devices
+    (named, _) = parse(text % ", os: armhf").devices
+    two = parse("devices: [{name: a, board: raspberry-pi-2, emulate: true}]").devices[0]
+    machines = [device.emulated_system and device.emulated_system.machine for device in (usual, named, two, local)]
+    assert machines == ["aarch64", "armv7l", "armv7l", None]
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.boards.family import BoardGroup, ProbeAnswers
+from harness.boards.family import EMULATED_SYSTEMS, BoardGroup, ProbeAnswers
 from harness.boards.registry import FAMILIES, GROUPS, POWER_SENSORS, READINGS, SECTIONS, watts
 from harness.boards.state import BoardState
 from harness.core.check import SEVERITIES, Check
@@ -60,6 +60,8 @@ def test_it_is_described(name: str) -> None:
     assert board.memory_mib >= 256
     if board.qemu_cpu is not None:
         assert None not in (board.cpu, board.cpu_part), "what is emulated must be told from other boards"
+        assert board.emulated_os
+        assert set(board.emulated_os) <= set(EMULATED_SYSTEMS)
 
 
 @family

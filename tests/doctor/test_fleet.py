@@ -105,3 +105,13 @@ def test_an_emulated_board_says_whether_cycles_can_be_estimated(
     found = {check.code: check for check in check_device(device)}
     assert found["emulator"].severity == "ok"
     assert found[code].severity == severity
+
+
+@pytest.mark.parametrize("line", ["board: raspberry-pi-2", "board: raspberry-pi-4, os: armhf"])
+def test_a_32_bit_board_has_no_estimate_and_that_is_no_fault(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimator, "check", lambda _: None)
+    monkeypatch.setattr(emulate, "requirements", list)
+    (device,) = config.parse(f"devices:\n  - {{name: pi, {line}, emulate: true}}\n").devices
+    found = {check.code: check for check in check_device(device)}
+    assert found["estimate-missing"].severity == "note"
+    assert "cycles of armv7l programs can't be estimated" in found["estimate-missing"].text

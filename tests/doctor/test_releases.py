@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.boards.family import EMULATED_SYSTEMS
 from harness.config.devices import load
 from harness.doctor.fleet import check_fleet
 from harness.doctor.releases import check_releases
-from harness.modelfile.boards import EMULATED_PLATFORM
+from harness.modelfile.boards import platform_like
 from harness.runtimes.releases import Releases
 from harness.runtimes.requested import Requested
 from harness.runtimes.wheels import table
@@ -18,7 +19,7 @@ OWN = next(row.version for row in table() if (row.runtime, row.python, row.machi
 
 
 def found(tmp_path: Path, *wanted: Requested) -> list[tuple[str, str]]:
-    checks = check_releases(wanted, EMULATED_PLATFORM, Releases.of(str(tmp_path / "lab.yaml")))
+    checks = check_releases(wanted, platform_like(EMULATED_SYSTEMS["arm64"]), Releases.of(str(tmp_path / "lab.yaml")))
     return [(check.severity, check.code) for check in checks]
 
 

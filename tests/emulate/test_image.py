@@ -19,8 +19,9 @@ import pytest
 from benchmarks.made.checkout import REPOSITORY
 from harness.core.errors import EmulatorError
 from harness.core.locks import locked
-from harness.emulate import cpio, image, imagecheck, recipe, rootfs, tools
+from harness.emulate import cpio, image, imagecheck, rootfs, tools
 from harness.emulate.cleanup import prune
+from harness.emulate.systems import ARM64, ARMHF, BoardSystem
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def _fake_build(images: Path, digest: str, say: object) -> None:
+def _fake_build(images: Path, digest: str, say: object, system: BoardSystem) -> None:
     folder = images / digest
     folder.mkdir()
     (folder / "image.json").write_text(json.dumps({"host_key": "ssh-ed25519 AAAA", "packages": {}}))
@@ -39,10 +40,10 @@ def test_image_is_built_once_by_many(cache: Path, monkeypatch: pytest.MonkeyPatc
     builds: list[str] = []
     gate = threading.Event()
 
-    def build(images: Path, digest: str, say: object) -> None:
+    def build(images: Path, digest: str, say: object, system: BoardSystem) -> None:
         builds.append(digest)
         gate.wait(0.2)
-        _fake_build(images, digest, say)
+        _fake_build(images, digest, say, system)
 
     monkeypatch.setattr(image, "_build", build)
     with ThreadPoolExecutor(8) as pool:
@@ -60,11 +61,11 @@ def test_interrupted_build_leaves_no_image(cache: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(tools, "need", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         image.ensure_image()
-    assert [path.name for path in (cache / "images").iterdir()] == [f"{recipe.recipe_hash()}.lock"]
+    assert [path.name for path in (cache / "images").iterdir()] == [f"{ARM64.digest}.lock"]
 
 
 def test_leftovers_of_a_killed_builder_are_swept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = cache / "images" / f".{recipe.recipe_hash()}-killed"
+    left = cache / "images" / f".{ARM64.digest}-killed"
     left.mkdir(parents=True)
     monkeypatch.setattr(tools, "need", lambda *_: None)
     monkeypatch.setattr(rootfs, "unpack", lambda *_: pytest.fail("swept") if not left.exists() else {})
@@ -89,11 +90,44 @@ def test_no_packages_to_be_had_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "tree").mkdir()
     (tmp_path / "boot").mkdir()
     with pytest.raises(EmulatorError, match="could not resolve host") as caught:
-        rootfs.unpack(tmp_path / "tree", tmp_path / "boot", lambda _: None)
+        rootfs.unpack(tmp_path / "tree", tmp_path / "boot", ARM64, lambda _: None)
     assert "network" in (caught.value.fix or "")
 
 
-def _whole_build(images: Path, digest: str, say: object) -> None:
+_MIRROR = """#!/bin/sh
+for last; do :; done
+case $(cat "$last") in *-security*)
+    echo "Err:8 bookworm-security/main armhf Packages" >&2
+    echo "E: Failed to fetch Packages.xz  File has unexpected size. Mirror sync in progress?" >&2
+    exit 1;;
+esac
+echo base-files_12.4_armhf.deb > "$HARNESS_LISTING"
+tar -cf - --files-from /dev/null
+"""
+
+
+def test_a_broken_index_of_security_updates_is_done_without_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in mmdebstrap that fails as the real one does while a mirror is half updated."""
+    fake = tmp_path / "bin" / "mmdebstrap"
+    fake.parent.mkdir()
+    fake.write_text(_MIRROR)
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(
+        rootfs, "debian_sources", lambda: "deb mirror bookworm main\ndeb mirror bookworm-security main\n"
+    )
+    tree, boot = tmp_path / "tree", tmp_path / "boot"
+    tree.mkdir()
+    boot.mkdir()
+    said: list[str] = []
+    assert rootfs.unpack(tree, boot, ARMHF, said.append) == {"base-files": "12.4"}
+    assert said[-1] == "the mirror's bookworm-security can't be used for armhf: the board goes without"
+    assert (tree / "bin").is_symlink()
+
+
+def _whole_build(images: Path, digest: str, say: object, system: BoardSystem) -> None:
     """All files of an image, with made-up content."""
     folder = images / digest
     folder.mkdir(parents=True)
@@ -196,7 +230,7 @@ def test_unpacked_tree_is_merged_and_stays_inside(tmp_path: Path) -> None:
         ("../outside", b"no", 0o644),
     ]
     tree.mkdir()
-    rootfs._extract(_tar(members), tree, boot)
+    rootfs._extract(_tar(members), tree, boot, ARM64)
     assert (tree / "bin").readlink() == Path("usr/bin")
     assert (tree / "bin/sh").read_bytes() == b"shell"
     assert (boot / "modules/drivers/virtio/virtio.ko").read_bytes() == b"module"

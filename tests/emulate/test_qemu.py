@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.made.checkout import environment
-from harness.boards.registry import FAMILIES
+from harness.boards.registry import FAMILIES, BoardFamily
 from harness.core.errors import EmulatorError
 from harness.core.paths import cache_dir
 from harness.emulate import Board, Booting, boot, down, ensure_image, list_boards, requirements, ssh_argv, up
-from tests.support.emulate_fixtures import gone, running, ssh
+from tests.support.emulate_fixtures import COUNT, gone, running, ssh
 
 pytestmark = [
     pytest.mark.qemu,
@@ -34,16 +34,6 @@ EMULATED = [family for family in FAMILIES.values() if family.qemu_cpu]
 PI4 = FAMILIES["raspberry-pi-4"]
 #: Names no other board: the storage of a test must not be in use by a run beside it.
 OWN = f"test-{os.getpid()}"
-
-#: Nanoseconds, which are instructions here, that a fixed piece of Python takes; the least of five.
-COUNT = (
-    "python3 -c 'import time\n"
-    "def work():\n"
-    "    start = time.monotonic_ns(); total = 0\n"
-    "    for i in range(100000): total += i * i\n"
-    "    return time.monotonic_ns() - start\n"
-    "print(min(work() for _ in range(5)))'"
-)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +65,7 @@ def _listening(pid: int) -> list[str]:
 
 
 @pytest.mark.parametrize("group", [EMULATED[:3], EMULATED[3:]], ids=lambda g: "+".join(f.name for f in g))
-def test_boards_have_their_own_cpu(group: list[object]) -> None:
+def test_boards_have_their_own_cpu(group: list[BoardFamily]) -> None:
     """Several at once, as a run does, so parallel boots are covered too."""
     families = [family for family in EMULATED if family in group]
     with ThreadPoolExecutor() as pool:
@@ -84,7 +74,7 @@ def test_boards_have_their_own_cpu(group: list[object]) -> None:
         assert len({one.port for one in boards}) == len(boards)
         for one, family in zip(boards, families, strict=True):
             machine, cpuinfo = ssh(one, "uname -m; cat /proc/cpuinfo").split("\n", 1)
-            assert machine == "aarch64"
+            assert machine == family.emulated_system().machine
             parts = {line.split()[-1] for line in cpuinfo.splitlines() if line.startswith("CPU part")}
             assert parts == {family.cpu_part}
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import sys
@@ -86,3 +87,17 @@ def test_a_new_storage_is_a_copy_and_an_old_one_stays(contents: dict[str, Path],
     again.lock.close()
     assert inside(again.path, f"/objects/{model}") == "model" * 1000
     assert len(before) == 4096
+
+
+def test_boards_of_several_systems_each_keep_their_seed(contents: dict[str, Path], cache: Path) -> None:
+    """They boot side by side, each from a copy of its own image's seed."""
+    (cache / "images").unlink()  # it leads to the user's own
+    (cache / "images" / "one").mkdir(parents=True)
+    first, second = seed(contents, "one", print), seed(contents, "two", print)
+    assert first is not None
+    assert second is not None
+    assert sorted((cache / "seeds").glob("*.img")) == [first, second]
+    (cache / "seeds" / "0123456789abcdef.img").touch()  # as earlier versions named it
+    os.utime(cache / "images" / "one", (0, 0))
+    third = seed(contents, "three", print)
+    assert list((cache / "seeds").glob("*.img")) == [third]

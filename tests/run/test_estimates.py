@@ -56,6 +56,15 @@ def test_the_wall_clock_and_missing_programs_are_reasons(monkeypatch: pytest.Mon
         assert found == NoEstimate(reason="estimated cycles need cc (sudo apt-get install gcc)")
 
 
+@pytest.mark.parametrize("keys", [{"board": "raspberry-pi-2"}, {"os": "armhf"}])
+def test_32_bit_programs_have_no_estimate(keys: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their instructions are not those that the marks and costs are of."""
+    monkeypatch.setattr(estimates, "estimator", lambda _: pytest.fail("made"))
+    with estimating(one_device(**keys), wanted=True) as found:
+        assert isinstance(found, NoEstimate)
+        assert "armv7l programs can't be estimated" in found.reason
+
+
 def test_several_threads_and_accelerators_have_no_estimate(board: Estimator) -> None:
     assert "one thread, and this cell has 4" in str(marking(board, job(threads=4), profile=False))
     assert "runs on edgetpu" in str(marking(board, job(delegate="edgetpu"), profile=False))

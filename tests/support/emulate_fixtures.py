@@ -8,6 +8,16 @@ from pathlib import Path
 
 from harness.emulate import Board
 
+#: Nanoseconds, which are instructions by the instruction clock, that a fixed piece of Python takes; the least of five.
+COUNT = (
+    "python3 -c 'import time\n"
+    "def work():\n"
+    "    start = time.monotonic_ns(); total = 0\n"
+    "    for i in range(100000): total += i * i\n"
+    "    return time.monotonic_ns() - start\n"
+    "print(min(work() for _ in range(5)))'"
+)
+
 
 def ssh(board: Board, command: str, *, stdin: str = "", timeout: float = 60) -> str:
     """Standard output of ``command`` on ``board``, by the OpenSSH client, against the pinned host key."""
