@@ -172,7 +172,9 @@ with anything from 0 to 16 cycles for a cache and 12 to 48 for memory, no pair o
 
 def page(found: Mapping[str, Mapping[Key, Figures]], versions: str) -> str:
     """The whole page; ``found`` is by the tables' titles."""
+    absent = [table.title for table in TABLES if table.title not in found]
     parts = [PREFACE, versions, "", *overview(found), ""]
+    parts += [f"Not run for this page: {'; '.join(absent)}.", ""] if absent else []
     for table in TABLES:
         if table.title not in found:
             continue
