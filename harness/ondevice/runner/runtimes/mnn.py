@@ -19,6 +19,14 @@ from .base import MODELS, Model, as_input
 PRECISION = {"fp16": "low"}
 #: Codes of Interpreter.getSessionInfo.
 MEMORY_MB, MFLOPS, BACKEND, RESIZED, THREADS = range(5)
+#: Codes of Interpreter.runSession, as in MNN's ErrorCode.
+MNN_CODES = {
+    1: "out of memory",
+    2: "not supported",
+    3: "a tensor's size could not be computed",
+    4: "no execution",
+    5: "invalid value",
+}
 #: Numbers of backends, as in MNN's MNNForwardType.
 CPU, CPU_EXTENSION = 0, 13
 
@@ -120,7 +128,8 @@ class MnnModel(Model):
 
     def output(self, place: int) -> Array:
         if self.status:
-            raise RunnerError("runtime-error", "MNN's session ended with code %d" % self.status)
+            code = MNN_CODES.get(self.status, "unknown")
+            raise RunnerError("runtime-error", "MNN's session ended with code %d (%s)" % (self.status, code))
         tensor = self.outputs[place]
         held = self.host(tensor, self.np.zeros(tuple(tensor.getShape()), "float32"))
         tensor.copyToHostTensor(held)
