@@ -35,8 +35,8 @@ class ReportData:
     harness/results/identity.py), ``group`` (one a board and axis: harness/report/axes.py), ``axis_label`` (empty where
     all cells share one axis), ``task_label``, ``board_label``, ``model_label``, ``label`` (network and variant),
     ``kind`` (variant.format), ``runtime_label`` and ``ran`` (:mod:`harness.report.ran`), ``faces`` (whether its samples
-    are images of faces), ``role`` (beside the network in focus; empty without one), ``value``, ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
-    refused), ``judged``, ``judged_low``, ``judged_high`` (:mod:`harness.report.judged`), sorted for reading. Numbers
+    are images of faces), ``role`` (beside the network in focus; empty without one), ``value``, ``low``, ``high``
+    (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), ``judged``, ``judged_low``, ``judged_high`` (:mod:`harness.report.judged`), sorted for reading. Numbers
     are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people and are distinct. ``focus`` is the
     network that the report is about, where its results hold one. ``judges`` are the strangers that a group's networks
     are judged by.
