@@ -25,7 +25,7 @@ from tests.support.runner_jobs import Interpreter
 LONG = Passes(min_runs=1, min_ns=10**11, max_ns=10**11)
 
 
-@pytest.fixture(params=["litert", "tflite", "onnxruntime"])
+@pytest.fixture(params=["litert", "tflite", "onnxruntime", "openvino"])
 def runtime(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
