@@ -31,7 +31,7 @@ from harness.report.releases import Step
 
 BOARDS = "raspberry-pi-3,raspberry-pi-4,raspberry-pi-5"
 RUNTIMES = (
-    "litert==1.1.0,litert==1.4.0,litert==2.0.3,litert==2.1.0,litert==2.3.0,"
+    "litert==1.2.0,litert==1.4.0,litert==2.0.3,litert==2.1.0,litert==2.3.0,"
     "onnxruntime==1.16.3,onnxruntime==1.19.2,onnxruntime==1.22.1,onnxruntime==1.26.0,onnxruntime==1.31.1"
 )
 NETWORKS = "resvgg19-pruned,mobilenet-v2"

@@ -70,9 +70,7 @@ def check_fleet(fleet: Fleet, files: Sequence[ModelFile] = ()) -> FleetFindings:
         return FleetFindings(tuple(zip((device.name for device in fleet.devices), checks, strict=True)))
 
 
-def check_device(
-    device: Device, files: Sequence[ModelFile] = (), releases: Releases = UNLISTED
-) -> tuple[Check, ...]:
+def check_device(device: Device, files: Sequence[ModelFile] = (), releases: Releases = UNLISTED) -> tuple[Check, ...]:
     """The checks of one device. An error that prevents them is the only finding and affects no other device."""
     try:
         if (system := device.emulated_system) is not None:

@@ -30,16 +30,17 @@ from harness.results.quality import TOP1, faces
 class ReportData:
     """Everything a page, a table or a figure is drawn from.
 
-    ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when several
-    runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by its hardware:
-    harness/results/identity.py), ``group`` (one a board and axis: harness/report/axes.py), ``axis_label`` (empty where
-    all cells share one axis), ``task_label``, ``board_label``, ``model_label``, ``label`` (network and variant),
-    ``kind`` (variant.format), ``runtime_label`` and ``ran`` (:mod:`harness.report.ran`), ``faces`` (whether its samples
-    are images of faces), ``role`` (beside the network in focus; empty without one), ``value``, ``low``, ``high`` (median
-    and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where refused), ``judged``, ``judged_low``, ``judged_high`` (:mod:`harness.report.judged`), sorted for reading. Numbers
-    are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people and are distinct. ``focus`` is the
-    network that the report is about, where its results hold one. ``judges`` are the strangers that a group's networks
-    are judged by.
+    ``cells`` is the frame of :func:`harness.results.load` (the newest result of each cell of each board when
+    several runs are given) plus: ``clock_key``, ``board_id`` (one number a board, by its hardware:
+    harness/results/identity.py), ``group`` (one a board and axis: harness/report/axes.py), ``axis_label`` (empty
+    where all cells share one axis), ``task_label``, ``board_label``, ``model_label``, ``label`` (network and
+    variant), ``kind`` (variant.format), ``runtime_label`` and ``ran`` (:mod:`harness.report.ran`), ``faces``
+    (whether its samples are images of faces), ``role`` (beside the network in focus; empty without one), ``value``,
+    ``low``, ``high`` (median and its 95 % interval, in the clock's unit), ``p90`` (early stopping; NaN where
+    refused), ``judged``, ``judged_low``, ``judged_high`` (:mod:`harness.report.judged`), sorted for reading.
+    Numbers are NaN unless the cell is VALID. ``device``, ``model`` and labels are for people and are distinct.
+    ``focus`` is the network that the report is about, where its results hold one. ``judges`` are the strangers that
+    a group's networks are judged by.
     """
 
     runs: tuple[RunInfo, ...]
