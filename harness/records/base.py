@@ -16,6 +16,8 @@ from pydantic import (
 Text = Annotated[str, StringConstraints(max_length=4096)]
 #: A number of things. Tables hold it as a 64-bit float, and every whole number up to here is exact there.
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
+#: At most an hour for one inference. A larger value comes from a broken clock.
+Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
 
 #: How a split came about, in a short word.
 SCHEME = r"^[a-z][a-z0-9-]{0,19}$"

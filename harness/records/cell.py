@@ -20,6 +20,8 @@ from pydantic import (
 
 from harness.core.clock import ClockName
 from harness.records.base import Count, Record, Text
+from harness.records.base import Nanoseconds as Nanoseconds
+from harness.records.canary import Canary as Canary
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 from harness.records.golden import OutputsCheck
 from harness.records.operators import NoTimes, OperatorTimes
@@ -41,8 +43,6 @@ MAX_ROUNDS = 1000
 MOST_STATES = 255
 
 Status = Literal["VALID", "INVALID", "FAILED"]
-#: At most an hour for one inference. A larger value comes from a broken clock.
-Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
 
 
 class Reason(Record):
@@ -91,18 +91,6 @@ class RuntimeInfo(Record):
     nodes_delegated: Count | None = None
     nodes_total: Count | None = None
     threads: Count
-
-
-class Canary(Record):
-    """How long two fixed loops of the runner's own took, in the board's nanoseconds: one that computes and one that
-    goes through memory. They tell how fast the machine itself was.
-
-    ``form`` is that of the loops and of the way to look: times of different forms are not comparable.
-    """
-
-    compute: Annotated[Nanoseconds, Field(ge=1)]
-    memory: Annotated[Nanoseconds, Field(ge=1)]
-    form: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class Round(Record):

@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.core import changepoints, stats
-from harness.core.changepoints import Drift, Step
-from harness.core.clock import Clock, clock_of
+from harness.core import stats
+from harness.core.changepoints import Changes
+from harness.core.clock import clock_of
 from harness.core.safetext import clean, for_figure, slug
 from harness.records.cell import Cell
 from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.rows import ROW
+from harness.report.lasting import in_words, lasting
 from harness.report.table import Table, tabulate
 from harness.results import identity, store
 from harness.results.change import middle
@@ -52,8 +53,8 @@ class Line:
     """One cell of one board over the runs. ``board`` identifies the board; ``device`` and ``short`` are for people.
 
     Lines with another ``axis`` share no figure (:func:`harness.results.quality.axis`). ``data`` is its name; ``faces``
-    tells whether the samples are images of faces. ``steps`` and ``drift`` are what changed for good since ``start``;
-    a step's ``at`` is an index of ``points``.
+    tells whether the samples are images of faces. ``changes`` are what changed for good since ``start``; a step's
+    ``at`` counts from there.
     """
 
     cell: str
@@ -68,8 +69,7 @@ class Line:
     axis: str
     data: str
     faces: bool
-    steps: tuple[Step, ...] = ()
-    drift: Drift | None = None
+    changes: Changes = Changes(1.0)
 
     @property
     def start(self) -> int:
@@ -114,33 +114,16 @@ def gather(runs: Sequence[Path]) -> History:
         board = places[key[:2]]
         lines.append(_line(board, labels[0][board], labels[1][board], series[key]))
     synthetic = any(made_up_faces(cell) for cells in series.values() for _, cell in cells)
-    marked = _corrected(lines, [series[key] for key in order])
-    return History(tuple(names), _lasting(marked, [_clock(series[key][0][1]) for key in order]), synthetic)
+    ordered = [series[key] for key in order]
+    return History(tuple(names), _lasting(_corrected(lines, ordered), ordered), synthetic)
 
 
-def _clock(cell: Cell) -> Clock:
-    return clock_of(cell.device.emulated, cell.device.clock)
-
-
-def _lasting(lines: Sequence[Line], clocks: Sequence[Clock]) -> tuple[Line, ...]:
-    """Add what changed for good, also too slowly for any step between two runs (:mod:`harness.core.changepoints`).
-
-    p-values of nothing having changed are corrected over all lines (Holm).
-    """
-    comparable = [[point.median for point in line.points[line.start :]] for line in lines]
-    found = [
-        changepoints.changes(medians, clock.resolution(min(medians) * 1e6) if min(medians) > 0 else 1.0)
-        if len(medians) >= 2 * changepoints.LEAST
-        else changepoints.Changes(1.0)
-        for medians, clock in zip(comparable, clocks, strict=True)
-    ]
-    adjusted = stats.holm([each.p_value for each in found])
-    return tuple(
-        replace(line, steps=tuple(replace(step, at=step.at + line.start) for step in each.steps), drift=each.drift)
-        if p_adjusted < changepoints.ALPHA
-        else line
-        for line, each, p_adjusted in zip(lines, found, adjusted, strict=True)
-    )
+def _lasting(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) -> tuple[Line, ...]:
+    """Add what changed for good since each line's start."""
+    clocks = [clock_of(cells[0][1].device.emulated, cells[0][1].device.clock) for cells in series]
+    medians = [[point.median for point in line.points[line.start :]] for line in lines]
+    changes = lasting(zip(medians, clocks, strict=True))
+    return tuple(replace(line, changes=each) for line, each in zip(lines, changes, strict=True))
 
 
 def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) -> Line:
@@ -198,13 +181,8 @@ def table(history: History) -> Table:
     def breaks(line: Line) -> str | None:
         return "; ".join(f"{history.runs[p.run]} ({p.broken})" for p in line.points if p.broken) or None
 
-    def lasting(line: Line) -> str | None:
-        if line.drift is not None:
-            low, high = ((bound - 1) * 100 for bound in (line.drift.low, line.drift.high))
-            runs = len(line.points) - line.start
-            return f"drifts by {(line.drift.ratio - 1) * 100:+.1f} % [{low:+.1f}, {high:+.1f}] over {runs} runs"
-        named = (f"from {history.runs[line.points[s.at].run]}: {(s.ratio - 1) * 100:+.1f} %" for s in line.steps)
-        return "; ".join(named) or None
+    def lasting_changes(line: Line) -> str | None:
+        return in_words(line.changes, [history.runs[point.run] for point in line.points[line.start :]])
 
     columns: tuple[Column[Line], ...] = (
         Column("device", "Board", lambda line: line.device),
@@ -217,7 +195,7 @@ def table(history: History) -> Table:
         Column("last", "Last", lambda line: f"{line.points[-1].median:.5g} {line.unit}"),
         Column("change_percent", "First to last (%)", lambda line: (line.total - 1) * 100),
         Column("changes", "Significant changes", changes),
-        Column("lasting", "Lasting changes", lasting),
+        Column("lasting", "Lasting changes", lasting_changes),
         Column("breaks", "Not comparable from", breaks),
     )
     return tabulate(columns, history.lines, name="history", title="Cells over time")
@@ -240,9 +218,9 @@ def _board(history: History, lines: list[Line], axis_words: str) -> Drawing:
     first = lines[0]
     unit, board = first.unit, first.short + (" (emulated)" if first.emulated else "") + axis_words
     figure, axes = new(3.2)
-    marked = sorted((x for x in lines if x.drift or any(p.change for p in x.points)), key=lambda x: -abs(x.total - 1))[
-        :_MOST_NAMED
-    ]
+    marked = sorted(
+        (x for x in lines if x.changes.drift or any(p.change for p in x.points)), key=lambda x: -abs(x.total - 1)
+    )[:_MOST_NAMED]
     named = {line.cell: (PALETTE[i % 7], "-" if i < 7 else "--") for i, line in enumerate(marked)}
     for line in sorted(lines, key=lambda x: x.cell in named):
         _draw_line(axes, line, named.get(line.cell))

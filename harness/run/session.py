@@ -80,7 +80,6 @@ class Session:
             raise ProvisionError("; ".join(reason.text for reason in dropped.values()))
         return kept, list(dropped.values())
 
-
     def runtime_for(self, job: CellJob) -> str:
         """The runtime that will run a job here. Another one may replace it, unless it was requested by name."""
         return runtime_on(job, wheels.available(self.probe.platform))

@@ -52,7 +52,7 @@ def test_what_is_there_is_whole(out: Path) -> None:
     tables = {path.stem for path in (out / "tables").glob("*.csv")}
     assert tables == {
         "accuracy", "agreement", "artifacts", "boards", "cells", "compare", "history", "networks", "not-valid",
-        "recall", "skipped", "steps", "winners", "zeroed",
+        "ranking", "recall", "skipped", "steps", "winners", "zeroed",
     }  # fmt: skip
     assert {path.name for path in out.glob("*.html")} == {"index.html", "compare.html", "history.html"}
     with (out / "tables" / "cells.csv").open() as file:

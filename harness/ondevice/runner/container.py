@@ -14,7 +14,7 @@ from .shapes import Array, Json
 HEAD, COPIED = 4 << 20, 1 << 20
 
 
-def taken_apart(path: str, names: List[str], folder: str) -> Json:
+def write_parts(path: str, names: List[str], folder: str) -> Json:
     """Write the parts into files of a folder, which get the names given here. Returns the first line.
 
     Raises:

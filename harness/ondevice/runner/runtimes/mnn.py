@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Dict, List
 
 from ..clock import now_ns
-from ..container import as_described, places, taken_apart
+from ..container import as_described, places, write_parts
 from ..files import RunnerError
 from ..packages import package_version, wheel_tags
 from ..precision import told_by_outputs
@@ -46,7 +46,7 @@ class MnnModel(Model):
         self.build = wheel_tags(MNN)
         folder = tempfile.mkdtemp()
         try:
-            self.about = taken_apart(job["model"], ["mnn"], folder)
+            self.about = write_parts(job["model"], ["mnn"], folder)
             self.load(os.path.join(folder, "mnn"), job)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Dict, List, Tuple
 
 from ..clock import now_ns
-from ..container import as_described, places, taken_apart, without_batch
+from ..container import as_described, places, without_batch, write_parts
 from ..files import RunnerError
 from ..packages import package_version, wheel_tags
 from ..precision import told_by_outputs
@@ -50,7 +50,7 @@ class NcnnModel(Model):
         self.build = wheel_tags(ncnn)
         folder = tempfile.mkdtemp()
         try:
-            self.about = taken_apart(job["model"], ["param", "bin"], folder)
+            self.about = write_parts(job["model"], ["param", "bin"], folder)
             self.load(os.path.join(folder, "param"), os.path.join(folder, "bin"))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
