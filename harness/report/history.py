@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ class Line:
     axis: str
     data: str
     faces: bool
-    changes: Changes = Changes(1.0)
+    changes: Changes = field(default_factory=partial(Changes, 1.0))
 
     @property
     def start(self) -> int:
