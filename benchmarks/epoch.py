@@ -114,8 +114,8 @@ def measured_here(epochs: int) -> str:
 def measured(backend: str, python: str, epochs: int) -> dict[str, Any]:
     """One round on a backend, in a process of its own."""
     done = subprocess.run(
-        [python, "-m", "benchmarks.epoch", "--here", "--epochs", str(epochs)], cwd=ROOT, capture_output=True, text=True,
-        check=False, env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
+        [python, "-m", "benchmarks.epoch", "--here", "--epochs", str(epochs)], cwd=ROOT, capture_output=True,
+        encoding="utf-8", check=False, env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{backend}: {python} failed:\n{done.stderr[-2000:]}")

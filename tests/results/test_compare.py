@@ -159,7 +159,7 @@ def test_images_of_one_person_are_one_draw(tmp_path: Path) -> None:
         persons = tuple(i // of_each for i in range(len(LABELS)))
         return cell.model_copy(update={"split": cell.split.model_copy(update={"persons": persons})})
 
-    cell, worse = make_cell(), wrong(make_cell(), 9)
+    cell, worse = wrong(make_cell(), 0), wrong(make_cell(), 9)
     alone = pair(tmp_path / "alone", [of_persons(cell, 1)], [of_persons(worse, 1)], gate=0.5)
     assert alone.pairs[0].accuracy is not None
     assert alone.pairs[0].accuracy.p_value == pytest.approx(2 / 2**9)  # nine people, as McNemar's test has it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
@@ -15,41 +17,60 @@ from harness.report.figures.rows import canvas, kind_legend, per_board, shown
 from harness.report.gather import ReportData
 from harness.report.table import brief
 
-_PLOT = "cycles"
+
+@dataclass(frozen=True)
+class Estimates:
+    """One kind of estimate.
+
+    Attributes:
+        plot: the figure's name.
+        column: of :attr:`ReportData.cells`, in cycles.
+        quantity: the name for people.
+    """
+
+    plot: str
+    column: str
+    quantity: str
+
+
+_ONE_THREAD = Estimates("cycles", "estimated_cycles", QUANTITY)
 
 
 def cycles(data: ReportData) -> list[Drawing]:
     """Estimated cycles of one inference on one thread of the board's core, lowest first."""
-    drawings = []
+    return drawings(data, _ONE_THREAD)
+
+
+def drawings(data: ReportData, kind: Estimates) -> list[Drawing]:
+    """One drawing a board and version of LLVM: estimates by two versions are not comparable."""
+    found = []
     for _, board, every in per_board(data):
-        estimated = every[every.estimated_cycles.notna()].sort_values("estimated_cycles", kind="stable")
+        estimated = every[every[kind.column].notna()].sort_values(kind.column, kind="stable")
         versions = sorted(estimated.estimate_llvm.unique())
         for version in versions:
             cells, cut = shown(estimated[estimated.estimate_llvm == version])
-            drawings.append(_drawing(cells, board, cut, f"LLVM {clean(version, 30)}" if len(versions) > 1 else ""))
-    return drawings
+            by = f"LLVM {clean(version, 30)}" if len(versions) > 1 else ""
+            found.append(_drawing(cells, kind, board, cut=cut, version=by))
+    return found
 
 
-def _drawing(cells: pd.DataFrame, board: str, cut: str, version: str) -> Drawing:
-    """The estimates by one version of LLVM, which is named where there are several: they are not comparable."""
+def _drawing(cells: pd.DataFrame, kind: Estimates, board: str, *, cut: str, version: str) -> Drawing:
+    """The estimates by one version of LLVM, which is named where there are several."""
     by, name = (f", by {version}", f"-{slug(version)}") if version else ("", "")
     first, last = cells.iloc[0], cells.iloc[-1]
-    words = in_words(first.estimated_cycles, first.estimate_clock_hz)
+    words = f"; {in_words(first[kind.column], first.estimate_clock_hz)}" if kind is _ONE_THREAD else ""
+    low, high = (brief(float(cell[kind.column]) / 1e6) for cell in (first, last))
     alt = (
-        f"Bars: {QUANTITY.lower()}{by}, of {len(cells)} artifacts on {board}{cut}, from {_millions(first)} million "
-        f"({first.label}; {words}) to {_millions(last)} million ({last.label})."
+        f"Bars: {kind.quantity.lower()}{by}, of {len(cells)} artifacts on {board}{cut}, from {low} million "
+        f"({first.label}{words}) to {high} million ({last.label})."
     )
     return Drawing(
-        name=f"{_PLOT}-{slug(board)}{name}",
-        plot=_PLOT,
-        title=f"{QUANTITY} on {board}{by}: an estimate, not a measurement",
+        name=f"{kind.plot}-{slug(board)}{name}",
+        plot=kind.plot,
+        title=f"{kind.quantity}, on {board}{by}: an estimate, not a measurement",
         alt=alt,
-        figure=_bars(cells, f"{board}{by}{cut}"),
+        figure=_bars(cells, kind, f"{board}{by}{cut}"),
     )
-
-
-def _millions(cell: pd.Series[float]) -> str:
-    return brief(float(cell.estimated_cycles) / 1e6)
 
 
 def _doubt(lower: NDArray[np.float64], value: float) -> str:
@@ -60,22 +81,22 @@ def _doubt(lower: NDArray[np.float64], value: float) -> str:
     return " (can't tell from the lowest)" if close[0] else f" (can't tell from {sum(close)} above)"
 
 
-def _bars(cells: pd.DataFrame, title: str) -> Canvas:
+def _bars(cells: pd.DataFrame, kind: Estimates, title: str) -> Canvas:
     """Draw bars from zero and mark those that can't be told apart from others above them."""
     figure, axes = canvas(cells, title)
-    values = cells.estimated_cycles.to_numpy() / 1e6
+    values = cells[kind.column].to_numpy() / 1e6
     axes.barh(np.arange(len(cells)), values, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
     for row, value in enumerate(values):
         text = f"{brief(value)}{_doubt(values[:row], value)}"
         axes.text(value + values.max() * 0.015, row, text, va="center", fontsize=7.5)
     axes.set_xlim(0, values.max() * 1.14)
-    axes.set_xlabel(f"{QUANTITY} (million)")
+    axes.set_xlabel(f"{kind.quantity} (million)")
     kind_legend(figure, cells)
     return figure
 
 
 FIGURE = Figure(
-    name=_PLOT,
+    name=_ONE_THREAD.plot,
     heading="Estimated cycles",
     note=(
         "Estimates, not measurements: blocks of code counted in the emulator, with costs by LLVM's machine code "
