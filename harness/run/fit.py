@@ -9,6 +9,7 @@ from harness.modelfile.boards import as_seen, expected, refusal
 from harness.remote.probe import Probe
 from harness.run.inventory import Shipped
 from harness.runtimes.registry import refused
+from harness.runtimes.requested import requested
 
 
 def unfit(shipped: Shipped, device: Device, *, runtime: str, delegate: str, seen: Probe | None = None) -> str | None:
@@ -18,7 +19,7 @@ def unfit(shipped: Shipped, device: Device, *, runtime: str, delegate: str, seen
         runtime: ``NAME`` or ``NAME==VERSION``.
         seen: the board's own description; without it, the board is taken for one as its family usually is.
     """
-    if why := refused(runtime, shipped.artifact.variant):
+    if why := refused(requested(runtime).name, shipped.artifact.variant):
         return why
     if shipped.file is None:
         return None
