@@ -73,7 +73,8 @@ def lines(stages: Sequence[Stage], pending: Sequence[Stage], pace: Pace | None) 
 def measuring(networks: int, measured: int) -> Line:
     """The last stage, measuring on this machine and the report; ``measured`` cells are done."""
     left = max(0, FILES * networks - measured)
-    return Line(f"measuring {networks} networks on this machine, report and claims", CELL_S * left, begun=measured > 0)
+    what = "1 network" if networks == 1 else f"{networks} networks"
+    return Line(f"measuring {what} on this machine, report and claims", CELL_S * left, begun=measured > 0)
 
 
 def _export_s(stage: Stage, pace: Pace) -> float:
