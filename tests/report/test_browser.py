@@ -123,6 +123,7 @@ def test_the_keyboard_reaches_every_control(driver: Any, pages: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 
     driver.get(f"file://{pages / 'index.html'}")
+    driver.execute_script("document.querySelectorAll('details').forEach(e => e.open = true)")
     wanted = driver.execute_script(
         "window.reached = new Set(); document.addEventListener('focusin', e => window.reached.add(e.target));"
         f"return document.querySelectorAll({CONTROLS}).length"

@@ -90,7 +90,7 @@ def _bars(cells: pd.DataFrame, kind: Estimates, title: str) -> Canvas:
         text = f"{brief(value)}{_doubt(values[:row], value)}"
         axes.text(value + values.max() * 0.015, row, text, va="center", fontsize=7.5)
     axes.set_xlim(0, values.max() * 1.14)
-    axes.set_xlabel(f"{kind.quantity} (million)")
+    axes.set_xlabel(f"{kind.quantity}\n(million)")
     kind_legend(figure, cells)
     return figure
 

@@ -137,7 +137,7 @@ def _drawing(cut: _Cut) -> Drawing:
 def _dots(cut: _Cut) -> Canvas:
     rows = _shown(cut.pairs)
     figure, axes = new(1.25 + ROW * len(rows))
-    heading(figure, f"{for_figure(cut.title, 44)}: before and after")
+    heading(figure, f"{for_figure(cut.title, 38)}: before and after")
     label_rows(axes, [for_figure(clean(pair.either.layer, 30)) for pair in rows])
     costs = [node.cost / 1e3 for pair in rows for node in (pair.before, pair.after) if node and node.cost > 0]
     if costs:
