@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.ondevice.runner.container import as_described, places, taken_apart, without_batch
+from harness.ondevice.runner.container import as_described, places, without_batch, write_parts
 from harness.ondevice.runner.files import RunnerError
 from harness.ondevice.runner.precision import told_by_outputs
 from harness.runtimes.container import Blob, packed
@@ -23,7 +23,7 @@ def test_the_parts_come_back(tmp_path: Path) -> None:
     path, folder = tmp_path / "network", tmp_path / "parts"
     path.write_bytes(WHOLE)
     folder.mkdir()
-    header = taken_apart(str(path), ["param", "bin"], str(folder))
+    header = write_parts(str(path), ["param", "bin"], str(folder))
     assert {part.name: part.read_bytes() for part in folder.iterdir()} == {"param": b"text", "bin": b"\0\1\2"}
     assert header["inputs"] == [{"blob": "in0", "name": "x", "shape": [1, 2, 3], "dtype": "float32", "batch": 0}]
 
@@ -34,7 +34,7 @@ def test_anything_else_is_refused(tmp_path_factory: pytest.TempPathFactory, cont
     folder = tmp_path_factory.mktemp("parts")
     (folder / "network").write_bytes(content)
     with pytest.raises(RunnerError):
-        taken_apart(str(folder / "network"), ["param", "bin"], str(folder))
+        write_parts(str(folder / "network"), ["param", "bin"], str(folder))
     assert {path.name for path in folder.iterdir()} <= {"network", "param", "bin"}
 
 
@@ -53,7 +53,7 @@ def test_parts_that_lie(tmp_path: Path, parts: list[object]) -> None:
     head = json.dumps({"harness": 1, "parts": parts, "inputs": [], "outputs": []}).encode()
     (tmp_path / "network").write_bytes(head + b"\ntext\0\1\2")
     with pytest.raises(RunnerError):
-        taken_apart(str(tmp_path / "network"), ["param", "bin"], str(tmp_path))
+        write_parts(str(tmp_path / "network"), ["param", "bin"], str(tmp_path))
 
 
 def test_a_tensor_has_the_artifacts_shape_and_type() -> None:
