@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.core import stats
+from harness.core.clock import FRAME_COLUMNS, clock_of
 from harness.core.errors import StoreError
 from harness.core.files import write_atomic
 from harness.core.safetext import slug
@@ -46,7 +47,7 @@ _TIMES = frozenset({"started", "ended"})
 #: The board is the name of a folder.
 _IN_FOLDERS = frozenset({"board"})
 #: Columns that only the data set has: the interval of the median, in the unit of that median.
-_BOUNDS = ("latency_low_ms", "latency_high_ms", "latency_low_minstr", "latency_high_minstr")
+_BOUNDS = tuple(f"latency_{end}_{name}" for name in FRAME_COLUMNS for end in ("low", "high"))
 
 
 def _type(name: str, kind: str) -> Any:
@@ -63,8 +64,7 @@ def _type(name: str, kind: str) -> Any:
 SCHEMA = pa.schema([
     *((column.name, _type(column.name, column.kind)) for column in table.COLUMNS if column.name not in _IN_FOLDERS),
     ("samples", pa.int64()),
-    ("latency_median_ms", pa.float64()),
-    ("latency_median_minstr", pa.float64()),
+    *((f"latency_median_{name}", pa.float64()) for name in FRAME_COLUMNS),
     *((name, pa.float64()) for name in _BOUNDS),
 ])  # fmt: skip
 
@@ -135,12 +135,12 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _bounds(cell: Cell) -> dict[str, float]:
-    """The 95 % interval of a VALID cell's median, in ms or million instructions."""
+    """The 95 % interval of a VALID cell's median, in the unit of its clock."""
     if cell.status != "VALID":
         return {}
     try:
         found = interval(cell)
     except stats.TooFewSamplesError:
         return {}
-    unit = "ms" if cell.device.clock == "wall" else "minstr"
+    unit = clock_of(cell.device.emulated, cell.device.clock).frame_column
     return {f"latency_low_{unit}": found.low / 1e6, f"latency_high_{unit}": found.high / 1e6}

@@ -185,7 +185,7 @@ def runtime_on(job: CellJob, published: Collection[str]) -> str:
     return job.runtime if job.device.runtimes is not None else registry.fitting(job.runtime, published)
 
 
-def storage(jobs: Sequence[CellJob], say: Say, releases: Releases) -> dict[str, Path]:
+def storage(jobs: Sequence[CellJob], say: Say, releases: Releases = UNLISTED) -> dict[str, Path]:
     """The initial contents of a new emulated board's storage: runtimes and models.
 
     The runner and the images are sent over SSH in any case. A runtime that can't be obtained is left out; the
