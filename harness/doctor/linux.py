@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.core.check import DEFAULTS, Check, Limits
 from harness.core.errors import ProvisionError
 from harness.core.safetext import clean
+from harness.runtimes.registry import RUNTIMES
 from harness.runtimes.wheels import available, choose, platform_of
 
 PYTHON_OLDEST = (3, 6)
@@ -225,8 +226,12 @@ def _check_runtimes(info: PythonInfo, version: str, libc: str, runtimes: Sequenc
             missing.append(Check("runtime-missing", "error", clean(error.message), fix))
     if missing:
         return missing
-    if fits:
+    if runtimes or any(RUNTIMES[name].converter is None for name in fits):
         return [Check("runtime", "ok", f"{system}: {', '.join(fits)}")]
+    if fits:  # networks are converted only for a runtime that was asked for
+        text = f"{system}: only {' and '.join(fits)} fit, which are used only where they are named"
+        fix = "name one under `runtimes:` in devices.yaml, or use a newer system image"
+        return [Check("runtime-missing", "error", text, fix)]
     if with_numpy:
         text = f"{system}: {', '.join(with_numpy)} needs the board's own numpy"
         return [Check("numpy-missing", "error", text, "sudo apt install python3-numpy")]

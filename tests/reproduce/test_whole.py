@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("keras")
-pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.soak]
 
 from benchmarks.made.checkout import environment  # noqa: E402
 from harness.records import manifest as manifests  # noqa: E402

@@ -23,6 +23,8 @@ from harness.run import attempt
 from harness.run.golden.reference import Referee
 from harness.run.plan import Options
 from harness.run.scheduler import Faked, Run
+from harness.runtimes import wheels
+from harness.runtimes.releases import Releases
 from tests.conftest import MODELS
 from tests.support import board_fakes as fakes
 from tests.support import model_outputs
@@ -238,6 +240,14 @@ def test_delegate_fallback(allowed: bool, sshd: Sshd, tmp_path: Path) -> None:
     cell = measured(sshd, tmp_path, delegates=["edgetpu"], allow_fallback=allowed)
     assert (cell.status, codes(cell)) == ("INVALID" if allowed else "FAILED", ["delegate-fallback"])
     assert cell.runtime.nodes_delegated in (0, None) or cell.runtime.delegate_applied != "edgetpu"
+
+
+def test_another_release_than_the_one_asked_for(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another release lies on the board where the one asked for should."""
+    monkeypatch.setattr(Releases, "bundle", lambda _, wanted, platform, *_rest: wheels.choose(wanted.name, platform))
+    cell = measured(sshd, tmp_path, runtimes=["litert==2.2.0"])
+    assert (cell.status, codes(cell)) == ("FAILED", ["other-release"])
+    assert cell.reasons[0].text.startswith("asked for litert==2.2.0, the board ran 2.")
 
 
 def test_a_passing_load_is_measured_again(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
