@@ -17,6 +17,7 @@ from tests.support.emulate_fixtures import COUNT, ssh
 pytestmark = [
     pytest.mark.qemu,
     pytest.mark.slow,
+    pytest.mark.soak,  # another image is built, of packages that few mirrors serve
     pytest.mark.skipif(bool(requirements()), reason=f"missing: {', '.join(requirements())}"),
 ]
 

@@ -13,7 +13,7 @@ from harness.results import store
 from tests.conftest import MODELS
 from tests.support.emulate_fixtures import boards_of, gone
 
-pytestmark = [pytest.mark.qemu, pytest.mark.slow]
+pytestmark = [pytest.mark.qemu, pytest.mark.slow, pytest.mark.soak]
 #: Board and the machine that its kernel names.
 KERNELS = {"pi2": "armv7l", "pi4": "aarch64"}
 PARTS = {"pi2": "0xc07", "pi4": "0xd08"}
