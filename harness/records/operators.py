@@ -10,16 +10,14 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from harness.records.base import Record, Text
+from harness.records.base import Nanoseconds, Record, Text
 
 #: No network with more operators is taken apart.
 MAX_OPERATORS = 2000
 #: The most rounds in which prefixes are timed, and the most samples of one of them over all rounds.
 MAX_PREFIX_ROUNDS, MAX_PREFIX_SAMPLES = 100, 5000
 
-Series = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=3_600_000_000_000)], ...], Field(min_length=1, max_length=MAX_PREFIX_SAMPLES)
-]
+Series = Annotated[tuple[Nanoseconds, ...], Field(min_length=1, max_length=MAX_PREFIX_SAMPLES)]
 
 
 class TimedOperator(Record):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from packaging.version import InvalidVersion, Version
 
 from harness.core.safetext import clean
 
@@ -38,10 +38,20 @@ def columns(frame: pd.DataFrame, boards: Sequence[int]) -> dict[str, list[Any]]:
     artifacts = [*zip(boards, *(frame[name].tolist() for name in _ARTIFACT), strict=True)]
     for artifact, label in zip(artifacts, labels, strict=True):
         ways[artifact].add(label)
+    order = {version: place for place, version in enumerate(sorted(set(versions), key=age))}
     return {
         "runtime_label": labels,
         "ran": [
             f" {label}" if len(ways[artifact]) > 1 else "" for artifact, label in zip(artifacts, labels, strict=True)
         ],
-        "release_order": [re.sub(r"\d+", lambda number: number[0].zfill(12), version) for version in versions],
+        "release_order": [order[version] for version in versions],
     }
+
+
+def age(version: object) -> tuple[Version, str]:
+    """The place of a release among others; what is no version comes first, in the order of its text."""
+    text = str(version)
+    try:
+        return Version(text), text
+    except InvalidVersion:
+        return Version("0.dev0"), text

@@ -10,13 +10,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.core.clock import Clock
 from harness.core.safetext import clean
 from harness.records.golden import OutputsCheck
+from harness.report.clocked import median_columns
 from harness.report.gather import ReportData, records
 from harness.report.parts import PageContext, PagePart, TablePart
 from harness.report.table import MISSING, Table, number, tabulate
 from harness.results.columns import Column, Value
+from harness.results.table import codes
 
 #: The page shows so many rows; the rest is folded.
 SHOWN = 20
@@ -70,8 +71,7 @@ class _Ranked:
     @property
     def why(self) -> str | None:
         """The codes of the reasons against it."""
-        codes = [str(reason).partition(":")[0] for reason in self.cell["reasons"]]
-        return clean(", ".join(dict.fromkeys(codes)), 200) or None
+        return clean(", ".join(dict.fromkeys(codes(self.cell["reasons"]))), 200) or None
 
 
 def ranking_table(data: ReportData) -> Table:
@@ -86,7 +86,7 @@ def ranking_table(data: ReportData) -> Table:
         Column("form", "Form", lambda row: row.text("kind")),
         Column("delegate", "Delegate", lambda row: row.text("delegate")),
         Column("threads", "Threads", lambda row: int(row.cell["threads"])),
-        *(column for clock in data.clocks for column in _timed(clock)),
+        *(column for clock in data.clocks for column in median_columns(clock, _cell)),
         Column("times_best", "Times the board's best", lambda row: row.times_best),
         Column("accuracy_percent", "Accuracy (%)", _accuracy),
         Column("status", "Status", lambda row: row.text("status")),
@@ -97,6 +97,10 @@ def ranking_table(data: ReportData) -> Table:
     return tabulate(columns, _ranked(data), name=_NAME, title=_TITLE, note=_NOTE, missing=MISSING)
 
 
+def _cell(row: _Ranked) -> dict[str, Any]:
+    return row.cell
+
+
 def _version(row: _Ranked) -> str | None:
     version = row.cell["runtime_version"]
     return clean(version, 60) if isinstance(version, str) else None
@@ -104,20 +108,6 @@ def _version(row: _Ranked) -> str | None:
 
 def _accuracy(row: _Ranked) -> float | None:
     return number(row.cell["accuracy"] * 100) if row.place is not None else None
-
-
-def _timed(clock: Clock) -> Iterator[Column[_Ranked]]:
-    """The columns of one clock; milliseconds and instructions never share a column."""
-
-    def column(name: str, heading: str, source: str) -> Column[_Ranked]:
-        def value(row: _Ranked) -> float | None:
-            return number(row.cell[source]) if row.cell["clock_key"] == clock.key else None
-
-        return Column(f"{name}_{clock.column}", heading, value)
-
-    yield column("median", f"Median ({clock.unit})", "value")
-    yield column("median_low", "95 % interval, low", "low")
-    yield column("median_high", "high", "high")
 
 
 def _ranked(data: ReportData) -> list[_Ranked]:

@@ -7,24 +7,26 @@ by turns, so the machine's own changes meet all of them alike.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from packaging.version import InvalidVersion, Version
 
 from harness.core import rounds, stats
-from harness.core.clock import Clock, clock_of
+from harness.core.clock import clock_of
 from harness.core.safetext import clean
+from harness.report.clocked import median_columns
 from harness.report.gather import ReportData, records
 from harness.report.parts import PageContext, PagePart, TablePart
+from harness.report.ran import age
 from harness.report.table import MISSING, Table, number, tabulate
 from harness.results import change
 from harness.results.columns import Column
 from harness.results.pairs import Pair
+from harness.results.table import codes
 
 NAME = "releases"
 _TITLE = "Releases of runtimes"
@@ -77,8 +79,7 @@ class Step:
     def verdict(self) -> str:
         """The comparison's verdict; a status with its codes where there is no number; empty for the first release."""
         if not self.valid:
-            codes = ", ".join(str(reason).partition(":")[0] for reason in self.row["reasons"])
-            return f"{self.row['status']}: {codes}"
+            return f"{self.row['status']}: {', '.join(codes(self.row['reasons']))}"
         return self.against.verdict if self.against else ""
 
     @property
@@ -112,14 +113,6 @@ def _grouped(data: ReportData) -> list[list[Row]]:
         key = ("group", "model_sha256", "model", "kind", "runtime", "delegate", "threads", "n")
         groups[tuple(row[name] for name in key)].append(row)
     return list(groups.values())
-
-
-def age(version: object) -> Version:
-    """The place of a release among others; what is no version comes first."""
-    try:
-        return Version(str(version))
-    except InvalidVersion:
-        return Version("0.dev0")
 
 
 def _steps(rows: Sequence[Row]) -> tuple[Step, ...]:
@@ -232,24 +225,13 @@ _FOUND: tuple[Column[Step], ...] = (
 )
 
 
-def _timed(clock: Clock) -> Iterator[Column[Step]]:
-    """The columns of one clock."""
-
-    def column(name: str, heading: str, source: str) -> Column[Step]:
-        def value(step: Step) -> float | None:
-            mine = step.valid and step.row["clock_key"] == clock.key
-            return number(step.row[source]) if mine else None
-
-        return Column(f"{name}_{clock.column}", heading, value)
-
-    yield column("median", f"Median ({clock.unit})", "value")
-    yield column("median_low", "95 % interval, low", "low")
-    yield column("median_high", "high", "high")
+def _known(step: Step) -> Row | None:
+    return step.row if step.valid else None
 
 
 def table(data: ReportData) -> Table:
     """One row an artifact and release."""
-    columns = [*_WHAT, *(column for clock in data.clocks for column in _timed(clock)), *_FOUND]
+    columns = [*_WHAT, *(column for clock in data.clocks for column in median_columns(clock, _known)), *_FOUND]
     steps = [step for each in series(data) for step in each]
     return tabulate(columns, steps, name=NAME, title=_TITLE, note=_NOTE, missing=MISSING)
 

@@ -15,6 +15,7 @@ import pandas as pd
 from harness.core.clock import Clock
 from harness.core.safetext import clean
 from harness.report import accuracy, boards, outputs, provenance, ranking, releases
+from harness.report.clocked import columns_of, median_columns
 from harness.report.gather import ReportData, records
 from harness.report.paper import ablation, claims, rivals, zeroed
 from harness.report.parts import TablePart
@@ -108,17 +109,13 @@ def _valid(cell: _Cell) -> bool:
 
 
 def _timed(clock: Clock) -> Iterator[Column[_Cell]]:
-    """The columns of one clock; milliseconds and instructions never share a column."""
+    """The columns of one clock."""
 
-    def column(name: str, heading: str, source: str, scale: float = 1.0) -> Column[_Cell]:
-        def value(cell: _Cell) -> float | None:
-            return number(cell[source] / scale) if _valid(cell) and cell["clock_key"] == clock.key else None
+    def known(cell: _Cell) -> _Cell | None:
+        return cell if _valid(cell) else None
 
-        return Column(f"{name}_{clock.column}", heading, value)
-
-    yield column("median", f"Median ({clock.unit})", "value")
-    yield column("median_low", "95 % interval, low", "low")
-    yield column("median_high", "high", "high")
+    column = columns_of(clock, known)
+    yield from median_columns(clock, known)
     yield column("p90", f"p90, early stopping ({clock.unit})", "p90")
     yield column("load", f"Loading ({clock.unit})", "load_ns", 1e6)
     yield column("first_inference", f"First inference ({clock.unit})", "first_inference_ns", 1e6)

@@ -131,6 +131,11 @@ def _made(cell: Cell) -> tuple[object, ...]:
     return (metric, value, higher_is_better, per_sample, *outputs)
 
 
+def codes(reasons: Iterable[object]) -> list[str]:
+    """The codes in a row's ``reasons``, each of which is ``code: text``."""
+    return [str(reason).partition(":")[0] for reason in reasons]
+
+
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
     """See :func:`harness.results.load`."""
     place = Path(path)

@@ -16,6 +16,7 @@ from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
 from harness.report.figures.figure import Figure
 from harness.report.figures.rows import ROW
 from harness.report.gather import ReportData
+from harness.report.ran import age
 from harness.report.releases import Step
 
 #: The most artifacts that are named; the others are grey, and named in the table.
@@ -37,7 +38,7 @@ def over_releases(data: ReportData) -> list[Drawing]:
 
 
 def _drawing(clock: Clock, title: str, lines: Sequence[tuple[Step, ...]]) -> Drawing:
-    every = {step.release: releases.age(step.row["runtime_version"]) for steps in lines for step in steps}
+    every = {step.release: age(step.row["runtime_version"]) for steps in lines for step in steps}
     order = sorted(every, key=lambda release: every[release])
     named = sorted(lines, key=lambda steps: -_reach(steps))[:_MOST_NAMED]
     figure, axes = new(3.0 + ROW * len(named))
