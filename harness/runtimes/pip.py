@@ -77,7 +77,7 @@ def download(requirement: str, target: Target, into: Path) -> Path:
     """
     asked = into / "requirements.txt"
     asked.write_text(f"{requirement}\n", encoding="utf-8")
-    status, said = _run(command(asked, target, into, hashed=False), requirement)
+    status, said = run(command(asked, target, into, hashed=False), requirement)
     if status:
         raise _explained(requirement, target, said)
     wheels = list(into.glob("*.whl"))
@@ -105,8 +105,12 @@ def other_file(said: str) -> str | None:
     return found[1] if found else ""
 
 
-def _run(words: Sequence[str], what: str) -> tuple[int, str]:
-    """Run pip; returns its status and the end of what it said."""
+def run(words: Sequence[str], what: str) -> tuple[int, str]:
+    """Run pip; returns its status and the end of what it said. ``what`` is downloaded, for the message.
+
+    Raises:
+        ProvisionError: it can't be run, or takes too long.
+    """
     with tempfile.TemporaryFile() as said:
         try:
             done = subprocess.run(
@@ -125,8 +129,13 @@ def _explained(requirement: str, target: Target, said: str) -> ProvisionError:
     unreachable = re.search(r"^WARNING: Retrying|Connection(?:Error| refused)|certificate", said, re.MULTILINE)
     if listed and not unreachable:
         return NoReleaseError(f"no {requirement} has a wheel for Python {target.python}", _versions(listed[1]))
+    return refused(requirement, said)
+
+
+def refused(what: str, said: str) -> ProvisionError:
+    """The error for a download that failed, with pip's own last words."""
     errors = [line for line in said.splitlines() if line.startswith("ERROR")][-1:] or ["no message"]
-    text = f"{requirement}: can't be downloaded: {plain(errors[0])[:_MOST_CHARS]}"
+    text = f"{what}: can't be downloaded: {plain(errors[0])[:_MOST_CHARS]}"
     return ProvisionError(text, fix="check this machine's access to PyPI")
 
 

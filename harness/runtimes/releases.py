@@ -24,8 +24,7 @@ from packaging.version import Version
 
 from harness.core.errors import ConfigError, ProvisionError, StoreError
 from harness.core.files import sha256_file
-from harness.core.paths import cache_dir
-from harness.runtimes import lockfile, pip
+from harness.runtimes import lockfile, pip, wheels
 from harness.runtimes.pip import NoReleaseError, Target
 from harness.runtimes.registry import RUNTIMES
 from harness.runtimes.requested import Requested
@@ -101,15 +100,15 @@ def _resolved(wanted: Requested, release: str, platform: Platform, say: Say | No
     name, version = wheel.file.split("-")[:2]
     if canonicalize_name(name) != canonicalize_name(package) or version != release:
         raise ProvisionError(f"{wanted}: is published as {version}", fix=f"write {wanted.name}=={version}")
-    numpy = _numpy(_needed_numpy(_cached(wheel), platform), platform, target)
-    wheels = (wheel, *((numpy,) if numpy else ()))
+    numpy = _numpy(_needed_numpy(wheels.cached(wheel), platform), platform, target)
+    files = (wheel, *((numpy,) if numpy else ()))
     return Bundle(
         runtime=wanted.name,
         version=release,
         python=platform.python,
         machine=platform.machine,
-        glibc=max(_glibc(each) for each in wheels),
-        wheels=wheels,
+        glibc=max(_glibc(each) for each in files),
+        wheels=files,
         system=() if numpy else ("numpy",),
     )
 
@@ -127,8 +126,8 @@ def _no_release(wanted: Requested, platform: Platform, versions: tuple[str, ...]
 
 def _kept(requirement: str, target: Target) -> Wheel:
     """Download a wheel into the cache, where :func:`harness.runtimes.wheels.fetch` finds it."""
-    folder = cache_dir() / "wheels"
-    try:
+    folder = wheels.cached_wheels()
+    with wheels.cache_usable(requirement):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".pip-") as work:
             path = pip.download(requirement, target, Path(work))
@@ -136,17 +135,8 @@ def _kept(requirement: str, target: Target) -> Wheel:
                 raise ProvisionError(f"{path.name}: is over {_MOST_BYTES >> 30} GiB")
             wheel = Wheel(path.name, sha256_file(path), path.stat().st_size)
             (folder / wheel.sha256).mkdir(exist_ok=True)
-            path.replace(_cached(wheel))
+            path.replace(wheels.cached(wheel))
             return wheel
-    except OSError as error:
-        raise ProvisionError(
-            f"{requirement}: the cache {folder} can't be used: {error.strerror or error}",
-            fix="free space, or set HARNESS_CACHE to a folder of your own",
-        ) from error
-
-
-def _cached(wheel: Wheel) -> Path:
-    return cache_dir() / "wheels" / wheel.sha256 / wheel.file
 
 
 def _needed_numpy(wheel: Path, platform: Platform) -> SpecifierSet:

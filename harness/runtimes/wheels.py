@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -144,6 +143,28 @@ def available(platform: Platform) -> list[str]:
     return [name for name in fits if RUNTIMES[name].stands_in_for not in fits]
 
 
+def cached_wheels() -> Path:
+    """The folder of downloaded wheels."""
+    return cache_dir() / "wheels"
+
+
+def cached(wheel: Wheel) -> Path:
+    """Where a wheel is, once it has been downloaded."""
+    return cached_wheels() / wheel.sha256 / wheel.file
+
+
+@contextmanager
+def cache_usable(what: str) -> Iterator[None]:
+    """Turn what the file system refuses while ``what`` is put into the cache into an error of the harness."""
+    try:
+        yield
+    except OSError as error:
+        raise ProvisionError(
+            f"{what}: the cache {cached_wheels()} can't be used: {error.strerror or error}",
+            fix="free space, or set HARNESS_CACHE to a folder of your own",
+        ) from error
+
+
 def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> list[Path]:
     """The bundle's wheels as verified local files. Wheels that are not in the cache are downloaded with pip.
 
@@ -152,21 +173,15 @@ def fetch(bundle: Bundle, *, progress: Callable[[str], None] | None = None) -> l
     Raises:
         ProvisionError: a wheel can't be downloaded or has another hash.
     """
-    folder = cache_dir() / "wheels"
+    folder = cached_wheels()
     paths = []
     for wheel in bundle.wheels:
-        path = folder / wheel.sha256 / wheel.file
-        try:
-            with _locked(folder / f"{wheel.sha256}.lock"):
-                if not path.is_file() or path.stat().st_size != wheel.size_bytes or sha256_file(path) != wheel.sha256:
-                    if progress:
-                        progress(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
-                    _download(wheel, bundle, path)
-        except OSError as error:
-            raise ProvisionError(
-                f"{wheel.file}: the cache {folder} can't be used: {error.strerror or error}",
-                fix="free space, or set HARNESS_CACHE to a folder of your own",
-            ) from error
+        path = cached(wheel)
+        with cache_usable(wheel.file), _locked(folder / f"{wheel.sha256}.lock"):
+            if not path.is_file() or path.stat().st_size != wheel.size_bytes or sha256_file(path) != wheel.sha256:
+                if progress:
+                    progress(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
+                _download(wheel, bundle, path)
         paths.append(path)
     return paths
 
@@ -176,24 +191,13 @@ def _download(wheel: Wheel, bundle: Bundle, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pip-") as work:
         pinned = Path(work) / "requirements.txt"
         pinned.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-        try:
-            done = subprocess.run(
-                pip.command(pinned, Target(bundle.python, wheel.platforms), Path(work), hashed=True),
-                capture_output=True,
-                timeout=900,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise ProvisionError(f"{wheel.file}: pip can't be run: {error}") from error
+        words = pip.command(pinned, Target(bundle.python, wheel.platforms), Path(work), hashed=True)
+        status, said = pip.run(words, wheel.file)
         downloaded = Path(work) / wheel.file
-        if done.returncode and (other := pip.other_file(done.stderr)) is not None:
+        if status and (other := pip.other_file(said)) is not None:
             raise _replaced(wheel, bundle, other)
-        if done.returncode or not downloaded.is_file():
-            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-1:] or ["no message"]
-            raise ProvisionError(
-                f"{wheel.file}: can't be downloaded: {errors[0][:300]}", fix="check this machine's access to PyPI"
-            )
+        if status or not downloaded.is_file():
+            raise pip.refused(wheel.file, said)
         if sha256_file(downloaded) != wheel.sha256:
             raise _replaced(wheel, bundle, sha256_file(downloaded))
         downloaded.replace(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -10,7 +12,7 @@ from harness.core.errors import ProvisionError, TransferError
 from harness.core.files import sha256_bytes
 from harness.remote.local import LocalConnection
 from harness.remote.probe import probe, send, stored
-from harness.runtimes import wheels
+from harness.runtimes import pip
 from harness.runtimes.wheels import Bundle, Platform, Wheel, available, choose, fetch, platform_of, table
 from tests.conftest import REPOSITORY
 
@@ -92,18 +94,14 @@ def test_a_wheels_build_tag_is_no_part_of_its_platforms() -> None:
 
 
 def _fake_pip(monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:
-    def run(argv: list[str], **_: object) -> object:
+    def run(argv: list[str], *, stderr: BinaryIO, **_: object) -> object:
         folder = Path(argv[argv.index("--dest") + 1])
         if content is not None:
             (folder / "thing-1.0-cp311-cp311-linux_x86_64.whl").write_bytes(content)
+        stderr.write(b"ERROR: No matching distribution found")
+        return subprocess.CompletedProcess(argv, 0 if content is not None else 1)
 
-        class Done:
-            returncode = 0 if content is not None else 1
-            stderr = "ERROR: No matching distribution found"
-
-        return Done()
-
-    monkeypatch.setattr(wheels.subprocess, "run", run)
+    monkeypatch.setattr(pip.subprocess, "run", run)
 
 
 def _bundle(content: bytes) -> Bundle:
