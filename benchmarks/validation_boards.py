@@ -22,8 +22,8 @@ from harness.core.paths import cache_dir
 from harness.estimate.plugin import ensure_plugin
 from harness.remote.base import Command, Connection
 from harness.remote.connect import Reaching, connecting
-from harness.remote.probe import probe, send, stored
-from harness.runtimes import wheels
+from harness.remote.probe import probe, send
+from harness.run.examine import deployed
 
 #: The program on the board: one inference to warm up, then one region. It is sent after the text of regions.py.
 DRIVER = """
@@ -68,7 +68,7 @@ def run(table: Published, say: Callable[[str], None]) -> None:
     try:
         with connecting(device, Reaching(say, plugin=ensure_plugin().option(table.core, folder))) as connect:
             connection = connect()
-            packages = _deploy(connection)
+            packages = deployed(connection, probe(connection).platform)
             for number, (key, path) in enumerate(missing.items()):
                 _run_one(connection, network(*key, cache_dir() / "validation"), packages, kernels=table.kernels)
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,17 +76,6 @@ def run(table: Published, say: Callable[[str], None]) -> None:
                 say(f"{key[0]} {key[1]} has run")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _deploy(connection: Connection) -> tuple[str, ...]:
-    """Put LiteRT on the board; returns the folders from which it is imported."""
-    bundle = wheels.choose("litert", probe(connection).platform)
-    names = {f"wheel:{wheel.sha256}": path for wheel, path in zip(bundle.wheels, wheels.fetch(bundle), strict=True)}
-    present = stored(connection, list(names))
-    for name, path in names.items():
-        if name not in present:
-            send(connection, name, path)
-    return tuple(f"{connection.root}/wheels/{wheel.sha256}" for wheel in bundle.wheels)
 
 
 def _run_one(connection: Connection, model: Path, packages: Sequence[str], *, kernels: str) -> None:

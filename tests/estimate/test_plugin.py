@@ -13,22 +13,14 @@ import pytest
 from harness.core.errors import EstimateError
 from harness.estimate import plugin
 from harness.estimate.estimator import estimator, known_core
-from harness.estimate.plugin import ensure_plugin, need_programs
+from harness.estimate.plugin import ensure_plugin
 from harness.estimate.regions import instructions, read_region
 from tests.support.arm_program import ARM, DISARM, END, NEXT, NOP, START, loop, read_lines, run
 
 PI4 = known_core("raspberry-pi-4")  # 32 KiB of two ways, 1 MiB
 PI5 = known_core("raspberry-pi-5")  # 64 KiB, 512 KiB, 2 MiB
 
-pytestmark = pytest.mark.qemu
-
-
-@pytest.fixture(autouse=True)
-def _programs() -> None:
-    try:
-        need_programs()
-    except EstimateError as error:
-        pytest.skip(str(error))
+pytestmark = [pytest.mark.qemu, pytest.mark.usefixtures("plugin_programs")]
 
 
 def region_of(body: list[int]) -> list[int]:

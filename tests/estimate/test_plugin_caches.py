@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.errors import EstimateError
 from harness.estimate.estimator import known_core
-from harness.estimate.plugin import ensure_plugin, need_programs
+from harness.estimate.plugin import ensure_plugin
 from harness.estimate.regions import Block, instructions, read_region
 from tests.support.arm_program import ARM, DATA, END, NEXT, NOP, START, load, loop, machine, move, run, store
 
@@ -19,15 +18,7 @@ PI4 = known_core("raspberry-pi-4")  # 32 KiB of two ways: 256 sets; 1 MiB of 16 
 #: Addresses so far apart share their sets of the first level, or of both.
 FIRST, BOTH = 256 * 64, 1024 * 64
 
-pytestmark = pytest.mark.qemu
-
-
-@pytest.fixture(autouse=True)
-def _programs() -> None:
-    try:
-        need_programs()
-    except EstimateError as error:
-        pytest.skip(str(error))
+pytestmark = [pytest.mark.qemu, pytest.mark.usefixtures("plugin_programs")]
 
 
 def looked_at(before: Sequence[int], region: Sequence[int], folder: Path) -> tuple[Block, ...]:
