@@ -14,7 +14,7 @@ demo: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	./tools/system-packages emulator estimate sshd shells browser
 	$(MAKE) lint
-	$(BIN)/python -m pytest -m "not soak and not alone" -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak and not alone" -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m "not soak and alone" $(PYTEST_ARGS)
 
 soak: $(VENV)/dev.stamp

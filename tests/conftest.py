@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made import runtimes
 from benchmarks.made.checkout import MODELS, REPOSITORY
 from benchmarks.made.sshd import SSHD
 from harness.core.paths import cache_dir
@@ -24,6 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("images", "wheels", "golden"):
         (real / name).mkdir(parents=True, exist_ok=True)
         (own / name).symlink_to(real / name)
+    runtimes.give(own / "local" / "here")
     monkeypatch.setenv("HARNESS_CACHE", str(own))
     return own
 
@@ -34,31 +36,37 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     if SSHD is None or shutil.which("ssh-keygen") is None:
         pytest.skip("no sshd here: apt-get install openssh-server")
     server = Sshd(tmp_path / "sshd")
+    runtimes.give(server.store)
     try:
         yield server
     finally:
         server.stop()
 
 
-#: Files whose tests measure, or look at what else runs on this machine: company would change what they see.
-ALONE = {
-    "doctor/test_examine", "emulate/test_boards", "emulate/test_qemu", "ondevice/test_runner_failures",
-    "ondevice/test_runner_profile", "remote/test_lease", "remote/test_transport", "repository/test_benchmarks",
-    "run/test_faults", "run/test_faults_board", "run/test_faults_network", "run/test_fleet", "run/test_interrupted",
-    "run/test_loopback", "run/test_measure", "run/test_qemu", "run/test_resume", "run/test_robust",
-    "run/verdict/test_qemu", "run/verdict/test_real", "runtimes/test_onboard", "strange/test_fleet",
-    "strange/test_guide",
-}  # fmt: skip
+#: Files whose tests judge by the wall clock or load every core: company would change what they see, and they what others
+#: see. An emulated board is no reason: its clock counts instructions.
+ALONE = {"run/test_fleet", "run/verdict/test_qemu", "run/verdict/test_real", "strange/test_fleet"}
+#: Files that take minutes, the longest first. They are started first, so that the last file of a session is a short one.
+LONG = (
+    "training/test_task_to_report", "repository/test_docs", "run/test_qemu", "training/test_compress",
+    "training/test_train", "training/test_compress_budget", "strange/test_boards", "emulate/test_qemu",
+    "report/test_figures", "strange/test_guide", "repository/test_benchmarks", "run/test_foreign",
+    "strange/test_shells", "run/test_tasked", "training/test_pipeline", "run/test_robust", "run/test_faults",
+    "run/test_interrupted", "cli/test_streams", "training/test_export", "training/test_networks",
+)  # fmt: skip
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What boots a board or goes on for minutes is slow, whether it says so or not: ``-m "not slow"`` is quick."""
+    order = {name: number for number, name in enumerate(LONG)}
+
+    def name(item: pytest.Item) -> str:
+        return item.path.relative_to(HERE).with_suffix("").as_posix()
+
+    items.sort(key=lambda item: order.get(name(item), len(order)))
     for item in items:
-        if (
-            item.path.relative_to(HERE).with_suffix("").as_posix() in ALONE
-            or item.get_closest_marker("qemu") is not None
-        ):
+        if name(item) in ALONE:
             item.add_marker(pytest.mark.alone)
         if item.get_closest_marker("slow") is None and any(item.get_closest_marker(m) for m in ("soak", "qemu")):
             item.add_marker(pytest.mark.slow)

@@ -39,9 +39,12 @@ class Scene:
     config: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
 
-    def account(self, *, shell: str = "/bin/bash", home: str = "") -> Account:
+    def account(self, *, shell: str = "/bin/bash", home: str = "", fresh: bool = False) -> Account:
+        """A board's user whom our key lets in. Unless it is ``fresh``, a runtime was sent to that board before."""
         made = self.world.account(shell=shell, home=home)
         made.authorize(self.public)
+        if not fresh:
+            self.world.supply(made)
         return made
 
     def own_server(self, *options: str) -> Server:
@@ -75,11 +78,11 @@ class Kind:
         return bool(re.fullmatch(self.code, finding.code) and re.search(self.says, finding.text))
 
 
-def _shell(path: str) -> Callable[[Scene], dict[str, object]]:
+def _shell(path: str, *, fresh: bool = False) -> Callable[[Scene], dict[str, object]]:
     def make(scene: Scene) -> dict[str, object]:
         if not os.access(path, os.X_OK):
             raise Unavailable(f"no {path} here")
-        return scene.device(scene.account(shell=path))
+        return scene.device(scene.account(shell=path, fresh=fresh))
 
     return make
 
@@ -112,15 +115,15 @@ def _files(content: dict[str, str], shell: str = "/bin/bash") -> Callable[[Scene
 
 
 def _server(*options: str) -> Callable[[Scene], dict[str, object]]:
-    return lambda scene: scene.device(scene.account(), scene.own_server(*options))
+    return lambda scene: scene.device(scene.account(fresh=True), scene.own_server(*options))
 
 
 def _umlaut(scene: Scene) -> dict[str, object]:
-    return scene.device(scene.account(home="Zuhause für Bäcker"), scene.own_server("SetEnv LC_ALL=C LANG=C"))
+    return scene.device(scene.account(home="Zuhause für Bäcker", fresh=True), scene.own_server("SetEnv LC_ALL=C LANG=C"))
 
 
 def _cache_is_a_file(scene: Scene) -> dict[str, object]:
-    account = scene.account()
+    account = scene.account(fresh=True)
     account.write(".cache", "")
     return scene.device(account)
 
@@ -189,11 +192,11 @@ def _revoked(scene: Scene) -> dict[str, object]:
 
 
 def _end(scene: Scene, server: Server) -> str:
-    return f"HostName {server.address}\nPort {server.port}\nUser {scene.account().name}\n"
+    return f"HostName {server.address}\nPort {server.port}\nUser {scene.account(fresh=True).name}\n"
 
 
 def _hop(scene: Scene, extra: str = "") -> str:
-    user = "" if "User " in extra else f"User {scene.account().name}\n"
+    user = "" if "User " in extra else f"User {scene.account(fresh=True).name}\n"
     return f"HostName {scene.hop.address}\nPort {scene.hop.port}\n{user}{extra}"
 
 
@@ -256,11 +259,11 @@ def _shim(scene: Scene) -> dict[str, object]:
 #: A ``typing`` module that fails on import, and files that are no modules.
 BROKEN = "raise SystemExit('somebody imported me')\n"
 MATRIX = (
-    Kind("bash", _shell("/bin/bash")),
+    Kind("bash", _shell("/bin/bash", fresh=True)),
     Kind("dash", _shell("/bin/dash")),
     Kind("zsh", _shell("/usr/bin/zsh")),
     Kind("fish", _shell("/usr/bin/fish")),
-    Kind("csh", _shell("/bin/csh")),
+    Kind("csh", _shell("/bin/csh", fresh=True)),
     Kind("tcsh", _shell("/bin/tcsh")),
     Kind("busybox", _busybox),
     Kind("noise-line", _files({".bashrc": "echo Welcome to the lab board\n"})),

@@ -74,10 +74,10 @@ class Stranger:
         self._share_downloads()
 
     def _share_downloads(self) -> None:
-        """Share runtimes and images with this machine, since they are large and never change."""
+        """Share runtimes, images and golden outputs with this machine, since they are large and never change."""
         own = self.home / ".cache/edge-harness"
         own.mkdir(parents=True)
-        for name in ("wheels", "images"):
+        for name in ("wheels", "images", "golden"):
             (cache_dir() / name).mkdir(parents=True, exist_ok=True)
             (own / name).symlink_to((cache_dir() / name).resolve())
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from benchmarks.made import runtimes
 from benchmarks.strangers import accounts
 from benchmarks.strangers.accounts import Account
 from benchmarks.strangers.servers import KEY_TYPES, SSHD, Server
@@ -71,6 +72,10 @@ class World:
         made = accounts.make(self.folder, shell=shell, home=self.folder / home if home else None, uid=uid)
         self._accounts.append(made.name)
         return made
+
+    def supply(self, account: Account) -> None:
+        """Let a board have the usual runtimes already, which a run would send to it."""
+        runtimes.lend(self.folder / "runtimes", account.home / ".cache/harness", (account.uid, account.uid))
 
     def server(self, *options: str, key_types: Sequence[str] = KEY_TYPES, port: int = 22, many: bool = True) -> Server:
         """Start a server with OpenSSH's defaults; ``many`` lets many connections in at once."""

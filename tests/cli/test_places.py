@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made import runtimes
 from benchmarks.made.cells import device, make_cell, make_run
 from harness.core import paths
 from harness.core.errors import UsageError
@@ -77,13 +78,13 @@ def test_without_a_home_it_is_said_what_to_set(place: Path) -> None:
 def test_a_user_without_a_name_measures(place: Path, cache: Path) -> None:
     """As in a container started with --user 4242."""
     mine = place / "cache"
-    mine.mkdir()
-    os.chown(mine, 4242, 4242)
-    wheels = (cache / "wheels").resolve()
-    if any(wheels.glob("*.lock")):
-        shutil.copytree(wheels, mine / "wheels")
-        for path in (mine / "wheels", *(mine / "wheels").rglob("*")):
-            os.chown(path, 4242, 4242)
+    (mine / "wheels").mkdir(parents=True)
+    for folder in (cache / "wheels").resolve().iterdir():
+        if folder.is_dir():
+            (mine / "wheels" / folder.name).symlink_to(folder)
+    runtimes.give(mine / "local" / "here")
+    for path in (mine, *mine.rglob("*")):
+        os.chown(path, 4242, 4242, follow_symlinks=False)
     words = ["run", "--model", NET, "--variant", "int8", "--quick", "--models", str(MODELS), "--json"]
     done = nobody(
         place, *words, HARNESS_CACHE=str(mine), PIP_CONFIG_FILE=os.environ.get("PIP_CONFIG_FILE", "/dev/null")

@@ -82,18 +82,12 @@ def test_its_board_half_needs_nothing_but_python_and_the_runtime(name: str) -> N
             assert str(node.module).partition(".")[0] in allowed
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for unpacked wheels."""
-    return tmp_path_factory.mktemp("packages")
-
-
 @pytest.mark.slow
 @registered
-def test_it_runs_a_network_and_proves_what_ran(name: str, unpacked: Path, tmp_path: Path) -> None:
+def test_it_runs_a_network_and_proves_what_ran(name: str, tmp_path: Path) -> None:
     """By the shipped runner, on the newest Python of this machine that the runtime is published for."""
     runtime, model = RUNTIMES[name], runner_jobs.network(name)
-    there = runner_jobs.interpreter(name, unpacked)
+    there = runner_jobs.interpreter(name)
     if there is None or model is None:
         pytest.skip(f"{name}: no Python here that it is published for, or no network in its format")
     order = runner_jobs.order(tmp_path, model.file, name, there.packages, variant=model.variant)
@@ -110,9 +104,9 @@ def test_it_runs_a_network_and_proves_what_ran(name: str, unpacked: Path, tmp_pa
 
 @pytest.mark.slow
 @registered
-def test_a_delegate_that_is_not_there_is_never_passed_over(name: str, unpacked: Path, tmp_path: Path) -> None:
+def test_a_delegate_that_is_not_there_is_never_passed_over(name: str, tmp_path: Path) -> None:
     """Asked for an accelerator that this machine lacks, or that it doesn't know, it says so: no number of the CPU's."""
-    model, there = runner_jobs.network(name), runner_jobs.interpreter(name, unpacked)
+    model, there = runner_jobs.network(name), runner_jobs.interpreter(name)
     if there is None or model is None:
         pytest.skip(f"{name}: no Python here that it is published for, or no network in its format")
     order = runner_jobs.order(tmp_path, model.file, name, there.packages, variant=model.variant)

@@ -145,6 +145,7 @@ def test_another_host_key_is_refused(board: Board, tmp_path: Path) -> None:
         ssh(replace(board, known_hosts=pinned), "true")
 
 
+@pytest.mark.alone
 def test_image_from_the_cache_is_quick() -> None:
     started = time.monotonic()
     image = ensure_image()

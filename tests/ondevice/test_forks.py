@@ -75,14 +75,8 @@ def parent(python: Path, folder: Path, first: dict[str, object]) -> Iterator[Par
             process.kill()
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for unpacked wheels."""
-    return tmp_path_factory.mktemp("packages")
-
-
-def prepared(runtime: str, folder: Path, unpacked: Path) -> tuple[Interpreter, Order]:
-    found = runner_jobs.interpreter(runtime, unpacked)
+def prepared(runtime: str, folder: Path) -> tuple[Interpreter, Order]:
+    found = runner_jobs.interpreter(runtime)
     model = runner_jobs.network(runtime)
     if found is None or model is None:
         pytest.skip(f"no {runtime} for a Python here")
@@ -93,8 +87,8 @@ def first_of(order: Order) -> dict[str, object]:
     return {"packages": list(order.packages), "runtime": order.runtime}
 
 
-def test_forked_processes_measure_one_after_another(runtime: str, tmp_path: Path, unpacked: Path) -> None:
-    found, order = prepared(runtime, tmp_path, unpacked)
+def test_forked_processes_measure_one_after_another(runtime: str, tmp_path: Path) -> None:
+    found, order = prepared(runtime, tmp_path)
     with parent(found.python, tmp_path, first_of(order)) as forks:
         assert forks.answer() == {"forks": True}
         for cell in ("one", "two"):
@@ -113,8 +107,8 @@ def test_forked_processes_measure_one_after_another(runtime: str, tmp_path: Path
         assert forks.process.wait(10) == 0
 
 
-def test_a_forked_process_predicts_what_a_process_of_its_own_does(tmp_path: Path, unpacked: Path) -> None:
-    found, order = prepared("litert", tmp_path, unpacked)
+def test_a_forked_process_predicts_what_a_process_of_its_own_does(tmp_path: Path) -> None:
+    found, order = prepared("litert", tmp_path)
     alone = runner_jobs.answer(tmp_path, found.python, order)
     with parent(found.python, tmp_path, first_of(order)) as forks:
         forks.answer()
@@ -125,8 +119,8 @@ def test_a_forked_process_predicts_what_a_process_of_its_own_does(tmp_path: Path
     assert alone["delegate"] == forked.delegate.model_dump(mode="json", exclude_unset=True)
 
 
-def test_a_forked_process_that_is_killed_costs_its_round_alone(tmp_path: Path, unpacked: Path) -> None:
-    found, order = prepared("litert", tmp_path, unpacked)
+def test_a_forked_process_that_is_killed_costs_its_round_alone(tmp_path: Path) -> None:
+    found, order = prepared("litert", tmp_path)
     with parent(found.python, tmp_path, first_of(order)) as forks:
         forks.answer()
         forks.begin(replace(order, passes=LONG))
@@ -137,8 +131,8 @@ def test_a_forked_process_that_is_killed_costs_its_round_alone(tmp_path: Path, u
 
 
 @pytest.mark.parametrize("how", ["stdin ends", "the parent is killed"])
-def test_a_forked_process_outlives_nobody(how: str, tmp_path: Path, unpacked: Path) -> None:
-    found, order = prepared("litert", tmp_path, unpacked)
+def test_a_forked_process_outlives_nobody(how: str, tmp_path: Path) -> None:
+    found, order = prepared("litert", tmp_path)
     with parent(found.python, tmp_path, first_of(order)) as forks:
         forks.answer()
         forks.begin(replace(order, passes=LONG))
@@ -158,8 +152,8 @@ def test_a_forked_process_outlives_nobody(how: str, tmp_path: Path, unpacked: Pa
 @pytest.mark.parametrize(
     ("runtime", "why"), [("none", "ImportError: the runner knows no runtime 'none'"), ("litert", "No module")]
 )
-def test_what_can_not_be_forked_says_why(runtime: str, why: str, tmp_path: Path, unpacked: Path) -> None:
-    found, order = prepared("litert", tmp_path, unpacked)
+def test_what_can_not_be_forked_says_why(runtime: str, why: str, tmp_path: Path) -> None:
+    found, order = prepared("litert", tmp_path)
     packages = order.packages if runtime == "none" else [str(tmp_path)]
     with parent(found.python, tmp_path, {"packages": list(packages), "runtime": runtime}) as forks:
         said = forks.answer()

@@ -28,9 +28,9 @@ PUT_OFF = "setattr(wanted, name, name in WANTED.get(self.variant, ()))"
 THREADS = '{"backend": "CPU", "numThread": self.threads, '
 
 
-def said(folder: Path, unpacked: Path, runtime: str, line: str, instead: str) -> list[str]:
+def said(folder: Path, runtime: str, line: str, instead: str) -> list[str]:
     """What the verdict has against a runner with one line changed."""
-    there, network = runner_jobs.interpreter(runtime, unpacked), runner_jobs.network(runtime)
+    there, network = runner_jobs.interpreter(runtime), runner_jobs.network(runtime)
     if there is None or network is None:
         pytest.skip(f"{runtime}: not published for a Python here")
     given = runner_jobs.order(folder, network.file, runtime, there.packages, variant=network.variant)
@@ -50,12 +50,6 @@ def said(folder: Path, unpacked: Path, runtime: str, line: str, instead: str) ->
     return fallbacks(asked, answer, info)
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for unpacked wheels."""
-    return tmp_path_factory.mktemp("packages")
-
-
 @pytest.mark.parametrize(
     ("instead", "named"),
     [
@@ -65,8 +59,8 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (PUT_OFF, ""),
     ],
 )
-def test_ncnn_with_narrow_numbers(instead: str, named: str, unpacked: Path, cache: Path, tmp_path: Path) -> None:
-    found = said(tmp_path, unpacked, "ncnn", PUT_OFF, instead)
+def test_ncnn_with_narrow_numbers(instead: str, named: str, cache: Path, tmp_path: Path) -> None:
+    found = said(tmp_path, "ncnn", PUT_OFF, instead)
     if not named:
         assert found == []
         return
@@ -82,6 +76,6 @@ def test_ncnn_with_narrow_numbers(instead: str, named: str, unpacked: Path, cach
         ("mnn", THREADS, THREADS.replace("self.threads", "2")),
     ],
 )
-def test_more_threads(runtime: str, line: str, instead: str, unpacked: Path, cache: Path, tmp_path: Path) -> None:
-    (found,) = said(tmp_path, unpacked, runtime, line, instead)
+def test_more_threads(runtime: str, line: str, instead: str, cache: Path, tmp_path: Path) -> None:
+    (found,) = said(tmp_path, runtime, line, instead)
     assert found.startswith("asked for 1 thread, the board computed with 2")

@@ -62,6 +62,7 @@ def printed(name: str, *words: str) -> list[str]:
     return lines
 
 
+@pytest.mark.alone
 def test_runs_are_compared_in_each_weather(cache: Path) -> None:
     words = ("--comparisons", "1", "--rounds", "2", "--networks", "resvgg19-pruned", "--disturbed")
     lines = printed("weathers", "--weather", "quiet,busy", *words)
@@ -80,6 +81,7 @@ def test_no_weather_matters_where_instructions_are_counted(cache: Path) -> None:
     assert "| busy | A/B | 1 | 1 of 1 judged cells | 100.0%" in said
 
 
+@pytest.mark.alone
 def test_intervals_are_held_beside_those_of_other_tools(cache: Path) -> None:
     lines = printed("coverage", "--trials", "1", "--processes", "2", "--runs", "20", "--rounds", "2", "--disturbed")
     programs = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ")][1:]

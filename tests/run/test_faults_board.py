@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made import runtimes
 from benchmarks.made.farm import Farm
 from benchmarks.made.runs import execute, measured
 from harness.run import timeouts as pace
@@ -34,12 +35,10 @@ def test_the_runner_hangs(farm: Farm, tmp_path: Path, record_property: Record, m
 
 
 @pytest.fixture
-def real(farm: Farm, tmp_path: Path, cache: Path) -> Farm:
-    """The same boards with the real runner; runtimes are unpacked once."""
-    shared = tmp_path / "shared-wheels"
-    shared.mkdir()
+def real(farm: Farm, cache: Path) -> Farm:
+    """The same boards with the real runner, and runtimes for it."""
     for place in farm.places.values():
-        place.link(shared)
+        runtimes.give(place.root)
     return farm
 
 

@@ -20,6 +20,7 @@ from tests.support.sshd_fixtures import Sshd
 
 
 def test_a_run_over_ssh(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+    sshd.forget()
     devices = fleet(sshd.device())
     outcome, told = execute(devices, tmp_path / "results")
     assert outcome.all_valid, told.cells

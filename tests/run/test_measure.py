@@ -33,6 +33,7 @@ def test_mlperf_asks_for_its_floors(sshd: Sshd, cache: Path, tmp_path: Path, mon
 @pytest.mark.slow
 def test_a_runtime_is_compiled_before_the_first_cell(sshd: Sshd, cache: Path) -> None:
     """So that the first process is like all later ones."""
+    sshd.forget()
     devices = fleet(sshd.device(runtimes=["litert"]))
     shipped = inventory(MODELS, (NET,), ("int8",))
     jobs = make(devices, shipped, Options(quick=True)).jobs["loop"]

@@ -7,12 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.made import runtimes
 from benchmarks.made.farm import fleet
 from benchmarks.made.runs import NET
 from harness.core.files import sha256_file
@@ -77,11 +77,8 @@ def test_a_provider_that_took_the_nodes_is(tmp_path: Path) -> None:
 @pytest.mark.skipif(OLD_PYTHONS["3.6"] is None, reason="no Python 3.6 here")
 def test_so_it_is_on_a_jetson_nanos_python(tmp_path: Path) -> None:
     """Python 3.6 and ONNX Runtime 1.10 have another profiler; on another processor, and without a GPU."""
-    path = tmp_path / "path"
-    for wheel in wheels.fetch(wheels.choose("onnxruntime", wheels.Platform("3.6", "x86_64", (2, 27)))):
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(path)
-    found = delegate_of(tmp_path, "CPUExecutionProvider", str(OLD_PYTHONS["3.6"]), str(path))
+    folders = runtimes.fetched(wheels.choose("onnxruntime", wheels.Platform("3.6", "x86_64", (2, 27))))
+    found = delegate_of(tmp_path, "CPUExecutionProvider", str(OLD_PYTHONS["3.6"]), os.pathsep.join(folders))
     assert found["applied"] == "cuda"
     assert found["nodes_delegated"] == found["nodes_total"] != 0
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made import runtimes
 from benchmarks.made.sshd import LENIENT, SSHD, free_port, make_key
 from harness.config import devices as config
 from harness.core.errors import HarnessError
@@ -106,6 +107,11 @@ class Board:
             user = pwd.getpwnam(name)
             os.chown(place, user.pw_uid, user.pw_gid)
         return Account(name, place)
+
+    def supply(self, account: Account) -> None:
+        """Let a user have the usual runtimes already, which a run would send."""
+        user = pwd.getpwnam(account.name)
+        runtimes.lend(self.folder / "runtimes", account.home / ".cache/harness", (user.pw_uid, user.pw_gid))
 
     def target(self, account: Account) -> SshTarget:
         return SshTarget(

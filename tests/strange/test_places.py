@@ -224,7 +224,7 @@ def local(tmp_path: Path, **more: object) -> Device:
 def test_this_machines_places_are_looked_at_the_same_way(cache: Path, tmp_path: Path, mounts: list[Path]) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can mount")
-    (cache / "local").mkdir()
+    (cache / "local").mkdir(exist_ok=True)
     mount(cache / "local", "ro", mounts)
     (wrong,) = (check for check in check_device(local(tmp_path)) if check.severity == "error")
     assert (wrong.code, wrong.text) == ("place", f"here: {cache}/local/here: the file system is read-only")

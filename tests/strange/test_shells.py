@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made import runtimes
 from benchmarks.made.farm import fleet
 from harness.config import devices as config
 from harness.core.errors import LoginShellError
@@ -234,6 +235,8 @@ def test_nothing_of_the_users_is_imported(how: str, board: Board, cache: Path, t
         account.write(".ssh/environment", "".join(f"{key}={value}\n" for key, value in hostile.items()))
     if how == "startup":
         account.write(".bashrc", "".join(f"export {key}='{value}'\n" for key, value in hostile.items()))
+    if how != "home":  # there it is sent, and so unpacked beside those files
+        board.supply(account)
     board.start(*settings)
     assert tried(board, account) == ("", "")
     outcome, told = execute(fleet(board.device(account)), tmp_path / "results")
@@ -303,6 +306,8 @@ def test_an_old_python_without_a_locale(
     account = Account("root", board.folder / HOMES[home])
     account.home.mkdir()
     account.write("bin/python3", f'#!/bin/sh\nexec {python} "$@"\n').chmod(0o755)
+    if locale != "LC_ALL=C":  # there they are sent
+        runtimes.give(account.home / ".cache/harness")
     settings = f'"HOME={account.home}" "PATH={account.home}/bin:/usr/bin:/bin" {locale}'
     board.start(f"SetEnv {settings}")
     monkeypatch.setattr("harness.remote.lease.user_name", lambda: "jürgen")

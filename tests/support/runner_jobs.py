@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.made import runtimes
 from harness.core.errors import ProvisionError
 from harness.core.files import sha256_file
 from harness.records import manifest as manifests
@@ -40,7 +40,7 @@ class Interpreter:
 
 
 @cache
-def interpreter(runtime: str, unpacked: Path) -> Interpreter | None:
+def interpreter(runtime: str) -> Interpreter | None:
     """The newest Python here that the runtime is published for, with its wheels unpacked; None if there is none."""
     base = Path(str(getattr(sys, "_base_executable", sys.executable)))
     pythons = {"{}.{}".format(*sys.version_info[:2]): base, "3.7": OLD_PYTHONS["3.7"], "3.6": OLD_PYTHONS["3.6"]}
@@ -51,10 +51,7 @@ def interpreter(runtime: str, unpacked: Path) -> Interpreter | None:
             continue
         if python is None:
             continue
-        for path in wheels.fetch(bundle):
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(unpacked / path.name)
-        return Interpreter(python, tuple(str(unpacked / wheel.file) for wheel in bundle.wheels))
+        return Interpreter(python, runtimes.fetched(bundle))
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,6 +37,15 @@ class Sshd:
         self.pin(self.host_key)
         Path("/run/sshd").mkdir(exist_ok=True)
         self.start()
+
+    @property
+    def store(self) -> Path:
+        """The harness's folder on the board."""
+        return self.home / ".cache/harness"
+
+    def forget(self) -> None:
+        """Be a board that the harness has never been on: its runtimes are not there yet."""
+        shutil.rmtree(self.home / ".cache")
 
     def pin(self, key: str) -> None:
         kind, body = key.split()[:2]

@@ -15,8 +15,8 @@ from harness.run.inputs.arrays import npz
 from tests.support.runner_jobs import Interpreter, answer, interpreter, order
 
 
-def python_with(runtime: str, unpacked: Path) -> Interpreter:
-    found = interpreter(runtime, unpacked)
+def python_with(runtime: str) -> Interpreter:
+    found = interpreter(runtime)
     if found is None:
         pytest.skip(f"no Python here that {runtime} is published for")
     return found
@@ -37,8 +37,8 @@ def job(folder: Path, model: Path, runtime: str, arrays: dict[str, Any], **chang
     return replace(given, **changes)
 
 
-def run(folder: Path, unpacked: Path, given: Order) -> dict[str, Any]:
-    found = python_with(given.runtime, unpacked)
+def run(folder: Path, given: Order) -> dict[str, Any]:
+    found = python_with(given.runtime)
     return answer(folder, found.python, given, packages=found.packages)
 
 

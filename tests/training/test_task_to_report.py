@@ -23,7 +23,6 @@ CALM = ", ".join(
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.train
 def test_a_folder_of_pictures_becomes_a_report(tmp_path: Path, cache: Path) -> None:
     pytest.importorskip("tensorflow")
