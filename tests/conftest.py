@@ -12,6 +12,7 @@ from benchmarks.made import runtimes
 from benchmarks.made.checkout import MODELS, REPOSITORY
 from benchmarks.made.sshd import SSHD
 from harness.core.paths import cache_dir
+from harness.run import measure
 from tests.support.sshd_fixtures import Sshd
 
 __all__ = ["MODELS", "REPOSITORY"]
@@ -28,6 +29,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     runtimes.give(own / "local" / "here")
     monkeypatch.setenv("HARNESS_CACHE", str(own))
     return own
+
+
+@pytest.fixture
+def short_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure for a tenth of the usual time, in runs by this process.
+
+    A network of one operator answers some hundred thousand times in a second, and all these samples are sent, judged
+    and stored; who looks at what becomes of the answers needs few.
+    """
+    for name in ("WARMUP_NS", "WARMUP_MOST_NS", "SERIES_NS"):
+        monkeypatch.setattr(measure, name, getattr(measure, name) // 10)
 
 
 @pytest.fixture

@@ -119,7 +119,9 @@ def _server(*options: str) -> Callable[[Scene], dict[str, object]]:
 
 
 def _umlaut(scene: Scene) -> dict[str, object]:
-    return scene.device(scene.account(home="Zuhause für Bäcker", fresh=True), scene.own_server("SetEnv LC_ALL=C LANG=C"))
+    return scene.device(
+        scene.account(home="Zuhause für Bäcker", fresh=True), scene.own_server("SetEnv LC_ALL=C LANG=C")
+    )
 
 
 def _cache_is_a_file(scene: Scene) -> dict[str, object]:

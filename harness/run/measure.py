@@ -30,6 +30,9 @@ from harness.run.sources import SOURCES
 #: MLPerf Inference Rules, SingleStream: at least 600 s, and for the p90 estimate at least 64 samples (early stopping).
 MLPERF_S, MLPERF_RUNS = 600, 64
 
+#: Nanoseconds of a warm-up, at least and at most, and of the timed series, at least: as in LiteRT's benchmark_model.
+WARMUP_NS, WARMUP_MOST_NS, SERIES_NS = 500_000_000, 2_500_000_000, 1_000_000_000
+
 #: The least time of inferences between two looks at the board, where a pass is as short as a few random samples.
 STATE_NS = 100_000_000
 
@@ -186,14 +189,14 @@ def _timing(context: Context) -> tuple[WarmUp, Passes]:
     rounds, tolerance = context.rounds, context.device.thresholds.warmup_tolerance
     warmup = WarmUp(
         min_runs=5,
-        min_ns=500_000_000 // rounds,
+        min_ns=WARMUP_NS // rounds,
         max_runs=5000,
-        max_ns=2_500_000_000 // rounds,
+        max_ns=WARMUP_MOST_NS // rounds,
         tolerance=tolerance,
         watch=True,
     )
     # with several rounds, the p90 of a cell follows MLPerf's rule, which needs this many samples
-    runs, nanoseconds, most = (50 if rounds == 1 else MLPERF_RUNS, 1_000_000_000, 150_000_000_000)
+    runs, nanoseconds, most = (50 if rounds == 1 else MLPERF_RUNS, SERIES_NS, 150_000_000_000)
     if context.mlperf:
         runs, nanoseconds, most = (MLPERF_RUNS, MLPERF_S * 10**9, 10**15)
     passes = Passes(

@@ -62,9 +62,7 @@ def test_every_element_type_goes_through(dtype: str, tmp_path: Path) -> None:
 def test_outputs_whose_sizes_differ_are_told_sample_by_sample(tmp_path: Path) -> None:
     values = np.zeros((3, 1, 8), np.float32)
     values[1, 0, :3] = 1
-    found = run(
-        tmp_path, job(tmp_path, onnx_networks.varying(tmp_path / "n.onnx"), "onnxruntime", {"x": values})
-    )
+    found = run(tmp_path, job(tmp_path, onnx_networks.varying(tmp_path / "n.onnx"), "onnxruntime", {"x": values}))
     assert found["outputs"]["tensors"][0]["shapes"] == [[2, 0], [2, 3], [2, 0]]
     assert found["outputs"]["bytes"] == 48
 

@@ -20,7 +20,7 @@ from tests.support.loopback import execute
 from tests.support.pythons import OLD_PYTHONS
 from tests.support.sshd_fixtures import Sshd
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_series")]
 
 OURS = "resvgg19-pruned"
 RUNTIMES = ("ncnn", "mnn")

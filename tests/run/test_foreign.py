@@ -42,7 +42,7 @@ def execute(
 
 
 @pytest.fixture
-def loop(sshd: Sshd, cache: Path) -> config.Fleet:
+def loop(sshd: Sshd, cache: Path, short_series: None) -> config.Fleet:
     return fleet(sshd.device())
 
 

@@ -22,7 +22,7 @@ pytest.importorskip("onnx")
 
 
 @pytest.fixture
-def loop(sshd: Sshd, cache: Path) -> config.Fleet:
+def loop(sshd: Sshd, cache: Path, short_series: None) -> config.Fleet:
     return fleet(sshd.device())
 
 

@@ -42,7 +42,7 @@ def test_a_run_over_ssh(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
     assert told.cells[0].predictions == cell.predictions
 
 
-def test_a_damaged_file_on_the_board_is_sent_again(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_on_the_board_is_sent_again(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     execute(fleet(sshd.device()), tmp_path / "results")
     artifact = next(
         a for a in json.loads((MODELS / NET / "manifest.json").read_text())["artifacts"] if a["variant"] == "int8"
@@ -56,7 +56,7 @@ def test_a_damaged_file_on_the_board_is_sent_again(sshd: Sshd, cache: Path, tmp_
     assert outcome.sent_bytes["loop"] == len(content)
 
 
-def test_labels_never_reach_the_board(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_labels_never_reach_the_board(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     outcome, told = execute(fleet(sshd.device()), tmp_path / "results")
     assert outcome.all_valid
     labels = json.dumps(list(told.cells[0].split.labels)).encode()
@@ -64,7 +64,7 @@ def test_labels_never_reach_the_board(sshd: Sshd, cache: Path, tmp_path: Path) -
         assert not path.is_file() or labels not in path.read_bytes()
 
 
-def test_one_dead_board_costs_only_its_own_cells(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_one_dead_board_costs_only_its_own_cells(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     dead = sshd.device("dead", port=1)
     devices = fleet(sshd.device(), dead)
     outcome, told = execute(devices, tmp_path / "results")
@@ -76,13 +76,13 @@ def test_one_dead_board_costs_only_its_own_cells(sshd: Sshd, cache: Path, tmp_pa
     assert {cell.device.name for cell in told.cells} == {"dead"}
 
 
-def test_a_slowed_runner_is_named(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_a_slowed_runner_is_named(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     outcome, told = execute(fleet(sshd.device()), tmp_path / "results", inject_slowdown=0.1)
     assert not outcome.all_valid
     assert [r.code for r in told.cells[0].reasons] == ["slowdown-injected"]
 
 
-def test_a_board_without_python(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_a_board_without_python(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     (sshd.bin / "python3").write_text("#!/bin/sh\nexit 127\n")
     (sshd.bin / "python3").chmod(0o755)
     _, told = execute(fleet(sshd.device()), tmp_path / "results")
@@ -90,7 +90,7 @@ def test_a_board_without_python(sshd: Sshd, cache: Path, tmp_path: Path) -> None
     assert "no python3 on the board" in told.cells[0].reasons[0].text
 
 
-def test_a_board_in_use_is_left_alone(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_a_board_in_use_is_left_alone(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     other = SshConnection(target(sshd))
     with Lease(other):
         _, told = execute(fleet(sshd.device()), tmp_path / "results")
@@ -99,7 +99,7 @@ def test_a_board_in_use_is_left_alone(sshd: Sshd, cache: Path, tmp_path: Path) -
     assert "in use by" in told.cells[0].reasons[0].text
 
 
-def test_a_killed_runner_is_a_reason(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_a_killed_runner_is_a_reason(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     real = shutil.which("python3")
     (sshd.bin / "python3").write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {real} "$@"\nkill -9 $$\n')
     (sshd.bin / "python3").chmod(0o755)
@@ -110,7 +110,9 @@ def test_a_killed_runner_is_a_reason(sshd: Sshd, cache: Path, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "runtime"), [("3.6", "onnxruntime"), ("3.7", "tflite"), ("3.7", "onnxruntime")])
-def test_a_real_old_python(version: str, runtime: str, sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_a_real_old_python(
+    version: str, runtime: str, sshd: Sshd, cache: Path, short_series: None, tmp_path: Path
+) -> None:
     """A real CPython 3.6 or 3.7 behind the server, with the runtime a Jetson Nano or a Coral board would get."""
     python = OLD_PYTHONS[version]
     if python is None:
@@ -124,7 +126,9 @@ def test_a_real_old_python(version: str, runtime: str, sshd: Sshd, cache: Path, 
     assert {(c.runtime.name, str(c.device.python).rsplit(".", 1)[0]) for c in told.cells} == {(runtime, version)}
 
 
-def test_without_a_litert_wheel_tflite_runtime_stands_in(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_without_a_litert_wheel_tflite_runtime_stands_in(
+    sshd: Sshd, cache: Path, short_series: None, tmp_path: Path
+) -> None:
     python = OLD_PYTHONS["3.7"]
     if python is None:
         pytest.skip("no CPython 3.7 here")
@@ -135,7 +139,7 @@ def test_without_a_litert_wheel_tflite_runtime_stands_in(sshd: Sshd, cache: Path
     assert set(store.read_run(outcome.folder).planned) == set(outcome.cells)
 
 
-def test_no_cell_is_half_written(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
+def test_no_cell_is_half_written(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     outcome, _ = execute(fleet(sshd.device()), tmp_path / "results")
     names = sorted(path.name for path in (outcome.folder / "cells").iterdir())
     assert names == sorted(f"{cell}.json" for cell in outcome.cells)

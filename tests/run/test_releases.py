@@ -19,7 +19,7 @@ OWN = next(row.version for row in table() if (row.runtime, row.python, row.machi
 
 
 @pytest.fixture
-def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Path:
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path, short_series: None) -> Path:
     only_index(tmp_path / "index", monkeypatch)
     path = tmp_path / "lab.yaml"
     named = f"[litert, litert=={OWN}, litert==99.0.0]"

@@ -29,6 +29,8 @@ from tests.support.sshd_fixtures import Sshd
 
 __all__ = ["farm", "short_pauses"]  # fixtures
 
+pytestmark = pytest.mark.usefixtures("short_series")
+
 
 def test_a_run_is_one_processs_at_a_time(farm: Farm, tmp_path: Path) -> None:
     farm.places["bad"].python(WAIT)

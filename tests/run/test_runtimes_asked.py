@@ -20,6 +20,8 @@ from tests.support.loopback import execute
 from tests.support.pythons import OLD_PYTHONS
 from tests.support.sshd_fixtures import Sshd
 
+pytestmark = pytest.mark.usefixtures("short_series")
+
 LISTED = (
     "devices:\n- {name: here, board: generic, local: true}\n"
     "- {name: pi, board: raspberry-pi-4, host: h, runtimes: [onnxruntime]}\n"

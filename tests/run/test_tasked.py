@@ -59,7 +59,7 @@ def light_meter(path: Path, *, right: bool = True) -> Path:
 
 
 @pytest.fixture
-def loop(sshd: Sshd, cache: Path) -> config.Fleet:
+def loop(sshd: Sshd, cache: Path, short_series: None) -> config.Fleet:
     return fleet(sshd.device())
 
 

@@ -27,6 +27,8 @@ from tests.support.loopback import execute
 from tests.support.pythons import OLD_PYTHONS
 from tests.support.sshd_fixtures import Sshd
 
+pytestmark = pytest.mark.usefixtures("short_series")
+
 #: Stands in for a GPU's provider: it is in every wheel, a session lists it first, and it takes no node.
 AZURE = "AzureExecutionProvider"
 

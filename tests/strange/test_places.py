@@ -34,6 +34,8 @@ from tests.support.sshd_fixtures import Sshd
 
 __all__ = ["board"]  # a fixture
 
+pytestmark = pytest.mark.usefixtures("short_series")
+
 
 @pytest.fixture
 def mounts() -> Iterator[list[Path]]:

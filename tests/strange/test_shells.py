@@ -27,6 +27,8 @@ from tests.support.pythons import OLD_PYTHONS
 
 __all__ = ["board"]  # a fixture
 
+pytestmark = pytest.mark.usefixtures("short_series")
+
 SHELLS = ["sh", "bash", "dash", "zsh", "fish", "csh", "bsd-csh", "tcsh", "ash", "rbash"]
 
 #: What a start-up file of each shell is called where nobody is at the terminal.

@@ -30,9 +30,8 @@ def texts(figure: Figure) -> list[Text]:
 def check(drawing: Drawing) -> None:
     """Nothing sticks out of the figure, and neighbouring tick labels leave each other room."""
     figure = drawing.figure
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    renderer = canvas.get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()  # lays everything out; pixels are not looked at
     width, height = figure.bbox.width, figure.bbox.height
     shown = {id(text): text for text in texts(figure)}
     for text in shown.values():

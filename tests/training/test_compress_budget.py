@@ -13,7 +13,10 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 pytestmark = [
     pytest.mark.train,
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.usefixtures("eager"),
+    pytest.mark.filterwarnings(
+        "ignore:__array__ implementation:DeprecationWarning", "ignore:Even though the `tf.config"
+    ),
 ]
 
 from harness.core.errors import BuildError, UsageError  # noqa: E402

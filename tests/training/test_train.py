@@ -52,7 +52,9 @@ from harness.training.train import checkpoint, loop, stored  # noqa: E402
 
 train_mark = pytest.mark.train
 # Keras reads its own variables in a way that numpy 2 deprecates
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning", "ignore:Even though the `tf.config"
+)
 
 
 def fresh() -> Any:
@@ -124,7 +126,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+def undisturbed(eager: None, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Weights after two epochs."""
     model = fresh()
     run(tmp_path_factory.mktemp("whole"), model, epochs=2)
@@ -132,7 +134,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cut_off(eager: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state of the same training, ended after its first epoch."""
     folder = tmp_path_factory.mktemp("cut")
     with pytest.MonkeyPatch.context() as patch:
