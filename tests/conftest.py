@@ -55,10 +55,10 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         server.stop()
 
 
-#: Files whose tests judge by the wall clock or load every core: company would change what they see, and they what others
-#: see. An emulated board is no reason: its clock counts instructions.
+#: Files whose tests judge by the wall clock or load every core: company would change what they see, and they what
+#: others see. An emulated board is no reason: its clock counts instructions.
 ALONE = {"run/test_fleet", "run/verdict/test_qemu", "run/verdict/test_real", "strange/test_fleet"}
-#: Files that take minutes, the longest first. They are started first, so that the last file of a session is a short one.
+#: Files that take minutes, the longest first. They are started first, so that a session ends with short ones.
 LONG = (
     "training/test_task_to_report", "repository/test_docs", "run/test_qemu", "training/test_compress",
     "training/test_train", "training/test_compress_budget", "strange/test_boards", "emulate/test_qemu",

@@ -27,7 +27,7 @@ def harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "devices.yaml").write_text("devices: [{name: here, board: generic, local: true}]\n")
-    onnx_networks.several(tmp_path / "several.onnx")
+    onnx_networks.several(tmp_path / "several.onnx", busy=True)
     return tmp_path
 
 

@@ -110,9 +110,7 @@ def test_a_killed_runner_is_a_reason(sshd: Sshd, cache: Path, short_series: None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "runtime"), [("3.6", "onnxruntime"), ("3.7", "tflite"), ("3.7", "onnxruntime")])
-def test_a_real_old_python(
-    version: str, runtime: str, sshd: Sshd, cache: Path, short_series: None, tmp_path: Path
-) -> None:
+def test_a_real_old_python(version: str, runtime: str, sshd: Sshd, cache: Path, tmp_path: Path) -> None:
     """A real CPython 3.6 or 3.7 behind the server, with the runtime a Jetson Nano or a Coral board would get."""
     python = OLD_PYTHONS[version]
     if python is None:

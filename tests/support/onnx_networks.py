@@ -45,17 +45,22 @@ def broadcast(path: Path, factor: float = 2.0, size: int = 4) -> Path:
     return save(path, nodes, [("x", "float32", (1, 1))], [("y", "float32", (1, size))], factors=factors)
 
 
-def several(path: Path) -> Path:
-    """Two inputs with open sizes and a scalar, three outputs: floats, whole numbers, and yes or no; with an ``If``."""
+def several(path: Path, *, busy: bool = False) -> Path:
+    """Two inputs with open sizes and a scalar, three outputs: floats, whole numbers, and yes or no; with an ``If``.
+
+    A ``busy`` one takes milliseconds: of answers that take microseconds a run measures a hundred thousand.
+    """
     from onnx import TensorProto, helper
 
     def branch(name: str, kind: str) -> Any:
         out = helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, None)
         return helper.make_graph([helper.make_node(kind, ["a", "b"], [f"{name}_out"])], name, [], [out])
 
+    out, more = ("plain", {"side": np.array([300, 300])}) if busy else ("sum", {})
     nodes = [
         helper.make_node("Equal", ["mode", "one"], ["is_one"]),
-        helper.make_node("If", ["is_one"], ["sum"], then_branch=branch("yes", "Add"), else_branch=branch("no", "Sub")),
+        helper.make_node("If", ["is_one"], [out], then_branch=branch("yes", "Add"), else_branch=branch("no", "Sub")),
+        *([*_zero(out), helper.make_node("Add", [out, "nothing"], ["sum"])] if busy else ()),
         helper.make_node("ArgMax", ["sum"], ["best"], axis=1),
         helper.make_node("Greater", ["sum", "zero"], ["positive"]),
     ]
@@ -66,7 +71,20 @@ def several(path: Path) -> Path:
         ("sum", "float32", ("batch", "width")), ("best", "int64", ("batch", 1)),
         ("positive", "bool", ("batch", "width")),
     ]  # fmt: skip
-    return save(path, nodes, inputs, outputs, one=np.int64(1), zero=np.float32(0))
+    return save(path, nodes, inputs, outputs, one=np.int64(1), zero=np.float32(0), **more)
+
+
+def _zero(name: str) -> list[Any]:
+    """``nothing``: zero times the product of two large matrices that are made of a tensor."""
+    from onnx import helper
+
+    return [
+        helper.make_node("ReduceMean", [name], ["mean"], axes=[0, 1], keepdims=1),
+        helper.make_node("Expand", ["mean", "side"], ["matrix"]),
+        helper.make_node("MatMul", ["matrix", "matrix"], ["product"]),
+        helper.make_node("ReduceMean", ["product"], ["some"], axes=[0, 1], keepdims=1),
+        helper.make_node("Mul", ["some", "zero"], ["nothing"]),
+    ]
 
 
 def same(path: Path, dtype: str, sizes: Sequence[int] = (1, 3)) -> Path:
