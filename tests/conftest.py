@@ -58,6 +58,12 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 #: Files whose tests judge by the wall clock or load every core: company would change what they see, and they what
 #: others see. An emulated board is no reason: its clock counts instructions.
 ALONE = {"run/test_fleet", "run/verdict/test_qemu", "run/verdict/test_real", "strange/test_fleet"}
+#: Files whose tests take seconds each and minutes together: a server, a run or a program of ours for each.
+SLOW = {
+    "cli/test_model_files", "cli/test_places", "cli/test_streams", "remote/test_hostile", "run/test_foreign_several",
+    "run/test_interrupted", "run/test_releases", "run/test_resume", "run/test_robust", "strange/test_agents",
+    "strange/test_asked", "strange/test_places", "strange/test_shells", "strange/test_users_files",
+}  # fmt: skip
 #: Files that take minutes, the longest first. They are started first, so that a session ends with short ones.
 LONG = (
     "training/test_task_to_report", "repository/test_docs", "run/test_qemu", "training/test_compress",
@@ -80,5 +86,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if name(item) in ALONE:
             item.add_marker(pytest.mark.alone)
-        if item.get_closest_marker("slow") is None and any(item.get_closest_marker(m) for m in ("soak", "qemu")):
+        if item.get_closest_marker("slow") is None and (
+            name(item) in SLOW or any(item.get_closest_marker(m) for m in ("soak", "qemu"))
+        ):
             item.add_marker(pytest.mark.slow)

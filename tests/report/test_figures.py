@@ -65,7 +65,7 @@ def test_no_label_is_cut_and_none_overlap(tmp_path: Path, networks: int, boards:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("networks", "boards"), [(30, 3), (3, 12), (30, 12)])
+@pytest.mark.parametrize(("networks", "boards"), [(30, 3), (3, 12), pytest.param(30, 12, marks=pytest.mark.soak)])
 def test_nor_with_many(tmp_path: Path, networks: int, boards: int) -> None:
     found = data(tmp_path, networks, boards)
     with styled():

@@ -42,6 +42,7 @@ def test_a_run_over_ssh(sshd: Sshd, cache: Path, tmp_path: Path) -> None:
     assert told.cells[0].predictions == cell.predictions
 
 
+@pytest.mark.slow
 def test_a_damaged_file_on_the_board_is_sent_again(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     execute(fleet(sshd.device()), tmp_path / "results")
     artifact = next(
@@ -56,6 +57,7 @@ def test_a_damaged_file_on_the_board_is_sent_again(sshd: Sshd, cache: Path, shor
     assert outcome.sent_bytes["loop"] == len(content)
 
 
+@pytest.mark.slow
 def test_labels_never_reach_the_board(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     outcome, told = execute(fleet(sshd.device()), tmp_path / "results")
     assert outcome.all_valid
@@ -64,6 +66,7 @@ def test_labels_never_reach_the_board(sshd: Sshd, cache: Path, short_series: Non
         assert not path.is_file() or labels not in path.read_bytes()
 
 
+@pytest.mark.slow
 def test_one_dead_board_costs_only_its_own_cells(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     dead = sshd.device("dead", port=1)
     devices = fleet(sshd.device(), dead)
@@ -76,6 +79,7 @@ def test_one_dead_board_costs_only_its_own_cells(sshd: Sshd, cache: Path, short_
     assert {cell.device.name for cell in told.cells} == {"dead"}
 
 
+@pytest.mark.slow
 def test_a_slowed_runner_is_named(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     outcome, told = execute(fleet(sshd.device()), tmp_path / "results", inject_slowdown=0.1)
     assert not outcome.all_valid
@@ -99,6 +103,7 @@ def test_a_board_in_use_is_left_alone(sshd: Sshd, cache: Path, short_series: Non
     assert "in use by" in told.cells[0].reasons[0].text
 
 
+@pytest.mark.slow
 def test_a_killed_runner_is_a_reason(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     real = shutil.which("python3")
     (sshd.bin / "python3").write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {real} "$@"\nkill -9 $$\n')
@@ -124,6 +129,7 @@ def test_a_real_old_python(version: str, runtime: str, sshd: Sshd, cache: Path, 
     assert {(c.runtime.name, str(c.device.python).rsplit(".", 1)[0]) for c in told.cells} == {(runtime, version)}
 
 
+@pytest.mark.slow
 def test_without_a_litert_wheel_tflite_runtime_stands_in(
     sshd: Sshd, cache: Path, short_series: None, tmp_path: Path
 ) -> None:
@@ -137,6 +143,7 @@ def test_without_a_litert_wheel_tflite_runtime_stands_in(
     assert set(store.read_run(outcome.folder).planned) == set(outcome.cells)
 
 
+@pytest.mark.slow
 def test_no_cell_is_half_written(sshd: Sshd, cache: Path, short_series: None, tmp_path: Path) -> None:
     outcome, _ = execute(fleet(sshd.device()), tmp_path / "results")
     names = sorted(path.name for path in (outcome.folder / "cells").iterdir())
