@@ -96,11 +96,6 @@ class Place:
         part.chmod(0o755)
         part.replace(self.bin / "python3")
 
-    def link(self, wheels: Path) -> None:
-        """Share one folder of unpacked runtimes, which are equal everywhere, between the boards of one test."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / "wheels").symlink_to(wheels)
-
     def cells_started(self) -> int:
         with contextlib.suppress(OSError):
             return (self.bin / "cells").stat().st_size
