@@ -9,7 +9,7 @@ as SVG and PNG. ``history`` makes the page of all runs, of more and more of them
 (benchmarks/made/scale.py).
 
 Memory is that of the largest process. Exits with 1 if ``boards`` takes longer than ``--limit`` for anything, or if a
-cell in the longest ``history`` takes more than 1.5 times the time of one in the shortest, or the memory grows faster than
+cell in the longest ``history`` takes more than 1.5 times the time of one in the shortest, or memory grows faster than
 the number of cells.
 """
 
@@ -48,9 +48,7 @@ _TOOK = ("seconds", "of a processor", "MiB")
 def timed(*words: str | Path) -> Cost:
     """What ``harness report`` with these words takes."""
     began = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "report", *map(str, words)], stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-m", "harness", "report", *map(str, words)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -105,7 +103,7 @@ def write_history(results: Path, options: argparse.Namespace, numbers: range) ->
 
 
 def in_process(make: Callable[..., None], *arguments: object) -> None:
-    """Call it in a process of its own, so that this one stays small: a child begins with its parent's peak of memory."""
+    """Call it in a process of its own, to keep this one small: a child begins with its parent's peak of memory."""
     process = multiprocessing.get_context("spawn").Process(target=make, args=arguments)
     process.start()
     process.join()

@@ -26,7 +26,7 @@ _PERMUTATIONS = 4_999
 _ENOUGH = 50
 #: Permutations whose distances are in memory at a time.
 _CHUNK = 256
-#: Up to this many values all distances are formed at once; of longer series, sums of them are merged from sorted halves.
+#: Up to this many values all distances are formed at once; of longer series their sums are merged from sorted halves.
 _LONG = 100
 #: Two statistics closer than this share are equal: they are sums in another order.
 _ROUNDING = 1e-9
@@ -172,9 +172,7 @@ def _merged_sums(series: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     return 2 * to_earlier[:, :n].cumsum(axis=1), to_all[ranks].cumsum(axis=1)
 
 
-def _add_from_first_half(
-    to_earlier: NDArray[np.float64], padded: NDArray[np.float64], half: int, n: int
-) -> None:
+def _add_from_first_half(to_earlier: NDArray[np.float64], padded: NDArray[np.float64], half: int, n: int) -> None:
     """Add, to each value in the second half of a block of 2 ``half`` values, its distances to those in the first.
 
     Args:

@@ -45,9 +45,7 @@ def test_figures_are_the_same_with_several_processes(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("program", ["raise SystemExit", "import os, sys; os.write(int(sys.argv[1]), b'nonsense')"])
-def test_a_process_that_fails_costs_no_figure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
-) -> None:
+def test_a_process_that_fails_costs_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     run = make_run(tmp_path, [make_cell("a"), make_cell("b")])
     alone = drawn_by(run, tmp_path / "alone", 1)
     monkeypatch.setattr(drawers, "TASKS_A_PROCESS", 1)
