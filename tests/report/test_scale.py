@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from benchmarks.made.cells import make_cell, make_run
 from benchmarks.made.scale import History, run_on_boards
-from harness.report import drawers, history, render, render_history
+from harness.report import drawers, history, history_figures, render, render_history
 from harness.results import store
 from tests.support.reports import digests
 
@@ -29,7 +31,7 @@ def shortest(work: Callable[[], object]) -> float:
 
 
 def drawn_by(run: Path, out: Path, processes: int) -> dict[str, str]:
-    render([run], out, plots=["pareto", "timeline", "chain"], processes=processes)
+    render([run], out, plots=["pareto", "timeline"], processes=processes)
     return digests(out)
 
 
@@ -37,7 +39,7 @@ def test_figures_are_the_same_with_several_processes(tmp_path: Path, monkeypatch
     """The other process draws all of them: this one takes no task."""
     run = run_on_boards(tmp_path, boards=3, cells=24, rounds=2)
     alone = drawn_by(run, tmp_path / "alone", 1)
-    assert len(alone) == 2 * (3 + 3 + 3)
+    assert len(alone) == 2 * (3 + 3)
     monkeypatch.setattr(drawers, "TASKS_A_PROCESS", 1)
     take = drawers._Share.take
     monkeypatch.setattr(drawers._Share, "take", lambda share, most=None: take(share, most) if most else None)
@@ -84,21 +86,18 @@ def test_twice_the_history_takes_twice_the_time(tmp_path: Path, dimension: str) 
     assert seconds[1] < MOST_TIMES * seconds[0]
 
 
-def test_a_long_history_is_a_small_page(tmp_path: Path) -> None:
+def test_a_long_history_is_a_small_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of points are one image in each figure, and so few bytes."""
-    made = History(tmp_path, cells=20, runs=160, rounds=1)
-    made.write(range(160))
+    monkeypatch.setattr(history_figures, "_MOST_POINTS", 100)
+    History(tmp_path, cells=10, runs=40, rounds=1).write(range(40))
     paths = render_history(store.list_runs(tmp_path), tmp_path / "out", formats=["svg"])
     assert paths.index is not None
-    assert paths.index.stat().st_size < 1_000_000
+    assert paths.index.stat().st_size < 300_000
     assert b"<image" in paths.figures[0].read_bytes()
 
 
 def test_a_history_keeps_one_result_of_each_cell_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory doesn't grow with the samples of all runs."""
-    import gc
-    import weakref
-
     made = History(tmp_path, cells=4, runs=6, rounds=1)
     made.write(range(6))
     alive: list[int] = []
