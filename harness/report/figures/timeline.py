@@ -122,5 +122,5 @@ FIGURE = Figure(
     heading="Evidence over time",
     note="Did heat, a lower frequency or a slower machine go with slower passes?",
     draw=timelines,
-    scope="boards",  # cells that are not VALID are included
+    scope="board",
 )
