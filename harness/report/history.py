@@ -22,7 +22,7 @@ from harness.report.lines import Line as Line
 from harness.report.lines import Point as Point
 from harness.report.table import Table, tabulate
 from harness.results import identity, store
-from harness.results.change import ALPHA, middle
+from harness.results.change import ALPHA, middle, speed
 from harness.results.columns import Column
 from harness.results.pairs import Pair, measured
 from harness.results.quality import axis, faces, made_up_faces
@@ -37,11 +37,13 @@ class _Step:
 
     Attributes:
         p_value: of no change, not adjusted; 1 where they can't be compared.
+        p_machine: of the change being the machine's own, not adjusted, as :class:`harness.results.change.Change` has it.
         broken: why they can't be compared; empty where they can.
         pair: the comparison itself, kept only where it may be significant: adjusting a p-value never lowers it.
     """
 
     p_value: float = 1.0
+    p_machine: float = 0.0
     broken: str = ""
     pair: Pair | None = None
 
@@ -99,7 +101,7 @@ def _lasting(lines: Sequence[Line], clocks: Sequence[Clock]) -> tuple[Line, ...]
 
 
 def _point(run: int, cell: Cell) -> Point:
-    return Point(run, middle(cell) / 1e6, cell.accuracy)
+    return Point(run, middle(cell) / 1e6, cell.accuracy, speed=speed(cell))
 
 
 def _line(first: Cell) -> Line:
@@ -127,7 +129,8 @@ def _step(before: Cell, after: Cell) -> _Step:
     pair = measured(before, after, interval=False)
     if pair.refused or pair.ratio is None:
         return _Step(broken="; ".join(pair.refused))
-    return _Step(pair.p_value, pair=pair if pair.p_value < ALPHA else None)
+    p_machine = pair.change.p_machine if pair.change else 0.0
+    return _Step(pair.p_value, p_machine, pair=pair if pair.p_value < ALPHA else None)
 
 
 def _corrected(tracks: Iterable[_Track]) -> list[tuple[Point, ...]]:
@@ -136,18 +139,29 @@ def _corrected(tracks: Iterable[_Track]) -> list[tuple[Point, ...]]:
     p-values are corrected over all comparable steps of all cells (Holm).
     """
     found = [(list(track.points), track.steps) for track in tracks]
-    adjusted = iter(stats.holm([step.p_value for _, steps in found for step in steps if not step.broken]))
+    compared = [step for _, steps in found for step in steps if not step.broken]
+    adjusted = iter(zip(*(stats.holm(p) for p in _p_values(compared)), strict=True))
     for points, steps in found:
         for at, step in enumerate(steps, 1):
             if step.broken:
                 points[at] = replace(points[at], broken=step.broken)
-                continue
-            p_adjusted = next(adjusted)
-            if step.pair is None or step.pair.ratio is None:
-                continue
-            if replace(step.pair, p_adjusted=p_adjusted).verdict in ("slower", "faster"):
-                points[at] = replace(points[at], change=step.pair.ratio.value)
+            elif ratio := _significant(step, *next(adjusted)):
+                points[at] = replace(points[at], change=ratio)
     return [tuple(points) for points, _ in found]
+
+
+def _p_values(steps: Sequence[_Step]) -> tuple[list[float], list[float]]:
+    """Those of no change, and those of the change being the machine's own."""
+    return [step.p_value for step in steps], [step.p_machine for step in steps]
+
+
+def _significant(step: _Step, p_value: float, p_machine: float) -> float | None:
+    """The ratio of a step that is significant by adjusted p-values; else None."""
+    if step.pair is None or step.pair.change is None or step.pair.ratio is None:
+        return None
+    change = replace(step.pair.change, p_machine=p_machine)
+    judged = replace(step.pair, p_adjusted=p_value, change=change)
+    return step.pair.ratio.value if judged.verdict in ("slower", "faster") else None
 
 
 def table(history: History) -> Table:
@@ -161,7 +175,9 @@ def table(history: History) -> Table:
         return "; ".join(f"{history.runs[p.run]} ({p.broken})" for p in line.points if p.broken) or None
 
     def lasting_changes(line: Line) -> str | None:
-        return in_words(line.changes, [history.runs[point.run] for point in line.points[line.start :]])
+        points = line.points[line.start :]
+        names, speeds = [history.runs[point.run] for point in points], [point.speed for point in points]
+        return in_words(line.changes, names, None if line.emulated else speeds)
 
     columns: tuple[Column[Line], ...] = (
         Column("device", "Board", lambda line: line.device),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from harness.core.changepoints import Changes
+from harness.results.change import Speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Point:
         accuracy: 0 to 1; None where no classes are judged.
         change: the ratio to the previous point, where the change is significant.
         broken: why it can't be compared with the previous point; empty where it can.
+        speed: what the machine's canary took; None where that isn't known.
     """
 
     run: int
@@ -25,6 +27,7 @@ class Point:
     accuracy: float | None
     change: float | None = None
     broken: str = ""
+    speed: Speed | None = None
 
 
 @dataclass(frozen=True)

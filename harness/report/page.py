@@ -254,7 +254,8 @@ def _trust(data: ReportData) -> list[str]:
     fewest, most = int(valid.samples.min()), int(valid.samples.max())
     passes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     answers = "predictions" if valid.predictions.map(len).gt(0).any() else "outputs"
-    lines = [f"Each number is the median of {passes} timed inferences; {answers} come from the same ones."]
+    lines = [f"Each number comes from {passes} timed inferences: their median, or the mean of their rounds' medians; "
+             f"{answers} come from the same ones."]
     lines += _on_rounds(valid)
     if valid.delegate_verified.all():
         lines.append(
@@ -278,7 +279,11 @@ def _on_rounds(valid: pd.DataFrame) -> list[str]:
     if not counts or counts == [1]:
         return []
     several = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return [f"On the wall clock each cell was measured by {several} processes; its interval is that of their medians."]
+    processes = "process" if several == "1" else "processes"
+    return [
+        f"On the wall clock each cell was measured by {several} {processes}; the value is the geometric mean of their "
+        "medians and its interval that of these medians, where there are several."
+    ]
 
 
 def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:

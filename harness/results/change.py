@@ -141,6 +141,27 @@ def canaries(cell: Cell, loop: str) -> NDArray[np.float64]:
     return np.exp(np.log(known).mean(axis=1)) if len(known) == len(both) and len(both) else np.empty(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a machine was while a cell was measured: what its canary took.
+
+    Attributes:
+        form: of the canary; times of different forms are not comparable.
+        took: the geometric mean over rounds for each of :data:`LOOPS`, in nanoseconds.
+    """
+
+    form: tuple[int, object]
+    took: tuple[float, ...]
+
+
+def speed(cell: Cell) -> Speed | None:
+    """The speed of a cell's machine; None where a round has no canary or there are several forms."""
+    looks, forms = [canaries(cell, loop) for loop in LOOPS], _forms(cell)
+    if len(forms) != 1 or not all(map(len, looks)):
+        return None
+    return Speed(forms.pop(), tuple(float(np.exp(np.log(times).mean())) for times in looks))
+
+
 def _loop(canary: Canary | None, loop: str) -> int:
     if canary is None:
         return 0
