@@ -37,7 +37,7 @@ class _Step:
 
     Attributes:
         p_value: of no change, not adjusted; 1 where they can't be compared.
-        p_machine: of the change being the machine's own, not adjusted, as :class:`harness.results.change.Change` has it.
+        p_machine: of the change being the machine's own, not adjusted, as :class:`harness.results.change.Change` has.
         broken: why they can't be compared; empty where they can.
         pair: the comparison itself, kept only where it may be significant: adjusting a p-value never lowers it.
     """

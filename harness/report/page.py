@@ -254,8 +254,10 @@ def _trust(data: ReportData) -> list[str]:
     fewest, most = int(valid.samples.min()), int(valid.samples.max())
     passes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     answers = "predictions" if valid.predictions.map(len).gt(0).any() else "outputs"
-    lines = [f"Each number comes from {passes} timed inferences: their median, or the mean of their rounds' medians; "
-             f"{answers} come from the same ones."]
+    lines = [
+        f"Each number comes from {passes} timed inferences: their median, or the mean of their rounds' medians; "
+        f"{answers} come from the same ones."
+    ]
     lines += _on_rounds(valid)
     if valid.delegate_verified.all():
         lines.append(

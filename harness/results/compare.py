@@ -223,8 +223,8 @@ def _loose(cell: Cell) -> tuple[object, ...]:
 
 
 def adjusted(pairs: list[Pair]) -> list[Pair]:
-    """p-values by Holm's correction over all compared pairs, separately for speed, for what exceeds the machine's own change, and
-    for accuracy.
+    """Pairs with p-values by Holm's correction over all that are compared, separately for speed, for what exceeds the
+    machine's own change, and for accuracy.
     """
     compared = [i for i, pair in enumerate(pairs) if not pair.refused]
     speed = stats.holm([pairs[i].p_value for i in compared])

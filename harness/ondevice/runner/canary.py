@@ -1,6 +1,6 @@
 """How fast the machine itself is: two fixed small loops, timed before and after a round, never between inferences.
 
-One multiplies two rows of 4096 numbers, 32 KB that stay in the caches next to the core, again and again, so it feels the
+One multiplies two rows of 4096 numbers, 32 KB that stay in caches next to the core, again and again, so it feels the
 clock, a governor, heat, and a neighbour on the same core. The other copies 2 MB from one array to another, more than a
 small board's caches hold, so there it feels whatever else goes through memory; a desktop's last cache holds both
 arrays. Neither needs cpufreq or any counter, so both work in
