@@ -19,7 +19,7 @@ quiet     nothing is added to what this machine does anyway
 busy      one other process computes without a pause
 restless  two others compute half of the time; each wakes for one to four seconds and sleeps for as long
 quota     before each run it is drawn whether it gets two thirds of a processor or all of it (a cgroup's CPU quota,
-          1 ms of every 1.5). One of the networks takes several milliseconds, so that a quota reaches each of its inferences;
+          1 ms of every 1.5). One of the networks takes several milliseconds, so that a quota reaches each inference;
           what takes a tenth of a millisecond mostly runs between two pauses. Where no cgroup can be written this
           weather is left out.
 clock     before each run it is drawn whether its processor is a third slower, as a lower clock makes it. No program can
