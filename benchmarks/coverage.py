@@ -4,7 +4,8 @@
 
 In each trial three programs measure one artifact with the same Python, runtime and thread, alternately and in random
 order, so that other activity of the machine affects all of them: the shipped runner in five rounds, each a process,
-with the rounds spread over the trial; ``ai_edge_litert/tools/benchmark_litert_model.py`` with its default number of
+with the rounds spread over the trial, and a disturbed one repeated, as ``harness run`` does and the other two don't;
+``ai_edge_litert/tools/benchmark_litert_model.py`` with its default number of
 runs; and pyperf, which starts its own processes (``--processes``, 20 as in pyperf's default).
 
 The interval of the harness is that of its report. The other two print no interval, so the most favourable one is

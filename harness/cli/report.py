@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -47,7 +48,8 @@ def make_report(
 
     check_folder(out, "--out")
     folders = [store.find_run(results, name) for name in runs]
-    made = render(folders, out, plots=plots or None, formats=formats or ("svg", "png"))
+    processes = len(os.sched_getaffinity(0))
+    made = render(folders, out, plots=plots or None, formats=formats or ("svg", "png"), processes=processes)
     index = str(made.index or out)
     return {"text": f"report: {index}", "index": index, "tables": [str(table) for table in made.tables]}
 

@@ -26,6 +26,8 @@ _PERMUTATIONS = 4_999
 _ENOUGH = 50
 #: Permutations whose distances are in memory at a time.
 _CHUNK = 256
+#: Up to this many values all distances are formed at once; of longer series their sums are merged from sorted halves.
+_LONG = 100
 #: Two statistics closer than this share are equal: they are sums in another order.
 _ROUNDING = 1e-9
 
@@ -122,13 +124,11 @@ def _split(logs: NDArray[np.float64], chance: np.random.Generator) -> tuple[int,
 def _energies(series: NDArray[np.float64]) -> NDArray[np.float64]:
     """The energy statistic of each split of each series, shape (series, n - 2 LEAST + 1); the first splits at LEAST."""
     n = series.shape[1]
-    distances = np.abs(series[:, :, None] - series[:, None, :])
-    sums = distances.cumsum(axis=1).cumsum(axis=2)  # of all pairs up to (i, j)
     left_sizes = np.arange(LEAST, n - LEAST + 1)
     right_sizes = n - left_sizes
-    inside_left = sums[:, left_sizes - 1, left_sizes - 1]
-    total = sums[:, -1:, -1]
-    left_with_all = sums[:, left_sizes - 1, n - 1]
+    sums = _sums if n <= _LONG else _merged_sums
+    of_left, with_all = sums(series)
+    inside_left, left_with_all, total = of_left[:, left_sizes - 1], with_all[:, left_sizes - 1], with_all[:, -1:]
     across = left_with_all - inside_left
     inside_right = total - 2 * left_with_all + inside_left
     energy = (
@@ -138,6 +138,59 @@ def _energies(series: NDArray[np.float64]) -> NDArray[np.float64]:
     )
     weighted: NDArray[np.float64] = energy * left_sizes * right_sizes / n
     return weighted
+
+
+def _sums(series: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sums of distances between values of each series, both of shape (series, n): at k, of all pairs among the first
+    k + 1 values, and of the first k + 1 values to all values.
+    """
+    distances = np.abs(series[:, :, None] - series[:, None, :])
+    sums = distances.cumsum(axis=1).cumsum(axis=2)  # of all pairs up to (i, j)
+    return np.diagonal(sums, axis1=1, axis2=2), sums[:, :, -1]
+
+
+def _merged_sums(series: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same as :func:`_sums` in n log² n steps and without n² numbers in memory; the series hold the same values.
+
+    Each value's distances to those before it are summed as in a merge sort: a block is sorted, and what its second
+    half is away from its first follows from how many values of the first are smaller, and from their sum.
+    """
+    count, n = series.shape
+    near = series - np.median(series[0])  # the values' differences are small beside the values themselves
+    ordered = np.sort(near[0])
+    ranks = np.searchsorted(ordered, near)
+    below = np.concatenate([[0.0], ordered.cumsum()])
+    to_all = (2 * np.arange(n) - n) * ordered + below[-1] - 2 * below[:-1]
+    size = 1 << (n - 1).bit_length()
+    padded = np.zeros((count, size))
+    padded[:, :n] = near
+    to_earlier = np.zeros((count, size))
+    half = 1
+    while half < size:
+        _add_from_first_half(to_earlier, padded, half, n)
+        half *= 2
+    return 2 * to_earlier[:, :n].cumsum(axis=1), to_all[ranks].cumsum(axis=1)
+
+
+def _add_from_first_half(to_earlier: NDArray[np.float64], padded: NDArray[np.float64], half: int, n: int) -> None:
+    """Add, to each value in the second half of a block of 2 ``half`` values, its distances to those in the first.
+
+    Args:
+        to_earlier, padded: shape (series, a power of 2); values from ``n`` on are padding, which is away from nothing.
+    """
+    shape = (len(padded), -1, 2 * half)
+    blocks, sums = padded.reshape(shape), to_earlier.reshape(shape)
+    order = blocks.argsort(axis=2)
+    values = np.take_along_axis(blocks, order, axis=2)
+    real = np.arange(padded.shape[1]).reshape(1, -1, 2 * half) < n
+    first = (order < half) & np.take_along_axis(np.broadcast_to(real, blocks.shape), order, axis=2)
+    smaller = first.cumsum(axis=2)
+    their_sum = (values * first).cumsum(axis=2)
+    apart = values * (2 * smaller - smaller[:, :, -1:]) + their_sum[:, :, -1:] - 2 * their_sum
+    apart[order < half] = 0.0
+    moved = np.empty_like(apart)
+    np.put_along_axis(moved, order, apart, axis=2)
+    sums += moved
 
 
 def _levels(logs: NDArray[np.float64], places: Sequence[int]) -> NDArray[np.float64]:

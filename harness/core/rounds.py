@@ -200,12 +200,14 @@ class Machine:
 
     Attributes:
         change: the canary's ratio b/a; 1.1 is a machine that took 10 % longer for the same loop.
+        p_change: of the canary not having changed.
         p_value: that the cell changed as much as this canary did, and no more: the p-value of the ratio of the
             medians, each divided by its round's canary.
         ratio: the cell's ratio b/a beside the canary's, with its interval.
     """
 
     change: float
+    p_change: float
     p_value: float
     ratio: Interval
 
@@ -222,8 +224,8 @@ def machine(a: tuple[Medians, Medians], b: tuple[Medians, Medians]) -> Machine |
     if min(len(a[0]), len(b[0])) < 2 or len(a[0]) != len(a[1]) or len(b[0]) != len(b[1]):
         return None
     beside = [np.exp(_logs(values) - _logs(canary)) for values, canary in (a, b)]
-    found = ratio(beside[0], beside[1])
-    return Machine(math.exp(float(np.mean(_logs(b[1])) - np.mean(_logs(a[1])))), found.p_value, found.interval)
+    found, canary = ratio(beside[0], beside[1]), ratio(a[1], b[1])
+    return Machine(canary.interval.value, canary.p_value, found.p_value, found.interval)
 
 
 def _interval(centre: float, half: float, level: float) -> Interval:

@@ -6,18 +6,19 @@ The same results give the same bytes, so nothing here reads the time, the machin
 from __future__ import annotations
 
 import gc
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import ReportError, StoreError, UsageError
 from harness.core.files import write_output
 from harness.records.manifest import Manifest
 from harness.report import compare_page, history, page, tables
-from harness.report.figures import FIGURES, PLOTS
-from harness.report.figures.canvas import Drawing, png, styled, svg
+from harness.report.drawers import drawn
+from harness.report.figures import PLOTS
+from harness.report.figures.canvas import Caption, Drawing, styled
+from harness.report.finished import Finished, Finisher, Task, Wanted, tasks
 from harness.report.gather import ReportData, gather
 from harness.report.summary import summarise
 from harness.report.table import Table
@@ -45,6 +46,7 @@ def render(
     manifests: Mapping[str, Manifest] | None = None,
     plots: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
+    processes: int = 1,
 ) -> ReportPaths:
     """Write the report of one or several runs.
 
@@ -54,6 +56,7 @@ def render(
         manifests: provenance by network; None takes the copies in ``<run>/manifests/``.
         plots: names from ``PLOTS``; if any are given, only these figures are written, without tables and page.
         formats: of ``svg`` and ``png``.
+        processes: how many may draw at a time; the files are the same with any number.
 
     Raises:
         UsageError: unknown plot or format.
@@ -62,7 +65,7 @@ def render(
     _check(plots or (), PLOTS, "plot")
     _check(formats, FORMATS, "format")
     with _no_collection():
-        return _render(gather(runs, manifests), out, plots, formats)
+        return _render(gather(runs, manifests), out, plots, _Drawn(tuple(formats), processes))
 
 
 @contextmanager
@@ -82,24 +85,32 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _render(data: ReportData, out: Path, plots: Sequence[str] | None, formats: Sequence[str]) -> ReportPaths:
+@dataclass(frozen=True)
+class _Drawn:
+    """How figures are drawn: the formats of their files, and the number of processes."""
+
+    formats: tuple[str, ...]
+    processes: int
+
+
+def _render(data: ReportData, out: Path, plots: Sequence[str] | None, how: _Drawn) -> ReportPaths:
+    chosen, left_out = _chosen(data, plots)
+    # where figures are left out, a PNG of the others would take as long again
+    wanted = Wanted(("svg",) if left_out and "svg" in how.formats else how.formats, keep=not plots)
     with styled():
-        drawings, left_out = _draw(data, plots)
-        if left_out and "svg" in formats:
-            formats = ("svg",)  # a PNG would take as long again
-        drawn, figures = _write_figures(drawings, out / "figures", formats, keep=not plots)
+        shown, figures = _write_figures(drawn(data, chosen, wanted, how.processes), out / "figures", wanted)
     if plots:
         return ReportPaths(None, (), figures)
     summary = summarise(data)
     made = tables.build(data, summary)
     written = _write_tables(made, out / "tables")
-    context = page.context(data, summary, made, drawn)
+    context = page.context(data, summary, made, shown)
     side_pages = page.side_pages(context)
     for side_page in side_pages:
         _write(out / side_page.file, side_page.html(context))
     _remove_stale(out, keep={side_page.file for side_page in side_pages})
     pages = [*(page.Beside(each.file, each.title) for each in side_pages), *_beside(out)]
-    _write(out / "index.html", page.index(context, drawn, pages=pages, left_out=left_out))
+    _write(out / "index.html", page.index(context, shown, pages=pages, left_out=left_out))
     return ReportPaths(out / "index.html", written, figures)
 
 
@@ -133,41 +144,27 @@ MOST_BOARDS = 6
 _OVERVIEWS = (("pareto", "accuracy against latency"), ("latency", "latency"))
 
 
-def _draw(data: ReportData, plots: Sequence[str] | None) -> tuple[Iterator[Drawing], str]:
-    """Draw the requested figures one after the other; also return the note on those that were left out."""
+def _chosen(data: ReportData, plots: Sequence[str] | None) -> tuple[list[Task], str]:
+    """The tasks that draw the requested figures, and the note on those that are left out."""
     boards = [int(group) for clock in data.clocks for group in data.of(clock).group.unique()]
     overview, words = _OVERVIEWS[not data.valid.metric.notna().any()]
     if plots or (len(data.valid) <= MANY_CELLS and len(boards) <= MOST_BOARDS):
-        return _each(data, plots or tuple(PLOTS), boards), ""
+        return list(tasks(data, plots or PLOTS, boards)), ""
     if len(data.valid) > MANY_CELLS:
         shown = [int(data.of(clock).group.iloc[0]) for clock in data.clocks if len(data.of(clock))]
         notice = (
             f"With {len(data.valid):,} valid cells, only {words} of {_names(data, shown)} is drawn "
             "here. Tables have all cells; harness report --plot draws any figure, of all boards."
         )
-        return _each(data, [overview], shown), notice
+        return list(tasks(data, [overview], shown)), notice
     shown = _first(data, MOST_BOARDS)
     notice = (
         f"With {len(boards)} boards, {words} is drawn of all, the other figures of "
         f"{_names(data, shown)}. Tables have all boards; harness report --plot draws any figure of all of them, "
         "for example --plot latency."
     )
-    return itertools.chain(
-        _each(data, [overview], boards), _each(data, [n for n in PLOTS if n != overview], shown)
-    ), notice
-
-
-def _each(data: ReportData, names: Sequence[str], boards: Sequence[int]) -> Iterator[Drawing]:
-    """Figures by name. Figures of a single board are made board by board, so that few are in memory at a time."""
-    few = len(boards) < data.cells.group.nunique()
-    chosen = replace(data, cells=data.cells[data.cells.group.isin(boards)]) if few else data
-    by_name = {figure.name: figure for figure in FIGURES}
-    for figure in map(by_name.__getitem__, names):
-        if figure.scope == "board":
-            for board in boards:
-                yield from figure.draw(replace(data, cells=data.cells[data.cells.group == board]))
-        else:
-            yield from figure.draw(chosen if figure.scope == "boards" else data)
+    others = [name for name in PLOTS if name != overview]
+    return [*tasks(data, [overview], boards), *tasks(data, others, shown)], notice
 
 
 def _first(data: ReportData, most: int) -> list[int]:
@@ -191,8 +188,8 @@ def render_comparison(comparison: Comparison, out: Path, *, formats: Sequence[st
         out, formats: as for :func:`render`.
     """
     table = compare_page.table(comparison)
-    drawn, figures = _write_drawings(lambda: compare_page.changes(comparison), out, formats)
-    return _write_page(out, page.compare_page(comparison, table, drawn), table, figures)
+    shown, figures = _write_drawings(lambda: compare_page.changes(comparison), out, formats)
+    return _write_page(out, page.compare_page(comparison, table, shown), table, figures)
 
 
 def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = FORMATS) -> ReportPaths:
@@ -206,17 +203,18 @@ def render_history(runs: Sequence[Path], out: Path, *, formats: Sequence[str] = 
         raise ReportError("a history needs at least two runs")
     gathered = history.gather(runs)
     table = history.table(gathered)
-    drawn, figures = _write_drawings(lambda: history.figures(gathered), out, formats)
-    return _write_page(out, page.history_page(gathered, table, drawn), table, figures)
+    shown, figures = _write_drawings(lambda: history.drawings(gathered), out, formats)
+    return _write_page(out, page.history_page(gathered, table, shown), table, figures)
 
 
 def _write_drawings(
-    draw: Callable[[], list[Drawing]], out: Path, formats: Sequence[str]
-) -> tuple[list[tuple[Drawing, str]], tuple[Path, ...]]:
+    draw: Callable[[], Iterable[Drawing]], out: Path, formats: Sequence[str]
+) -> tuple[list[tuple[Caption, str]], tuple[Path, ...]]:
     """Write the figures of a page beside the report's; returns each drawing with its SVG, and the files' paths."""
     _check(formats, FORMATS, "format")
+    wanted = Wanted(tuple(formats))
     with styled():
-        return _write_figures(draw(), out / "figures", formats)
+        return _write_figures(map(Finisher(wanted).finish, draw()), out / "figures", wanted)
 
 
 def _write_page(out: Path, html: str, table: Table, figures: tuple[Path, ...]) -> ReportPaths:
@@ -233,33 +231,23 @@ def _check(asked: Sequence[str], known: Sequence[str] | Mapping[str, object], wh
             raise UsageError(f"no {what} '{name}'", fix=f"one of: {', '.join(known)}")
 
 
-#: This many figures are freed together: they are full of reference cycles, which only the collector finds.
-_COLLECTED = 12
-
-
 def _write_figures(
-    drawings: Iterable[Drawing], folder: Path, formats: Sequence[str], *, keep: bool = True
-) -> tuple[list[tuple[Drawing, str]], tuple[Path, ...]]:
-    """Write figures as they are drawn; returns them with their SVG (empty unless ``keep``), and the files' paths."""
+    figures: Iterable[Finished], folder: Path, wanted: Wanted
+) -> tuple[list[tuple[Caption, str]], tuple[Path, ...]]:
+    """Write figures as they are finished; returns each with its SVG (none unless wanted), and the files' paths."""
     paths: list[Path] = []
-    drawn = []
+    kept: list[tuple[Caption, str]] = []
     taken: set[str] = set()
-    gc.freeze()  # existing objects stay alive and need not be searched
-    for count, made in enumerate(drawings, 1):
-        drawing = replace(made, name=_free(made.name, taken))
-        vector = svg(drawing.figure) if keep or "svg" in formats else ""
-        if "svg" in formats:
-            paths.append(folder / f"{drawing.name}.svg")
-            _write(paths[-1], vector)
-        if "png" in formats:
-            paths.append(folder / f"{drawing.name}.png")
-            _write(paths[-1], png(drawing.figure))
-        drawing.figure.clear()
-        if keep:
-            drawn.append((drawing, vector))
-        if count % _COLLECTED == 0:
-            gc.collect()
-    return drawn, tuple(paths)
+    for made in figures:
+        named = Caption(_free(made.name, taken), made.plot, made.title, made.alt)
+        contents: dict[str, str | bytes] = {"svg": made.svg, "png": made.png}
+        for suffix, content in contents.items():
+            if suffix in wanted.formats:
+                paths.append(folder / f"{named.name}.{suffix}")
+                _write(paths[-1], content)
+        if wanted.keep:
+            kept.append((named, made.svg))
+    return kept, tuple(paths)
 
 
 def _free(name: str, taken: set[str]) -> str:

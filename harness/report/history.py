@@ -1,175 +1,167 @@
-"""Cells over time: one line a cell across all runs of a results folder, with significant changes marked."""
+"""Cells over time: one line a cell across all runs of a results folder, with significant changes marked.
+
+Runs are read one after the other, and of each cell only the newest result is kept whole: memory grows with the cells of
+a run, not with the number of runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-
 from harness.core import stats
-from harness.core.changepoints import Changes
-from harness.core.clock import clock_of
-from harness.core.safetext import clean, for_figure, slug
+from harness.core.clock import Clock, clock_of
+from harness.core.safetext import clean
 from harness.records.cell import Cell
-from harness.report.figures.canvas import MUTED, PALETTE, Drawing, heading, new
-from harness.report.figures.rows import ROW
+from harness.report.figures.canvas import Drawing
+from harness.report.history_figures import drawings as drawings
 from harness.report.lasting import in_words, lasting
+from harness.report.lines import History as History
+from harness.report.lines import Line as Line
+from harness.report.lines import Point as Point
 from harness.report.table import Table, tabulate
 from harness.results import identity, store
-from harness.results.change import middle
+from harness.results.change import ALPHA, middle, speed
 from harness.results.columns import Column
-from harness.results.pairs import measured
+from harness.results.pairs import Pair, measured
 from harness.results.quality import axis, faces, made_up_faces
-
-#: The most lines that are named at the right of a figure; the others are grey, and named in the table.
-_MOST_NAMED = 12
-
-
-@dataclass(frozen=True)
-class Point:
-    """A cell's VALID result in one run.
-
-    Attributes:
-        run: index in :attr:`History.runs`.
-        median: in the line's unit.
-        accuracy: 0 to 1; None where no classes are judged.
-        change: the ratio to the previous point, where the change is significant.
-        broken: why it can't be compared with the previous point; empty where it can.
-    """
-
-    run: int
-    median: float
-    accuracy: float | None
-    change: float | None = None
-    broken: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One cell of one board over the runs. ``board`` identifies the board; ``device`` and ``short`` are for people.
-
-    Lines with another ``axis`` share no figure (:func:`harness.results.quality.axis`). ``data`` is its name; ``faces``
-    tells whether the samples are images of faces. ``changes`` are what changed for good since ``start``; a step's
-    ``at`` counts from there.
-    """
-
-    cell: str
-    model: str
-    board: int
-    device: str
-    short: str
-    emulated: bool
-    unit: str
-    label: str
-    points: tuple[Point, ...]
-    axis: str
-    data: str
-    faces: bool
-    changes: Changes = field(default_factory=partial(Changes, 1.0))
-
-    @property
-    def start(self) -> int:
-        """The first point with which the last one can be compared."""
-        return max((at for at, point in enumerate(self.points) if point.broken), default=0)
-
-    @property
-    def total(self) -> float:
-        """The ratio of the last median to the first with which it can be compared."""
-        return self.points[-1].median / self.points[self.start].median
-
-
-@dataclass(frozen=True)
-class History:
-    """The lines of all cells; ``runs`` are run names in order of time."""
-
-    runs: tuple[str, ...]
-    lines: tuple[Line, ...]
-    synthetic: bool
-
 
 #: A cell of one board: the board's name, its description, the cell's name.
 _Key = tuple[str, identity.Facts, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The comparison of a result with the one before it.
+
+    Attributes:
+        p_value: of no change, not adjusted; 1 where they can't be compared.
+        p_machine: of the change being the machine's own, not adjusted, as :class:`harness.results.change.Change` has.
+        broken: why they can't be compared; empty where they can.
+        pair: the comparison itself, kept only where it may be significant: adjusting a p-value never lowers it.
+    """
+
+    p_value: float = 1.0
+    p_machine: float = 0.0
+    broken: str = ""
+    pair: Pair | None = None
+
+
+class _Track:
+    """One cell, while runs are being read."""
+
+    def __init__(self, run: int, cell: Cell) -> None:
+        self.line = _line(cell)
+        self.clock: Clock = clock_of(cell.device.emulated, cell.device.clock)
+        self.points = [_point(run, cell)]
+        self.steps: list[_Step] = []
+        self._last = cell
+
+    def add(self, run: int, cell: Cell) -> None:
+        """Append the result of a later run."""
+        self.steps.append(_step(self._last, cell))
+        self.points.append(_point(run, cell))
+        self._last = cell
+
+
 def gather(runs: Sequence[Path]) -> History:
     """Read runs, oldest first. Unreadable cells are left out; each run's own report lists them."""
-    series: dict[_Key, list[tuple[int, Cell]]] = {}
+    tracks: dict[_Key, _Track] = {}
     names = []
+    synthetic = False
     for number, folder in enumerate(runs):
         names.append(store.read_run(folder).run)
-        for cell in store.scan_cells(folder)[0]:
+        for cell in store.readable_cells(folder):
             if cell.status == "VALID":
+                synthetic = synthetic or made_up_faces(cell)
                 key = (cell.device.name, identity.hardware(cell.device), cell.cell)
-                series.setdefault(key, []).append((number, cell))
-    order = sorted(series, key=lambda key: (key[2], series[key][0][0]))
+                if key in tracks:
+                    tracks[key].add(number, cell)
+                else:
+                    tracks[key] = _Track(number, cell)
+    order = sorted(tracks, key=lambda key: (key[2], tracks[key].points[0].run))
     boards = list(dict.fromkeys((name, facts) for name, facts, _ in order))
     places = {board: at for at, board in enumerate(boards)}
     labels = identity.board_labels(boards, 60, latin=False), identity.board_labels(boards, 24)
-    lines = []
-    for key in order:
-        board = places[key[:2]]
-        lines.append(_line(board, labels[0][board], labels[1][board], series[key]))
-    synthetic = any(made_up_faces(cell) for cells in series.values() for _, cell in cells)
-    ordered = [series[key] for key in order]
-    return History(tuple(names), _lasting(_corrected(lines, ordered), ordered), synthetic)
+    ordered = [tracks[key] for key in order]
+    numbers = [places[key[:2]] for key in order]
+    lines = [
+        replace(track.line, board=board, device=labels[0][board], short=labels[1][board], points=points)
+        for track, board, points in zip(ordered, numbers, _corrected(ordered), strict=True)
+    ]
+    return History(tuple(names), _lasting(lines, [track.clock for track in ordered]), synthetic)
 
 
-def _lasting(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) -> tuple[Line, ...]:
+def _lasting(lines: Sequence[Line], clocks: Sequence[Clock]) -> tuple[Line, ...]:
     """Add what changed for good since each line's start."""
-    clocks = [clock_of(cells[0][1].device.emulated, cells[0][1].device.clock) for cells in series]
     medians = [[point.median for point in line.points[line.start :]] for line in lines]
     changes = lasting(zip(medians, clocks, strict=True))
     return tuple(replace(line, changes=each) for line, each in zip(lines, changes, strict=True))
 
 
-def _line(board: int, device: str, short: str, cells: list[tuple[int, Cell]]) -> Line:
-    first = cells[0][1]
-    points = tuple(Point(run, middle(cell) / 1e6, cell.accuracy) for run, cell in cells)
-    unit = clock_of(first.device.emulated, first.device.clock).unit
+def _point(run: int, cell: Cell) -> Point:
+    return Point(run, middle(cell) / 1e6, cell.accuracy, speed=speed(cell))
+
+
+def _line(first: Cell) -> Line:
+    """A line without points, described by its first result; the names of its board come once all boards are known."""
     label = f"{first.model.name} {first.model.variant}.{first.model.format} {first.runtime.threads}T"
     if first.runtime_asked != first.runtime.name:
         label += f" {first.runtime_asked}"
     return Line(
         cell=first.cell,
         model=first.model.name,
-        board=board,
-        device=device,
-        short=short,
+        board=-1,
+        device="",
+        short="",
         emulated=first.device.emulated,
-        unit=unit,
+        unit=clock_of(first.device.emulated, first.device.clock).unit,
         label=label,
-        points=points,
+        points=(),
         axis=axis(first),
         data=clean(first.split.task or f"{first.split.scheme} {axis(first)[:6]}", 30) if axis(first) else "no labels",
         faces=faces(first.split.task, first.split.scheme),
     )
 
 
-def _corrected(lines: Sequence[Line], series: Sequence[list[tuple[int, Cell]]]) -> tuple[Line, ...]:
-    """Mark the significant steps by the rule of :mod:`harness.results.compare`.
+def _step(before: Cell, after: Cell) -> _Step:
+    pair = measured(before, after, interval=False)
+    if pair.refused or pair.ratio is None:
+        return _Step(broken="; ".join(pair.refused))
+    p_machine = pair.change.p_machine if pair.change else 0.0
+    return _Step(pair.p_value, p_machine, pair=pair if pair.p_value < ALPHA else None)
+
+
+def _corrected(tracks: Iterable[_Track]) -> list[tuple[Point, ...]]:
+    """The points of each track, with the significant steps marked by the rule of :mod:`harness.results.compare`.
 
     p-values are corrected over all comparable steps of all cells (Holm).
     """
-    steps = [
-        (at, i, measured(cells[i - 1][1], cells[i][1], interval=False))
-        for at, cells in enumerate(series)
-        for i in range(1, len(cells))
-    ]
-    adjusted = iter(stats.holm([pair.p_value for *_, pair in steps if not pair.refused]))
-    points = [list(line.points) for line in lines]
-    for at, i, step in steps:
-        if step.refused or step.ratio is None:
-            points[at][i] = replace(points[at][i], broken="; ".join(step.refused))
-            continue
-        pair = replace(step, p_adjusted=next(adjusted))
-        if pair.verdict in ("slower", "faster"):
-            points[at][i] = replace(points[at][i], change=step.ratio.value)
-    return tuple(replace(line, points=tuple(p)) for line, p in zip(lines, points, strict=True))
+    found = [(list(track.points), track.steps) for track in tracks]
+    compared = [step for _, steps in found for step in steps if not step.broken]
+    adjusted = iter(zip(*(stats.holm(p) for p in _p_values(compared)), strict=True))
+    for points, steps in found:
+        for at, step in enumerate(steps, 1):
+            if step.broken:
+                points[at] = replace(points[at], broken=step.broken)
+            elif ratio := _significant(step, *next(adjusted)):
+                points[at] = replace(points[at], change=ratio)
+    return [tuple(points) for points, _ in found]
+
+
+def _p_values(steps: Sequence[_Step]) -> tuple[list[float], list[float]]:
+    """Those of no change, and those of the change being the machine's own."""
+    return [step.p_value for step in steps], [step.p_machine for step in steps]
+
+
+def _significant(step: _Step, p_value: float, p_machine: float) -> float | None:
+    """The ratio of a step that is significant by adjusted p-values; else None."""
+    if step.pair is None or step.pair.change is None or step.pair.ratio is None:
+        return None
+    change = replace(step.pair.change, p_machine=p_machine)
+    judged = replace(step.pair, p_adjusted=p_value, change=change)
+    return step.pair.ratio.value if judged.verdict in ("slower", "faster") else None
 
 
 def table(history: History) -> Table:
@@ -183,7 +175,9 @@ def table(history: History) -> Table:
         return "; ".join(f"{history.runs[p.run]} ({p.broken})" for p in line.points if p.broken) or None
 
     def lasting_changes(line: Line) -> str | None:
-        return in_words(line.changes, [history.runs[point.run] for point in line.points[line.start :]])
+        points = line.points[line.start :]
+        names, speeds = [history.runs[point.run] for point in points], [point.speed for point in points]
+        return in_words(line.changes, names, None if line.emulated else speeds)
 
     columns: tuple[Column[Line], ...] = (
         Column("device", "Board", lambda line: line.device),
@@ -207,85 +201,4 @@ _DATA: Column[Line] = Column("data", "Data", lambda line: line.data)
 
 def figures(history: History) -> list[Drawing]:
     """One figure a board and axis: each cell's median relative to its first, with significant changes named."""
-    boards: dict[tuple[int, str], list[Line]] = {}
-    for line in history.lines:
-        if len(line.points) > 1:
-            boards.setdefault((line.board, line.axis), []).append(line)
-    several = len({line.axis for line in history.lines}) > 1
-    return [_board(history, lines, f", {lines[0].data}" if several else "") for lines in boards.values()]
-
-
-def _board(history: History, lines: list[Line], axis_words: str) -> Drawing:
-    first = lines[0]
-    unit, board = first.unit, first.short + (" (emulated)" if first.emulated else "") + axis_words
-    figure, axes = new(3.2)
-    marked = sorted(
-        (x for x in lines if x.changes.drift or any(p.change for p in x.points)), key=lambda x: -abs(x.total - 1)
-    )[:_MOST_NAMED]
-    named = {line.cell: (PALETTE[i % 7], "-" if i < 7 else "--") for i, line in enumerate(marked)}
-    for line in sorted(lines, key=lambda x: x.cell in named):
-        _draw_line(axes, line, named.get(line.cell))
-    axes.axhline(0, color=MUTED, lw=0.6)
-    step = max(1, -(-len(history.runs) // 8))
-    ticks = list(range(0, len(history.runs), step))
-    axes.set_xticks(ticks, [for_figure(history.runs[i], 18) for i in ticks], rotation=30, ha="right")
-    axes.set_xlim(-0.3, len(history.runs) - 0.7)
-    axes.set_ylabel(f"Median against the first\n(% of {unit})")
-    axes.set_xlabel("Run")
-    heading(figure, board)
-    _names(figure, marked, named)
-    size = figure.get_size_inches()
-    figure.set_size_inches(size[0], size[1] + ROW * len(marked))
-    alt = f"Median of {len(lines)} cells on {board} over {len(history.runs)} runs, relative to the first. " + (
-        "Significant changes: "
-        + "; ".join(f"{x.label} {(x.total - 1) * 100:+.1f} percent in all" for x in marked)
-        + "."
-        if marked
-        else "No significant change."
-    )
-    return Drawing(
-        name=f"history-{slug(board)}-{slug(unit)}",
-        plot="history",
-        title=f"Over time on {board}",
-        alt=alt,
-        figure=figure,
-    )
-
-
-def _draw_line(axes: Axes, line: Line, look: tuple[str, str] | None) -> None:
-    """Draw a cell relative to its first median; ``look`` is the colour and style of a named line."""
-    colour, style = look or (MUTED, "-")
-    x = [p.run for p in line.points]
-    y = [(p.median / base - 1) * 100 for p, base in zip(line.points, _bases(line), strict=True)]
-    axes.plot(x, y, style, color=colour, lw=1.4 if look else 0.8, alpha=0.9 if look else 0.5)
-    for at, value, point in zip(x, y, line.points, strict=True):
-        marker = "x" if point.broken else ("^" if (point.change or 1) > 1 else "v") if point.change else "."
-        axes.plot([at], [value], marker, color=colour, ms=7 if point.change or point.broken else 3)
-
-
-def _bases(line: Line) -> list[float]:
-    """For each point, the first median with which it can be compared."""
-    bases: list[float] = []
-    for point in line.points:
-        bases.append(point.median if point.broken or not bases else bases[-1])
-    return bases
-
-
-def _names(figure: Figure, marked: list[Line], named: dict[str, tuple[str, str]]) -> None:
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=named[x.cell][0],
-            ls=named[x.cell][1],
-            lw=1.6,
-            label=f"{for_figure(x.label, 44)}: {(x.total - 1) * 100:+.1f} %",
-        )
-        for x in marked
-    ]
-    marks = [
-        Line2D([], [], color=MUTED, marker="^", lw=0, label="significantly slower"),
-        Line2D([], [], color=MUTED, marker="v", lw=0, label="faster"),
-        Line2D([], [], color=MUTED, marker="x", lw=0, label="not comparable"),
-    ]
-    figure.legend(handles=[*handles, *marks], loc="outside lower left", ncols=1 if handles else 3)
+    return list(drawings(history))

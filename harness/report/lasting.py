@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
 
 from harness.core import changepoints, stats
 from harness.core.changepoints import Changes, Drift
 from harness.core.clock import Clock
+from harness.results.change import MACHINE, Speed
 
 
 def lasting(series: Iterable[tuple[Sequence[float], Clock]]) -> list[Changes]:
@@ -29,11 +33,43 @@ def _changes(medians: Sequence[float], clock: Clock) -> Changes:
     return changepoints.changes(medians, clock.resolution(min(medians) * 1e6))
 
 
-def in_words(changes: Changes, runs: Sequence[str]) -> str | None:
-    """The lasting changes of a cell, with the runs of its medians by name; None where there are none."""
+def in_words(changes: Changes, runs: Sequence[str], speeds: Sequence[Speed | None] | None = None) -> str | None:
+    """The lasting changes of a cell, with the runs of its medians by name; None where there are none.
+
+    Args:
+        speeds: those of the machine in the same runs, so that how far it changed itself is said beside each change;
+            None where that does not matter, as on an emulated board.
+    """
+    beside = partial(_beside, speeds or [])
     if (drift := changes.drift) is not None:
-        return f"drifts by {_percent(drift.ratio)} {_interval(drift)} over {len(runs)} runs"
-    return "; ".join(f"from {runs[step.at]}: {_percent(step.ratio)}" for step in changes.steps) or None
+        words = f"drifts by {_percent(drift.ratio)} {_interval(drift)} over {len(runs)} runs"
+        third = max(len(runs) // 3, 1)
+        return words + beside(0, third, len(runs) - third, len(runs))
+    places = [0, *(step.at for step in changes.steps), len(runs)]
+    named = (
+        f"from {runs[step.at]}: {_percent(step.ratio)}" + beside(start, step.at, step.at, end)
+        for step, start, end in zip(changes.steps, places, places[2:], strict=False)
+    )
+    return "; ".join(named) or None
+
+
+def _beside(speeds: Sequence[Speed | None], *places: int) -> str:
+    """How far the machine changed between two stretches, by the loop of its canary that moved furthest; empty where it
+    did not move, or where no speeds are given.
+
+    Args:
+        places: the first stretch's start and end, then the second's.
+    """
+    if not speeds:
+        return ""
+    before, after = speeds[places[0] : places[1]], speeds[places[2] : places[3]]
+    known = [speed for speed in (*before, *after) if speed is not None]
+    if len(known) < len(before) + len(after) or len({speed.form for speed in known}) != 1:
+        return " (whether the machine itself changed isn't known)"
+    logs = np.log([speed.took for speed in known])
+    moved = np.median(logs[len(before) :], axis=0) - np.median(logs[: len(before)], axis=0)
+    ratio = float(np.exp(moved[np.argmax(np.abs(moved))]))
+    return f" (the machine's canary: {_percent(ratio)})" if abs(ratio - 1) > MACHINE else ""
 
 
 def _percent(ratio: float) -> str:

@@ -19,7 +19,7 @@ from harness.report.boards import pick_rule, recall_for_page
 from harness.report.compare_page import noun as compare_page_noun
 from harness.report.evidence import content
 from harness.report.figures import FIGURES
-from harness.report.figures.canvas import Drawing
+from harness.report.figures.canvas import Caption
 from harness.report.focus import Focus
 from harness.report.gather import ReportData
 from harness.report.grid import grid
@@ -96,7 +96,7 @@ SIDE_PAGES: tuple[SidePage, ...] = PAPER_PAGES
 
 
 def context(
-    data: ReportData, summary: Summary, tables: Mapping[str, Table], figures: Sequence[tuple[Drawing, str]]
+    data: ReportData, summary: Summary, tables: Mapping[str, Table], figures: Sequence[tuple[Caption, str]]
 ) -> PageContext:
     """The data that the page and all its parts are made from; ``figures`` are drawings with their SVG."""
     env = environment(data.focus)
@@ -126,7 +126,7 @@ def _parts(page: PageContext) -> Mapping[str, list[Markup]]:
 
 def index(
     page: PageContext,
-    figures: Sequence[tuple[Drawing, str]],
+    figures: Sequence[tuple[Caption, str]],
     *,
     pages: Sequence[Beside] = (),
     left_out: str = "",
@@ -182,7 +182,7 @@ def _sections(page: PageContext) -> list[str]:
     return [name for name, _ in _TABLES if name not in _OWN_TABLE or name in page.tables]
 
 
-def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
+def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Caption, str]]) -> str:
     """The page of a comparison."""
     refused, gated = ([p for p in found.pairs if getattr(p, name)] for name in ("refused", "gates"))
     changed = [p for p in found.pairs if p.accuracy and p.accuracy.changed]
@@ -207,7 +207,7 @@ def compare_page(found: Comparison, table: Table, figures: Sequence[tuple[Drawin
     )
 
 
-def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing, str]]) -> str:
+def history_page(history: History, table: Table, figures: Sequence[tuple[Caption, str]]) -> str:
     """The page of cells over time."""
     changed = [line for line in history.lines if any(p.change is not None for p in line.points)]
     changes = [
@@ -220,7 +220,7 @@ def history_page(history: History, table: Table, figures: Sequence[tuple[Drawing
     return env.get_template("history.html.j2").render(
         history=history,
         table=table,
-        figures=[(d, picture(d, svg)) for d, svg in figures],
+        figures=pictures(figures).get("history", []),
         changed=changed,
         changes=changes,
         synthetic=history.synthetic,
@@ -254,7 +254,10 @@ def _trust(data: ReportData) -> list[str]:
     fewest, most = int(valid.samples.min()), int(valid.samples.max())
     passes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     answers = "predictions" if valid.predictions.map(len).gt(0).any() else "outputs"
-    lines = [f"Each number is the median of {passes} timed inferences; {answers} come from the same ones."]
+    lines = [
+        f"Each number comes from {passes} timed inferences: their median, or the mean of their rounds' medians; "
+        f"{answers} come from the same ones."
+    ]
     lines += _on_rounds(valid)
     if valid.delegate_verified.all():
         lines.append(
@@ -278,7 +281,11 @@ def _on_rounds(valid: pd.DataFrame) -> list[str]:
     if not counts or counts == [1]:
         return []
     several = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return [f"On the wall clock each cell was measured by {several} processes; its interval is that of their medians."]
+    processes = "process" if several == "1" else "processes"
+    return [
+        f"On the wall clock each cell was measured by {several} {processes}; the value is the geometric mean of their "
+        "medians and its interval that of these medians, where there are several."
+    ]
 
 
 def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from harness.core.safetext import clean
-from harness.report.figures.canvas import GRID, INK, MUTED, Drawing
+from harness.report.figures.canvas import GRID, INK, MUTED, Caption
 
 _ROOT = (
     ":root{--ink:#1f2328;--muted:#59636e;--grid:#d0d7de}"
@@ -24,7 +24,7 @@ _GLYPH = re.compile(r'<path id="(DejaVuSans[^"]*)"')
 MOST_PICTURES = 3_200_000
 
 
-def picture(drawing: Drawing, svg: str) -> Markup:
+def picture(drawing: Caption, svg: str) -> Markup:
     """An ``<img>`` that holds the SVG itself: no request, no script (images can't run any), its own dark colours.
 
     It is an image rather than inline markup, because thousands of glyphs would become thousands of page elements.
@@ -66,12 +66,12 @@ def _short_glyphs(body: str) -> str:
     return body
 
 
-def pictures(figures: Sequence[tuple[Drawing, str]]) -> dict[str, list[tuple[Drawing, Markup]]]:
+def pictures(figures: Sequence[tuple[Caption, str]]) -> dict[str, list[tuple[Caption, Markup]]]:
     """Each plot's pictures; the first of every plot comes before the second of any, until the page is full."""
-    by_plot: dict[str, list[tuple[Drawing, str]]] = {}
+    by_plot: dict[str, list[tuple[Caption, str]]] = {}
     for drawing, svg in figures:
         by_plot.setdefault(drawing.plot, []).append((drawing, svg))
-    made: dict[str, list[tuple[Drawing, Markup]]] = {plot: [] for plot in by_plot}
+    made: dict[str, list[tuple[Caption, Markup]]] = {plot: [] for plot in by_plot}
     total = 0
     for rank in range(max(map(len, by_plot.values()), default=0)):
         for plot, drawn in by_plot.items():

@@ -14,3 +14,8 @@ def focus_on(networks: Iterable[str]) -> Focus | None:
     """The focus of results with these networks; None where they have none."""
     names = set(networks)
     return next((focus for focus in FOCI if focus.family & names), None)
+
+
+def named(network: str | None) -> Focus | None:
+    """The focus on that network, for another process: a focus holds functions, which can't be sent. None for none."""
+    return next((focus for focus in FOCI if focus.network == network), None)

@@ -1,12 +1,14 @@
 """How much slower one cell is than another, by rounds; and where that is the machine's doing, or can't be told.
 
 On the instruction clock one round is enough, since there is no noise between rounds. On the wall clock a change is told
-from the rounds' medians (:mod:`harness.core.rounds`), and only where the canary, which is the same program in both
-runs, did not change as much.
+from the rounds' medians (:mod:`harness.core.rounds`), and only where the canary, which is the same loop of the same
+numpy in both runs, did not change as much. Nor is a cell unchanged where the canary did change: a slower build on a
+faster machine takes as long as before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +39,9 @@ class Change:
         p_machine: of the change being no more than the canary's; 0 where the canary did not move with it, 1 where the
             canary moved further.
         machine: the canary's ratio b/a where it moved by more than :data:`MACHINE` in the same direction; else None.
+        moved: the canary's ratio b/a, by the loop that moved furthest, where it moved by more than :data:`MACHINE` in
+            any direction and by more than its rounds differ; else None.
+        watched: whether both sides have canaries that can be compared.
         spread: the standard deviation between rounds, as a share; None where no side has two.
     """
 
@@ -47,6 +52,8 @@ class Change:
     by_rounds: bool
     p_machine: float = 0.0
     machine: float | None = None
+    moved: float | None = None
+    watched: bool = True
     spread: float | None = None
 
 
@@ -62,8 +69,15 @@ def change(a: Cell, b: Cell) -> Change:
     if not found.by_rounds:
         return found
     slower = found.ratio.value > 1
-    machine = _machine(a, b, slower=slower)
-    return replace(found, p_machine=_beyond(machine, slower=slower), machine=machine.change if machine else None)
+    looks = _machines(a, b)
+    machine = _toward(looks, slower=slower)
+    return replace(
+        found,
+        p_machine=_beyond(machine, slower=slower),
+        machine=machine.change if machine else None,
+        moved=_furthest(looks),
+        watched=bool(looks),
+    )
 
 
 def between(
@@ -127,30 +141,59 @@ def canaries(cell: Cell, loop: str) -> NDArray[np.float64]:
     return np.exp(np.log(known).mean(axis=1)) if len(known) == len(both) and len(both) else np.empty(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a machine was while a cell was measured: what its canary took.
+
+    Attributes:
+        form: of the canary; times of different forms are not comparable.
+        took: the geometric mean over rounds for each of :data:`LOOPS`, in nanoseconds.
+    """
+
+    form: tuple[int, object]
+    took: tuple[float, ...]
+
+
+def speed(cell: Cell) -> Speed | None:
+    """The speed of a cell's machine; None where a round has no canary or there are several forms."""
+    looks, forms = [canaries(cell, loop) for loop in LOOPS], _forms(cell)
+    if len(forms) != 1 or not all(map(len, looks)):
+        return None
+    return Speed(forms.pop(), tuple(float(np.exp(np.log(times).mean())) for times in looks))
+
+
 def _loop(canary: Canary | None, loop: str) -> int:
     if canary is None:
         return 0
     return canary.compute if loop == "compute" else canary.memory
 
 
-def _forms(cell: Cell) -> set[int]:
-    """The forms of a cell's canaries."""
-    return {look.form for each in cell.rounds for look in (each.before, each.after) if look is not None}
+def _forms(cell: Cell) -> set[tuple[int, object]]:
+    """The forms of a cell's canaries, each with the version of numpy, whose loops they are."""
+    numpy = cell.evidence.get("numpy")
+    return {(look.form, numpy) for each in cell.rounds for look in (each.before, each.after) if look is not None}
 
 
-def _machine(a: Cell, b: Cell, *, slower: bool) -> rounds.Machine | None:
-    """How the machine changed in the direction that the cell did, by the loop that explains most of it; None where the
-    canaries are not comparable.
-    """
+def _machines(a: Cell, b: Cell) -> list[rounds.Machine]:
+    """How the machine changed, by each loop; empty where the canaries are not comparable."""
     if len(_forms(a) | _forms(b)) != 1:
-        return None
-    found = [
-        machine
-        for loop in LOOPS
-        if (machine := rounds.machine((round_medians(a), canaries(a, loop)), (round_medians(b), canaries(b, loop))))
-    ]
-    alike = [machine for machine in found if (machine.change > 1 + MACHINE if slower else machine.change < 1 - MACHINE)]
-    return max(alike, key=lambda machine: _beyond(machine, slower=slower), default=None)
+        return []
+    looks = (
+        rounds.machine((round_medians(a), canaries(a, loop)), (round_medians(b), canaries(b, loop))) for loop in LOOPS
+    )
+    return [look for look in looks if look is not None]
+
+
+def _toward(looks: Sequence[rounds.Machine], *, slower: bool) -> rounds.Machine | None:
+    """The loop that moved in the direction that the cell did and explains most of its change; None if none did."""
+    alike = [look for look in looks if (look.change > 1 + MACHINE if slower else look.change < 1 - MACHINE)]
+    return max(alike, key=lambda look: _beyond(look, slower=slower), default=None)
+
+
+def _furthest(looks: Sequence[rounds.Machine]) -> float | None:
+    """The ratio of the loop that moved furthest, of those that moved by more than :data:`MACHINE` and significantly."""
+    moved = [look.change for look in looks if abs(look.change - 1) > MACHINE and look.p_change < ALPHA / len(looks)]
+    return max(moved, key=lambda ratio: abs(np.log(ratio)), default=None)
 
 
 def _beyond(found: rounds.Machine | None, *, slower: bool) -> float:
@@ -172,11 +215,17 @@ def doubt(found: Change, *, adjusted: float, limit: float) -> str:
     if found.spread is None or not found.by_rounds:
         return f"one round can't tell; {_would_tell(found, limit)}"
     if found.machine is not None and adjusted < ALPHA <= found.p_machine:
-        direction = "slower" if found.machine > 1 else "faster"
-        return f"the machine itself was {abs(found.machine - 1):.0%} {direction}, by its canary"
+        return _the_machine(found.machine)
     if adjusted >= ALPHA and max(found.ratio.high - 1, 1 - found.ratio.low) > limit:
         return f"the rounds disagree too much to tell {limit:.0%}; {_would_tell(found, limit)}"
+    small = adjusted >= ALPHA or abs(found.ratio.value - 1) < MACHINE
+    if small and found.moved is not None and abs(found.moved - 1) > limit:
+        return _the_machine(found.moved)
     return ""
+
+
+def _the_machine(ratio: float) -> str:
+    return f"the machine itself was {abs(ratio - 1):.0%} {'slower' if ratio > 1 else 'faster'}, by its canary"
 
 
 def _would_tell(found: Change, limit: float) -> str:

@@ -121,7 +121,7 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
     (read_a, bad_a), (read_b, bad_b) = store.scan_cells(a), store.scan_cells(b)
     cells_a, cells_b = ({cell.cell: cell for cell in read} for read in (read_a, read_b))
     couples, lost, new = _match(cells_a, cells_b)
-    pairs = [replace(pair, limit=_limit(pair, gate)) for pair in _adjusted([measured(x, y, allow) for x, y in couples])]
+    pairs = [replace(pair, limit=_limit(pair, gate)) for pair in adjusted([measured(x, y, allow) for x, y in couples])]
     gates: list[str] = []
     if gate is not None:
         pairs = [replace(pair, gates=_gates(pair, x, y, gate)) for pair, (x, y) in zip(pairs, couples, strict=True)]
@@ -138,7 +138,7 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
         new=tuple(sorted(new)),
         synthetic=any(made_up_faces(cell) for cell in (*read_a, *read_b)),
         unreadable=tuple(f"{file.path}: {file.reason}" for file in (*bad_a, *bad_b)),
-        notes=(*_notes(baseline, read_a, bad_a, couples), *_untested(pairs)),
+        notes=(*_notes(baseline, read_a, bad_a, couples), *_unwatched(pairs), *_untested(pairs)),
         gates=tuple(gates),
     )
 
@@ -177,6 +177,15 @@ def _notes(
     return tuple(notes)
 
 
+def _unwatched(pairs: Sequence[Pair]) -> list[str]:
+    """A remark on cells of which nobody knows whether the machine itself changed."""
+    count = sum(pair.change is not None and pair.change.by_rounds and not pair.change.watched for pair in pairs)
+    if not count:
+        return []
+    why = "no canary on one side, or canaries of two forms or of two versions of numpy"
+    return [f"{count} of {len(pairs)} cells: whether the machine itself changed isn't known ({why})"]
+
+
 def _untested(pairs: Sequence[Pair]) -> list[str]:
     """Remarks on metrics that no test can compare."""
     names = sorted({pair.accuracy.metric for pair in pairs if pair.accuracy and not pair.accuracy.tested})
@@ -213,9 +222,9 @@ def _loose(cell: Cell) -> tuple[object, ...]:
     return (cell.device.name, cell.model.name, cell.model.variant, cell.model.format, cell.runtime.threads)
 
 
-def _adjusted(pairs: list[Pair]) -> list[Pair]:
-    """Holm's correction over all compared cells, separately for speed, for what exceeds the machine's own change, and
-    for accuracy.
+def adjusted(pairs: list[Pair]) -> list[Pair]:
+    """Pairs with p-values by Holm's correction over all that are compared, separately for speed, for what exceeds the
+    machine's own change, and for accuracy.
     """
     compared = [i for i, pair in enumerate(pairs) if not pair.refused]
     speed = stats.holm([pairs[i].p_value for i in compared])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core.changepoints import LEAST, changes
+from harness.core.changepoints import LEAST, _merged_sums, _sums, changes
 
 RUNS = 30
 
@@ -80,3 +83,25 @@ def test_any_series_has_an_answer(values: list[float], resolution: float) -> Non
     assert all(LEAST <= step.at <= len(values) - LEAST for step in found.steps)
     assert not (found.steps and found.drift)
     assert changes(values, resolution) == found
+
+
+@given(st.lists(st.sampled_from([0.0, 1e-6, 2e-6, 0.5, 3.0]) | st.floats(0, 1), min_size=2 * LEAST, max_size=70))
+@settings(max_examples=60, deadline=None)
+def test_sums_of_distances_are_the_same_by_merging(values: list[float]) -> None:
+    """Long series are summed another way than short ones."""
+    series = np.random.default_rng(0).permuted(np.repeat(np.array([values]) + 14.5, 3, axis=0), axis=1)
+    for direct, merged in zip(_sums(series), _merged_sums(series), strict=True):
+        assert merged == pytest.approx(direct, rel=1e-9, abs=1e-9)
+
+
+def test_a_history_of_hundreds_of_runs_takes_seconds_and_little_memory() -> None:
+    values = noise(5, 0.003, 300)
+    values[150:] *= 1.02
+    tracemalloc.start()
+    began = time.process_time()
+    found = changes(values.tolist(), 0.01)
+    seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [step.at for step in found.steps] == [150]
+    assert seconds < 30
+    assert peak < 100 << 20

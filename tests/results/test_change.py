@@ -70,6 +70,27 @@ def test_a_change_that_the_canary_shows_is_the_machines() -> None:
     assert doubt(found) == "the machine itself was 30% slower, by its canary"
 
 
+def test_a_build_that_is_slower_on_a_faster_machine_is_not_called_the_same() -> None:
+    found = change.change(cell(seed=1, canary=1.0), cell(10.0, seed=2, canary=0.75))
+    assert found.p_value > 0.05
+    assert doubt(found) == "the machine itself was 25% faster, by its canary"
+
+
+def test_a_machine_that_moved_less_than_the_gate_leaves_a_cell_the_same() -> None:
+    found = change.change(cell(seed=1, canary=1.0), cell(10.0, seed=2, canary=1.025))
+    assert doubt(found) == ""
+
+
+@pytest.mark.parametrize("evidence", [{}, {"numpy": "1.26.4"}])
+def test_canaries_of_two_versions_of_numpy_are_not_compared(evidence: dict[str, str]) -> None:
+    old, new = cell(seed=1, canary=1.0), cell(13.0, seed=2, canary=1.3)
+    found = change.change(
+        old.model_copy(update={"evidence": evidence}), new.model_copy(update={"evidence": {"numpy": "2.3.5"}})
+    )
+    assert not found.watched
+    assert found.machine is None
+
+
 def test_a_build_that_is_slower_on_a_faster_machine_is_not_called_faster() -> None:
     found = change.change(cell(seed=1, canary=1.0), cell(8.0, seed=2, canary=0.7))
     assert found.ratio.value < 1

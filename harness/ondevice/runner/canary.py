@@ -1,8 +1,9 @@
 """How fast the machine itself is: two fixed small loops, timed before and after a round, never between inferences.
 
-One multiplies 4096 numbers that stay in the first-level cache, again and again, so it feels the clock, a governor,
-heat, and a neighbour on the same core. The other copies 2 MB from one array to another, more than a small board's
-caches hold, so it feels whatever else goes through memory. Neither needs cpufreq or any counter, so both work in
+One multiplies two rows of 4096 numbers, 32 KB that stay in caches next to the core, again and again, so it feels the
+clock, a governor, heat, and a neighbour on the same core. The other copies 2 MB from one array to another, more than a
+small board's caches hold, so there it feels whatever else goes through memory; a desktop's last cache holds both
+arrays. Neither needs cpufreq or any counter, so both work in
 virtual machines.
 
 One sample takes a tenth of a millisecond on a desktop's core and about one on a Raspberry Pi's. The two loops take
@@ -19,7 +20,7 @@ from .clock import now_ns
 SAMPLES = 32
 #: of the way to look: the times of different forms are not comparable
 FORM = 2
-#: numbers in the loop that computes (16 KB), and how often one sample goes over them
+#: numbers in each row of the loop that computes (16 KB), and how often one sample goes over them
 NUMBERS, TURNS = 4096, 100
 #: bytes that the loop through memory copies
 BYTES = 2 << 20

@@ -36,13 +36,19 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """One finished figure: ``name`` is its file name without suffix, ``alt`` describes in words what it shows."""
+class Caption:
+    """What is said of a figure: ``name`` is its file name without suffix, ``alt`` describes in words what it shows."""
 
     name: str
     plot: str
     title: str
     alt: str
+
+
+@dataclass(frozen=True)
+class Drawing(Caption):
+    """One figure in memory."""
+
     figure: Figure
 
 

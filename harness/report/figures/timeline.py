@@ -24,12 +24,14 @@ class _Point:
     Attributes:
         slower_percent: the median of the pass that has just ended, relative to its cell's.
         compute_ns, memory_ns: durations of the two loops of the canary.
+        form: the canary's; None where it isn't one.
     """
 
     state: BoardState
     slower_percent: float | None = None
     compute_ns: float | None = None
     memory_ns: float | None = None
+    form: float | None = None
 
 
 def timelines(data: ReportData) -> list[Drawing]:
@@ -39,10 +41,8 @@ def timelines(data: ReportData) -> list[Drawing]:
     drawings = []
     measured = data.cells[data.cells.samples > 0]
     for _, cells in measured.groupby("group", sort=False):
-        points = sorted(
-            (p for cell in cells.itertuples() for p in _points(cell) if p.state.wall_s is not None),
-            key=lambda p: p.state.wall_s or 0.0,
-        )
+        told = (p for cell in cells.itertuples() for p in _points(cell) if p.state.wall_s is not None)
+        points = sorted(_of_one_form(list(told)), key=lambda p: p.state.wall_s or 0.0)
         series = {
             "Temperature (°C)": [p.state.temperature_c for p in points],
             "CPU frequency (MHz)": [p.state.frequency_mhz for p in points],
@@ -82,7 +82,14 @@ def _canaries(evidence: object) -> Iterator[_Point]:
                 BoardState(wall_s=number(str(look.get("wall_s")))),
                 compute_ns=compute or None,
                 memory_ns=memory or None,
+                form=number(str(look.get("form"))) or 1.0,
             )
+
+
+def _of_one_form(points: list[_Point]) -> list[_Point]:
+    """The points without the canaries of older forms, whose times are not comparable with the newest one's."""
+    newest = max((point.form for point in points if point.form), default=None)
+    return [point for point in points if point.form in (None, newest)]
 
 
 def _over_fastest(times: Sequence[float | None]) -> list[float | None]:
@@ -122,5 +129,5 @@ FIGURE = Figure(
     heading="Evidence over time",
     note="Did heat, a lower frequency or a slower machine go with slower passes?",
     draw=timelines,
-    scope="boards",  # cells that are not VALID are included
+    scope="board",
 )
