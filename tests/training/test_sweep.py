@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
 
 from benchmarks.made.build_times import timeless  # noqa: E402
+from harness.cli import app as cli  # noqa: E402
 from harness.core.errors import BuildError, UsageError  # noqa: E402
 from harness.data.findings import DataFindings  # noqa: E402
 from harness.records import manifest  # noqa: E402
@@ -25,6 +29,7 @@ from harness.training.networks import registry  # noqa: E402
 from harness.training.options import BuildOptions  # noqa: E402
 from harness.training.sweep import build as sweep  # noqa: E402
 from harness.training.sweep.tasks import tasks_of  # noqa: E402
+from tests.conftest import REPOSITORY  # noqa: E402
 from tests.support import tiny_sweep  # noqa: E402
 from tests.support.datasets import small_dataset  # noqa: E402
 
@@ -162,3 +167,34 @@ def test_a_latency_beside_other_trainings_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leave --on out"):
         swept(tmp_path, tmp_path, "squeezenet-pruned", say=print, targets=Targets(latency_ratio=0.5))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--on", "nowhere"], "neither local:N nor a scheduler's address"),
+        (["--on", "local:0"], "from 1 to 256 workers"),
+        (["--on", "local:2", "--unseen"], "leave --on out"),
+    ],
+)
+def test_the_command_line_refuses_before_anything_is_touched(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    done = CliRunner().invoke(cli.app, ["build", "squeezenet", *words])
+    assert isinstance(done.exception, UsageError)
+    assert said in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.train
+@pytest.mark.soak
+@pytest.mark.alone
+def test_four_networks_as_users_build_them() -> None:
+    """Wall times are printed, not judged: two workers share the processors that one process has to itself."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.build_on"], cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("the same |") == 2, done.stdout
