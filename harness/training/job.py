@@ -98,14 +98,16 @@ def make(job: TrainingJob) -> tuple[Model, list[Step]]:
 
 
 def start_names_anew() -> None:
-    """Let Keras number layers from the start.
+    """Let Keras number layers, and the converter to ONNX its operators, from the start.
 
-    Numbers are in the names of layers, and these are in exported files: without this, a file's bytes would depend on
-    what the process had built before.
+    Numbers are in names, and these are in exported files: without this, a file's bytes would depend on what the process
+    had built before.
     """
     import keras
+    import tf2onnx.utils
 
     keras.utils.clear_session()
+    tf2onnx.utils.INTERNAL_NAME = 1
 
 
 def parents(job: TrainingJob) -> list[TrainingJob]:
@@ -161,13 +163,11 @@ def _prices(job: TrainingJob, parent: Model) -> PriceList | None:
 
 def train_network(job: TrainingJob, network: Network) -> tuple[Model, list[Step]]:
     """Train a network from scratch (or continue from the cache); returns the model and its first step."""
-    import keras
-
     from harness.training.networks.macs import count_macs
-    from harness.training.train import loop
+    from harness.training.train import loop, seeds
     from harness.training.train.recipe import recipe_for
 
-    keras.utils.set_random_seed(job.seed)
+    seeds.seed_all(job.seed)
     model = job.build(network)
     macs = count_macs(model)
     training = loop.Training(

@@ -127,6 +127,13 @@ def _check(order: Order) -> None:
 
 
 def _performed(order: Order, job: TrainingJob) -> Result:
+    from harness.training.train import seeds
+
+    with seeds.own_draws():
+        return _computed(order, job)
+
+
+def _computed(order: Order, job: TrainingJob) -> Result:
     if order.kind == "train":
         start_names_anew()
         return Result(chain=tuple(train_network(job, job.network)[1]))
