@@ -9,8 +9,9 @@ enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns
     ├── UsageError                 exit 2, raised before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
     │   ├── ModelFileError         a model file that a user named is missing, damaged or no model, or needs a shape
-    │   ├── MissingExtraError      an optional dependency ([train]) is not installed
-    │   └── MissingModelError      a network or variant asked for is not built
+    │   ├── MissingExtraError      an optional dependency ([train], [cluster]) is not installed
+    │   ├── MissingModelError      a network or variant asked for is not built
+    │   └── ClusterError           the Dask cluster asked for can't be used: nobody answers, or its versions differ
     ├── DataError                  a data set is not what it should be
     ├── MetricError                a metric of the user's own failed, or returned what is no number
     ├── BuildError                 training, compression or export went wrong
@@ -97,6 +98,10 @@ class MissingModelError(UsageError):
     def __init__(self, message: str, *, names: tuple[str, ...]) -> None:
         super().__init__(message, fix=f"harness build {' '.join(names)}".strip())
         self.names = names
+
+
+class ClusterError(UsageError):
+    code = "cluster"
 
 
 class DataError(HarnessError):

@@ -6,7 +6,7 @@ from __future__ import annotations
 #: beside it.
 FLOORS = (
     ("core",),
-    ("records", "boards", "runtimes", "data"),
+    ("records", "boards", "runtimes", "data", "cluster"),
     ("tasks",),
     ("config", "emulate", "estimate", "modelfile", "results", "training"),
     ("remote", "report", "reproduce"),
