@@ -19,6 +19,7 @@ from harness.cli.options import (
     Devices,
     Frames,
     Models,
+    On,
     Only,
     Results,
     Task,
@@ -50,6 +51,7 @@ class Request:
     resume: str | None
     as_json: bool
     accept_invalid: bool
+    on: str | None = None
 
 
 def run(  # one parameter an option
@@ -94,6 +96,7 @@ def run(  # one parameter an option
     accept_invalid: Annotated[
         bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
     ] = False,
+    on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
@@ -107,6 +110,7 @@ def run(  # one parameter an option
         resume=resume,
         as_json=as_json,
         accept_invalid=accept_invalid,
+        on=on,
     )
     with Signals(leave=os._exit) as signals:  # before the slow imports
         from harness.data.registry import choose
@@ -162,8 +166,11 @@ def run_cells(request: Request, options: Options, signals: Signals) -> int:
     ending the process. Until then, and while the report is made, a signal ends the process at once.
     """
     from harness.cli.closing import again_argv, closing
+    from harness.cluster.connect import check_address
     from harness.config.devices import load
 
+    if request.on is not None:
+        check_address(request.on)
     fleet = load(request.devices)
     check_places(results=request.results, reports=request.reports)
     work = _planned(request, fleet, options)
@@ -174,7 +181,7 @@ def run_cells(request: Request, options: Options, signals: Signals) -> int:
     )
     signals.last_words = f"interrupted; finished cells are stored. To go on:\n  {shlex.join(again)}\n"
     signals.noting = True
-    outcome = _execute(work, signals)
+    outcome = _execute(work, signals, request.on)
     if outcome is None:
         with contextlib.suppress(OSError):  # the terminal may be gone
             say(signals.last_words.rstrip())
