@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Crop, Frames, Models, Task, whole
+from harness.cli.options import Crop, Frames, Models, On, Task, whole
 from harness.cli.output import check_places, say
 from harness.core.errors import UsageError
 from harness.core.paths import cache_dir
 
 if TYPE_CHECKING:
+    from harness.records.manifest import Manifest
     from harness.training.compress.budget import Targets
     from harness.training.compress.pricing import Examiner
     from harness.training.options import BuildOptions
@@ -45,6 +47,7 @@ def build(  # one parameter an option
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Train nothing: measure the files that are there on strangers.")
     ] = False,
+    on: On = None,
     models: Models = Path("models"),
     frames: Frames = "last3",
     crop: Crop = "auto",
@@ -80,10 +83,12 @@ def build(  # one parameter an option
         task=asked,
         examiner=examiner_of(targets),
     )
+    if unseen and on is not None:
+        raise UsageError("--unseen trains nothing, so it needs no --on", fix="leave --on out")
     if unseen:
         measure_unseen(options)
     else:
-        build_networks(options)
+        build_networks(options, on)
 
 
 def examiner_of(targets: Targets) -> Examiner | None:
@@ -126,18 +131,30 @@ def measure_unseen(options: BuildOptions) -> None:
                 print(f"{manifest.name}/{artifact.filename}: accuracy {unseen.words(artifact.unseen)}")
 
 
-def build_networks(options: BuildOptions) -> None:
-    """Build networks and print the results.
+def build_networks(options: BuildOptions, on: str | None) -> None:
+    """Build networks, here or on a Dask cluster, and print the results.
 
     Raises:
-        MissingExtraError: the [train] extra is not installed.
-        UsageError, DataError, BuildError: they can't be built.
+        MissingExtraError: the [train] or the [cluster] extra is not installed.
+        UsageError, ClusterError, DataError, BuildError: they can't be built.
     """
     from harness.training import pipeline
+    from harness.training.sweep.build import build as build_on
 
     pipeline.ensure_extra()
     check_places(models=options.models)
-    for manifest in pipeline.build(options, cache=cache_dir() / "build", progress=say):
+    cache = cache_dir() / "build"
+    if on is None:
+        print_accuracies(pipeline.build(options, cache=cache, progress=say))
+        return
+    swept = build_on(options, on=on, cache=cache, progress=say)
+    print_accuracies(swept.manifests)
+    swept.check()
+
+
+def print_accuracies(built: Sequence[Manifest]) -> None:
+    """Print a line for each file."""
+    for manifest in built:
         for artifact in manifest.artifacts:
             print(f"{manifest.name}/{artifact.filename}: accuracy {artifact.accuracy:.2%}, {artifact.bytes} bytes")
 

@@ -21,6 +21,10 @@ Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
 Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of each sequence) or peak.")]
 Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]
 Task = Annotated[str | None, typer.Option("--task", help="A task: tasks/NAME.yaml, a file, ckplus or faces.")]
+On = Annotated[
+    str | None,
+    typer.Option("--on", help="Spread the work over a Dask cluster: local:N workers here, or a scheduler, tcp://HOST:PORT."),
+]
 Json = Annotated[bool, typer.Option("--json")]
 Word = TypeVar("Word", bound=str)
 

@@ -27,7 +27,7 @@ Versions = Mapping[str, str]
 def versions(packages: Sequence[str]) -> dict[str, str]:
     """Versions of Python, the harness and packages in this process; ``absent`` where one isn't installed."""
     found = {"Python": ".".join(platform.python_version_tuple()[:2]), "harness": f"{__version__} ({source()})"}
-    for name in packages:
+    for name in (name for name in packages if name not in found):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -90,10 +90,34 @@ def make(job: TrainingJob) -> tuple[Model, list[Step]]:
     from harness.training.compress import dead_layers
     from harness.training.train.epochs import as_input
 
+    start_names_anew()
     model, chain = _pruned(job) if job.network.pruned_from is not None else train_network(job, job.network)
     for name in dead_layers.settle(model, as_input(job.calibration())):
         job.progress(f"{job.network.name}: layer '{name}' has no signal left and becomes a constant")
     return model, chain
+
+
+def start_names_anew() -> None:
+    """Let Keras number layers from the start.
+
+    Numbers are in the names of layers, and these are in exported files: without this, a file's bytes would depend on what
+    the process had built before.
+    """
+    import keras
+
+    keras.utils.clear_session()
+
+
+def parents(job: TrainingJob) -> list[TrainingJob]:
+    """The trainings that a pruned network's build starts from: of the network that it is pruned from, then of its teacher
+    where that is another one. None for a network that is trained from scratch.
+    """
+    if job.network.pruned_from is None:
+        return []
+    # another teacher than the parent was chosen for faces; it costs a training, and memory for many passes
+    teacher = job.network.pruning.teacher if job.task is None else None
+    names = [job.network.pruned_from, *([teacher] if teacher is not None else [])]
+    return [replace(job, network=registry.get(name), seed=job.split.seed) for name in names]
 
 
 def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
@@ -101,14 +125,11 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
     from harness.training.export.measures import measures
     from harness.training.networks.macs import count_macs
 
-    first = replace(job, seed=job.split.seed)
-    parent, chain = train_network(first, registry.get(str(job.network.pruned_from)))
+    first, *others = parents(job)
+    parent, chain = train_network(first, first.network)
     pruning = job.network.pruning.for_images(job.dataset.image_shape)
     budget = job.targets.budget(pruning, count_macs(parent), _prices(job, parent))
-    # another teacher than the parent was chosen for faces; it costs a training, and memory for many passes
-    teacher, other = None, pruning.teacher if job.task is None else None
-    if other is not None:
-        teacher = pipeline.Teacher(train_network(first, registry.get(other))[0], first.folder(other))
+    teachers = [pipeline.Teacher(train_network(other, other.network)[0], other.folder()) for other in others]
     inputs = pipeline.PruningJob(
         dataset=job.dataset,
         split=job.split,
@@ -118,7 +139,7 @@ def _pruned(job: TrainingJob) -> tuple[Model, list[Step]]:
         progress=job.progress,
         budget=budget,
         measures=measures(budget, job.models, job.dataset.images[job.split.train]),
-        teacher=teacher,
+        teacher=teachers[0] if teachers else None,
     )
     pruned, steps = pipeline.prune(parent, inputs)
     return pruned, [*chain, *steps]

@@ -19,7 +19,7 @@ from harness.data import splits
 from harness.data.dataset import Dataset, Split
 from harness.data.registry import load_with_findings, summary
 from harness.records import manifest as manifests
-from harness.records.manifest import Artifact, Manifest, Step, Zeroed
+from harness.records.manifest import Artifact, Manifest, Step
 from harness.tasks.record import split_record
 from harness.training import material, unseen
 from harness.training.export.measures import reference_file
@@ -30,7 +30,8 @@ from harness.training.networks.registry import Network
 from harness.training.options import BuildOptions
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_litert", "onnx", "onnxruntime", "tf2onnx")
-_VERSIONS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime")
+#: Packages whose versions a manifest records: what is built depends on them.
+LIBRARIES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime")
 
 
 def ensure_extra() -> None:
@@ -64,6 +65,15 @@ def build(options: BuildOptions, *, cache: Path, progress: Progress) -> list[Man
         DataError: the data can't be used.
         BuildError: training, compression or export failed.
     """
+    return [finish(jobs) for jobs in planned(options, cache=cache, progress=progress)]
+
+
+def planned(options: BuildOptions, *, cache: Path, progress: Progress) -> list[list[TrainingJob]]:
+    """The trainings of a build: for each network one job a seed and fold. Nothing is trained or written yet.
+
+    Raises:
+        UsageError, DataError: as :func:`build`.
+    """
     networks = [registry.get(name) for name in options.names or registry.names()]
     options.check()
     if options.targets.given():
@@ -72,7 +82,7 @@ def build(options: BuildOptions, *, cache: Path, progress: Progress) -> list[Man
     check_folder(options.models, "--models")
     check_folder(cache, "HARNESS_CACHE")
     dataset, parts = _load(options, progress)
-    return [finish(_jobs(network, dataset, parts, options, cache=cache, progress=progress)) for network in networks]
+    return [_jobs(network, dataset, parts, options, cache=cache, progress=progress) for network in networks]
 
 
 def finish(jobs: Sequence[TrainingJob]) -> Manifest:
@@ -171,6 +181,15 @@ def _with_trials(record: Manifest, jobs: Sequence[TrainingJob]) -> Manifest:
 
 
 def _build_one(job: TrainingJob) -> Manifest:
+    return recorded(job, with_zeroed(job, exported(job)))
+
+
+def exported(job: TrainingJob) -> Manifest:
+    """Train a job's network and write its files below ``job.models``; returns its manifest, which isn't stored.
+
+    Raises:
+        BuildError: training, compression or export failed.
+    """
     model, chain = make(job)
     from harness.training.export import package
 
@@ -182,7 +201,7 @@ def _build_one(job: TrainingJob) -> Manifest:
     )
     artifacts = unseen.with_unseen(artifacts, job)
     last = chain[-1]
-    record = Manifest(
+    return Manifest(
         name=job.network.name,
         title=job.network.title,
         citation=job.network.citation,
@@ -198,15 +217,31 @@ def _build_one(job: TrainingJob) -> Manifest:
         chain=(*chain, _quantised(last, artifacts)),
         artifacts=tuple(artifacts),
         confusion=confusion,
-        cross_checks=kept_checks(job, last.macs),
-        zeroed=_zeroed(job),
-        libraries={name: _version(name) for name in _VERSIONS},
+        libraries={name: _version(name) for name in LIBRARIES},
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
+
+
+def recorded(job: TrainingJob, record: Manifest) -> Manifest:
+    """Store the manifest of a job's files, together with earlier cross-checks that still hold; returns it as stored."""
+    record = record.model_copy(update={"cross_checks": kept_checks(job, record.chain[-1].macs)})
     manifests.save(job.models, record)
-    accuracies = ", ".join(f"{a.filename} {a.accuracy:.4f}" for a in artifacts)
+    accuracies = ", ".join(f"{a.filename} {a.accuracy:.4f}" for a in record.artifacts)
     job.progress(f"{job.network.name}: accuracy on {len(job.split.test)} test images: {accuracies}")
     return record
+
+
+def with_zeroed(job: TrainingJob, record: Manifest) -> Manifest:
+    """The manifest with what zeroing single weights of its file would do, for networks that are compared with that.
+
+    Latencies are measured for it, so nothing else should run.
+    """
+    from harness.training.export import zeroed
+
+    if job.network.name not in zeroed.NETWORKS or job.task is not None:
+        return record
+    rows = zeroed.rows(job.models / job.network.name / zeroed.FILENAME, job.dataset, job.split)
+    return record.model_copy(update={"zeroed": rows})
 
 
 def _quantised(last: Step, artifacts: Sequence[Artifact]) -> Step:
@@ -220,14 +255,6 @@ def _quantised(last: Step, artifacts: Sequence[Artifact]) -> Step:
         bytes=int8.bytes,
         accuracy=int8.accuracy,
     )
-
-
-def _zeroed(job: TrainingJob) -> tuple[Zeroed, ...]:
-    from harness.training.export import zeroed
-
-    if job.network.name not in zeroed.NETWORKS or job.task is not None:
-        return ()
-    return zeroed.rows(job.models / job.network.name / zeroed.FILENAME, job.dataset, job.split)
 
 
 def _version(package: str) -> str:

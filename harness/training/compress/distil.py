@@ -77,8 +77,9 @@ def mixed_lessons(
         images.append(np.rint(mixture).astype(np.uint8))  # as floats, all of them would take half a gigabyte
         labels.append(truth)
     path, shape = folder / "mixed-lessons.npz", (MANY_SETS, len(training_set.split.train))
-    before = stored.found(path, lambda file: _read_lessons(file, shape), progress)
-    answered = (before or _answered(teacher, np.stack(images), path))[1]
+    with stored.reserved(folder, progress):  # students of one teacher share them
+        before = stored.found(path, lambda file: _read_lessons(file, shape), progress)
+        answered = (before or _answered(teacher, np.stack(images), path))[1]
 
     def epoch(number: int) -> tuple[Pixels, Probabilities]:
         rng, chosen = np.random.default_rng([training_set.seed, number, 9]), number % MANY_SETS

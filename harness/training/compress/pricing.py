@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from harness.core.files import sha256_bytes, write_atomic
 from harness.records.prices import Origin, Priced, PricedVariant, PriceList, Work
 from harness.training.compress.works import Wanted
+from harness.training.train import stored
 
 #: Output channels: both ends of each step of kernels that compute eight or sixteen at once, and what float kernels for
 #: two do.
@@ -44,11 +45,17 @@ class Examiner(Protocol):
 
 def price_list(examiner: Examiner, variant: PricedVariant, wanted: Iterable[Wanted], folder: Path) -> PriceList:
     """The prices of layers. Those that ``folder`` has from the same origin are not examined again, and new ones are
-    stored there at once.
+    stored there at once. Builds at the same time ask one after the other.
 
     Raises:
         BoardError: cycles can't be estimated.
+        BuildError: the folder can't be written.
     """
+    with stored.reserved(folder, lambda _line: None):
+        return _price_list(examiner, variant, wanted, folder)
+
+
+def _price_list(examiner: Examiner, variant: PricedVariant, wanted: Iterable[Wanted], folder: Path) -> PriceList:
     from harness.training.export.probes import probe
 
     path = folder / f"{sha256_bytes(examiner.origin.model_dump_json().encode())[:16]}-{variant}.json"
@@ -57,7 +64,6 @@ def price_list(examiner: Examiner, variant: PricedVariant, wanted: Iterable[Want
     places = [(work, into, out) for work, (ins, outs) in points.items() for into in ins for out in outs]
     if not places:
         return prices
-    folder.mkdir(parents=True, exist_ok=True)
     with closing(examiner.cycles([probe(work, into, out, variant) for work, into, out in places])) as cycles:
         for work, (ins, outs) in points.items():
             rows = tuple(tuple(itertools.islice(cycles, len(outs))) for _ in ins)

@@ -14,6 +14,7 @@ from harness.core.files import sha256_bytes
 from harness.data.dataset import Dataset, Split
 from harness.training.arrays import Index, Model, Pixels
 from harness.training.networks.macs import count_macs
+from harness.training.train import stored
 from harness.training.train.checkpoint import Checkpoint
 from harness.training.train.epochs import Epoch, InStep, TrainingSet, ahead, as_input, augmented
 from harness.training.train.recipe import Recipe
@@ -89,6 +90,11 @@ def train(model: Model, training: Training) -> Outcome:
     Raises:
         BuildError: the state can't be written.
     """
+    with stored.reserved(training.folder, training.progress):
+        return _train(model, training)
+
+
+def _train(model: Model, training: Training) -> Outcome:
     recipe, split, dataset = training.recipe, training.split, training.dataset
     source, weights = training.source(), training.image_weights()
     learner, material = _learner(model, source)

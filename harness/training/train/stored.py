@@ -5,17 +5,40 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from harness.core.errors import BuildError
+from harness.core.errors import BuildError, StoreError
 from harness.core.files import sync_folder
+from harness.core.locks import take_lock
 
 T = TypeVar("T")
 #: Half-written files of killed processes are removed after this many seconds; a younger one may belong to another
 #: build.
 _LEFT_S = 86_400.0
+
+
+@contextlib.contextmanager
+def reserved(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Let one process at a time work in a folder of training state; another one waits, which ``say`` is told.
+
+    Two would mix their states: each names a checkpoint that the other one may have written since. Machines with one file
+    system exclude each other, too, as long as that has locks.
+
+    Raises:
+        BuildError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path, waiting = folder / ".lock", f"{folder}: another process trains there; waiting for it"
+        lock = take_lock(path, wait=True, waiting=lambda: say(waiting))
+    except (OSError, StoreError) as error:
+        raise BuildError(f"{folder}: can't be written: {error}", fix="free space, or set HARNESS_CACHE") from error
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def keep(path: Path, write: Callable[[Path], object]) -> None:
