@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from harness.run.outcome import Outcome
     from harness.run.plan import Options
     from harness.run.scheduler import Run
+    from harness.run.turns import Crew
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,12 @@ def run_cells(request: Request, options: Options, signals: Signals) -> int:
     for note in work.notes:
         say(note)
     again = again_argv(
-        devices=request.devices, models=request.models, results=request.results, reports=request.reports, run=work.again
+        devices=request.devices,
+        models=request.models,
+        results=request.results,
+        reports=request.reports,
+        run=work.again,
+        on=request.on,
     )
     signals.last_words = f"interrupted; finished cells are stored. To go on:\n  {shlex.join(again)}\n"
     signals.noting = True
@@ -233,21 +239,33 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
             folds=1,
             models=models_folder(models, task),
             task=task,
-        )
+        ),
+        on=None,
     )
 
 
-def _execute(work: Run, signals: Signals) -> Outcome | None:
-    """Measure; None if it was interrupted."""
+def _execute(work: Run, signals: Signals, on: str | None) -> Outcome | None:
+    """Measure, here or on a Dask cluster; None if it was interrupted."""
     from harness.cli.live import LiveWatcher, PlainWatcher
 
     watcher = LiveWatcher() if sys.stderr.isatty() else PlainWatcher()
     try:
-        with watcher:
-            outcome = work.execute(watcher, lambda: signals.noted)
+        with _crew(on) as crew, watcher:
+            outcome = work.execute(watcher, lambda: signals.noted, crew)
     except KeyboardInterrupt:
         return None
     return None if signals.noted else outcome
+
+
+def _crew(on: str | None) -> contextlib.AbstractContextManager[Crew]:
+    """Who measures: this process, or the workers of a cluster."""
+    if on is None:
+        from harness.run.turns import Here
+
+        return contextlib.nullcontext(Here())
+    from harness.run.workers.crew import on_cluster
+
+    return on_cluster(on, say)
 
 
 def _close(request: Request, outcome: Outcome, again: list[str]) -> int:
