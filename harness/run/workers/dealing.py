@@ -74,8 +74,7 @@ class Dealing:
             ClusterError: the scheduler can't be reached any more.
         """
         try:
-            with reaching():
-                self._workers = list(self.present())
+            self._know()
             for order in orders:
                 self._deal(order)
             while self._given or self._waiting:
@@ -85,6 +84,15 @@ class Dealing:
                 self._look()
         finally:
             self._end()
+
+    def _know(self) -> None:
+        """Get to know the workers that are there now."""
+        before = {worker.address for worker in self._workers}
+        with reaching():
+            self._workers = list(self.present())
+        for worker in self._workers:
+            if worker.unlike and worker.address not in before:
+                self._say(f"{worker.name} gets no boards: it has {worker.unlike}")
 
     def _deal(self, order: Order) -> None:
         """Give an order to a worker of its site, or let it wait for one."""
@@ -124,8 +132,8 @@ class Dealing:
         self._looked = time.monotonic()
         with reaching():
             there = set(self.client.nthreads())
-            if there != {worker.address for worker in self._workers}:
-                self._workers = list(self.present())
+        if there != {worker.address for worker in self._workers}:
+            self._know()
         lost = {future: given for future, given in self._given.items() if given.worker not in there}
         for address in sorted({given.worker for given in lost.values()}):
             names = [name for given in lost.values() if given.worker == address for name in given.order.jobs]

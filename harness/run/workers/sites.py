@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from harness.cluster import alike
 from harness.config.devices import Device, Fleet
 from harness.core.errors import UsageError
 from harness.run.plan import groups
@@ -23,11 +24,15 @@ _PREFIX = "site:"
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker: its address, the name that a person knows it by, and the sites whose boards it reaches."""
+    """A worker: its address, the name that a person knows it by, and the sites whose boards it reaches.
+
+    ``unlike``: in which version it differs from this process, so that it gets no boards; empty where it doesn't.
+    """
 
     address: str
     name: str
     sites: frozenset[str] = frozenset()
+    unlike: str = ""
 
 
 class _DaskWorker(Protocol):
@@ -47,9 +52,9 @@ def present(client: distributed.Client) -> list[Worker]:
     Raises:
         OSError, RuntimeError: the scheduler can't be reached.
     """
-    answers = client.run(_introduced, on_error="return")
+    answers, mine = client.run(_introduced, on_error="return"), alike.versions(alike.PROTOCOL)
     found = [
-        Worker(address, str(answer["name"]), frozenset(answer["sites"]))
+        Worker(address, str(answer["name"]), frozenset(answer["sites"]), alike.differing(mine, answer["versions"]))
         for address, answer in answers.items()
         if isinstance(answer, dict)  # else it is about to end
     ]
@@ -57,11 +62,12 @@ def present(client: distributed.Client) -> list[Worker]:
 
 
 def _introduced(dask_worker: _DaskWorker) -> dict[str, object]:
-    """A worker's name and sites; runs there."""
+    """A worker's name, sites and versions; runs there."""
     resources = dask_worker.state.total_resources
     return {
         "name": dask_worker.name,
         "sites": [name.removeprefix(_PREFIX) for name in resources if name.startswith(_PREFIX)],
+        "versions": alike.versions(alike.PROTOCOL),
     }
 
 
@@ -79,8 +85,8 @@ def dealt(workers: Sequence[Worker], sites: Sequence[str]) -> list[Worker]:
 
 
 def fitting(workers: Sequence[Worker], site: str | None) -> list[Worker]:
-    """The workers that reach a site; all of them for a device without one."""
-    return [worker for worker in workers if site is None or site in worker.sites]
+    """The workers that reach a site; all of them for a device without one. None has other versions than this process."""
+    return [worker for worker in workers if not worker.unlike and (site is None or site in worker.sites)]
 
 
 def least_busy(workers: Sequence[Worker], busy: Mapping[str, int]) -> Worker:
