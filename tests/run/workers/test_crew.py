@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 pytest.importorskip("distributed")
+from distributed import Client
 
 from benchmarks.made.checkout import MODELS, environment
 from benchmarks.made.farm import Farm, fleet
@@ -157,6 +158,8 @@ def test_workers_of_a_cluster_take_the_boards_of_their_site(tmp_path: Path, farm
         for site in SITES:
             processes.append(dask("worker", tmp_path, address, "--name", site, "--resources", f"site:{site}=1",
                                   "--no-dashboard", "--nthreads", "1"))  # fmt: skip
+        with Client(address, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
         entries = [entry for entry in two_sites(farm) if entry["name"] in ("b00", "b15")]
         (tmp_path / "devices.yaml").write_text(yaml.safe_dump({"devices": entries}))
         done = harness(tmp_path, "--on", address)
