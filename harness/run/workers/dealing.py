@@ -192,7 +192,8 @@ class Dealing:
                     self._given.pop(self._done.get(timeout=_LOOK_S), None)
                 there = set(self.client.nthreads())
                 self._given = {future: given for future, given in self._given.items() if given.worker in there}
-            self.client.cancel(list(self._given), force=True)
+            if self._given:
+                self.client.cancel(list(self._given), force=True)
 
     def _say(self, text: str, order: Order | None = None) -> None:
         about = f"{sites.shown(sites.names_of(order.group))}: " if order else ""
