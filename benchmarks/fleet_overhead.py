@@ -8,8 +8,8 @@ boards' computing does not fit on one machine; the controller's work is real) an
 must arrive at the controller. Rounds are interleaved and each begins with another tool; medians are shown. Where there
 is no ``ansible`` program, ansible-core is installed into a throwaway virtual environment.
 
-With ``--curve`` only the harness runs, over more and more boards, by one controller and by workers of a Dask cluster, see
-:mod:`benchmarks.made.fleet_curve`. It has neither a network nor inference; 1,000 boards need 8 GB of memory and an hour.
+With ``--curve`` the harness alone runs, over more and more boards, by one controller and by workers of a cluster, see
+:mod:`benchmarks.made.fleet_curve`. It has neither a network nor inference. 1,000 boards need some GB of memory.
 """
 
 from __future__ import annotations

@@ -156,7 +156,8 @@ def table(found: Sequence[Point], seconds: float) -> str:
         values: Mapping[str, str] = {
             "boards": str(n), "by": point.on, "s": f"{point.wall_s:.1f}", "over": f"{(point.wall_s - seconds) / n:.3f}",
             "cpu": f"{point.cpu_s / n:.3f}", "workers": f"{point.workers_s / n:.3f}" if point.workers_s else "-",
-            "peak": f"{point.peak / 1e6:.0f}", "largest": f"{point.workers_peak / 1e6:.0f}" if point.workers_peak else "-",
+            "peak": f"{point.peak / 1e6:.0f}",
+            "largest": f"{point.workers_peak / 1e6:.0f}" if point.workers_peak else "-",
         }  # fmt: skip
         lines.append(f"| {' | '.join(values.values())} |")
         if point.measured != n:

@@ -260,9 +260,9 @@ def _execute(work: Run, signals: Signals, on: str | None) -> Outcome | None:
 def _crew(on: str | None) -> contextlib.AbstractContextManager[Crew]:
     """Who measures: this process, or the workers of a cluster."""
     if on is None:
-        from harness.run.turns import Here
+        from harness.run.turns import HERE
 
-        return contextlib.nullcontext(Here())
+        return contextlib.nullcontext(HERE)
     from harness.run.workers.crew import on_cluster
 
     return on_cluster(on, say)

@@ -73,8 +73,8 @@ class Device(_Common):
     ``os`` is what an emulated board boots, one of its family's ``emulated_os``; None for the usual one.
     ``clock`` defaults to guest instructions on an emulated board and to ``wall`` on a real one. ``samples`` is the
     number of test images to run. ``rounds`` is the number of processes that measure each cell; None means that the
-    clock decides. ``runtimes`` None means all that fit the board; a release may be named, ``litert==2.1.0``. ``site`` is
-    where the board is, for ``harness run --on``: workers of that site reach it; None means that any worker does.
+    clock decides. ``runtimes`` None means all that fit the board; a release may be named, ``litert==2.1.0``. ``site``
+    says which workers reach the board, for ``harness run --on``; None means all of them.
     """
 
     name: Annotated[str, BeforeValidator(device_name)]

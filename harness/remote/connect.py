@@ -54,7 +54,7 @@ class Reaching:
         ended: called now and then while a board boots; when it returns true, waiting stops.
         plugin: the plugin that an emulated board's QEMU loads.
         opened: receives each connection, so that it can be closed while something waits on it.
-        token: of a lease that an earlier process of the same run may still hold on the board, which is taken over from it.
+        token: of a lease that an earlier process of the same run may still hold, and that is taken over from it.
     """
 
     say: Say

@@ -16,8 +16,8 @@ from harness.core.errors import (
 )
 from harness.records.cell import Cell, Reason
 from harness.records.estimate import Estimate, NoEstimate
-from harness.run.cell import Measurement, failed, reason_of
 from harness.run.bookkeeping import Bookkeeping
+from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.conversion import Conversions
 from harness.run.estimates import Marking, estimated, marking

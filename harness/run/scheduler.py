@@ -1,4 +1,4 @@
-"""Runs all devices: each in its own thread or on a worker, one cell at a time on each; finished cells are stored at once."""
+"""Runs all devices, each in its own thread or on a worker, one cell at a time on each; each cell is stored at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.run.ledger import Ledger
 from harness.run.outcome import Outcome, Watcher
 from harness.run.plan import Options
 from harness.run.schedule import new_schedule, resumed_schedule
-from harness.run.turns import Crew, Here, Turns
+from harness.run.turns import HERE, NOT_FAKED, Crew, Turns
 from harness.run.turns import Faked as Faked
 
 #: How often the main thread checks for an interruption, in seconds.
@@ -50,7 +50,7 @@ class Run:
         models: Path,
         results: Path,
         resume: str | None = None,
-        faked: Faked = Faked(),
+        faked: Faked = NOT_FAKED,
     ) -> None:
         if resume is None:
             self._ledger = Ledger(new_schedule(fleet, options, models), results)
@@ -81,9 +81,7 @@ class Run:
         """The argument of ``--resume`` that continues this run."""
         return self._ledger.again
 
-    def execute(
-        self, watcher: Watcher, interrupted: Callable[[], bool] = lambda: False, crew: Crew = Here()
-    ) -> Outcome:
+    def execute(self, watcher: Watcher, interrupted: Callable[[], bool] = lambda: False, crew: Crew = HERE) -> Outcome:
         """Measure everything that is not finished yet.
 
         Args:
@@ -136,4 +134,3 @@ class Run:
         underway.conversions.ahead(due, partial(underway.watcher.device, "conversion"))
         referee = Referee(partial(underway.watcher.device, "golden outputs"), self._halt.note)
         underway.goldens.make(referee, [(job, self.schedule.tests[job.inputs]) for job in due])
-

@@ -33,13 +33,16 @@ class Faked:
     state_root: str = ""
 
 
+NOT_FAKED = Faked()
+
+
 @dataclass(frozen=True)
 class Turns:
     """Takes turns of devices in this process. ``run`` is the run's name."""
 
     underway: Underway
     run: str
-    faked: Faked = Faked()
+    faked: Faked = NOT_FAKED
 
     def group(self, group: Group) -> None:
         """Measure what the devices of a group have to do.
@@ -130,3 +133,6 @@ class Here:
                 turns.of(late.device, late.jobs, late.until).take()
 
         return [all_of_them]
+
+
+HERE = Here()

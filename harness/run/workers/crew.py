@@ -21,7 +21,7 @@ from harness.run.workers import sites
 from harness.run.workers.dealing import Dealing
 from harness.run.workers.desk import Desk
 from harness.run.workers.mail import reaching
-from harness.run.workers.parcel import Order, Parcels
+from harness.run.workers.parcel import Order, Parcels, Shared
 from harness.run.workers.shift import shared_by_all
 from harness.run.workers.sites import Worker
 

@@ -64,9 +64,7 @@ def _turns(
     shared: Shared, order: Order, begun: dict[str, Begun], *, line: Line, halt: Halt
 ) -> tuple[Turns, dict[str, list[CellJob]]]:
     """The turns of the group's devices, and the jobs of each device."""
-    jobs = {
-        device.name: [listed.job(device, shared) for listed in order.jobs[device.name]] for device in order.devices
-    }
+    jobs = {device.name: [listed.job(device, shared) for listed in order.jobs[device.name]] for device in order.devices}
     fleet = Fleet(file=shared.list_file, devices=tuple(order.devices))
     schedule = Schedule(fleet, shared.options, Plan(jobs=jobs), tests=shared.tests)
     underway = Underway(

@@ -85,7 +85,7 @@ def dealt(workers: Sequence[Worker], sites: Sequence[str]) -> list[Worker]:
 
 
 def fitting(workers: Sequence[Worker], site: str | None) -> list[Worker]:
-    """The workers that reach a site; all of them for a device without one. None has other versions than this process."""
+    """The workers that reach a site, all for a device without one; never one with other versions than this process."""
     return [worker for worker in workers if not worker.unlike and (site is None or site in worker.sites)]
 
 

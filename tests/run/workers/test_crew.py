@@ -208,8 +208,6 @@ def test_a_killed_worker_with_an_emulated_board(tmp_path: Path, farm: Farm, crew
     assert any(f"{victim} is gone; others go on with" in line for line in told.messages), told.messages
 
 
-
-
 def dask(what: str, folder: Path, *words: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *words]
     with (folder / f"{what}.log").open("ab") as log:
@@ -218,7 +216,9 @@ def dask(what: str, folder: Path, *words: str) -> subprocess.Popen[bytes]:
 
 def harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [
-        sys.executable, "-m", "harness", "run", "--devices", "devices.yaml", "--models", str(MODELS), "--quick", "--json",
-        "--model", NET, "--variant", "int8", *words,
+        sys.executable, "-m", "harness", "run", "--devices", "devices.yaml", "--models", str(MODELS), "--quick",
+        "--json", "--model", NET, "--variant", "int8", *words,
     ]  # fmt: skip
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=180, check=False
+    )

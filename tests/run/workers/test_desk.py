@@ -32,7 +32,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarn
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None, set_as_default=False) as made:
+    with Client(
+        processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None, set_as_default=False
+    ) as made:
         yield made
 
 
@@ -48,7 +50,9 @@ class Table:
         self.desk, self.turns, self.ledger, self.serving = desk, turns, ledger, serving
 
     def order(self, attempt: int = 0) -> Order:
-        jobs = {name: Parcels(self.turns, self.ledger).listed(each) for name, each in self.ledger.schedule.plan.jobs.items()}
+        jobs = {
+            name: Parcels(self.turns, self.ledger).listed(each) for name, each in self.ledger.schedule.plan.jobs.items()
+        }
         group = [[device] for device in self.ledger.schedule.fleet.devices]
         return Order(3, attempt, group, jobs, inbox=self.desk.inbox, halting="halting")
 
