@@ -131,7 +131,7 @@ def measure_unseen(options: BuildOptions) -> None:
                 print(f"{manifest.name}/{artifact.filename}: accuracy {unseen.words(artifact.unseen)}")
 
 
-def build_networks(options: BuildOptions, on: str | None) -> None:
+def build_networks(options: BuildOptions, on: str | None = None) -> None:
     """Build networks, here or on a Dask cluster, and print the results.
 
     Raises:

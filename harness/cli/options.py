@@ -23,7 +23,9 @@ Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or
 Task = Annotated[str | None, typer.Option("--task", help="A task: tasks/NAME.yaml, a file, ckplus or faces.")]
 On = Annotated[
     str | None,
-    typer.Option("--on", help="Spread the work over a Dask cluster: local:N workers here, or a scheduler, tcp://HOST:PORT."),
+    typer.Option(
+        "--on", help="Spread the work over a Dask cluster: local:N workers here, or a scheduler, tcp://HOST:PORT."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json")]
 Word = TypeVar("Word", bound=str)

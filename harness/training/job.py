@@ -100,8 +100,8 @@ def make(job: TrainingJob) -> tuple[Model, list[Step]]:
 def start_names_anew() -> None:
     """Let Keras number layers from the start.
 
-    Numbers are in the names of layers, and these are in exported files: without this, a file's bytes would depend on what
-    the process had built before.
+    Numbers are in the names of layers, and these are in exported files: without this, a file's bytes would depend on
+    what the process had built before.
     """
     import keras
 
@@ -109,8 +109,8 @@ def start_names_anew() -> None:
 
 
 def parents(job: TrainingJob) -> list[TrainingJob]:
-    """The trainings that a pruned network's build starts from: of the network that it is pruned from, then of its teacher
-    where that is another one. None for a network that is trained from scratch.
+    """The trainings that a pruned network's build starts from: of the network that it is pruned from, then of its
+    teacher where that is another one. None for a network that is trained from scratch.
     """
     if job.network.pruned_from is None:
         return []

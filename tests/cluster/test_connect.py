@@ -88,7 +88,9 @@ def test_workers_of_a_cluster_that_was_started_are_processes_on_loopback() -> No
         assert all(address.startswith("tls://127.0.0.1:") for address in pids)
         assert set(client.nthreads().values()) == {1}
         assert client.submit(sum, [1, 2]).result() == 3
-        assert set(client.run(lambda: os.environ.get("OMP_NUM_THREADS")).values()) == {os.environ.get("OMP_NUM_THREADS")}
+        assert set(client.run(lambda: os.environ.get("OMP_NUM_THREADS")).values()) == {
+            os.environ.get("OMP_NUM_THREADS")
+        }
         scratch = set(client.run(lambda dask_worker: dask_worker.local_directory).values())
         (line,) = said
         (link,) = re.findall(r"http://127\.0\.0\.1:\d+/status", line)

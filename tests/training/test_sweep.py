@@ -194,7 +194,11 @@ def test_the_command_line_refuses_before_anything_is_touched(
 def test_four_networks_as_users_build_them() -> None:
     """Wall times are printed, not judged: two workers share the processors that one process has to itself."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.build_on"], cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=False
+        [sys.executable, "-m", "benchmarks.build_on"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("the same |") == 2, done.stdout

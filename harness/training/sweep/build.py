@@ -183,7 +183,7 @@ class _Sweep:
 
         with self._heard(), self._none_left():
             self.images = self._sent_images()
-            completed = as_completed(self._ready())
+            completed = as_completed(self._ready(), loop=self.client.loop)
             for future in completed:
                 task, _ = self.running.pop(future.key)
                 self._settle(task, future)

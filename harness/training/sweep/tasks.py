@@ -1,4 +1,4 @@
-"""The trainings of a build as tasks, and which have to be done before which. Importing this doesn't import TensorFlow."""
+"""The trainings of a build as tasks, and which have to be done before which. Importing it imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from harness.core.errors import ArtifactError
 from harness.records import manifest as manifests
 from harness.training.job import TrainingJob, parents
 
-#: ``export``: train, and make files and their manifest. ``trial``: train for an accuracy beside them. ``train``: train a
-#: network that others start from, and that nobody asked for itself.
+#: ``export``: train, and make files and their manifest. ``trial``: train for an accuracy beside them. ``train``: train
+#: a network that others start from, and that nobody asked for itself.
 Kind = Literal["export", "trial", "train"]
 
 

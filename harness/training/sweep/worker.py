@@ -1,7 +1,7 @@
 """What a worker does: one task by the code of a build, in the worker's own process.
 
-Its lines travel to the controller as they are said. A worker that is killed leaves the training's last checkpoint in the
-build cache, where the next one goes on.
+Its lines travel to the controller as they are said. A worker that is killed leaves the last checkpoint of its training
+in the build cache, where the next one goes on.
 """
 
 from __future__ import annotations

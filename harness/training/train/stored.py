@@ -23,8 +23,8 @@ _LEFT_S = 86_400.0
 def reserved(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Let one process at a time work in a folder of training state; another one waits, which ``say`` is told.
 
-    Two would mix their states: each names a checkpoint that the other one may have written since. Machines with one file
-    system exclude each other, too, as long as that has locks.
+    Two would mix their states: each names a checkpoint that the other one may have written since. Machines with one
+    file system exclude each other, too, as long as that has locks.
 
     Raises:
         BuildError: nothing can be written there.
