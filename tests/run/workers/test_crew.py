@@ -156,7 +156,7 @@ def test_a_board_that_fails_costs_its_own_cells(tmp_path: Path, farm: Farm, crew
     farm.kill("b01")
     farm.places["b00"].python("time.sleep(0.1)")
     told = DeviceRecorder()
-    outcome = work(farm.fleet("b00", "b01"), tmp_path / "results").execute(told, crew=crew)
+    outcome = work(farm.fleet("b00", "b01", runtimes=["litert"]), tmp_path / "results").execute(told, crew=crew)
     assert told.how("b01") == ["FAILED unreachable"], told.messages
     assert measured(told.cells["b00"][0])
     assert outcome.failed
@@ -180,7 +180,7 @@ def test_workers_of_a_cluster_take_the_boards_of_their_site(tmp_path: Path, farm
         done = harness(tmp_path, "--on", address)
         assert done.returncode in (0, 1), done.stderr
         answer = json.loads(done.stdout)
-        cells = list(store.read_cells(Path(answer["folder"])))
+        cells = list(store.read_cells(tmp_path / answer["folder"]))
         assert sorted(cell.device.name for cell in cells) == ["b00", "b15"], done.stderr
         assert all(measured(cell) for cell in cells), done.stderr
         if answer["again"]:
