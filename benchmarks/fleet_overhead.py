@@ -1,11 +1,15 @@
 """The overhead of a fleet: ``harness run``, plain ``ssh`` in a loop, and ``ansible`` with forks, in one run.
 
     python benchmarks/fleet_overhead.py [--boards 16] [--seconds 3] [--rounds 3] [--no-ansible]
+    python benchmarks/fleet_overhead.py --curve 1,8,64,256,1000 [--on local:2] [--seconds 3]
 
 Every board is a separate sshd on loopback, and the work is the same for all: a Python program on the board waits (the
 boards' computing does not fit on one machine; the controller's work is real) and returns a result of some kB, which
 must arrive at the controller. Rounds are interleaved and each begins with another tool; medians are shown. Where there
 is no ``ansible`` program, ansible-core is installed into a throwaway virtual environment.
+
+With ``--curve`` the harness alone runs, over more and more boards, by one controller and by workers of a cluster, see
+:mod:`benchmarks.made.fleet_curve`. It has neither a network nor inference. 1,000 boards need some GB of memory.
 """
 
 from __future__ import annotations
@@ -33,6 +37,8 @@ sys.path.insert(0, str(REPOSITORY))
 from benchmarks.made.answers import good  # noqa: E402 - the checkout is on the path only now
 from benchmarks.made.checkout import environment  # noqa: E402
 from benchmarks.made.farm import PYTHON, Farm  # noqa: E402
+from benchmarks.made.fleet_curve import HERE, machine, points, print_point  # noqa: E402
+from benchmarks.made.fleet_curve import table as curve_table  # noqa: E402
 
 #: The program that the plain tools start on a board; the harness's stand-in for the runner does the same.
 WORK = """#!{python} -S
@@ -219,13 +225,34 @@ def ansible_program(wanted: bool) -> Iterator[str | None]:
         yield None if done.returncode else f"{folder}/bin/ansible"
 
 
+def curve(counts: list[int], on: str, seconds: float) -> None:
+    """Print the curve, each line as it is measured, and then as one table."""
+    found = []
+    for point in points(counts, (HERE, on), seconds, script=__file__):
+        found.append(point)
+        print(f"{point.boards} boards, {point.on}: {point.wall_s:.1f} s", file=sys.stderr, flush=True)
+    print(f"each board works {seconds:g} s; {machine()}\n")
+    print(curve_table(found, seconds))
+    if any(point.measured != point.boards for point in found):
+        sys.exit("some boards were not measured")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boards", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long a board works")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-ansible", action="store_true")
+    parser.add_argument("--curve", help="numbers of boards, such as 1,8,64,256,1000")
+    parser.add_argument("--on", default="local:2", help="the workers of the curve")
+    parser.add_argument("--point", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.point:
+        print_point(Path(options.point[0]), options.point[1])
+        return
+    if options.curve:
+        curve([int(count) for count in options.curve.split(",")], options.on, options.seconds)
+        return
     with ansible_program(not options.no_ansible) as ansible, boards(options.boards, options.seconds) as made:
         chosen = tools(made, ansible)
         took = rounds(made, chosen, options.rounds)

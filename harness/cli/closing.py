@@ -21,11 +21,13 @@ MEANING = {
 }
 
 
-def again_argv(*, devices: Path, models: Path, results: Path, reports: Path, run: str) -> list[str]:
+def again_argv(
+    *, devices: Path, models: Path, results: Path, reports: Path, run: str, on: str | None = None
+) -> list[str]:
     """The command that continues a run: it measures what is not VALID, with the options that the run was begun with."""
     given = {"--devices": devices, "--models": models, "--results": results, "--reports": reports}
     words = [word for option, path in given.items() for word in (option, str(path))]
-    return ["harness", "run", *words, "--resume", run]
+    return ["harness", "run", *words, *(("--on", on) if on else ()), "--resume", run]
 
 
 def closing(outcome: Outcome, again: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from harness.cli.options import (
     Devices,
     Frames,
     Models,
+    On,
     Only,
     Results,
     Task,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from harness.run.outcome import Outcome
     from harness.run.plan import Options
     from harness.run.scheduler import Run
+    from harness.run.turns import Crew
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Request:
     resume: str | None
     as_json: bool
     accept_invalid: bool
+    on: str | None = None
 
 
 def run(  # one parameter an option
@@ -94,6 +97,7 @@ def run(  # one parameter an option
     accept_invalid: Annotated[
         bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
     ] = False,
+    on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")] = False,
 ) -> None:
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
@@ -107,6 +111,7 @@ def run(  # one parameter an option
         resume=resume,
         as_json=as_json,
         accept_invalid=accept_invalid,
+        on=on,
     )
     with Signals(leave=os._exit) as signals:  # before the slow imports
         from harness.data.registry import choose
@@ -162,19 +167,27 @@ def run_cells(request: Request, options: Options, signals: Signals) -> int:
     ending the process. Until then, and while the report is made, a signal ends the process at once.
     """
     from harness.cli.closing import again_argv, closing
+    from harness.cluster.connect import check_address
     from harness.config.devices import load
 
+    if request.on is not None:
+        check_address(request.on)
     fleet = load(request.devices)
     check_places(results=request.results, reports=request.reports)
     work = _planned(request, fleet, options)
     for note in work.notes:
         say(note)
     again = again_argv(
-        devices=request.devices, models=request.models, results=request.results, reports=request.reports, run=work.again
+        devices=request.devices,
+        models=request.models,
+        results=request.results,
+        reports=request.reports,
+        run=work.again,
+        on=request.on,
     )
     signals.last_words = f"interrupted; finished cells are stored. To go on:\n  {shlex.join(again)}\n"
     signals.noting = True
-    outcome = _execute(work, signals)
+    outcome = _execute(work, signals, request.on)
     if outcome is None:
         with contextlib.suppress(OSError):  # the terminal may be gone
             say(signals.last_words.rstrip())
@@ -226,21 +239,33 @@ def _build(models: Path, options: Options, missing: MissingModelError) -> None:
             folds=1,
             models=models_folder(models, task),
             task=task,
-        )
+        ),
+        on=None,
     )
 
 
-def _execute(work: Run, signals: Signals) -> Outcome | None:
-    """Measure; None if it was interrupted."""
+def _execute(work: Run, signals: Signals, on: str | None) -> Outcome | None:
+    """Measure, here or on a Dask cluster; None if it was interrupted."""
     from harness.cli.live import LiveWatcher, PlainWatcher
 
     watcher = LiveWatcher() if sys.stderr.isatty() else PlainWatcher()
     try:
-        with watcher:
-            outcome = work.execute(watcher, lambda: signals.noted)
+        with _crew(on) as crew, watcher:
+            outcome = work.execute(watcher, lambda: signals.noted, crew)
     except KeyboardInterrupt:
         return None
     return None if signals.noted else outcome
+
+
+def _crew(on: str | None) -> contextlib.AbstractContextManager[Crew]:
+    """Who measures: this process, or the workers of a cluster."""
+    if on is None:
+        from harness.run.turns import HERE
+
+        return contextlib.nullcontext(HERE)
+    from harness.run.workers.crew import on_cluster
+
+    return on_cluster(on, say)
 
 
 def _close(request: Request, outcome: Outcome, again: list[str]) -> int:

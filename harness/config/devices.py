@@ -49,6 +49,7 @@ class _Common(_Settings):
     known_hosts: Annotated[Path | None, optional(file_name)] = None
     dir: Annotated[str | None, optional(board_folder)] = None
     proxy_jump: Annotated[str | None, optional(sshnames.jump)] = None
+    site: Annotated[str | None, optional(device_name)] = None
     runtimes: Annotated[tuple[RuntimeName, ...] | None, optional(several(text))] = None
     delegates: Annotated[tuple[DelegateName, ...], BeforeValidator(several(text))] = ("cpu",)
     threads: Annotated[tuple[int, ...], BeforeValidator(several(whole_from(1, 256)))] = (1,)
@@ -72,7 +73,8 @@ class Device(_Common):
     ``os`` is what an emulated board boots, one of its family's ``emulated_os``; None for the usual one.
     ``clock`` defaults to guest instructions on an emulated board and to ``wall`` on a real one. ``samples`` is the
     number of test images to run. ``rounds`` is the number of processes that measure each cell; None means that the
-    clock decides. ``runtimes`` None means all that fit the board; a release may be named, ``litert==2.1.0``.
+    clock decides. ``runtimes`` None means all that fit the board; a release may be named, ``litert==2.1.0``. ``site``
+    says which workers reach the board, for ``harness run --on``; None means all of them.
     """
 
     name: Annotated[str, BeforeValidator(device_name)]

@@ -54,6 +54,7 @@ class Reaching:
         ended: called now and then while a board boots; when it returns true, waiting stops.
         plugin: the plugin that an emulated board's QEMU loads.
         opened: receives each connection, so that it can be closed while something waits on it.
+        token: of a lease that an earlier process of the same run may still hold, and that is taken over from it.
     """
 
     say: Say
@@ -62,6 +63,7 @@ class Reaching:
     ended: Callable[[], bool] = lambda: False
     plugin: str | None = None
     opened: Callable[[Connection], object] = _nobody
+    token: str | None = None
 
 
 @dataclass(eq=False)
@@ -109,21 +111,21 @@ def reached(device: Device, reaching: Reaching, wait: Wait) -> Iterator[ReachedB
         EmulatorError, TransportError, ProvisionError, LeaseError.
     """
     with connecting(device, reaching) as connect:
-        board = _opened(device, connect, wait)
+        board = _opened(device, connect, wait, reaching.token)
         try:
             yield board
         finally:
             board.close()
 
 
-def _opened(device: Device, connect: Callable[[], Connection], wait: Wait) -> ReachedBoard:
+def _opened(device: Device, connect: Callable[[], Connection], wait: Wait, token: str | None) -> ReachedBoard:
     """Connect, probe and lease; start over once if the connection breaks meanwhile."""
 
     def attempt() -> ReachedBoard:
         connection = connect()
         try:
             seen = usable(connection, device, probe(connection))  # first, since it reports a missing Python
-            lease = Lease(connection, wait_s=_LEASE_S, in_line=wait)
+            lease = Lease(connection, wait_s=_LEASE_S, in_line=wait, token=token)
             return ReachedBoard(connect=connect, connection=connection, lease=lease, probe=seen, wait=wait)
         except BaseException:
             connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.core.errors import (
@@ -16,6 +16,7 @@ from harness.core.errors import (
 )
 from harness.records.cell import Cell, Reason
 from harness.records.estimate import Estimate, NoEstimate
+from harness.run.bookkeeping import Bookkeeping
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.conversion import Conversions
@@ -51,13 +52,17 @@ def passing(reasons: Iterable[Reason]) -> bool:
 
 @dataclass(frozen=True)
 class Underway:
-    """The state that all devices of a run share while it is measured."""
+    """The state that all devices of a run share while it is measured.
 
-    ledger: Ledger
+    ``tokens`` are those of leases that an earlier process of the run may still hold, by the device's name.
+    """
+
+    ledger: Bookkeeping
     halt: Halt
     watcher: Watcher
     goldens: Goldens
     conversions: Conversions
+    tokens: Mapping[str, str] = field(default_factory=dict)
 
     def keep(self, job: CellJob, cell: Cell) -> None:
         """Store a cell and report it to the watcher. A failure caused by stopping is neither stored nor reported."""

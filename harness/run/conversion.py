@@ -7,7 +7,7 @@ the cache.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.boards.coral import check_compiler_log
@@ -20,6 +20,7 @@ from harness.runtimes import registry
 from harness.runtimes.record import Converted, Converter, Source, Tensor
 
 Say = Callable[[str], None]
+ConversionKey = tuple[str, str, str]
 
 
 @dataclass
@@ -28,14 +29,16 @@ class Conversions:
 
     Attributes:
         stopped: whether the run is about to end, which ends a conversion.
+        made: what another process has converted already, by the hash of the artifact, the runtime and the delegate.
     """
 
     stopped: Callable[[], bool]
-    _failed: dict[tuple[str, str, str], HarnessError] = field(default_factory=dict)
+    made: Mapping[ConversionKey, Shipped] = field(default_factory=dict)
+    _failed: dict[ConversionKey, HarnessError] = field(default_factory=dict)
 
     def ahead(self, jobs: Iterable[CellJob], say: Say) -> None:
         """Make what these jobs need; what fails is told when its cell's turn comes."""
-        for key, job in {_key(job): job for job in jobs}.items():
+        for key, job in {conversion_key(job): job for job in jobs}.items():
             if self.stopped():
                 return
             for converter in registry.converters(job.runtime, job.delegate):
@@ -52,9 +55,11 @@ class Conversions:
             ConversionError: it can't be made, and the board can do nothing with the artifact itself.
             ProvisionError: the converter can't be fetched.
         """
-        key = _key(job)
+        key = conversion_key(job)
         if key in self._failed:
             raise self._failed[key]
+        if (known := self.made.get(key)) is not None:
+            return replace(job, shipped=known)
         try:
             shipped = converted(job.shipped, job.runtime, job.delegate, say, stopped=self.stopped)
         except HarnessError as error:
@@ -73,7 +78,8 @@ class Conversions:
         return found
 
 
-def _key(job: CellJob) -> tuple[str, str, str]:
+def conversion_key(job: CellJob) -> ConversionKey:
+    """What a conversion is known by: the hash of the artifact, the runtime and the delegate."""
     return job.shipped.artifact.sha256, job.runtime, job.delegate
 
 

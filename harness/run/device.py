@@ -71,6 +71,7 @@ class DeviceTurn:
                     work=Work(
                         self.underway.conversions.where_possible(self.left),
                         Releases.of(self.underway.ledger.schedule.fleet.file),
+                        self.underway.tokens.get(self.device.name),
                     ),
                     opened=self.underway.halt.note,
                     plugin=estimates.option if isinstance(estimates, Estimator) else None,
@@ -84,13 +85,13 @@ class DeviceTurn:
         except BoardError as error:
             if not self.underway.halt.ending:
                 say(str(error))
-                self._fail(reason_of(error))
+                self.fail(reason_of(error))
         except HarnessError:
             raise
         except Exception as error:  # a bug in the harness
             text = f"a mistake in the harness: {type(error).__name__}: {error}"
             say(text)
-            self._fail(Reason(code="internal", text=plain(text)[:4000]), traceback.format_exc())
+            self.fail(Reason(code="internal", text=plain(text)[:4000]), traceback.format_exc())
         finally:
             say("done")
 
@@ -168,7 +169,8 @@ class DeviceTurn:
                 session.board.reconnect()
         raise AssertionError("unreachable")
 
-    def _fail(self, reason: Reason, trace: str = "") -> None:
+    def fail(self, reason: Reason, trace: str = "") -> None:
+        """Store the remaining cells as FAILED, or as INVALID with the rounds that they have."""
         for job in self.left:
             cell = failed(self.underway.measurement(job, self.context), [reason], stderr=trace[-4000:])
             measured = self.underway.ledger.partly(job)

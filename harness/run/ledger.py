@@ -118,12 +118,18 @@ class Ledger:
         """The jobs of a device that are not finished."""
         return [job for job in self.schedule.plan.jobs[device] if job.cell not in self._valid]
 
+    def to_do(self, device: str) -> list[CellJob]:
+        """The jobs of a device that are not finished, without those that have ended in this process."""
+        known = resume.by_any_name(self.schedule.plan.jobs[device])
+        gone = {known[job.cell][0].cell for job in self.ended(device) if job.cell in known}
+        return [job for job in self.due(device) if job.cell not in gone]
+
     def ended(self, device: str) -> list[CellJob]:
         """The jobs of a device that have ended in this process, successfully or not."""
         return list(self._ended.get(device, []))
 
     def board(self, device: str) -> DeviceInfo | None:
-        """The board on which the earlier run's cells of a device were measured; None where there are none."""
+        """The board on which the stored cells of a device were measured; None where there are none."""
         return self._boards.get(device)
 
     def sent(self, device: str, count: int) -> None:
@@ -137,6 +143,7 @@ class Ledger:
             replaces = cell.status != "FAILED" or cell.cell not in self._measured
             if cell.status != "FAILED":
                 self._measured.add(cell.cell)
+            self._saw(cell)
             self._partly.pop(cell.cell, None)
             if job not in (ended := self._ended.setdefault(job.device.name, [])):
                 ended.append(job)
@@ -147,8 +154,14 @@ class Ledger:
         """Store a cell that has more rounds to come."""
         with self._lock:
             self._measured.add(cell.cell)
+            self._saw(cell)
             self._partly[cell.cell] = cell
         store.write_cell(self.folder, cell)
+
+    def _saw(self, cell: Cell) -> None:
+        """Note the board of a measured cell: a process that goes on with its device checks that it is the same."""
+        if cell.latency_ns and cell.device.machine:
+            self._boards.setdefault(cell.device.name, cell.device)
 
     def partly(self, job: CellJob) -> Cell | None:
         """The rounds that this process has measured of a cell that has not ended."""

@@ -166,6 +166,17 @@ def names_of(job: CellJob) -> tuple[str, ...]:
     return (job.cell, *(for_runtime(job, name).cell for name in stand_ins(job.runtime)))
 
 
+def by_any_name(jobs: Iterable[CellJob]) -> dict[str, tuple[CellJob, CellJob]]:
+    """Planned jobs by each name that their cells may get, each with the job under that name."""
+    planned = list(jobs)
+    others = {
+        other.cell: (job, other)
+        for job in planned
+        for other in (for_runtime(job, name) for name in stand_ins(job.runtime))
+    }
+    return others | {job.cell: (job, job) for job in planned}
+
+
 def same_board(measured: DeviceInfo, probe: Probe, name: str) -> str | None:
     """Make sure that a device is still the board of the run's earlier cells. Returns a note for a person where the same
     board has another system; else None.

@@ -1,44 +1,29 @@
-"""Runs all devices: each in its own thread, one cell at a time on each, with every finished cell stored at once."""
+"""Runs all devices, each in its own thread or on a worker, one cell at a time on each; each cell is stored at once."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.config.devices import Device, Fleet
+from harness.config.devices import Fleet
 from harness.records.cell import RunInfo
 from harness.run import resume as resuming
-from harness.run.attempt import LATE_S, Underway, late_jobs
-from harness.run.context import Context
+from harness.run.attempt import Underway
 from harness.run.conversion import Conversions
-from harness.run.device import DeviceTurn
 from harness.run.golden.all import Goldens
 from harness.run.golden.reference import Referee
 from harness.run.halt import Halt
 from harness.run.ledger import Ledger
 from harness.run.outcome import Outcome, Watcher
-from harness.run.plan import CellJob, Options, groups, rounds_of
+from harness.run.plan import Options
 from harness.run.schedule import new_schedule, resumed_schedule
+from harness.run.turns import HERE, NOT_FAKED, Crew, Turns
+from harness.run.turns import Faked as Faked
 
 #: How often the main thread checks for an interruption, in seconds.
 LOOK_OUT_S = 0.2
-
-
-@dataclass(frozen=True)
-class Faked:
-    """The inputs that a test fakes; such cells are INVALID by name.
-
-    Attributes:
-        inject_slowdown: the share by which the runner slows itself, to prove that a slowdown is found.
-        state_root: a folder on the boards whose files replace those of /proc and /sys.
-    """
-
-    inject_slowdown: float = 0.0
-    state_root: str = ""
 
 
 class Run:
@@ -65,7 +50,7 @@ class Run:
         models: Path,
         results: Path,
         resume: str | None = None,
-        faked: Faked = Faked(),
+        faked: Faked = NOT_FAKED,
     ) -> None:
         if resume is None:
             self._ledger = Ledger(new_schedule(fleet, options, models), results)
@@ -96,25 +81,28 @@ class Run:
         """The argument of ``--resume`` that continues this run."""
         return self._ledger.again
 
-    def execute(self, watcher: Watcher, interrupted: Callable[[], bool] = lambda: False) -> Outcome:
+    def execute(self, watcher: Watcher, interrupted: Callable[[], bool] = lambda: False, crew: Crew = HERE) -> Outcome:
         """Measure everything that is not finished yet.
 
         Args:
             interrupted: called several times a second; when it returns true, every board is released.
+            crew: who measures.
 
         Raises:
+            UsageError: nobody of the crew can measure some device; nothing has been touched.
             StoreError: results can't be written (what was written stays), or another process works on this run.
             KeyboardInterrupt: it was interrupted, and every board has been released.
         """
+        crew.check(self.schedule.fleet)
         self._halt.interrupted = interrupted
         conversions = Conversions(lambda: self._halt.ending)
         underway = Underway(self._ledger, self._halt, watcher, goldens=Goldens(), conversions=conversions)
+        turns = Turns(underway, self.info.run, self._faked)
         with self._ledger.opened():
             watcher.planned(self.schedule.plan)
             self._together(watcher, [partial(self._first, underway)])
-            devices = self.schedule.fleet.devices
-            self._together(watcher, [partial(self._group, underway, group) for group in groups(devices)])
-            self._together(watcher, [partial(self._late_round, underway)])
+            self._together(watcher, crew.main(turns, self._ledger))
+            self._together(watcher, crew.late(turns, self._ledger))
             return self._ledger.outcome()
 
     def stop(self) -> None:
@@ -146,41 +134,3 @@ class Run:
         underway.conversions.ahead(due, partial(underway.watcher.device, "conversion"))
         referee = Referee(partial(underway.watcher.device, "golden outputs"), self._halt.note)
         underway.goldens.make(referee, [(job, self.schedule.tests[job.inputs]) for job in due])
-
-    def _group(self, underway: Underway, group: Sequence[Sequence[Device]]) -> None:
-        """Measure the steps one after the other, the devices of one step side by side."""
-        for step in group:
-            with ThreadPoolExecutor(max_workers=len(step)) as pool:
-                for future in [
-                    pool.submit(self._turn(underway, device, self._ledger.due(device.name)).take) for device in step
-                ]:
-                    future.result()
-
-    def _late_round(self, underway: Underway) -> None:
-        """Measure once more what other programs disturbed on this machine, for :data:`LATE_S` seconds in all."""
-        until = time.monotonic() + LATE_S
-        for device in self.schedule.fleet.devices:
-            if not device.local or self._halt.stopped:
-                continue
-            if jobs := late_jobs(self._ledger, device.name):
-                underway.watcher.device(device.name, f"measuring {len(jobs)} cells again that other programs disturbed")
-                self._turn(underway, device, jobs, until).take()
-
-    def _turn(
-        self, underway: Underway, device: Device, jobs: list[CellJob], late_until: float | None = None
-    ) -> DeviceTurn:
-        options = self.schedule.options
-        context = Context(
-            run=self.info.run,
-            device=device,
-            probe=None,
-            inject_slowdown=self._faked.inject_slowdown,
-            state_root=self._faked.state_root,
-            mlperf=options.mlperf,
-            profile_ops=options.profile_ops,
-            estimate=options.estimate or options.profile_ops,
-            rounds=rounds_of(device, options),
-            precision=options.precision,
-            budget_s=options.budget_s,
-        )
-        return DeviceTurn(underway, device, jobs, context, late_until=late_until)

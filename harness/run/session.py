@@ -209,10 +209,14 @@ def storage(jobs: Sequence[CellJob], say: Say, releases: Releases = UNLISTED) ->
 
 @dataclass(frozen=True)
 class Work:
-    """What a session is opened for: the cells to measure, and where the releases that they ask for come from."""
+    """What a session is opened for: the cells to measure, and where the releases that they ask for come from.
+
+    ``token`` is that of a lease which an earlier process of the run may still hold; None where there was none.
+    """
 
     jobs: Sequence[CellJob] = ()
     releases: Releases = UNLISTED
+    token: str | None = None
 
 
 @contextmanager
@@ -241,6 +245,7 @@ def open_session(
         ended=lambda: wait(0),
         plugin=plugin,
         opened=opened,
+        token=work.token,
     )
     with reached(device, reaching, wait) as board:
         session = Session(device, board, say, work.releases)

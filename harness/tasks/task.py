@@ -61,6 +61,10 @@ class Task:
         choice = self.document.metric
         return own.load(choice, self.folder.absolute()) if ":" in choice.name else METRICS[choice.name]
 
+    def __getstate__(self) -> dict[str, object]:
+        """Without the metric: a process that gets a copy loads a function of the user's own by itself."""
+        return {"document": self.document, "path": self.path}
+
     def open(self) -> TaskData:
         """Read, decode, check and divide the data; the same with each call.
 
