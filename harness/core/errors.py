@@ -9,7 +9,7 @@ enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns
     ├── UsageError                 exit 2, raised before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
     │   ├── ModelFileError         a model file that a user named is missing, damaged or no model, or needs a shape
-    │   ├── MissingExtraError      an optional dependency ([train]) is not installed
+    │   ├── MissingExtraError      an optional dependency ([train], [s3]) is not installed
     │   └── MissingModelError      a network or variant asked for is not built
     ├── DataError                  a data set is not what it should be
     ├── MetricError                a metric of the user's own failed, or returned what is no number

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from harness.config.devices import Device, Fleet
 from harness.records.cell import RunInfo
+from harness.results import storage
+from harness.results.storage import Storage
 from harness.run import resume as resuming
 from harness.run.attempt import LATE_S, Underway, late_jobs
 from harness.run.context import Context
@@ -50,7 +52,7 @@ class Run:
     Args:
         fleet: all listed devices; the options choose among them.
         models: the folder of artifacts.
-        results: the folder of runs.
+        results: where runs are kept; a folder, or another storage.
         resume: a run to resume, by its name or path; then its own options count.
 
     Raises:
@@ -63,15 +65,16 @@ class Run:
         options: Options,
         *,
         models: Path,
-        results: Path,
+        results: Path | Storage,
         resume: str | None = None,
         faked: Faked = Faked(),
     ) -> None:
+        place = storage.at(results)
         if resume is None:
-            self._ledger = Ledger(new_schedule(fleet, options, models), results)
+            self._ledger = Ledger(new_schedule(fleet, options, models), place)
         else:
-            earlier = resuming.reopen(results, resume)
-            self._ledger = Ledger(resumed_schedule(earlier, fleet, models), results, earlier)
+            earlier = resuming.reopen(place, resume)
+            self._ledger = Ledger(resumed_schedule(earlier, fleet, models), place, earlier)
         self.schedule = self._ledger.schedule
         self._faked = faked
         self._halt = Halt()
@@ -109,7 +112,7 @@ class Run:
         self._halt.interrupted = interrupted
         conversions = Conversions(lambda: self._halt.ending)
         underway = Underway(self._ledger, self._halt, watcher, goldens=Goldens(), conversions=conversions)
-        with self._ledger.opened():
+        with self._ledger.opened(partial(watcher.device, "results")):
             watcher.planned(self.schedule.plan)
             self._together(watcher, [partial(self._first, underway)])
             devices = self.schedule.fleet.devices
