@@ -126,16 +126,16 @@ def test_two_controllers_and_a_faulty_line(s3: FaultyLine, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
-    ("address", "name", "value", "message"),
+    ("address", "without", "message"),
     [
-        ("s3://nosuchbucket/runs", "AWS_PROFILE", "", "can't be written"),
-        (URL, "AWS_ACCESS_KEY_ID", "", "credentials"),
+        ("s3://nosuchbucket/runs", "AWS_PROFILE", "can't be written: The specified bucket does not exist"),
+        (URL, "AWS_ACCESS_KEY_ID", "credentials"),
     ],
 )
 def test_settings_that_can_not_work_are_said_before_a_run(
-    s3: FaultyLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, name: str, value: str, message: str
+    s3: FaultyLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, without: str, message: str
 ) -> None:
-    monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv(without, raising=False)
     with pytest.raises(UsageError, match=message) as refused:
         Controller(tmp_path, address, monkeypatch).mirror.check()
     assert str(refused.value).startswith(f"--results {address}")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import random
 import secrets
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.core.errors import MissingExtraError, StoreError, UsageError
@@ -259,12 +261,12 @@ def _file_system(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
 
-        file_system, root = url_to_fs(url)
+        # settings are read when a client is made, so another one with other settings is no use
+        file_system, root = url_to_fs(url, skip_instance_cache=True)
     except ImportError as error:
-        extra = "'harness[s3]'" if scheme in _CONDITIONAL else "its library"
-        raise MissingExtraError(
-            f"--results {url}: {faults.reason(error)}", fix=f"python -m pip install {extra}"
-        ) from error
+        python = Path(sys.executable).name
+        extra = f"{python} -m pip install -e '.[s3]'" if scheme in _CONDITIONAL else "pip install the library it names"
+        raise MissingExtraError(f"--results {url}: {faults.reason(error)}", fix=extra) from error
     except Exception as error:
         raise UsageError(f"--results {url}: {faults.reason(error)}", fix=faults.fix(error)) from error
     root = root.rstrip("/")
