@@ -22,7 +22,7 @@ MEANING = {
 
 
 def again_argv(
-    *, devices: Path, models: Path, results: Path, reports: Path, run: str, on: str | None = None
+    *, devices: Path, models: Path, results: Path | str, reports: Path, run: str, on: str | None = None
 ) -> list[str]:
     """The command that continues a run: it measures what is not VALID, with the options that the run was begun with."""
     given = {"--devices": devices, "--models": models, "--results": results, "--reports": reports}
@@ -41,8 +41,20 @@ def closing(outcome: Outcome, again: Sequence[str]) -> str:
         if any(reason.code in PASSING for bad in outcome.bad for reason in bad.reasons):
             lines.append(f"{', '.join(sorted(PASSING))}: these pass by themselves; measure again when it is quiet")
         lines += ["to measure these again:", f"  {shlex.join(again)}"]
+    if outcome.waiting:
+        lines += [*waiting_lines(outcome), f"  {shlex.join(again)}"]
     lines.append(f"artifact bytes sent: {sum(outcome.sent_bytes.values())}")
     return "\n".join(lines)
+
+
+def waiting_lines(outcome: Outcome) -> list[str]:
+    """The files that are not where results are kept; nothing of them is lost."""
+    names = ", ".join(outcome.waiting[:NAMED])
+    more = f" and {len(outcome.waiting) - NAMED} more" if len(outcome.waiting) > NAMED else ""
+    return [
+        f"not at their place yet: {names}{more}; kept in {outcome.folder}",
+        "to bring them there, when it can be reached again:",
+    ]
 
 
 def bad_lines(bad: Sequence[Bad]) -> list[str]:
@@ -87,7 +99,8 @@ def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, object]:
             }
             for bad in outcome.bad
         ],
-        "again": shlex.join(again) if outcome.bad else None,
+        "again": shlex.join(again) if outcome.bad or outcome.waiting else None,
+        "waiting": list(outcome.waiting),
         "sent_bytes": outcome.sent_bytes,
         "skipped": [reason.model_dump() for reason in outcome.skipped],
     }

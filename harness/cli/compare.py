@@ -19,14 +19,14 @@ def compare(  # one parameter an option
     run_b: str,
     gate: Annotated[str | None, typer.Option(help="Fail on a significant slowdown above this, e.g. 5%.")] = None,
     allow: Annotated[list[str] | None, typer.Option(help="What may differ on purpose: runtime, os.")] = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     out: Annotated[Path | None, typer.Option("--out", help="Also a page, compare.html, in this folder.")] = None,
     as_json: Json = False,
     form: Annotated[str, typer.Option("--format", help="text, json, github, bmf or badge.")] = "text",
 ) -> None:
     """Compare two runs statistically; with --gate, exit 1 on a significant slowdown or loss of accuracy, and where a
     cell that was VALID isn't any more, is gone, or can't be compared."""
-    from harness.results import store
+    from harness.results import storage
     from harness.results.compare import compare, parse_gate
     from harness.results.comparison_formats.registry import FORMATS
 
@@ -36,7 +36,8 @@ def compare(  # one parameter an option
     limit = parse_gate(gate) if gate is not None else None
     if out is not None:
         check_folder(out, "--out")
-    comparison = compare(store.find_run(results, run_a), store.find_run(results, run_b), limit, allow=split(allow))
+    place = storage.at(results, say)
+    comparison = compare(place.find_run(run_a), place.find_run(run_b), limit, allow=split(allow))
     if out is not None:
         from harness.report import render_comparison
 

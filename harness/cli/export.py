@@ -25,15 +25,16 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", help="A file instead of stdout; of a dataset, its folder.")
     ] = None,
-    results: Results = Path("results"),
+    results: Results = "results",
 ) -> None:
     """Hand a run's results to other tools."""
-    from harness.results import formats, store
+    from harness.results import formats, storage
 
+    run = storage.at(results, say).find_run(run_name)
     if fmt == DATASET:
-        _add_to_dataset(store.find_run(results, run_name), out)
+        _add_to_dataset(run, out)
         return
-    content = formats.export(store.find_run(results, run_name), fmt)
+    content = formats.export(run, fmt)
     if out is not None:
         write_output(out, content)
         return

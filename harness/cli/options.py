@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Devices = Annotated[Path, typer.Option("--devices", help="The device list.", show_default=True)]
 Only = Annotated[list[str] | None, typer.Option(help="Only these devices.")]
-Results = Annotated[Path, typer.Option("--results", help="Where runs are kept.")]
+Results = Annotated[str, typer.Option("--results", help="Where runs are kept: a folder, or s3://bucket/prefix.")]
 Models = Annotated[Path, typer.Option("--models", help="Where artifacts are.")]
 Frames = Annotated[str, typer.Option(help="Of CK+'s official tree: last3 (of each sequence) or peak.")]
 Crop = Annotated[str, typer.Option(help="Of CK+'s official tree: auto, opencv or centre.")]

@@ -156,13 +156,14 @@ def _measure(experiment: Experiment, spec: DataSpec) -> int:
     from harness.cli.run import Request, run_cells
     from harness.core.signals import Signals
     from harness.reproduce.measuring import run_to_resume
+    from harness.results import storage
     from harness.run.options import Options
 
     places, names = experiment.places, tuple(network.name for network in experiment.networks)
     request = Request(
         devices=places.devices,
         models=places.models,
-        results=places.results,
+        results=storage.at(places.results),
         reports=places.reports,
         resume=run_to_resume(places, names),
         as_json=False,

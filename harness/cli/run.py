@@ -35,6 +35,7 @@ from harness.core.errors import HarnessError, MissingModelError, UsageError
 if TYPE_CHECKING:
     from harness.config.devices import Fleet
     from harness.core.signals import Signals
+    from harness.results.storage import Storage
     from harness.run.outcome import Outcome
     from harness.run.plan import Options
     from harness.run.scheduler import Run
@@ -47,7 +48,7 @@ class Request:
 
     devices: Path
     models: Path
-    results: Path
+    results: Storage
     reports: Path
     resume: str | None
     as_json: bool
@@ -71,7 +72,7 @@ def run(  # one parameter an option
         list[str] | None, typer.Option(help="Instead of devices.yaml's: litert, openvino, litert==2.1.0...")
     ] = None,
     resume: Annotated[str | None, typer.Option(help="Finish this run.")] = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     models: Models = Path("models"),
     reports: Annotated[Path, typer.Option("--reports", help="Where the report goes.")] = Path("reports"),
     task: Task = None,
@@ -103,21 +104,22 @@ def run(  # one parameter an option
     """Build what is missing, boot emulated boards, deploy, measure, store, report."""
     from harness.core.signals import Signals
 
-    request = Request(
-        devices=devices,
-        models=models,
-        results=results,
-        reports=reports,
-        resume=resume,
-        as_json=as_json,
-        accept_invalid=accept_invalid,
-        on=on,
-    )
     with Signals(leave=os._exit) as signals:  # before the slow imports
         from harness.data.registry import choose
         from harness.modelfile.shapes import given
+        from harness.results import storage
         from harness.run.plan import Options
 
+        request = Request(
+            devices=devices,
+            models=models,
+            results=storage.at(results, say),
+            reports=reports,
+            resume=resume,
+            as_json=as_json,
+            accept_invalid=accept_invalid,
+            on=on,
+        )
         options = Options(
             models=tuple(map(_absolute, split(model))),
             inputs=str(inputs.absolute()) if inputs else None,
@@ -173,14 +175,15 @@ def run_cells(request: Request, options: Options, signals: Signals) -> int:
     if request.on is not None:
         check_address(request.on)
     fleet = load(request.devices)
-    check_places(results=request.results, reports=request.reports)
+    request.results.check()
+    check_places(reports=request.reports)
     work = _planned(request, fleet, options)
     for note in work.notes:
         say(note)
     again = again_argv(
         devices=request.devices,
         models=request.models,
-        results=request.results,
+        results=request.results.address,
         reports=request.reports,
         run=work.again,
         on=request.on,
@@ -280,7 +283,8 @@ def _close(request: Request, outcome: Outcome, again: list[str]) -> int:
     if problem is not None:
         say(f"harness: the results are stored, but there is no report: {problem}")
         return 1
-    return 0 if outcome.all_valid or (request.accept_invalid and not outcome.failed) else 1
+    counts = outcome.all_valid or (request.accept_invalid and not outcome.failed)
+    return 0 if counts and not outcome.waiting else 1
 
 
 def _reported(outcome: Outcome, request: Request) -> tuple[str | None, str | None]:

@@ -9,7 +9,7 @@ enter. Code further in catches no other class. Only :mod:`harness.cli.app` turns
     ├── UsageError                 exit 2, raised before anything is touched
     │   ├── ConfigError            devices.yaml: file, line and fix
     │   ├── ModelFileError         a model file that a user named is missing, damaged or no model, or needs a shape
-    │   ├── MissingExtraError      an optional dependency ([train], [cluster]) is not installed
+    │   ├── MissingExtraError      an optional dependency ([train], [cluster], [s3]) is not installed
     │   ├── MissingModelError      a network or variant asked for is not built
     │   └── ClusterError           the Dask cluster asked for can't be used: nobody answers, or its versions differ
     ├── DataError                  a data set is not what it should be

@@ -7,13 +7,13 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from harness import __version__
 from harness.core.errors import StoreError, UsageError
 from harness.core.files import write_atomic
 from harness.records.cell import Cell, DeviceInfo, Reason, RunInfo
 from harness.results import store
+from harness.results.storage import Say, Storage
 from harness.run import resume
 from harness.run.cell import now
 from harness.run.conversion import measured
@@ -28,16 +28,16 @@ class Ledger:
     """Keeps the records of one run; its methods may be called from several threads.
 
     Args:
-        results: the folder of runs.
+        storage: where runs are kept.
         earlier: the run that is resumed; None for a new one.
 
     Raises:
         UsageError: the earlier run measured another artifact than the present one.
     """
 
-    def __init__(self, schedule: Schedule, results: Path, earlier: resume.EarlierRun | None = None) -> None:
+    def __init__(self, schedule: Schedule, storage: Storage, earlier: resume.EarlierRun | None = None) -> None:
         self.schedule = schedule
-        self._results = results
+        self._storage = storage
         self._lock = threading.Lock()
         self._valid: set[str] = set()
         self._measured: set[str] = set()
@@ -50,7 +50,7 @@ class Ledger:
         self._copied = earlier is not None and any(cell.run != earlier.info.run for cell in earlier.cells)
         if earlier is None:
             self.info = _new_info(schedule)
-            self.folder = results / self.info.run
+            self.folder = storage.folder / self.info.run
         else:
             self.info, self.folder = earlier.info, earlier.folder
             self._take_over(earlier)
@@ -84,31 +84,39 @@ class Ledger:
     @property
     def again(self) -> str:
         """The argument of ``--resume`` that continues this run."""
-        return resume.address(self._results, self.folder)
+        return resume.address(self._storage.folder, self.folder)
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[None]:
+    def opened(self, say: Say = lambda _line: None) -> Iterator[None]:
         """Provide the run's folder, created if it is new, for this process alone.
+
+        Args:
+            say: receives lines for people about the place where results go.
 
         Raises:
             StoreError: results can't be written, or another process works on this run.
         """
         if not self.folder.exists():
-            store.create_run(self._results, self.info)
-        with store.claimed(self.folder):
+            store.create_run(self._storage.folder, self.info)
+        with self._storage.claimed(self.folder, say):
             shipped = (job.shipped for jobs in self.schedule.plan.jobs.values() for job in jobs)
             for name, manifest in with_nodes(self.schedule.manifests, shipped).items():
                 text = manifest.model_dump_json(indent=1) + "\n"
-                write_atomic(self.folder / "manifests" / f"{name}.json", text)
+                path = self.folder / "manifests" / f"{name}.json"
+                write_atomic(path, text)
+                self._storage.kept(path)
             self._rename()
             yield
 
     def _rename(self) -> None:
         """Give a run whose folder was copied its own name in its files, before more is measured into it."""
         if self._copied:
-            store.write_run(self.folder, self.info)
+            self._storage.kept(store.write_run(self.folder, self.info))
             for cell in self.cells():
-                store.write_cell(self.folder, cell.model_copy(update={"run": self.info.run}))
+                self._store(cell.model_copy(update={"run": self.info.run}))
+
+    def _store(self, cell: Cell) -> None:
+        self._storage.kept(store.write_cell(self.folder, cell))
 
     def cells(self) -> Iterator[Cell]:
         """The stored cells, one at a time."""
@@ -148,7 +156,7 @@ class Ledger:
             if job not in (ended := self._ended.setdefault(job.device.name, [])):
                 ended.append(job)
         if replaces:
-            store.write_cell(self.folder, cell)
+            self._store(cell)
 
     def keep_partly(self, cell: Cell) -> None:
         """Store a cell that has more rounds to come."""
@@ -156,7 +164,7 @@ class Ledger:
             self._measured.add(cell.cell)
             self._saw(cell)
             self._partly[cell.cell] = cell
-        store.write_cell(self.folder, cell)
+        self._store(cell)
 
     def _saw(self, cell: Cell) -> None:
         """Note the board of a measured cell: a process that goes on with its device checks that it is the same."""
@@ -194,18 +202,25 @@ class Ledger:
             known = {reason.text for reason in self.info.skipped}
             skipped = [*self.info.skipped, *(reason for reason in dropped if reason.text not in known)]
             self.info = self.info.model_copy(update={"planned": tuple(planned), "skipped": tuple(skipped)})
-            store.write_run(self.folder, self.info)
-            for old, new in names.items():
-                if old != new:
-                    (self.folder / "cells" / f"{old}.json").unlink(missing_ok=True)
+            path = store.write_run(self.folder, self.info)
+        self._storage.kept(path)
+        for old, new in names.items():
+            if old != new:
+                self._storage.removed(self.folder / "cells" / f"{old}.json")
 
     def finished(self, job: CellJob) -> bool:
         """Whether the job's cell was VALID before this process began."""
         return job.cell in self._valid
 
     def outcome(self) -> Outcome:
-        """How the run ended."""
-        outcome = Outcome(self.info.run, self.folder, sent_bytes=dict(self._sent_bytes), skipped=self.info.skipped)
+        """How the run ended, when its files have been brought to their place."""
+        outcome = Outcome(
+            self.info.run,
+            self.folder,
+            sent_bytes=dict(self._sent_bytes),
+            skipped=self.info.skipped,
+            waiting=self._storage.settled(),
+        )
         for cell in self.cells():
             outcome.cells[cell.cell] = cell.status
             if cell.status != "VALID":

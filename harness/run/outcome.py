@@ -47,7 +47,13 @@ class Bad:
 
 @dataclass
 class Outcome:
-    """A run's outcome. ``sent_bytes``: artifact bytes sent, by device; ``bad``: cells that are not VALID."""
+    """A run's outcome.
+
+    Attributes:
+        sent_bytes: artifact bytes sent, by device.
+        bad: cells that are not VALID.
+        waiting: files of the run that could not be brought to where results are kept.
+    """
 
     run: str
     folder: Path
@@ -55,6 +61,7 @@ class Outcome:
     sent_bytes: dict[str, int] = field(default_factory=dict)
     skipped: tuple[Reason, ...] = ()
     bad: list[Bad] = field(default_factory=list)
+    waiting: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

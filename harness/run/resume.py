@@ -11,6 +11,7 @@ from harness.core.errors import BoardError, UsageError
 from harness.records.cell import DeviceInfo, RunInfo, Status
 from harness.remote.probe import Probe
 from harness.results import store
+from harness.results.storage import Storage
 from harness.run.plan import CellJob, Plan, for_runtime
 from harness.runtimes.registry import stand_ins
 
@@ -55,14 +56,14 @@ class EarlierRun:
         return [name for name in self.info.devices if any(cell.startswith(f"{name}+") for cell in open_cells)]
 
 
-def reopen(results: Path, name: str) -> EarlierRun:
+def reopen(storage: Storage, name: str) -> EarlierRun:
     """A run's folder, with links followed, and its contents. A copied or renamed folder is a separate run with the
     folder's name.
 
     Raises:
         StoreError: there is no such run.
     """
-    folder = store.find_run(results, name).resolve()
+    folder = storage.find_run(name).resolve()
     info = store.read_run(folder)
     if info.run != folder.name and store.can_name(folder.name):
         info = info.model_copy(update={"run": folder.name})

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.config.devices import Fleet
 from harness.records.cell import RunInfo
+from harness.results import storage
+from harness.results.storage import Storage
 from harness.run import resume as resuming
 from harness.run.attempt import Underway
 from harness.run.conversion import Conversions
@@ -35,7 +37,7 @@ class Run:
     Args:
         fleet: all listed devices; the options choose among them.
         models: the folder of artifacts.
-        results: the folder of runs.
+        results: where runs are kept; a folder, or another storage.
         resume: a run to resume, by its name or path; then its own options count.
 
     Raises:
@@ -48,15 +50,16 @@ class Run:
         options: Options,
         *,
         models: Path,
-        results: Path,
+        results: Path | Storage,
         resume: str | None = None,
         faked: Faked = NOT_FAKED,
     ) -> None:
+        place = storage.at(results)
         if resume is None:
-            self._ledger = Ledger(new_schedule(fleet, options, models), results)
+            self._ledger = Ledger(new_schedule(fleet, options, models), place)
         else:
-            earlier = resuming.reopen(results, resume)
-            self._ledger = Ledger(resumed_schedule(earlier, fleet, models), results, earlier)
+            earlier = resuming.reopen(place, resume)
+            self._ledger = Ledger(resumed_schedule(earlier, fleet, models), place, earlier)
         self.schedule = self._ledger.schedule
         self._faked = faked
         self._halt = Halt()
@@ -98,7 +101,7 @@ class Run:
         conversions = Conversions(lambda: self._halt.ending)
         underway = Underway(self._ledger, self._halt, watcher, goldens=Goldens(), conversions=conversions)
         turns = Turns(underway, self.info.run, self._faked)
-        with self._ledger.opened():
+        with self._ledger.opened(partial(watcher.device, "results")):
             watcher.planned(self.schedule.plan)
             self._together(watcher, [partial(self._first, underway)])
             self._together(watcher, crew.main(turns, self._ledger))
