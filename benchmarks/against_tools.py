@@ -13,9 +13,10 @@ but not with the default network.
 
 Of OpenVINO the loop is that of ``benchmarks/loops.py``, and the tool is ``benchmark_app`` from the same wheel, in its
 synchronous form with the same settings. It takes the time inside of the library, so it leaves out what each call costs
-in Python, some microseconds.
+in Python, some microseconds: 4 % of a network of 0.2 ms. So the loop runs once more with the library's own times, which
+are held against the tool's, and the harness is held against the loop.
 
-Exits with 1 unless the median of the ratios lies within 0.98 and 1.02 for both, of ``benchmark_app`` 0.97 and 1.03.
+Exits with 1 unless the median of the ratios lies within 0.98 and 1.02, of ``benchmark_app`` within 0.97 and 1.03.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import LOCAL, bench, table
-from benchmarks.loops import Race, opened, raced, ratios, said, shown
+from benchmarks.loops import OPENVINO_INSIDE, Race, opened, raced, said, shown
 from harness.core.files import sha256_file
 from harness.remote.runner_file import runner_file
 from harness.run.golden.reference import Referee
@@ -129,13 +130,17 @@ def of_openvino(file: Path, rounds: int, runs: int) -> int:
     kind = {"float32": "f32", "int8": "i8"}[shipped.artifact.input.dtype]
     words = ["-c", BENCHMARK_APP, file, runs // 4, runs, kind]
     with tempfile.TemporaryDirectory() as name:
-        ways = Race(shipped, runtime, packages, runs, Path(name)).ways()
-        ways = {way: ways[way] for way in list(ways)[:2]}
+        both = Race(shipped, runtime, packages, runs, Path(name))
+        ways = dict(list(both.ways().items())[:2])
+        ways["the loop, by the library's clock"] = lambda: both.loop(OPENVINO_INSIDE)
         ways["benchmark_app"] = lambda: float(statistics.median(json.loads(said(words, packages))))
         medians = raced(ways, rounds)
     good = shown(f"openvino, {file.name}", medians)
-    near = 0.97 <= ratios(medians)["benchmark_app"] <= 1.03
-    print(f"{'' if near else 'NOT '}within 0.97 to 1.03 of benchmark_app")
+    loop, tool = (medians[way] for way in list(ways)[2:])
+    ratio = statistics.median(ours / theirs for ours, theirs in zip(loop, tool, strict=True))
+    near = 0.97 <= ratio <= 1.03
+    print(f"by the library's clock {ratio:.4f} (least medians: {min(loop) / min(tool):.4f}), "
+          f"{'' if near else 'NOT '}within 0.97 to 1.03 of benchmark_app")  # fmt: skip
     return 0 if good and near else 1
 
 

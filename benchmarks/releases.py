@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchmarks.common import table
 from harness.boards.registry import FAMILIES
@@ -72,17 +73,19 @@ def draw(found: Sequence[tuple[Step, ...]], path: Path) -> None:
     boards = list(dict.fromkeys(steps[0].row["board"] for steps in found))
     runtimes = sorted({steps[0].row["runtime"] for steps in found})
     with styled():
+        lines = sorted({_line(steps) for steps in found})
+        colours = {line: PALETTE[place % len(PALETTE)] for place, line in enumerate(lines)}
         figure = Figure(figsize=(3.1 * len(boards), 2.5 * len(runtimes) + 0.6), layout="constrained")
         panels = np.atleast_2d(figure.subplots(len(runtimes), len(boards), sharey="row", squeeze=False))
         for place, runtime in enumerate(runtimes):
             for column, board in enumerate(boards):
                 mine = [s for s in found if (s[0].row["board"], s[0].row["runtime"]) == (board, runtime)]
-                _panel(panels[place, column], mine)
+                _panel(panels[place, column], mine, colours)
                 family = FAMILIES[board]
                 panels[place, column].set_title(f"{family.title} ({family.cpu})" if place == 0 else "", fontsize=8)
             panels[place, 0].set_ylabel(f"{runtime}\nagainst the oldest (%)")
-        handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, [label.partition(".")[0] for label in labels], loc="outside lower left", ncols=4)
+        handles = [Line2D([], [], color=colour, marker="o", lw=1.4, ms=3.5) for colour in colours.values()]
+        figure.legend(handles, lines, loc="outside lower left", ncols=4)
         figure.set_facecolor("white")
         figure.dpi = 110
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,16 +94,19 @@ def draw(found: Sequence[tuple[Step, ...]], path: Path) -> None:
         sys.exit(f"{path}: {path.stat().st_size} bytes are more than {_MOST_BYTES}")
 
 
-def _panel(axes: Axes, found: Sequence[tuple[Step, ...]]) -> None:
+def _line(steps: tuple[Step, ...]) -> str:
+    """What a line shows, in whichever format: ``mobilenet-v2 int8``."""
+    return f"{steps[0].row['model']} {steps[0].row['kind'].partition('.')[0]}"
+
+
+def _panel(axes: Axes, found: Sequence[tuple[Step, ...]], colours: Mapping[str, str]) -> None:
     every = {step.release: releases.age(step.row["runtime_version"]) for steps in found for step in steps}
     order = sorted(every, key=lambda release: every[release])
     axes.axhline(0, color=MUTED, lw=0.6)
-    names = sorted({f"{steps[0].row['model']} {steps[0].row['kind']}" for steps in found})
     for steps in found:
-        name = f"{steps[0].row['model']} {steps[0].row['kind']}"
+        name = _line(steps)
         valid = [(order.index(step.release), (step.total.value - 1) * 100) for step in steps if step.total]
-        colour = PALETTE[names.index(name) % len(PALETTE)]
-        axes.plot([x for x, _ in valid], [y for _, y in valid], "o-", color=colour, lw=1.4, ms=3.5, label=name)
+        axes.plot([x for x, _ in valid], [y for _, y in valid], "o-", color=colours[name], lw=1.4, ms=3.5, label=name)
         failed = [order.index(step.release) for step in steps if not step.valid]
         axes.plot(failed, [0] * len(failed), "x", color=INK, ms=6)
     axes.set_xticks(range(len(order)), order, fontsize=7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import BinaryIO
@@ -72,6 +73,14 @@ def test_every_row_is_pinned_and_consistent() -> None:
             assert wheel.size_bytes > 100_000
             assert any(tag.endswith(bundle.machine) for tag in wheel.platforms)
             assert f"cp{bundle.python.replace('.', '')}" in wheel.file
+
+
+def test_every_row_of_a_pc_has_been_seen_to_run() -> None:
+    """The boards page says so; ``python -m benchmarks.every_wheel --write`` sees to it."""
+    rows = json.loads((REPOSITORY / "harness/runtimes/wheels.json").read_text())["rows"]
+    for row in rows:
+        if row["machine"] == "x86_64":
+            assert row["seen"].startswith(f"ran in CPython {row['python']}.")
 
 
 def test_the_boards_page_has_the_table_as_it_is() -> None:

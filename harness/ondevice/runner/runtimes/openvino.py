@@ -43,7 +43,7 @@ class OpenvinoModel(Model):
         self.core = openvino.Core()
         self.asked = self.precision(job.get("variant"))
         network = self.network()
-        self.compiled = self.core.compile_model(network, "CPU", self.options())
+        self.compiled = self.compile(network)
         self.request = self.compiled.create_infer_request()
         self.load_ns = now_ns() - started
         self.places = input_places(network.inputs, job.get("tensors"))
@@ -77,6 +77,15 @@ class OpenvinoModel(Model):
             "SCHEDULING_CORE_TYPE": "ANY_CORE",
             "CACHE_DIR": "",
         }
+
+    def compile(self, network: Any) -> Any:
+        """The executable form that OpenVINO makes of a network for this processor."""
+        try:
+            return self.core.compile_model(network, "CPU", self.options())
+        except RuntimeError as error:
+            lines = [line for line in str(error).splitlines() if line and not line.startswith("Exception from ")]
+            said = " ".join(lines) or "it gave no reason"
+            raise RunnerError("runtime-error", "OpenVINO can't compile the network for this processor: %s" % said)
 
     def network(self) -> Any:
         """The network with the shapes of the job's tensors."""
