@@ -98,16 +98,14 @@ def make(job: TrainingJob) -> tuple[Model, list[Step]]:
 
 
 def start_names_anew() -> None:
-    """Let Keras number layers, and the converter to ONNX its operators, from the start.
+    """Let Keras number layers from the start.
 
     Numbers are in names, and these are in exported files: without this, a file's bytes would depend on what the process
     had built before.
     """
     import keras
-    import tf2onnx.utils
 
     keras.utils.clear_session()
-    tf2onnx.utils.INTERNAL_NAME = 1
 
 
 def parents(job: TrainingJob) -> list[TrainingJob]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.core.errors import BuildError
 from harness.records.manifest import Variant
 from harness.training.arrays import Images, Model, Pixels
+from harness.training.export.onnx_names import number_anew
 from harness.training.export.tflite import quiet
 from harness.training.train.epochs import as_input
 
@@ -61,6 +62,7 @@ def _to_onnx(model: Model, path: Path) -> None:
         model.export(path, format="onnx", opset_version=OPSET, input_signature=signature, verbose=False)
     loaded = onnx.load(path)
     loaded.ir_version = IR
+    number_anew(loaded)
     onnx.save(loaded, path)
 
 
