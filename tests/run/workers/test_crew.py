@@ -235,5 +235,5 @@ def harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         "--json", "--model", NET, "--variant", "int8", *words,
     ]  # fmt: skip
     return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=180, check=False
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=400, check=False
     )
