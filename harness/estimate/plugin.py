@@ -14,7 +14,7 @@ from harness.boards.cores import Core
 from harness.core.errors import EstimateError
 from harness.core.files import sha256_bytes
 from harness.core.paths import cache_dir
-from harness.estimate.toolchain import need, run_both
+from harness.estimate.toolchain import need, run
 
 #: The version of the plugin interface by the first QEMU that has it (include/qemu/qemu-plugin.h). Newer QEMUs still
 #: accept 4.
@@ -58,7 +58,7 @@ def ensure_plugin() -> Plugin:
         EstimateError: QEMU or a C compiler is missing, this QEMU accepts no plugins, or the cache can't be written to.
     """
     qemu = need(_QEMU, "qemu-system-arm")
-    version = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", run_both([qemu, "--version"])[0])
+    version = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", run([qemu, "--version"]).stdout)
     if version is None:
         raise EstimateError(f"{qemu} does not say its version")
     number = (int(version[1]), int(version[2]))
@@ -90,7 +90,7 @@ def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
         (folder / "plugin.c").write_bytes(source)
         made = folder / "plugin.so"
         flags = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-DAPI={api}"]
-        said = run_both([compiler, *flags, "-o", str(made), str(folder / "plugin.c")])[1]
+        said = run([compiler, *flags, "-o", str(made), str(folder / "plugin.c")]).stderr
         if not made.exists():
             raise EstimateError(
                 f"{compiler} can't compile QEMU's plugin: {said.strip()[-500:]}",
@@ -111,7 +111,7 @@ def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
 def _refusal(qemu: str, plugin: Path) -> str | None:
     """What QEMU says when it does not load a plugin; None if it does."""
     machine = [qemu, "-M", "none", "-nodefaults", "-display", "none"]
-    said = run_both([*machine, "-plugin", _options(plugin, "probe=on")])[1]
+    said = run([*machine, "-plugin", _options(plugin, "probe=on")]).stderr
     return None if "plugin API" in said else said.strip()[-500:]
 
 
