@@ -17,7 +17,7 @@ from harness.core.errors import EstimateError
 from harness.core.paths import cache_dir
 from harness.estimate.costs import Costs
 from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, SHARED_THREADS, RegionEstimate, estimate
-from harness.estimate.plugin import Plugin, ensure_plugin, need_programs, unusable
+from harness.estimate.plugin import Plugin, check_programs, ensure_plugin, unusable
 from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
 from harness.records.estimate import Estimate, EstimatedRegion, SharedEstimate
@@ -155,10 +155,10 @@ def check(board: str) -> None:
     """Check that estimates can be made for boards of a family, without making anything.
 
     Raises:
-        EstimateError: as :func:`estimator`, except for a compiler or a QEMU that fails.
+        EstimateError: as :func:`estimator`, except for what only compiling the plugin and loading it shows.
     """
     find_llvm(known_core(board).llvm)
-    need_programs()
+    check_programs()
 
 
 def check_machine(machine: str) -> None:

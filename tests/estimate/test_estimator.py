@@ -12,7 +12,7 @@ import pytest
 from harness.core.errors import EstimateError
 from harness.estimate.estimator import Estimator, _sweep, check, estimator, known_core
 from harness.estimate.judge import in_words, judgement
-from harness.estimate.plugin import Plugin
+from harness.estimate.plugin import Plugin, check_programs
 from harness.records.estimate import Estimate, SharedEstimate
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
@@ -122,6 +122,43 @@ def test_close_estimates_are_not_told_apart(cycles: int, other: int, expected: s
 
 def test_time_is_said_in_words_and_as_a_rough_estimate() -> None:
     assert in_words(759_000, 1_500_000_000) == "about 0.51 ms at 1.5 GHz, an estimate within a factor of two"
+
+
+UNABLE = [
+    ("cc", "echo 'x.c:1: fatal error: stdio.h: No such file' >&2; exit 1", "can't compile QEMU's plugin: .*stdio.h"),
+    ("qemu-system-aarch64", "echo 'QEMU emulator version 5.2.0'", "QEMU version 5.2.0 is too old for plugins"),
+    (
+        "qemu-system-aarch64",
+        "echo 'QEMU emulator version 7.2.0'; echo '-plugin x: plugin interface not enabled in this build' >&2; exit 1",
+        "is built without plugins: .*not enabled in this build",
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "body", "said"), UNABLE)
+def test_a_program_that_can_make_no_plugin_is_found_before_anything_is_made(
+    program: str, body: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = {
+        "llvm-mc": "exit 0",
+        "llvm-mca": "echo 'LLVM version 19.1.7'",
+        "cc": "exit 0",
+        "qemu-system-aarch64": "echo 'QEMU emulator version 7.2.0'; echo 'Could not load plugin' >&2; exit 1",
+    }
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name, text in able.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    check("raspberry-pi-4")
+    (tmp_path / program).write_text(f"#!/bin/sh\n{body}\n")
+    with pytest.raises(EstimateError, match=said):
+        check("raspberry-pi-4")
+
+
+@pytest.mark.qemu
+@pytest.mark.usefixtures("plugin_programs")
+def test_programs_that_are_here_are_fit() -> None:
+    check_programs()
 
 
 def test_what_is_missing_is_found_without_making_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
