@@ -107,11 +107,12 @@ class Attempts:
 
         Args:
             tries: how often a disturbed round is measured.
-            first: whether this is the cell's first round, in which each operator may be timed as well.
+            first: whether this is the cell's first round, in which each operator may be timed and cycles may be
+                estimated as well.
             forked: whether a forked process may measure it, see :mod:`harness.run.forks`.
         """
         halt, board = self.underway.halt, self.session.board
-        context = self.context if first else replace(self.context, profile_ops=False)
+        context = self.context if first else replace(self.context, profile_ops=False, estimates=None)
         earlier: list[dict[str, object]] = []
         measurement = self.underway.measurement(job, context)
         for attempt in range(RETRIES + 1):
@@ -152,7 +153,7 @@ class Attempts:
     def _measured(self, job: CellJob, context: Context, forks: Forks | None = None) -> Cell:
         measurement = self.underway.measurement(job, context)
         test = measurement.test
-        estimate = marking(self.context.estimates, job, profile=self.context.profile_ops)
+        estimate = marking(context.estimates, job, profile=context.profile_ops)
         limit_s = self._timeouts.limit_s(job, test, timeout_s(job, test, mlperf=self.context.mlperf))
         longer_s = extra_s(timeable(job, context))  # prefixes take time that other cells don't
         if isinstance(estimate, Marking):

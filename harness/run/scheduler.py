@@ -178,7 +178,7 @@ class Run:
             state_root=self._faked.state_root,
             mlperf=options.mlperf,
             profile_ops=options.profile_ops,
-            estimate=options.estimate or options.profile_ops,
+            estimate=bool(options.estimate) or options.profile_ops,
             rounds=rounds_of(device, options),
             precision=options.precision,
             budget_s=options.budget_s,
