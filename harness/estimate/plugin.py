@@ -79,7 +79,9 @@ def ensure_plugin() -> Plugin:
     qemu = need(_QEMU, "qemu-system-arm")
     version, api = _version(qemu)
     source = resources.files("harness.estimate").joinpath("plugin.c").read_bytes()
-    key = sha256_bytes(b"\0".join((source, f"version {version}".encode(), os.fsencode(qemu), os.uname().machine.encode())))
+    key = sha256_bytes(
+        b"\0".join((source, f"version {version}".encode(), os.fsencode(qemu), os.uname().machine.encode()))
+    )
     path = cache_dir() / "estimate" / f"plugin-api{api}-{key[:16]}.so"
     try:
         if not path.exists() or _refusal(qemu, path) is not None:  # a crash may have left half of it

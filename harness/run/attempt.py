@@ -19,7 +19,7 @@ from harness.records.estimate import Estimate, NoEstimate
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.conversion import Conversions
-from harness.run.estimates import Marking, estimated, marking
+from harness.run.estimates import Marking, estimated, marking, untold
 from harness.run.forks import Forks
 from harness.run.golden.all import Goldens
 from harness.run.halt import Halt
@@ -151,6 +151,17 @@ class Attempts:
         return self._measured(job, context)
 
     def _measured(self, job: CellJob, context: Context, forks: Forks | None = None) -> Cell:
+        """One measurement. A runner that dies may have died of taking the network apart, so then it measures alone."""
+        try:
+            return self._alone(job, context, forks)
+        except RunnerError as error:
+            if not context.profile_ops or self.underway.halt.ending:
+                raise
+            why = f"the runner did not survive taking the network apart: {error}"
+            self.session.say(f"{job.shipped.label}: no costs of operators: {why}")
+            return untold(self._alone(job, replace(context, profile_ops=False), forks), job, why)
+
+    def _alone(self, job: CellJob, context: Context, forks: Forks | None) -> Cell:
         measurement = self.underway.measurement(job, context)
         test = measurement.test
         estimate = marking(context.estimates, job, profile=context.profile_ops)

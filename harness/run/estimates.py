@@ -11,10 +11,11 @@ from harness.config.devices import Device
 from harness.core.errors import ArtifactError, EstimateError, UsageError
 from harness.core.safetext import plain
 from harness.estimate.estimator import REGIONS, Estimator, check_machine, estimator
-from harness.estimate.prefixes import Operator, Prefix, call_alone, operators
+from harness.estimate.prefixes import Operator, Prefix, call_alone, content_of, operators
 from harness.estimate.profile import operator_costs, quietest_of_each
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
+from harness.records.operators import NoTimes
 from harness.records.order import Marks
 from harness.run.plan import CellJob, Options
 
@@ -131,7 +132,7 @@ def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | N
     if not profile or job.shipped.artifact.format != "tflite":
         return Marking(estimates)
     try:
-        content = job.shipped.path.read_bytes()
+        content = content_of(job.shipped.path)
         return Marking(estimates, operators(content), call_alone(content))
     except (OSError, ArtifactError) as error:
         return Marking(estimates, untellable=NoEstimate(reason=_clip(error)))
@@ -142,6 +143,17 @@ def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
     if isinstance(estimate, Marking):
         return estimate.added(cell)
     return cell.model_copy(update={"estimate": estimate}) if estimate else cell
+
+
+def untold(cell: Cell, job: CellJob, why: str) -> Cell:
+    """The cell with the reason why it has no costs of operators, where they could have been expected."""
+    if cell.status == "FAILED" or job.shipped.artifact.format != "tflite":
+        return cell
+    if isinstance(cell.estimate, Estimate):
+        return cell.model_copy(update={"operators": NoEstimate(reason=plain(why)[:2000])})
+    if cell.device.emulated:
+        return cell
+    return cell.model_copy(update={"operator_times": NoTimes(reason=plain(why)[:2000])})
 
 
 def _not_marked(cell: Cell) -> str:

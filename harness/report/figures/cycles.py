@@ -88,9 +88,7 @@ def _untold(cells: pd.DataFrame, kind: Estimates) -> str:
     """Which artifacts can't be told apart from lower ones, as a sentence."""
     values = cells[kind.column].tolist()
     found = [
-        f"{label}: {words}"
-        for row, label in enumerate(cells.label)
-        if (words := doubt(values[:row], values[row]))
+        f"{label}: {words}" for row, label in enumerate(cells.label) if (words := doubt(values[:row], values[row]))
     ]
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return f" Closer than {LEAST_RATIO}x: {'; '.join(found[:_NAMED])}{more}." if found else ""
