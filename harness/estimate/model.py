@@ -5,7 +5,7 @@ each line served by a later cache or by memory. A core that executes out of orde
 the two counts; a core that executes in order waits, so their sum counts.
 
 Not modelled: mispredicted branches, address translation, prefetching, the instruction cache, the placement of pages in
-memory, and the influence of threads on each other.
+memory, lines that DC ZVA clears, and the influence of threads on each other.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SHARED_THREADS = 4
 COVERED = 0.999
 #: Cycles an instruction, for a block that the analyser does not accept.
 _UNKNOWN_CYCLES = 0.8
-#: Such blocks may hold this share of the instructions; a larger one would be a guess. Real networks have 0.014 % at most
-#: with LLVM 14, and none with LLVM 19.
+#: Such blocks may hold this share of the instructions; a larger one would be a guess. Real networks have at most
+#: 0.014 % with LLVM 14, and none with LLVM 19.
 _UNKNOWN_SHARE = 0.01
 
 

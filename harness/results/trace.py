@@ -36,7 +36,8 @@ _STACKED = 200
 
 
 def chrome_trace(cells: Iterable[Cell]) -> bytes:
-    """The trace of all cells with costs of operators: a process a board, a thread a network. A thread of a cell that isn't VALID says so.
+    """The trace of all cells with costs of operators: a process a board, a thread a network. A thread of a cell that
+    isn't VALID says so.
 
     Raises:
         UsageError: no cell has any.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +71,17 @@ def test_a_region_that_is_missing_is_said(board: Estimator) -> None:
         board.inference()
 
 
+def test_a_full_disk_is_named_where_regions_are_missing(board: Estimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EstimateError, match="regions can't be read: No such file"):
+        board.inference()
+    mark(board, 0, 1)
+    with pytest.raises(EstimateError, match="the runner did not mark them"):
+        board.inference()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 << 20))
+    with pytest.raises(EstimateError, match="has only 3 MB free"):
+        board.inference()
+
+
 def test_regions_of_an_attempt_that_went_wrong_are_passed_over(board: Estimator) -> None:
     mark(board, 0, 1)
     mark(board, 1, 2)
@@ -82,9 +95,21 @@ def test_too_few_regions_do_not_confuse_the_next_attempt(board: Estimator) -> No
     with pytest.raises(EstimateError):
         board.next_regions(3)
     board.skip()
-    for number in (1, 2, 10):
+    for number in (8, 9, 10):
         mark(board, number, 100 + number)
-    assert [region.instructions for region in board.next_regions(3)] == [101, 102, 110]
+    assert [region.instructions for region in board.next_regions(3)] == [108, 109, 110]
+
+
+@pytest.mark.parametrize("lost", [0, 2, 4])
+def test_a_region_that_got_lost_is_not_replaced_by_the_next_one(board: Estimator, lost: int) -> None:
+    """The next ones may be those of prefixes, which are cheaper and would be taken for the quietest."""
+    for number in range(8):
+        mark(board, number, 1000 - number)
+    (board.folder / f"region-{lost}").rename(board.folder / f"region-{lost}.part")
+    with pytest.raises(EstimateError, match="lost regions"):
+        board.inference()
+    board.skip()
+    assert not list(board.folder.iterdir())
 
 
 def test_the_folder_of_regions_goes_with_the_board(board: Estimator) -> None:
