@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import signal
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -152,6 +153,19 @@ def overview(found: Mapping[str, Mapping[Key, Figures]]) -> list[str]:
     return lines
 
 
+def shares(found: Mapping[str, Mapping[Key, Figures]]) -> list[str]:
+    """For each table of several threads: the worst errors of estimates as shares of that of counted instructions."""
+    lines = []
+    for table in TABLES:
+        if table.threads == 1 or table.title not in found:
+            continue
+        counts, *estimates = (each.worst_error for each in kinds(table, found[table.title]).values())
+        forms = zip(("one thread", f"{table.threads} threads"), estimates, strict=True)
+        words = " and ".join(f"{error / counts:.2f} with the form for {form} ({error:.2f}x)" for form, error in forms)
+        lines += [f"{table.title}: of the worst error with counts ({counts:.2f}x), the estimate leaves {words}.", ""]
+    return lines
+
+
 PREFACE = f"""# How good estimated cycles are
 
 Made by `python -m benchmarks.validate_estimates`. Networks of published tables, 224x224 and without trained weights, on
@@ -173,7 +187,7 @@ with anything from 0 to 16 cycles for a cache and 12 to 48 for memory, no pair o
 def page(found: Mapping[str, Mapping[Key, Figures]], versions: str) -> str:
     """The whole page; ``found`` is by the tables' titles."""
     absent = [table.title for table in TABLES if table.title not in found]
-    parts = [PREFACE, versions, "", *overview(found), ""]
+    parts = [PREFACE, versions, "", *overview(found), "", *shares(found)]
     parts += [f"Not run for this page: {'; '.join(absent)}.", ""] if absent else []
     for table in TABLES:
         if table.title not in found:
@@ -198,7 +212,13 @@ def figures(table: Published) -> dict[Key, Figures]:
     return found
 
 
+def end(*_: object) -> None:
+    """End as at an error, so that the board and temporary folders go, too."""
+    sys.exit(128 + signal.SIGTERM)
+
+
 def main() -> int:
+    signal.signal(signal.SIGTERM, end)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--page", type=Path, default=Path("docs/estimates-validation.md"))
     parser.add_argument("--table", help="only tables whose title has this")

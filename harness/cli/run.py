@@ -93,8 +93,8 @@ def run(  # one parameter an option
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
     estimate: Annotated[
-        bool, typer.Option("--estimate/--no-estimate", help="Estimate cycles, 1 thread, on emulated boards.")
-    ] = False,
+        bool | None, typer.Option("--estimate/--no-estimate", help="Estimate cycles, 1 thread, on emulated boards.")
+    ] = None,
     accept_invalid: Annotated[
         bool, typer.Option("--accept-invalid", help="Exit 0 also where cells are INVALID, if none FAILED.")
     ] = False,

@@ -17,7 +17,7 @@ from harness.core.errors import EstimateError
 from harness.core.paths import cache_dir
 from harness.estimate.costs import Costs
 from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, SHARED_THREADS, RegionEstimate, estimate
-from harness.estimate.plugin import Plugin, ensure_plugin, need_programs, unusable
+from harness.estimate.plugin import Plugin, check_programs, ensure_plugin, unusable
 from harness.estimate.regions import read_region
 from harness.estimate.toolchain import find_llvm
 from harness.records.estimate import Estimate, EstimatedRegion, SharedEstimate
@@ -27,6 +27,8 @@ _MACHINE = "aarch64"
 
 #: Inferences that are examined. Timers and other programs on the board add to some of them.
 REGIONS = 5
+#: With less free space than this, regions may be missing because they didn't fit. A large network's has some 1 MB.
+_REGION_BYTES = 16 << 20
 #: A folder of regions without activity for this many seconds belongs to no running controller.
 _LEFT_S = 86_400.0
 
@@ -58,24 +60,39 @@ class Estimator:
         Raises:
             EstimateError: they are missing or damaged, or LLVM can't be run.
         """
-        paths = self._marked()[:count]
+        marked = self._marked()
+        paths = [marked[number] for number in sorted(marked)[:count]]
         if len(paths) < count:
-            raise EstimateError(f"QEMU's plugin left {len(paths)} regions of {count}: the runner did not mark them")
+            raise EstimateError(f"QEMU's plugin left {len(paths)} regions of {count}: {self._why_missing()}")
+        first = min(marked)
+        if any(first + place not in marked for place in range(count)) or any(self.folder.glob("region-*.part")):
+            # the others would be taken for them, such as that of a prefix for that of the network
+            raise EstimateError(f"QEMU's plugin lost regions: {self._why_missing()}")
         try:
             return [estimate(read_region(path), self.core, self._costs) for path in paths]
         finally:
             for path in paths:
                 path.unlink(missing_ok=True)
 
+    def _why_missing(self) -> str:
+        """Why regions may be missing, in words."""
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            return f"{self.folder} can't be read: {error.strerror}"
+        if free < _REGION_BYTES:
+            return f"{self.folder} has only {free >> 20} MB free, and a region may need {_REGION_BYTES >> 20} MB"
+        return "the runner did not mark them"
+
     def skip(self) -> None:
-        """Remove regions that were not requested: those of a failed attempt."""
-        for path in self._marked():
+        """Remove regions that were not requested, whole or not: those of a failed attempt."""
+        for path in self.folder.glob("region-*"):
             path.unlink(missing_ok=True)
 
-    def _marked(self) -> list[Path]:
-        """The regions in the folder, in the order in which they were marked."""
+    def _marked(self) -> dict[int, Path]:
+        """The whole regions in the folder, by their number: the plugin counts them in the order of their marks."""
         found = {path.name.removeprefix("region-"): path for path in self.folder.glob("region-*")}
-        return [found[number] for number in sorted(filter(str.isdecimal, found), key=int)]
+        return {int(number): path for number, path in found.items() if number.isdecimal()}
 
     def inference(self, count: int = REGIONS) -> Estimate:
         """The estimate of one inference: the quietest of the next ``count`` regions.
@@ -155,10 +172,10 @@ def check(board: str) -> None:
     """Check that estimates can be made for boards of a family, without making anything.
 
     Raises:
-        EstimateError: as :func:`estimator`, except for a compiler or a QEMU that fails.
+        EstimateError: as :func:`estimator`, except for what only compiling the plugin and loading it shows.
     """
     find_llvm(known_core(board).llvm)
-    need_programs()
+    check_programs()
 
 
 def check_machine(machine: str) -> None:

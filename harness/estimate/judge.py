@@ -6,8 +6,8 @@ from typing import Literal
 
 from harness.records.estimate import QUANTITY as QUANTITY
 
-#: Two estimates with a smaller ratio are not told apart: on 33 published latencies of six chips, no pair with a larger
-#: ratio was in the wrong order, and closer pairs were.
+#: Two estimates with a smaller ratio are not told apart. A prototype chose it, on 33 published latencies of six chips.
+#: On the tables of docs/estimates-validation.md no pair with a larger ratio is in the wrong order; a closer pair is.
 LEAST_RATIO = 1.3
 
 Judgement = Literal["faster", "slower", "can't tell"]

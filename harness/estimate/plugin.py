@@ -14,12 +14,15 @@ from harness.boards.cores import Core
 from harness.core.errors import EstimateError
 from harness.core.files import sha256_bytes
 from harness.core.paths import cache_dir
-from harness.estimate.toolchain import need, run_both
+from harness.core.safetext import clean
+from harness.estimate.toolchain import need, run
 
 #: The version of the plugin interface by the first QEMU that has it (include/qemu/qemu-plugin.h). Newer QEMUs still
 #: accept 4.
 _APIS = (((9, 2), 4), ((9, 1), 3), ((9, 0), 2), ((6, 0), 1))
 _QEMU = "qemu-system-aarch64"
+_COMPILER = "gcc libc6-dev"
+_INSTALL_COMPILER = f"sudo apt-get install {_COMPILER}"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,23 @@ def need_programs() -> tuple[str, str]:
     Raises:
         EstimateError: one is not installed.
     """
-    return need(_QEMU, "qemu-system-arm"), need("cc", "gcc libc6-dev")
+    return need(_QEMU, "qemu-system-arm"), need("cc", _COMPILER)
+
+
+def check_programs() -> None:
+    """Check that QEMU and the C compiler are installed and fit for a plugin, without making one.
+
+    Raises:
+        EstimateError: one is not, or QEMU is too old or built without plugins, or the compiler lacks C's headers.
+    """
+    qemu, compiler = need_programs()
+    _version(qemu)
+    said = run([*_idle(qemu), "-plugin", f"file={os.devnull}"]).stderr
+    if "not enabled" in said or "invalid option" in said:
+        raise EstimateError(f"{qemu} is built without plugins: {clean(said)}", fix="use a QEMU built with plugins")
+    tried = run([compiler, "-fsyntax-only", "-xc", "-"], stdin="#include <stdio.h>\n")
+    if tried.returncode:
+        raise EstimateError(f"{compiler} can't compile QEMU's plugin: {clean(tried.stderr)}", fix=_INSTALL_COMPILER)
 
 
 def ensure_plugin() -> Plugin:
@@ -58,22 +77,34 @@ def ensure_plugin() -> Plugin:
         EstimateError: QEMU or a C compiler is missing, this QEMU accepts no plugins, or the cache can't be written to.
     """
     qemu = need(_QEMU, "qemu-system-arm")
-    version = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", run_both([qemu, "--version"])[0])
-    if version is None:
-        raise EstimateError(f"{qemu} does not say its version")
-    number = (int(version[1]), int(version[2]))
-    api = next((api for since, api in _APIS if number >= since), None)
-    if api is None:
-        raise EstimateError(f"QEMU {version[0]} is too old for plugins", fix="QEMU 6.0 or newer")
+    version, api = _version(qemu)
     source = resources.files("harness.estimate").joinpath("plugin.c").read_bytes()
-    key = sha256_bytes(b"\0".join((source, version[0].encode(), os.fsencode(qemu), os.uname().machine.encode())))
+    key = sha256_bytes(
+        b"\0".join((source, f"version {version}".encode(), os.fsencode(qemu), os.uname().machine.encode()))
+    )
     path = cache_dir() / "estimate" / f"plugin-api{api}-{key[:16]}.so"
     try:
         if not path.exists() or _refusal(qemu, path) is not None:  # a crash may have left half of it
             _compile(source, api, qemu, path)
     except OSError as error:
         raise unusable(path.parent, error) from error
-    return Plugin(path, api, version[0].partition(" ")[2])
+    return Plugin(path, api, version)
+
+
+def _version(qemu: str) -> tuple[str, int]:
+    """QEMU's version, and that of its plugin interface.
+
+    Raises:
+        EstimateError: it does not say its version, or is too old for plugins.
+    """
+    version = re.search(r"version ((\d+)\.(\d+)(?:\.\d+)*)", run([qemu, "--version"]).stdout)
+    if version is None:
+        raise EstimateError(f"{qemu} does not say its version")
+    number = (int(version[2]), int(version[3]))
+    api = next((api for since, api in _APIS if number >= since), None)
+    if api is None:
+        raise EstimateError(f"QEMU version {version[1]} is too old for plugins", fix="QEMU 6.0 or newer")
+    return version[1], api
 
 
 def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
@@ -83,18 +114,18 @@ def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
         EstimateError: the compiler fails, or QEMU refuses the plugin.
         OSError: the folder can't be written to.
     """
-    compiler = need("cc", "gcc libc6-dev")
+    compiler = need("cc", _COMPILER)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="compile-", dir=path.parent))
     try:
         (folder / "plugin.c").write_bytes(source)
         made = folder / "plugin.so"
         flags = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-DAPI={api}"]
-        said = run_both([compiler, *flags, "-o", str(made), str(folder / "plugin.c")])[1]
+        said = run([compiler, *flags, "-o", str(made), str(folder / "plugin.c")]).stderr
         if not made.exists():
             raise EstimateError(
                 f"{compiler} can't compile QEMU's plugin: {said.strip()[-500:]}",
-                fix="sudo apt-get install gcc libc6-dev",
+                fix=_INSTALL_COMPILER,
             )
         refusal = _refusal(qemu, made)
         if refusal is not None:
@@ -110,9 +141,13 @@ def _compile(source: bytes, api: int, qemu: str, path: Path) -> None:
 
 def _refusal(qemu: str, plugin: Path) -> str | None:
     """What QEMU says when it does not load a plugin; None if it does."""
-    machine = [qemu, "-M", "none", "-nodefaults", "-display", "none"]
-    said = run_both([*machine, "-plugin", _options(plugin, "probe=on")])[1]
+    said = run([*_idle(qemu), "-plugin", _options(plugin, "probe=on")]).stderr
     return None if "plugin API" in said else said.strip()[-500:]
+
+
+def _idle(qemu: str) -> list[str]:
+    """A QEMU without a machine, which ends because of its plugin."""
+    return [qemu, "-M", "none", "-nodefaults", "-display", "none"]
 
 
 def unusable(folder: Path, error: OSError) -> EstimateError:

@@ -14,6 +14,8 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from harness.core.errors import ArtifactError
 from harness.core.safetext import clean
@@ -27,14 +29,11 @@ _GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = 0, 1, 2, 3
 _TENSOR_NAME = 3
 _OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS = 0, 1, 2
 
-#: Names of the operators that these networks use (schema.fbs, enum BuiltinOperator); others appear as numbers.
-_NAMES = {
-    0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 6: "DEQUANTIZE",
-    9: "FULLY_CONNECTED", 14: "LOGISTIC", 17: "MAX_POOL_2D", 18: "MUL", 19: "RELU", 21: "RELU6", 22: "RESHAPE",
-    25: "SOFTMAX", 34: "PAD", 36: "GATHER", 39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 42: "DIV", 43: "SQUEEZE",
-    45: "STRIDED_SLICE", 49: "SPLIT", 54: "PRELU", 55: "MAXIMUM", 57: "MINIMUM", 74: "SUM", 77: "SHAPE",
-    83: "PACK", 102: "SPLIT_V", 114: "QUANTIZE", 117: "HARD_SWISH",
-}  # fmt: skip
+#: A larger file is not taken apart: whoever runs its prefixes has it in memory several times.
+MOST_BYTES = 128 << 20
+#: So many inputs and outputs may all operators have together, and so many outputs all prefixes. Real networks have a
+#: few thousand; a crafted file could have billions in a few megabytes, since lists may share their place.
+_MOST_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,24 @@ class Operator:
     prefix: Prefix
 
 
+def content_of(path: Path) -> bytes:
+    """A file that is to be taken apart.
+
+    Raises:
+        ArtifactError: it is too large.
+        OSError: it can't be read.
+    """
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise ArtifactError(f"the file has {size >> 20} MB; one over {MOST_BYTES >> 20} MB is not taken apart")
+    return path.read_bytes()
+
+
 def operators(content: bytes) -> tuple[Operator, ...]:
     """The operators of the first graph of a TFLite file.
 
     Raises:
-        ArtifactError: it is not a TFLite file, is damaged, or has more operators than anybody would look through.
+        ArtifactError: it is not a TFLite file, is damaged, or has more operators than anybody would look through, or
+            more tensors between them than any network has.
     """
     with _damage():
         model, graph = _model(content)
@@ -108,7 +120,7 @@ def _model(content: bytes) -> tuple[_Table, _Table]:
     if content[4:8] != b"TFL3":
         raise ArtifactError("this is no TFLite file")
     model = _Table(content, _u32(content, 0))
-    return model, _Table(content, model.list_of_tables(_MODEL_SUBGRAPHS)[0])
+    return model, model.table(_MODEL_SUBGRAPHS, 0)
 
 
 def _cut(content: bytes, graph: _Table, number: int, outputs: tuple[int, ...]) -> Prefix:
@@ -120,33 +132,46 @@ def _cut(content: bytes, graph: _Table, number: int, outputs: tuple[int, ...]) -
 
 
 def _operators(content: bytes, model: _Table, graph: _Table) -> tuple[Operator, ...]:
-    codes = [_kind(_Table(content, place)) for place in model.list_of_tables(_MODEL_CODES)]
-    tensors = graph.list_of_tables(_GRAPH_TENSORS)
     if not 0 < (number := graph.list_at(_GRAPH_OPERATORS)[1]) <= MAX_OPERATORS:
         raise ArtifactError(f"the TFLite file has {number} operators, and 1 to {MAX_OPERATORS} can be told apart")
-    tables = [_Table(content, place) for place in graph.list_of_tables(_GRAPH_OPERATORS)]
+    tables = [graph.table(_GRAPH_OPERATORS, index) for index in range(number)]
+    lists = ((table, field) for table in tables for field in (_OPERATOR_INPUTS, _OPERATOR_OUTPUTS))
+    _bound(sum(table.list_at(field)[1] for table, field in lists))
     made = [table.numbers(_OPERATOR_OUTPUTS) for table in tables]
     found = []
     for index, (table, live) in enumerate(zip(tables, _live(tables, made, graph), strict=True)):
-        name = _Table(content, tensors[made[index][0]]).text(_TENSOR_NAME) if made[index] else ""
+        name = graph.table(_GRAPH_TENSORS, made[index][0]).text(_TENSOR_NAME) if made[index] else ""
+        kind = _kind(model.table(_MODEL_CODES, table.number(_OPERATOR_CODE)))
         prefix = _cut(content, graph, index + 1, live)
-        found.append(Operator(index, codes[table.number(_OPERATOR_CODE)], name, prefix))
+        found.append(Operator(index, kind, name, prefix))
     return tuple(found)
 
 
 def _live(tables: list[_Table], made: list[tuple[int, ...]], graph: _Table) -> list[tuple[int, ...]]:
     """For each operator, the tensors made so far that are needed after it, by later operators or as outputs."""
-    needed = set(graph.numbers(_GRAPH_OUTPUTS))
-    after = []
-    for table in reversed(tables):
-        after.append(frozenset(needed))
-        needed |= set(table.numbers(_OPERATOR_INPUTS))
-    so_far: list[int] = []
+    read = [table.numbers(_OPERATOR_INPUTS) for table in tables]
+    last = {tensor: index for index, tensors in enumerate(read) for tensor in tensors}
+    last.update(dict.fromkeys(graph.numbers(_GRAPH_OUTPUTS), len(tables)))
+    alive: dict[int, None] = {}  # in the order in which they are made
     live = []
-    for results, wanted in zip(made, reversed(after), strict=True):
-        so_far += results
-        live.append(tuple(tensor for tensor in so_far if tensor in wanted) or results[:1])
+    entries = 0
+    for index, results in enumerate(made):
+        alive.update(dict.fromkeys(tensor for tensor in results if last.get(tensor, -1) > index))
+        for tensor in read[index]:
+            if last[tensor] == index:
+                alive.pop(tensor, None)
+        entries += len(alive)
+        _bound(entries)
+        live.append(tuple(alive) or results[:1])
     return live
+
+
+def _bound(entries: int) -> None:
+    """Refuse more entries of lists than any network has."""
+    if entries > _MOST_ENTRIES:
+        raise ArtifactError(
+            f"the TFLite file has over {_MOST_ENTRIES:,} tensors between operators, more than any network"
+        )
 
 
 def prefix_of(content: bytes, prefix: Prefix) -> bytes:
@@ -161,7 +186,16 @@ def _kind(code: _Table) -> str:
     """An operator code's name. Numbers above 127 are in a newer field than the others."""
     custom = code.text(_CODE_CUSTOM)
     number = max(code.number(_CODE_OLD, width=1), code.number(_CODE_NEW))
-    return custom or _NAMES.get(number, f"operator {number}")
+    return custom or _names().get(number, f"operator {number}")
+
+
+@cache
+def _names() -> dict[int, str]:
+    """The names of the format's own operators, by number."""
+    from tflite import BuiltinOperator
+
+    named = {number: name for name, number in vars(BuiltinOperator).items() if isinstance(number, int)}
+    return named | {209: "STABLEHLO_CASE"}  # newer than that package
 
 
 def _u32(content: bytes, place: int) -> int:
@@ -216,10 +250,13 @@ class _Table:
         start, length = self.list_at(field)
         return struct.unpack_from(f"<{length}i", self._content, start)
 
-    def list_of_tables(self, field: int) -> list[int]:
-        """The positions of the tables in a list."""
+    def table(self, field: int, index: int) -> _Table:
+        """One of the tables in a list."""
         start, length = self.list_at(field)
-        return [place + _u32(self._content, place) for place in range(start, start + 4 * length, 4)]
+        if not 0 <= index < length:
+            raise ValueError(f"no entry {index} in a list of {length}")
+        place = start + 4 * index
+        return _Table(self._content, place + _u32(self._content, place))
 
     def text(self, field: int) -> str:
         """A string, sanitised for display; empty where there is none."""

@@ -55,7 +55,7 @@ def _newest_llvm(path: str) -> Llvm | None:
     for suffix in ("", *(f"-{version}" for version in _VERSIONS)):
         mc, mca = shutil.which(f"llvm-mc{suffix}", path=path), shutil.which(f"llvm-mca{suffix}", path=path)
         if mc and mca:
-            version = re.search(r"LLVM version (\d+(?:\.\d+)*)", run([mca, "--version"]))
+            version = re.search(r"LLVM version (\d+(?:\.\d+)*)", run([mca, "--version"]).stdout)
             if version:
                 present.append(Llvm(mc, mca, version[1]))
             if suffix and version:
@@ -77,19 +77,14 @@ def need(program: str, package: str) -> str:
     return path
 
 
-def run(argv: Sequence[str], *, stdin: str | None = None) -> str:
-    """Run a program and return its standard output. Its exit status is ignored.
+def run(argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program. Its exit status and what it said are the caller's to judge.
 
     Raises:
         EstimateError: it can't be started, or did not end in time.
     """
-    return run_both(argv, stdin=stdin)[0]
-
-
-def run_both(argv: Sequence[str], *, stdin: str | None = None) -> tuple[str, str]:
-    """As :func:`run`, with standard error as the second value."""
     try:
-        done = subprocess.run(
+        return subprocess.run(
             argv,
             input=stdin if stdin is not None else "",
             capture_output=True,
@@ -103,4 +98,3 @@ def run_both(argv: Sequence[str], *, stdin: str | None = None) -> tuple[str, str
         raise EstimateError(f"{argv[0]} can't be started: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise EstimateError(f"{argv[0]} did not end within {_TIMEOUT_S:.0f} s") from error
-    return done.stdout, done.stderr

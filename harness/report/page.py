@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from harness.core.clock import clock_of
 from harness.core.safetext import clean
-from harness.report import judged, outputs, ranking, releases
+from harness.report import estimates, judged, outputs, ranking, releases
 from harness.report.accuracy import for_page
 from harness.report.boards import pick_rule, recall_for_page
 from harness.report.compare_page import noun as compare_page_noun
@@ -90,7 +90,7 @@ _MOST_STDERR = 20
 
 
 #: Pieces that belong to some reports alone.
-PARTS: tuple[PagePart, ...] = (ranking.PART, releases.PART, *PAPER_PARTS)
+PARTS: tuple[PagePart, ...] = (ranking.PART, estimates.PART, releases.PART, *PAPER_PARTS)
 #: Pages that belong to some reports alone.
 SIDE_PAGES: tuple[SidePage, ...] = PAPER_PAGES
 

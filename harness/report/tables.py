@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.core.clock import Clock
 from harness.core.safetext import clean
-from harness.report import accuracy, boards, outputs, provenance, ranking, releases
+from harness.report import accuracy, boards, estimates, outputs, provenance, ranking, releases
 from harness.report.clocked import columns_of, median_columns
 from harness.report.gather import ReportData, records
 from harness.report.paper import ablation, claims, rivals, zeroed
@@ -244,6 +244,7 @@ TABLES: tuple[TablePart, ...] = (
     TablePart(lambda data, summary: boards.winners_table(data, summary.winners)),
     TablePart(lambda data, _: _cells(data)),
     ranking.TABLE,
+    estimates.TABLE,
     rivals.TABLE,
     TablePart(lambda data, _: boards.boards_table(data)),
     TablePart(lambda data, summary: boards.agreement_table(data, summary.agreements)),

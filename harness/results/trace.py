@@ -36,7 +36,8 @@ _STACKED = 200
 
 
 def chrome_trace(cells: Iterable[Cell]) -> bytes:
-    """The trace of all cells with costs of operators: a process a board, a thread a network.
+    """The trace of all cells with costs of operators: a process a board, a thread a network. A thread of a cell that
+    isn't VALID says so.
 
     Raises:
         UsageError: no cell has any.
@@ -53,7 +54,8 @@ def chrome_trace(cells: Iterable[Cell]) -> bytes:
     events: list[Event] = []
     for thread, (cell, costs) in enumerate(found, start=len(processes) + 1):
         name = _process(cell, costs)
-        title = _text(f"{cell.model.name} {cell.model.variant} ({cell.runtime_asked})", 200)
+        status = "" if cell.status == "VALID" else f"{cell.status}: "
+        title = _text(f"{status}{cell.model.name} {cell.model.variant} ({cell.runtime_asked})", 200)
         events += [
             _named("process_name", processes[name], thread, name),
             _named("thread_name", processes[name], thread, title),

@@ -20,7 +20,7 @@ from harness.run.bookkeeping import Bookkeeping
 from harness.run.cell import Measurement, failed, reason_of
 from harness.run.context import Context
 from harness.run.conversion import Conversions
-from harness.run.estimates import Marking, estimated, marking
+from harness.run.estimates import Marking, estimated, marking, untold
 from harness.run.forks import Forks
 from harness.run.golden.all import Goldens
 from harness.run.halt import Halt
@@ -112,11 +112,12 @@ class Attempts:
 
         Args:
             tries: how often a disturbed round is measured.
-            first: whether this is the cell's first round, in which each operator may be timed as well.
+            first: whether this is the cell's first round, in which each operator may be timed and cycles may be
+                estimated as well.
             forked: whether a forked process may measure it, see :mod:`harness.run.forks`.
         """
         halt, board = self.underway.halt, self.session.board
-        context = self.context if first else replace(self.context, profile_ops=False)
+        context = self.context if first else replace(self.context, profile_ops=False, estimates=None)
         earlier: list[dict[str, object]] = []
         measurement = self.underway.measurement(job, context)
         for attempt in range(RETRIES + 1):
@@ -155,9 +156,20 @@ class Attempts:
         return self._measured(job, context)
 
     def _measured(self, job: CellJob, context: Context, forks: Forks | None = None) -> Cell:
+        """One measurement. A runner that dies may have died of taking the network apart, so then it measures alone."""
+        try:
+            return self._alone(job, context, forks)
+        except RunnerError as error:
+            if not context.profile_ops or self.underway.halt.ending:
+                raise
+            why = f"the runner did not survive taking the network apart: {error}"
+            self.session.say(f"{job.shipped.label}: no costs of operators: {why}")
+            return untold(self._alone(job, replace(context, profile_ops=False), forks), job, why)
+
+    def _alone(self, job: CellJob, context: Context, forks: Forks | None) -> Cell:
         measurement = self.underway.measurement(job, context)
         test = measurement.test
-        estimate = marking(self.context.estimates, job, profile=self.context.profile_ops)
+        estimate = marking(context.estimates, job, profile=context.profile_ops)
         limit_s = self._timeouts.limit_s(job, test, timeout_s(job, test, mlperf=self.context.mlperf))
         longer_s = extra_s(timeable(job, context))  # prefixes take time that other cells don't
         if isinstance(estimate, Marking):

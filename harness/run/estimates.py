@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.config.devices import Device
-from harness.core.errors import ArtifactError, EstimateError
+from harness.core.errors import ArtifactError, EstimateError, UsageError
 from harness.core.safetext import plain
 from harness.estimate.estimator import REGIONS, Estimator, check_machine, estimator
-from harness.estimate.prefixes import Operator, Prefix, call_alone, operators
+from harness.estimate.prefixes import Operator, Prefix, call_alone, content_of, operators
 from harness.estimate.profile import operator_costs, quietest_of_each
 from harness.records.cell import Cell
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
+from harness.records.operators import NoTimes
 from harness.records.order import Marks
-from harness.run.plan import CellJob
+from harness.run.plan import CellJob, Options
 
 #: How long marking may take on top of a cell's time, in seconds for each prefix of its network.
 PREFIX_S = 30.0
@@ -49,6 +50,23 @@ def estimating(device: Device, *, wanted: bool) -> Iterator[Estimates]:
         return
     with made:
         yield made
+
+
+def estimate_notes(devices: Sequence[Device], options: Options) -> list[str]:
+    """What a person is told before a run of a request for estimates that can't be met.
+
+    Raises:
+        UsageError: estimates are both refused and needed.
+    """
+    emulated = [device.name for device in devices if device.emulated_system is not None]
+    if options.profile_ops and options.estimate is False and emulated:
+        raise UsageError(
+            f"--no-estimate, but on an emulated board ({', '.join(emulated)}) --profile-ops estimates cycles",
+            fix="leave one of the two out, or choose other devices with --only",
+        )
+    if options.estimate and not emulated:
+        return ["--estimate has no effect: cycles are estimated on emulated boards alone, and none is chosen"]
+    return []
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,7 @@ def marking(estimates: Estimates, job: CellJob, *, profile: bool) -> Marking | N
     if not profile or job.shipped.artifact.format != "tflite":
         return Marking(estimates)
     try:
-        content = job.shipped.path.read_bytes()
+        content = content_of(job.shipped.path)
         return Marking(estimates, operators(content), call_alone(content))
     except (OSError, ArtifactError) as error:
         return Marking(estimates, untellable=NoEstimate(reason=_clip(error)))
@@ -125,6 +143,17 @@ def estimated(cell: Cell, estimate: Marking | NoEstimate | None) -> Cell:
     if isinstance(estimate, Marking):
         return estimate.added(cell)
     return cell.model_copy(update={"estimate": estimate}) if estimate else cell
+
+
+def untold(cell: Cell, job: CellJob, why: str) -> Cell:
+    """The cell with the reason why it has no costs of operators, where they could have been expected."""
+    if cell.status == "FAILED" or job.shipped.artifact.format != "tflite":
+        return cell
+    if isinstance(cell.estimate, Estimate):
+        return cell.model_copy(update={"operators": NoEstimate(reason=plain(why)[:2000])})
+    if cell.device.emulated:
+        return cell
+    return cell.model_copy(update={"operator_times": NoTimes(reason=plain(why)[:2000])})
 
 
 def _not_marked(cell: Cell) -> str:

@@ -95,6 +95,11 @@ def file_cycles(board: str, say: Say) -> FileCycles:
         ProvisionError: no runtime fits.
     """
     able = [name for name, family in FAMILIES.items() if family.qemu_cpu and family.core is not None]
+    if board in FAMILIES and board not in able:
+        raise UsageError(
+            f"cycles of board '{board}' can't be estimated: its core is not known, or it is not emulated",
+            fix=f"one of {', '.join(able)}",
+        )
     if board not in able:
         raise UsageError(f"cycles of board '{board}' can't be estimated{nearest(board, able)}")
     core = known_core(board)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from harness.core.errors import ArtifactError
 from harness.core.safetext import plain
-from harness.estimate.prefixes import Operator, Prefix, call_alone, operators
+from harness.estimate.prefixes import Operator, Prefix, call_alone, content_of, operators
 from harness.records.answer import PrefixTimes
 from harness.records.cell import Cell
 from harness.records.operators import NoTimes, OperatorTimes, TimedOperator
@@ -27,8 +27,6 @@ ROUNDS, LEAST_ROUNDS, MOST_S = 8, 3, 10.0
 SAMPLES = 15
 #: How much longer the cell may take, in seconds for each prefix: a slow board does three rounds.
 PREFIX_S = 30.0
-#: A larger file is not taken apart: the board has it in memory four times then.
-MOST_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -58,9 +56,7 @@ def timeable(job: CellJob, context: Context) -> Timeable:
 @functools.lru_cache(maxsize=64)
 def _taken_apart(path: Path, sha256: str) -> TakenApart | NoTimes:  # noqa: ARG001 - the hash is for the cache
     try:
-        if (size := path.stat().st_size) > MOST_BYTES:
-            return NoTimes(reason=f"the file has {size >> 20} MB; one over {MOST_BYTES >> 20} MB is not taken apart")
-        content = path.read_bytes()
+        content = content_of(path)
         return TakenApart(call_alone(content), operators(content))
     except (OSError, ArtifactError) as error:
         return NoTimes(reason=_clip(error))

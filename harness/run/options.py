@@ -37,7 +37,8 @@ class Options:
     seed: int = 0
     mlperf: bool = False
     profile_ops: bool = False
-    estimate: bool = False
+    #: None where the command line says nothing of it
+    estimate: bool | None = None
     rounds: int | None = None
     precision: float | None = None
     budget_s: float = 600.0

@@ -31,6 +31,11 @@ class _Progress:
         """Whether a round that counts tells how a process of its own starts: loading time and peak memory."""
         return any(part.peak_rss_bytes is not None and part not in self.doubtful for part in self.parts)
 
+    @property
+    def at_first(self) -> bool:
+        """Whether the next round is the cell's first, or takes its place."""
+        return not self.parts or (bool(self.doubtful) and self.doubtful[0] is self.parts[0])
+
     def add(self, part: Cell) -> None:
         """Add a round. A good round replaces a doubtful one."""
         if not self.doubtful:
@@ -101,7 +106,7 @@ class RoundRobin:
         """Measure and store one more round of a cell; a round that FAILED is the cell's last."""
         progress = self._progress[job.cell]
         self.underway.watcher.cell_started(job)
-        part = self.attempts.round(job, self._tries(), first=not progress.parts, forked=progress.started_alone)
+        part = self.attempts.round(job, self._tries(), first=progress.at_first, forked=progress.started_alone)
         self._disturbed = self._disturbed + 1 if part.reasons and passing(part.reasons) else 0
         planned = self.attempts.context.rounds
         if not part.latency_ns and self.underway.halt.ending:

@@ -13,6 +13,7 @@ from harness.records.cell import Reason
 from harness.records.manifest import Manifest, readable
 from harness.records.manifest import names as known_names
 from harness.run import resume, strangers
+from harness.run.estimates import estimate_notes
 from harness.run.foreign import Fed, reused, taken
 from harness.run.images import TestSet, prepare, prepare_task
 from harness.run.inventory import Shipped, inventory
@@ -46,14 +47,16 @@ def new_schedule(fleet: Fleet, options: Options, models: Path) -> Schedule:
     """The schedule of a new run.
 
     Raises:
-        UsageError, MissingModelError, ArtifactError: nothing to run, or what was requested doesn't exist.
+        UsageError, MissingModelError, ArtifactError: nothing to run, what was requested doesn't exist, or two requests
+            exclude each other.
     """
     chosen = fleet.only(list(options.only)).with_runtimes(options.runtimes)
     task = task_run(options.task, str(options.data), options.inputs)
     shipped, damaged = _artifacts(models, options, task)
     plan = make(chosen, shipped, options)
     plan.skipped += damaged
-    return _schedule(Schedule(chosen, options, plan, notes=list(plan.notes)), shipped, models, task)
+    notes = [*plan.notes, *estimate_notes(chosen.devices, options)]
+    return _schedule(Schedule(chosen, options, plan, notes=notes), shipped, models, task)
 
 
 def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> Schedule:

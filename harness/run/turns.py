@@ -72,7 +72,7 @@ class Turns:
             state_root=self.faked.state_root,
             mlperf=options.mlperf,
             profile_ops=options.profile_ops,
-            estimate=options.estimate or options.profile_ops,
+            estimate=bool(options.estimate) or options.profile_ops,
             rounds=rounds_of(device, options),
             precision=options.precision,
             budget_s=options.budget_s,

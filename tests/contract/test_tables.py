@@ -14,6 +14,7 @@ from harness.report.summary import summarise
 from harness.report.table import Table
 from harness.report.tables import TABLES, build
 from tests.support.any_network import outputs
+from tests.support.estimate_factory import make_estimate
 
 NAMES = ("resvgg19", "resvgg19-pruned", "ghostnet")
 
@@ -21,7 +22,9 @@ NAMES = ("resvgg19", "resvgg19-pruned", "ghostnet")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Table]:
     cells = [
-        make_cell(name, dev=dev, outputs=outputs())
+        make_cell(name, dev=dev, outputs=outputs()).model_copy(
+            update={"estimate": make_estimate(1_000_000) if dev.emulated else None}
+        )
         for name in NAMES
         for dev in (device(), device("here", "generic", emulated=False))
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ DIVIDE = 0x1E621820  # fdiv d0, d1, d2
 FMLA = 0x4E22CC20  # fmla v0.4s, v1.4s, v2.4s
 LOAD = 0x3CC10400  # ldr q0, [x0], #16
 UNKNOWN = 0x00000001  # udf: no instruction
+UNDEFINED = 0xA9400020  # ldp x0, x0, [x1]
 
 
 def llvm(least: int = 14) -> Llvm:
@@ -55,7 +57,7 @@ def test_branches_calls_and_unknown_words_cost_little(tmp_path: Path) -> None:
 def test_known_costs_are_kept_and_not_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = [(ADD,) * 2, (FMLA, RETURN)]
     first = Costs(llvm(), "cortex-a72", tmp_path).of(codes)
-    monkeypatch.setattr(module, "run_both", lambda *_args, **_options: pytest.fail("asked again"))
+    monkeypatch.setattr(module, "run", lambda *_args, **_options: pytest.fail("asked again"))
     assert Costs(llvm(), "cortex-a72", tmp_path).of(codes) == first
 
 
@@ -86,19 +88,61 @@ def test_a_stored_region_costs_what_it_did(major: int, cycles: int, tmp_path: Pa
 
 
 def test_one_bad_block_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(argv: list[str], *, stdin: str) -> tuple[str, str]:
+    def answer(argv: list[str], *, stdin: str) -> subprocess.CompletedProcess[str]:
         if "-disassemble" in argv:
-            return "".join(f"\tword{i}\n" for i, _ in enumerate(stdin.splitlines())), ""
+            words = "".join(f"\tword{i}\n" for i, _ in enumerate(stdin.splitlines()))
+            return subprocess.CompletedProcess(argv, 0, words, "")
         if "word2" in stdin:
-            return "", "error: found an unsupported instruction"
+            return subprocess.CompletedProcess(argv, 1, "", "error: found an unsupported instruction")
         names = [line.split()[-1] for line in stdin.splitlines() if "BEGIN" in line]
         summary = {"TotalCycles": 150, "Iterations": 50, "BlockRThroughput": 2}
-        return json.dumps({"CodeRegions": [{"Name": name, "SummaryView": summary} for name in names]}), ""
+        regions = [{"Name": name, "SummaryView": summary} for name in names]
+        return subprocess.CompletedProcess(argv, 0, json.dumps({"CodeRegions": regions}), "")
 
-    monkeypatch.setattr(module, "run_both", answer)
+    monkeypatch.setattr(module, "run", answer)
     found = Costs(Llvm("mc", "mca", "15.0"), "cortex-a72", tmp_path).of([(number,) for number in range(7)])
     assert [cost is None for cost in found] == [number == 2 for number in range(7)]
     assert found[0] == module.Cost(3.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("echo 'LLVM ERROR: out of memory' >&2; exit 1", "ended with status 1 .*: LLVM ERROR: out of memory"),
+        ("echo 'error: found an unsupported instruction' >&2; kill -9 $$", "ended by signal 9"),
+        ('"$MCA" "$@" | head -c 300', "ended with status 0 without costs of all blocks"),
+    ],
+)
+def test_an_analyser_that_fails_gives_no_cost_and_leaves_none(
+    body: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = llvm()
+    monkeypatch.setenv("MCA", good.mca)
+    bad = tmp_path / "llvm-mca"
+    bad.write_text(f"#!/bin/sh\n{body}\n")
+    bad.chmod(0o755)
+    store = tmp_path / "store"
+    with pytest.raises(EstimateError, match=said):
+        Costs(Llvm(good.mc, str(bad), good.version), "cortex-a72", store).of([(ADD,)])
+    (cost,) = Costs(good, "cortex-a72", store).of([(ADD,)])
+    assert cost is not None
+
+
+@pytest.mark.parametrize("major", [14, 19])
+def test_an_instruction_of_undefined_effect_costs_only_itself(major: int, tmp_path: Path) -> None:
+    version = Llvm(f"llvm-mc-{major}", f"llvm-mca-{major}", str(major))
+    if not all(map(toolchain.shutil.which, (version.mc, version.mca))):
+        pytest.skip(f"no LLVM {major} here")
+    odd, plain = Costs(version, "cortex-a72", tmp_path).of([(UNDEFINED, FMLA), (NOP, FMLA)])
+    assert odd == plain is not None
+
+
+def test_costs_made_another_way_are_not_taken_for_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = llvm()
+    Costs(version, "cortex-a72", tmp_path).of([(ADD,)])
+    monkeypatch.setattr(module, "_ITERATIONS", 5)
+    Costs(version, "cortex-a72", tmp_path).of([(ADD,)])
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_missing_llvm_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

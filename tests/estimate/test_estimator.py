@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harness.core.errors import EstimateError
 from harness.estimate.estimator import Estimator, _sweep, check, estimator, known_core
 from harness.estimate.judge import in_words, judgement
-from harness.estimate.plugin import Plugin
+from harness.estimate.plugin import Plugin, check_programs
 from harness.records.estimate import Estimate, SharedEstimate
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
 
@@ -69,6 +71,17 @@ def test_a_region_that_is_missing_is_said(board: Estimator) -> None:
         board.inference()
 
 
+def test_a_full_disk_is_named_where_regions_are_missing(board: Estimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EstimateError, match="regions can't be read: No such file"):
+        board.inference()
+    mark(board, 0, 1)
+    with pytest.raises(EstimateError, match="the runner did not mark them"):
+        board.inference()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 << 20))
+    with pytest.raises(EstimateError, match="has only 3 MB free"):
+        board.inference()
+
+
 def test_regions_of_an_attempt_that_went_wrong_are_passed_over(board: Estimator) -> None:
     mark(board, 0, 1)
     mark(board, 1, 2)
@@ -82,9 +95,21 @@ def test_too_few_regions_do_not_confuse_the_next_attempt(board: Estimator) -> No
     with pytest.raises(EstimateError):
         board.next_regions(3)
     board.skip()
-    for number in (1, 2, 10):
+    for number in (8, 9, 10):
         mark(board, number, 100 + number)
-    assert [region.instructions for region in board.next_regions(3)] == [101, 102, 110]
+    assert [region.instructions for region in board.next_regions(3)] == [108, 109, 110]
+
+
+@pytest.mark.parametrize("lost", [0, 2, 4])
+def test_a_region_that_got_lost_is_not_replaced_by_the_next_one(board: Estimator, lost: int) -> None:
+    """The next ones may be those of prefixes, which are cheaper and would be taken for the quietest."""
+    for number in range(8):
+        mark(board, number, 1000 - number)
+    (board.folder / f"region-{lost}").rename(board.folder / f"region-{lost}.part")
+    with pytest.raises(EstimateError, match="lost regions"):
+        board.inference()
+    board.skip()
+    assert not list(board.folder.iterdir())
 
 
 def test_the_folder_of_regions_goes_with_the_board(board: Estimator) -> None:
@@ -122,6 +147,43 @@ def test_close_estimates_are_not_told_apart(cycles: int, other: int, expected: s
 
 def test_time_is_said_in_words_and_as_a_rough_estimate() -> None:
     assert in_words(759_000, 1_500_000_000) == "about 0.51 ms at 1.5 GHz, an estimate within a factor of two"
+
+
+UNABLE = [
+    ("cc", "echo 'x.c:1: fatal error: stdio.h: No such file' >&2; exit 1", "can't compile QEMU's plugin: .*stdio.h"),
+    ("qemu-system-aarch64", "echo 'QEMU emulator version 5.2.0'", "QEMU version 5.2.0 is too old for plugins"),
+    (
+        "qemu-system-aarch64",
+        "echo 'QEMU emulator version 7.2.0'; echo '-plugin x: plugin interface not enabled in this build' >&2; exit 1",
+        "is built without plugins: .*not enabled in this build",
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "body", "said"), UNABLE)
+def test_a_program_that_can_make_no_plugin_is_found_before_anything_is_made(
+    program: str, body: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = {
+        "llvm-mc": "exit 0",
+        "llvm-mca": "echo 'LLVM version 19.1.7'",
+        "cc": "exit 0",
+        "qemu-system-aarch64": "echo 'QEMU emulator version 7.2.0'; echo 'Could not load plugin' >&2; exit 1",
+    }
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name, text in able.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    check("raspberry-pi-4")
+    (tmp_path / program).write_text(f"#!/bin/sh\n{body}\n")
+    with pytest.raises(EstimateError, match=said):
+        check("raspberry-pi-4")
+
+
+@pytest.mark.qemu
+@pytest.mark.usefixtures("plugin_programs")
+def test_programs_that_are_here_are_fit() -> None:
+    check_programs()
 
 
 def test_what_is_missing_is_found_without_making_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

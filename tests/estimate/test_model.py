@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from harness.boards.registry import FAMILIES
 from harness.core.errors import EstimateError
-from harness.estimate.costs import Code
+from harness.estimate.costs import Code, Cost
 from harness.estimate.estimator import known_core
 from harness.estimate.model import CACHE_LINE_CYCLES, MEMORY_LINE_CYCLES, estimate, loops_on_itself
 from harness.estimate.regions import Block
@@ -58,8 +60,24 @@ def test_rare_blocks_are_not_asked_for_and_taken_to_be_like_the_others() -> None
     assert found.cycles == pytest.approx(200_000 * 200_030 / 200_000)
 
 
+class Accepting(Known):
+    """Costs of an analyser that accepts one block only."""
+
+    def of(self, codes: Sequence[Code]) -> list[Cost | None]:
+        return [FOUR_OR_TWO if code == STRAIGHT else None for code in codes]
+
+
 def test_code_without_a_cost_is_taken_to_be_ordinary() -> None:
-    assert estimate((Block(STRAIGHT, 1000, 0, 0),), PI4, Known(None)).cycles == pytest.approx(1600)
+    common, odd = Block(STRAIGHT, 100_000, 0, 0), Block((NOP, NOP, NOP, RETURN), 500, 0, 0)
+    assert estimate((common, odd), PI4, Accepting(None)).cycles == pytest.approx(200_000 + 0.8 * 2000)
+
+
+def test_much_code_without_a_cost_has_no_estimate() -> None:
+    common, odd = Block(STRAIGHT, 100_000, 0, 0), Block((NOP, NOP, NOP, RETURN), 550, 0, 0)
+    with pytest.raises(EstimateError, match=r"accepts no blocks that hold 1\.1% of the instructions"):
+        estimate((common, odd), PI4, Accepting(None))
+    with pytest.raises(EstimateError, match=r"100\.0% of the instructions"):
+        estimate((Block(STRAIGHT, 1000, 0, 0),), PI4, Known(None))
 
 
 def test_an_empty_region_has_no_estimate() -> None:

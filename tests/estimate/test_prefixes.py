@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from benchmarks.made.cells import device, make_cell
 from harness.core.errors import ArtifactError
-from harness.estimate.prefixes import Prefix, call_alone, operators, prefix_of
+from harness.estimate import prefixes
+from harness.estimate.prefixes import MOST_BYTES, Prefix, call_alone, content_of, operators, prefix_of
 from harness.records.estimate import OperatorCost, OperatorCosts
 from harness.records.operators import MAX_OPERATORS
 from harness.results.trace import chrome_trace
@@ -142,6 +144,37 @@ def test_more_operators_than_anybody_looks_through_are_refused_and_none_too(tmp_
     none = Tflite(outputs=(0,), operators=()).write(tmp_path / "none.tflite")
     with pytest.raises(ArtifactError, match="has 0 operators"):
         operators(none.read_bytes())
+
+
+def test_many_inputs_cost_little_memory_and_too_many_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, each = 300, 220
+    tensors = [TensorOf("t")] * (count * each)
+    chain = [("ADD_N", 1, range(at * each, (at + 1) * each), (at,)) for at in range(count)]
+    content = Tflite(tensors=tensors, outputs=(0,), operators=chain).write(tmp_path / "wide.tflite").read_bytes()
+    tracemalloc.start()
+    try:
+        assert len(operators(content)) == count
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(prefixes, "_MOST_ENTRIES", count * each)
+    with pytest.raises(ArtifactError, match="tensors between operators"):
+        operators(content)
+
+
+def test_a_large_file_is_not_taken_apart(tmp_path: Path) -> None:
+    with (tmp_path / "x.tflite").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(ArtifactError, match="over 128 MB is not taken apart"):
+        content_of(tmp_path / "x.tflite")
+
+
+def test_operators_have_their_names(tmp_path: Path) -> None:
+    chain = [("WHILE", 1, (0,), (1,)), ("CUMSUM", 1, (1,), (1,))]
+    content = Tflite(operators=chain).write(tmp_path / "x.tflite").read_bytes()
+    assert [operator.kind for operator in operators(content)] == ["WHILE", "CUMSUM"]
 
 
 def test_an_operator_that_makes_nothing_has_no_name(tmp_path: Path) -> None:

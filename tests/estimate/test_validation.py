@@ -53,3 +53,5 @@ def test_the_page_has_all_tables_and_the_quality_of_each_kind_of_number() -> Non
         assert f"## {table.title}: {table.core.name}" in text
     assert text.count("| counted instructions | 0 of") == len(TABLES)
     assert "100.00x" not in text
+    several = [table for table in TABLES if table.threads > 1]
+    assert text.count("of the worst error with counts (1.00x), the estimate leaves 1.00") == len(several)

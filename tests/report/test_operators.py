@@ -114,3 +114,4 @@ def test_close_estimates_are_marked_wherever_they_are(tmp_path: Path) -> None:
     assert [text.partition(" ")[2] for text in said] == [
         "", "", "(can't tell from 1 above)", "(can't tell from 2 above)", "",
     ]  # fmt: skip
+    assert "c int8: can't tell from 1 above; d int8: can't tell from 2 above." in drawing.alt

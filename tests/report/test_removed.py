@@ -85,9 +85,48 @@ def test_costs_stand_side_by_side_and_what_is_gone_is_said(tmp_path: Path) -> No
     assert "gone: b_conv" in drawing.alt
     assert "163 before" in drawing.alt  # thousand cycles, remainder included
     words = {text.get_text() for text in texts(drawing.figure)}
-    assert {"÷32", "gone", "÷8", "costs nothing", "÷1"} <= words
+    assert {"÷32", "gone", "÷8", "costs nothing", "can't tell"} <= words
+    assert "÷1" not in words, "two estimates of one value say nothing of hardware either"
+    assert "nobody can tell" not in drawing.alt
     assert drawing.figure.axes[0].get_xlabel() == "Estimated cycles, 1 thread (thousand), log scale"
     check(drawing)
+
+
+@pytest.mark.parametrize(("left", "told"), [(76_000, True), (77_000, False), (101_000, False)])
+def test_close_estimates_are_not_told_apart(left: int, told: bool, tmp_path: Path) -> None:
+    cells = [
+        cell(name, costs(WHOLE[:1], [cycles])) for name, cycles in (("resvgg19", 100_000), ("resvgg19-pruned", left))
+    ]
+    (drawing,) = removed(gather([make_run(tmp_path, cells)], {}))
+    words = [text.get_text() for text in texts(drawing.figure)]
+    assert any(word.startswith("÷") for word in words) == told
+    assert ("nobody can tell whether" in drawing.alt) != told
+
+
+def test_multiply_accumulates_are_exact(tmp_path: Path) -> None:
+    cells = [make_cell("squeezenet", "int8"), make_cell("squeezenet-pruned", "int8")]
+    found = {name: manifest(name, [macs] * 5) for name, macs in (("squeezenet", 1000), ("squeezenet-pruned", 900))}
+    (drawing,) = removed(gather([make_run(tmp_path, cells)], found))
+    assert "÷1.11" in {text.get_text() for text in texts(drawing.figure)}
+
+
+@pytest.mark.parametrize("what", ["llvm", "runtime"])
+def test_costs_by_another_llvm_or_runtime_are_not_compared(what: str, tmp_path: Path) -> None:
+    def made(name: str, cycles: int, *, other: bool) -> Cell:
+        found = cell(name, costs(WHOLE[:1], [cycles]))
+        if other and what == "llvm":
+            return found.model_copy(update={"estimate": make_estimate(1_000_000).model_copy(update={"llvm": "14.0.6"})})
+        if other:
+            return found.model_copy(update={"runtime": found.runtime.model_copy(update={"name": "tflite"})})
+        return found
+
+    mixed = [made("resvgg19", 9000, other=True), made("resvgg19-pruned", 3000, other=False)]
+    assert removed(gather([make_run(tmp_path, mixed)], {})) == []
+    both = [made(name, 9000 if name == "resvgg19" else 3000, other=other)
+            for name in ("resvgg19", "resvgg19-pruned") for other in (False, True)]  # fmt: skip
+    both = [each.model_copy(update={"cell": f"{each.cell}-{number}"}) for number, each in enumerate(both)]
+    run = make_run(tmp_path, both, name="both")
+    assert len({drawing.name for drawing in removed(gather([run], {}))}) == 2
 
 
 def test_other_variants_and_a_parent_without_operators_are_not_compared(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.made.cells import device, make_cell, make_run
 from harness.core.errors import UsageError
-from harness.records.cell import Cell
+from harness.records.cell import Cell, Reason
 from harness.records.estimate import OperatorCost, OperatorCosts
 from harness.records.operators import OperatorTimes, TimedOperator
 from harness.results import formats
@@ -58,6 +58,15 @@ def test_operators_follow_each_other_and_say_what_a_nanosecond_stands_for() -> N
         ("SOFTMAX", 3.0, 3.0),
     ]
     assert events[1]["args"] == {"index": 1, "makes": "net/part1/out", "cycles": 2000, "instructions": 3000}
+
+
+def test_a_cell_that_does_not_count_says_so() -> None:
+    good = make_cell("squeezenet", "int8", device()).model_copy(update={"operators": make_operators()})
+    bad = good.model_copy(update={"status": "INVALID", "reasons": (Reason(code="outputs-differ", text="they do"),)})
+    events = json.loads(chrome_trace([good, bad]))["traceEvents"]
+    first, second = (event["args"]["name"] for event in events if event["name"] == "thread_name")
+    assert first.startswith("squeezenet int8")
+    assert second == f"INVALID: {first}"
 
 
 def test_every_event_has_what_the_format_asks_for() -> None:

@@ -10,14 +10,15 @@ import yaml
 
 from benchmarks.made.cells import make_cell, make_run
 from harness.config.devices import parse
-from harness.core.errors import EstimateError
+from harness.core.errors import EstimateError, UsageError
 from harness.estimate.estimator import Estimator, known_core
 from harness.estimate.plugin import Plugin
 from harness.estimate.prefixes import operators
 from harness.records.estimate import Estimate, NoEstimate, OperatorCosts
 from harness.results import store
 from harness.run import estimates
-from harness.run.estimates import Marking, estimated, estimating, marking
+from harness.run.estimates import Marking, estimate_notes, estimated, estimating, marking
+from harness.run.plan import Options
 from tests.support.estimate_factory import FOUR_OR_TWO, Known
 from tests.support.jobs import job, one_device
 
@@ -63,6 +64,21 @@ def test_32_bit_programs_have_no_estimate(keys: dict[str, str], monkeypatch: pyt
     with estimating(one_device(**keys), wanted=True) as found:
         assert isinstance(found, NoEstimate)
         assert "armv7l programs can't be estimated" in found.reason
+
+
+def test_estimates_without_an_emulated_board_are_said_to_have_no_effect() -> None:
+    real = parse(yaml.safe_dump({"devices": [{"name": "here", "board": "generic", "local": True}]})).devices
+    (note,) = estimate_notes(real, Options(estimate=True))
+    assert "none is chosen" in note
+    assert estimate_notes(real, Options(profile_ops=True, estimate=False)) == []
+    assert estimate_notes((*real, one_device()), Options(estimate=True)) == []
+    assert estimate_notes(real, Options()) == []
+
+
+def test_operators_of_an_emulated_board_need_estimates() -> None:
+    assert estimate_notes((one_device(),), Options(profile_ops=True)) == []
+    with pytest.raises(UsageError, match=r"--no-estimate, but on an emulated board \(.*\) --profile-ops estimates"):
+        estimate_notes((one_device(),), Options(profile_ops=True, estimate=False))
 
 
 def test_several_threads_and_accelerators_have_no_estimate(board: Estimator) -> None:

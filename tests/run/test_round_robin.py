@@ -36,6 +36,7 @@ class Board:
         self.before: dict[str, Cell] = {}
         self.tries: list[int] = []
         self.forked: list[bool] = []
+        self.first: list[bool] = []
         self.forks_ended: list[int] = []
         self.messages: list[str] = []
         self.halted: Callable[[], bool] = lambda: False
@@ -70,6 +71,7 @@ class Board:
     def _round(self, job: Any, tries: int, *, first: bool, forked: bool) -> Cell:
         self.taken.append(job.cell)
         self.forked.append(forked)
+        self.first.append(first)
         self.tries.append(tries)
         return self._measure(job.cell, next(self._numbers))
 
@@ -97,6 +99,20 @@ def test_later_rounds_are_forked_each_from_another_process() -> None:
     board.run("one", "two")
     assert board.forked == [False, False, True, True, True, True]
     assert board.forks_ended == [0, 2, 4]
+
+
+def test_what_only_a_first_round_does_is_done_again_where_it_is_replaced() -> None:
+    again = Board(2)
+    again.before["one"] = joined([measured("one", busy=True), measured("one", 1)], 2)
+    again.run("one")
+    assert again.first == [True]
+    later = Board(2)
+    later.before["one"] = joined([measured("one"), measured("one", 1, busy=True)], 2)
+    later.run("one")
+    assert later.first == [False]
+    new = Board(3)
+    new.run("one")
+    assert new.first == [True, False, False]
 
 
 def test_a_first_round_that_is_measured_again_is_no_fork() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
-from numpy.typing import NDArray
 
 from harness.core.safetext import clean, slug
 from harness.estimate.judge import LEAST_RATIO, QUANTITY, in_words, judgement
@@ -32,6 +32,9 @@ class Estimates:
     column: str
     quantity: str
 
+
+#: So many artifacts that can't be told apart are named in a drawing's words.
+_NAMED = 12
 
 _ONE_THREAD = Estimates("cycles", "estimated_cycles", QUANTITY)
 
@@ -62,23 +65,33 @@ def _drawing(cells: pd.DataFrame, kind: Estimates, board: str, *, cut: str, vers
     low, high = (brief(float(cell[kind.column]) / 1e6) for cell in (first, last))
     alt = (
         f"Bars: {kind.quantity.lower()}{by}, of {len(cells)} artifacts on {board}{cut}, from {low} million "
-        f"({first.label}{words}) to {high} million ({last.label})."
+        f"({first.label}{words}) to {high} million ({last.label}).{_untold(cells, kind)}"
     )
     return Drawing(
         name=f"{kind.plot}-{slug(board)}{name}",
         plot=kind.plot,
         title=f"{kind.quantity}, on {board}{by}: an estimate, not a measurement",
-        alt=alt,
+        alt=clean(alt, 2000),
         figure=_bars(cells, kind, f"{board}{by}{cut}"),
     )
 
 
-def _doubt(lower: NDArray[np.float64], value: float) -> str:
-    """Which of the lower estimates may in truth be the higher ones."""
+def doubt(lower: Sequence[float], value: float) -> str:
+    """Which of the lower estimates may in truth be the higher ones; empty where none may."""
     close = [judgement(other, value) == "can't tell" for other in lower]
     if not any(close):
         return ""
-    return " (can't tell from the lowest)" if close[0] else f" (can't tell from {sum(close)} above)"
+    return "can't tell from the lowest" if close[0] else f"can't tell from {sum(close)} above"
+
+
+def _untold(cells: pd.DataFrame, kind: Estimates) -> str:
+    """Which artifacts can't be told apart from lower ones, as a sentence."""
+    values = cells[kind.column].tolist()
+    found = [
+        f"{label}: {words}" for row, label in enumerate(cells.label) if (words := doubt(values[:row], values[row]))
+    ]
+    more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f" Closer than {LEAST_RATIO}x: {'; '.join(found[:_NAMED])}{more}." if found else ""
 
 
 def _bars(cells: pd.DataFrame, kind: Estimates, title: str) -> Canvas:
@@ -87,7 +100,8 @@ def _bars(cells: pd.DataFrame, kind: Estimates, title: str) -> Canvas:
     values = cells[kind.column].to_numpy() / 1e6
     axes.barh(np.arange(len(cells)), values, height=0.68, color=[kind_style(k)[0] for k in cells.kind], alpha=0.85)
     for row, value in enumerate(values):
-        text = f"{brief(value)}{_doubt(values[:row], value)}"
+        untold = doubt(list(values[:row]), value)
+        text = f"{brief(value)} ({untold})" if untold else brief(value)
         axes.text(value + values.max() * 0.015, row, text, va="center", fontsize=7.5)
     axes.set_xlim(0, values.max() * 1.14)
     axes.set_xlabel(f"{kind.quantity}\n(million)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from harness.core.safetext import clean, for_figure, slug
-from harness.estimate.judge import QUANTITY
+from harness.estimate.judge import LEAST_RATIO, QUANTITY, judgement
 from harness.records.estimate import OperatorCosts
 from harness.records.manifest import Manifest
 from harness.report.figures.canvas import INK, MUTED, PALETTE, Drawing, heading, log_axis, new
@@ -26,6 +26,8 @@ _PLOT = "removed"
 _MOST = 40
 _REST = "the other nodes"
 _REMAINDER = "remainder"
+#: Costs are compared only where these columns are equal: another runtime executes other code, another LLVM costs it.
+_SOURCE = ["runtime", "runtime_version", "estimate_llvm"]
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class _Cut:
         name: of the pruned network.
         where: of the drawing's title, such as `` int8 on Pi 4``.
         quantity: what a node costs.
+        estimated: whether two costs may be too close to be told apart.
     """
 
     name: str
     where: str
     quantity: str
     pairs: tuple[Pair, ...]
+    estimated: bool = False
 
     @property
     def title(self) -> str:
@@ -66,14 +70,22 @@ def removed(data: ReportData) -> list[Drawing]:
 
 def _by_cycles(data: ReportData) -> Iterator[_Cut]:
     for _, board, every in per_board(data):
-        cells = every[every.operators.notna()].drop_duplicates(["model", "variant"])
-        named = zip(cells.model.astype(str), cells.variant.astype(str), cells.operators.astype(str), strict=True)
-        costs = {(name, variant): text for name, variant, text in named}
-        for name, variant in costs:
-            before = costs.get((parent(name), variant))
-            if parent(name) != name and before is not None:
-                pairs = beside(_costs(before), _costs(costs[name, variant]))
-                yield _Cut(name, f" {variant} on {board}", QUANTITY, tuple(pairs))
+        sources = list(every[every.operators.notna()].groupby(_SOURCE, dropna=False))
+        for source, cells in sources:
+            by = f" ({_source(source)})" if len(sources) > 1 else ""
+            named = zip(cells.model.astype(str), cells.variant.astype(str), cells.operators.astype(str), strict=True)
+            costs = {(name, variant): text for name, variant, text in reversed(list(named))}  # the fastest cell stays
+            for name, variant in reversed(costs):
+                before = costs.get((parent(name), variant))
+                if parent(name) != name and before is not None:
+                    pairs = tuple(beside(_costs(before), _costs(costs[name, variant])))
+                    yield _Cut(name, f" {variant} on {board}{by}", QUANTITY, pairs, estimated=True)
+
+
+def _source(values: Iterable[object]) -> str:
+    """A runtime and a version of LLVM in words."""
+    name, version, llvm = (clean(value, 40) if isinstance(value, str) else "unknown" for value in values)
+    return f"{name} {version}, LLVM {llvm}"
 
 
 def _costs(text: str) -> list[Node]:
@@ -120,10 +132,13 @@ def _cost(node: Node | None) -> float:
 
 def _drawing(cut: _Cut) -> Drawing:
     before, after = (sum(map(_cost, nodes)) for nodes in zip(*((p.before, p.after) for p in cut.pairs), strict=True))
+    doubt = ""
+    if cut.estimated and judgement(after, before) == "can't tell":
+        doubt = f"; closer than {LEAST_RATIO}x, so nobody can tell whether pruning made it faster"
     gone = f"; gone: {', '.join(pair.either.layer for pair in cut.gone)}" if cut.gone else ""
     alt = (
         f"Pairs of dots: {cut.quantity.lower()}, of the {len(cut.pairs)} nodes of {cut.title}, before and after "
-        f"pruning, in thousands. All together: {brief(before / 1e3)} before, {brief(after / 1e3)} after{gone}."
+        f"pruning, in thousands. All together: {brief(before / 1e3)} before, {brief(after / 1e3)} after{doubt}{gone}."
     )
     return Drawing(
         name=f"{_PLOT}-{slug(cut.title)}",
@@ -143,7 +158,7 @@ def _dots(cut: _Cut) -> Canvas:
     if costs:
         log_axis(axes, min(costs), max(costs))
     for row, pair in enumerate(rows):
-        _row(axes, row, pair)
+        _row(axes, row, pair, estimated=cut.estimated)
     axes.set_xlabel(f"{cut.quantity} (thousand), log scale")
     handles = [
         Line2D([], [], color=MUTED, marker="o", lw=0, ms=5, label="before"),
@@ -153,7 +168,7 @@ def _dots(cut: _Cut) -> Canvas:
     return figure
 
 
-def _row(axes: Axes, row: int, pair: Pair) -> None:
+def _row(axes: Axes, row: int, pair: Pair, *, estimated: bool) -> None:
     """One node: a dot before, a dot after, and by how much it became cheaper. What costs nothing has no dot."""
     dots = [(node.cost / 1e3, colour) for node, colour in ((pair.before, MUTED), (pair.after, PALETTE[0]))
             if node is not None and node.cost > 0]  # fmt: skip
@@ -161,16 +176,19 @@ def _row(axes: Axes, row: int, pair: Pair) -> None:
         axes.plot([dots[0][0], dots[1][0]], [row, row], "-", color=MUTED, lw=0.9, alpha=0.7, zorder=1)
     for cost, colour in dots:
         axes.plot([cost], [row], "o", color=colour, ms=5, mew=0, zorder=2)
-    axes.text(1.01, row, _words(pair), transform=axes.get_yaxis_transform(), va="center", fontsize=7.5, color=INK)
+    words = _words(pair, estimated=estimated)
+    axes.text(1.01, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=7.5, color=INK)
 
 
-def _words(pair: Pair) -> str:
+def _words(pair: Pair, *, estimated: bool) -> str:
     if pair.after is None:
         return "gone"
     if pair.before is None:
         return "new"
     if pair.before.cost <= 0 or pair.after.cost <= 0:
         return "costs nothing" if pair.after.cost <= 0 else ""
+    if estimated and judgement(pair.after.cost, pair.before.cost) == "can't tell":
+        return "can't tell"
     return f"÷{brief(pair.before.cost / pair.after.cost)}"
 
 
@@ -180,7 +198,8 @@ FIGURE = Figure(
     note=(
         "Each node of a network, and what is left of it in its pruned form: estimated cycles on an emulated board if "
         "a run had --profile-ops, else multiply-accumulates. An operator that is fused with another may cost "
-        "nothing."
+        "nothing. Estimates closer than "
+        f"{LEAST_RATIO}x can't be told apart."
     ),
     draw=removed,
     scope="boards",
