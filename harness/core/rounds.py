@@ -202,7 +202,7 @@ def narrow(medians_: Medians, wanted: float, level: float = 0.95) -> bool:
     """Whether a series that goes on until its interval is so narrow may end: it is, after :data:`STOP_FROM` rounds.
 
     The number of rounds then depends on their spread, so the interval holds the truth a little less often than
-    ``level``: simulated, in 93.5 to 96 % instead of 95 %; from five rounds on it would be 88 to 92 %.
+    ``level``: simulated, in 93 to 95 % instead of 95 %; from five rounds on it would be 92 to 95 %.
     """
     return more_rounds(medians_, wanted, level, fewest=STOP_FROM) == 0
 

@@ -138,7 +138,7 @@ def test_precision_asks_for_more_rounds_until_it_is_there() -> None:
 
 
 def test_a_series_that_ends_where_it_is_narrow_still_covers() -> None:
-    """With the rule from five rounds on it would be about 90 %, since a spread that is small by luck ends it."""
+    """With the rule from five rounds on it would be less often, since a spread that is small by luck ends it."""
     chance = np.random.default_rng(15)
     covered, counts = 0, []
     for _ in range(400):
