@@ -191,7 +191,7 @@ class RoundRobin:
         return found
 
     def _say_wide(self, found: Sequence[tuple[CellJob, Wide]], precision: float) -> None:
-        wide = ", ".join(f"{job.shipped.label} {job.runtime} {each.text}" for job, each in found)
+        wide = "; ".join(f"{job.shipped.label} {job.runtime} {each.text}" for job, each in found)
         self.attempts.session.say(f"time is over, and not within ±{share_text(precision)}: {wide}")
 
     def _late_is_over(self) -> bool:
