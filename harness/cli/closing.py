@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.run.attempt import PASSING
-from harness.run.outcome import Bad, Outcome
+from harness.run.outcome import Bad, Outcome, share_text
 
 #: More cells than this of one device that share their codes become one line.
 APART = 4
 #: The number of cells named in that line.
 NAMED = 3
+#: So many cells that are not precise enough are named.
+MOST_WIDE = 20
 _TEXT = 160
 MEANING = {
     "INVALID": "INVALID: measured, but something disturbed it or was not as it should be, so the number is not shown",
@@ -40,7 +42,9 @@ def closing(outcome: Outcome, again: Sequence[str]) -> str:
         lines += [MEANING[status] for status in MEANING if counts[status]]
         if any(reason.code in PASSING for bad in outcome.bad for reason in bad.reasons):
             lines.append(f"{', '.join(sorted(PASSING))}: these pass by themselves; measure again when it is quiet")
-        lines += ["to measure these again:", f"  {shlex.join(again)}"]
+    lines += _wide_lines(outcome)
+    if outcome.bad or outcome.wide:
+        lines += ["to measure these again:" if outcome.bad else "to go on with these:", f"  {shlex.join(again)}"]
     if outcome.waiting:
         lines += [*waiting_lines(outcome), f"  {shlex.join(again)}"]
     lines.append(f"artifact bytes sent: {sum(outcome.sent_bytes.values())}")
@@ -55,6 +59,15 @@ def waiting_lines(outcome: Outcome) -> list[str]:
         f"not at their place yet: {names}{more}; kept in {outcome.folder}",
         "to bring them there, when it can be reached again:",
     ]
+
+
+def _wide_lines(outcome: Outcome) -> list[str]:
+    """Which cells didn't get as precise as was asked, and how far they got."""
+    if not outcome.wide or outcome.precision is None:
+        return []
+    lines = [f"{len(outcome.wide)} VALID, but not within ±{share_text(outcome.precision)}:"]
+    lines += [f"  {cell.device} {cell.label}: {cell.text}" for cell in outcome.wide[:MOST_WIDE]]
+    return lines + ([f"  and {more} more"] if (more := len(outcome.wide) - MOST_WIDE) > 0 else [])
 
 
 def bad_lines(bad: Sequence[Bad]) -> list[str]:
@@ -99,8 +112,19 @@ def summary(outcome: Outcome, again: Sequence[str]) -> dict[str, object]:
             }
             for bad in outcome.bad
         ],
-        "again": shlex.join(again) if outcome.bad or outcome.waiting else None,
         "waiting": list(outcome.waiting),
+        "precision": outcome.precision,
+        "not_precise": [
+            {
+                "cell": wide.cell,
+                "device": wide.device,
+                "half_width": wide.half_width,
+                "rounds": wide.rounds,
+                "more_rounds": wide.more,
+            }
+            for wide in outcome.wide
+        ],
+        "again": shlex.join(again) if outcome.bad or outcome.wide or outcome.waiting else None,
         "sent_bytes": outcome.sent_bytes,
         "skipped": [reason.model_dump() for reason in outcome.skipped],
     }

@@ -9,9 +9,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.core import stats
 from harness.core.clock import clock_of
 from harness.core.safetext import plain
 from harness.records.cell import Cell
+from harness.results.change import middle
 from harness.run.plan import CellJob, Plan
 
 if TYPE_CHECKING:
@@ -26,11 +28,11 @@ def figure(cell: Cell) -> str:
     why = "; ".join(f"{reason.code}: {reason.text}" for reason in cell.reasons)
     if not cell.latency_ns:
         return why[:300]
-    ordered = sorted(cell.latency_ns)
-    middle = ordered[len(ordered) // 2] / 1e6
+    # as tables show it; of a cell that doesn't count, a round's median may be 0
+    median = (middle(cell) if cell.status == "VALID" else stats.median(cell.latency_ns)) / 1e6
     unit = clock_of(cell.device.emulated, cell.device.clock).progress_unit
     accuracy = f", accuracy {cell.accuracy:.2%}" if cell.accuracy is not None else ""
-    return f"median {middle:.3f} {unit}{accuracy}" + (f" ({why[:200]})" if why else "")
+    return f"median {median:.3f} {unit}{accuracy}" + (f" ({why[:200]})" if why else "")
 
 
 class Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -29,6 +30,8 @@ On = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json")]
 Word = TypeVar("Word", bound=str)
+#: A number in ASCII digits, without Python's underscores, and perhaps a percent sign.
+_SHARE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(%?)")
 
 
 def split(values: list[str] | None) -> tuple[str, ...]:
@@ -85,11 +88,8 @@ def share(text: str, option: str) -> float:
     Raises:
         UsageError: the text is not a share above 0 and below 100 %.
     """
-    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
+    match = _SHARE.fullmatch(text.strip())
+    value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 < value < 1:
         raise UsageError(f"--{option} '{text}' is not a share above 0 and below 100 %", fix=f"--{option} 2%")
     return value

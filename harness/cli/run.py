@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from harness.run.turns import Crew
 
 
+#: A week.
+MOST_MINUTES = 7 * 24 * 60.0
+
+
 @dataclass(frozen=True)
 class Request:
     """The inputs and outputs of a run, and its behaviour at the end."""
@@ -89,7 +93,7 @@ def run(  # one parameter an option
     precision: Annotated[
         str | None, typer.Option(help="More rounds until each interval is that narrow: 2% is 2 % up and down.")
     ] = None,
-    budget: Annotated[float, typer.Option(min=0, help="Minutes a device has for --precision.")] = 10.0,
+    budget: Annotated[float | None, typer.Option(help="Minutes a device has for --precision; 10.")] = None,
     mlperf: Annotated[bool, typer.Option("--mlperf", help="Ten minutes a cell, as MLPerf SingleStream asks.")] = False,
     profile_ops: Annotated[bool, typer.Option("--profile-ops", help="Afterwards, time each operator.")] = False,
     estimate: Annotated[
@@ -136,7 +140,7 @@ def run(  # one parameter an option
             estimate=estimate,
             rounds=rounds,
             precision=share(precision, "precision") if precision is not None else None,
-            budget_s=budget * 60,
+            budget_s=_budget_s(budget, precision),
             split=one_of(images, "split", ("test", "unseen")),
         )
         code = run_cells(request, options, signals)
@@ -144,6 +148,21 @@ def run(  # one parameter an option
 
 
 COMMAND = run
+
+
+def _budget_s(minutes: float | None, precision: str | None) -> float:
+    """The seconds that a device has for ``--precision``.
+
+    Raises:
+        UsageError: there is no precision to reach, or the time is not one.
+    """
+    if minutes is None:
+        return 600.0
+    if precision is None:
+        raise UsageError("--budget is the time for --precision, which is not given", fix="--precision 2%")
+    if not 0 <= minutes <= MOST_MINUTES:
+        raise UsageError(f"--budget {minutes:g}: from 0 to {MOST_MINUTES:.0f} minutes", fix="--budget 10")
+    return minutes * 60
 
 
 def _task(name: str | None) -> str | None:

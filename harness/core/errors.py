@@ -204,6 +204,12 @@ class StoreError(HarnessError):
     code = "store"
 
 
+class CellTooLargeError(StoreError):
+    """A cell has more rounds, samples or evidence than its file may hold; nothing was written."""
+
+    code = "too-large"
+
+
 class LockTakenError(StoreError):
     code = "taken"
 

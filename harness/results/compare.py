@@ -16,7 +16,7 @@ from harness.core.errors import UsageError
 from harness.records.cell import Cell, RunInfo
 from harness.results import store
 from harness.results.change import SAME
-from harness.results.pairs import Accuracy, Pair, measured
+from harness.results.pairs import Accuracy, Pair, measured, one_measurement
 from harness.results.quality import TOP1, made_up_faces
 
 #: The properties that may be allowed to differ (``allow=``).
@@ -145,7 +145,7 @@ def compare(a: Path, b: Path, gate: float | None = None, *, allow: Sequence[str]
 
 def _limit(pair: Pair, gate: float | None) -> float:
     """The change that must be told from none: the gate, but nothing below the clock's resolution."""
-    return max(gate or SAME, pair.resolution)
+    return max(SAME if gate is None else gate, pair.resolution)
 
 
 def _baseline_gates(run: str, cells: Sequence[Cell], damaged: Sequence[store.BadFile]) -> list[str]:
@@ -165,8 +165,7 @@ def _notes(
 ) -> tuple[str, ...]:
     """Remarks on cells that were not compared or not measured again."""
     notes = []
-    # a copied run has another name and the same measurements
-    if same := sum(x.started == y.started and x.latency_ns == y.latency_ns for x, y in couples):
+    if same := sum(one_measurement(x, y) for x, y in couples):
         extent = "both are one run" if same == len(couples) else f"{same} of {len(couples)} are one measurement"
         notes.append(f"{extent}: nothing was measured anew" + ("" if same == len(couples) else " there"))
     if spoilt := sum(cell.status != "VALID" for cell in cells):

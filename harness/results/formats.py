@@ -21,6 +21,7 @@ from harness.core.errors import UsageError
 from harness.core.safetext import clean, csv_field
 from harness.records.cell import Cell, RunInfo
 from harness.results import identity, store, table
+from harness.results.change import middle
 from harness.results.trace import chrome_trace
 
 FORMATS = ("csv", "parquet", "pytest-benchmark", "chrome-trace")
@@ -156,9 +157,14 @@ def _judgement(cell: Cell) -> dict[str, object]:
 
 
 def _statistics(cell: Cell) -> dict[str, object]:
-    """pytest-benchmark's fields, in seconds, by its own definitions (``pytest_benchmark.stats.Stats``)."""
+    """pytest-benchmark's fields, in seconds, by its own definitions (``pytest_benchmark.stats.Stats``).
+
+    The median is the one that tables show, by rounds where there are several; all else is of the samples of all rounds.
+    """
     data = np.array(cell.latency_ns, dtype=np.float64) / 1e9
-    q1, middle, q3 = (float(v) for v in np.percentile(data, (25, 50, 75)))
+    q1, median, q3 = (float(v) for v in np.percentile(data, (25, 50, 75)))
+    if len(cell.round_sizes) > 1:
+        median = middle(cell) / 1e9
     iqr, mean = q3 - q1, float(data.mean())
     spread = float(data.std(ddof=1)) if len(data) > 1 else 0.0
     inside = data[(data >= q1 - 1.5 * iqr) & (data <= q3 + 1.5 * iqr)]
@@ -166,7 +172,7 @@ def _statistics(cell: Cell) -> dict[str, object]:
     outliers = len(data) - len(inside)
     return {
         "min": float(data.min()), "max": float(data.max()), "mean": mean, "stddev": spread, "rounds": len(data),
-        "median": middle, "iqr": iqr, "q1": q1, "q3": q3, "iqr_outliers": outliers, "stddev_outliers": far,
+        "median": median, "iqr": iqr, "q1": q1, "q3": q3, "iqr_outliers": outliers, "stddev_outliers": far,
         "outliers": f"{far};{outliers}", "ld15iqr": float(inside.min()), "hd15iqr": float(inside.max()),
         "ops": 1 / mean if mean else 0.0, "total": float(data.sum()), "data": data.tolist(), "iterations": 1,
     }  # fmt: skip

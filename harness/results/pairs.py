@@ -74,6 +74,7 @@ class Pair:
         task: the name of the task; None where there is none.
         axis: pairs with another one share no axis (:func:`harness.results.quality.axis`).
         faces: whether the samples are images of faces.
+        itself: whether both sides are one measurement, as in a copied run.
     """
 
     cell: str
@@ -99,6 +100,7 @@ class Pair:
     task: str | None = None
     axis: str = ""
     faces: bool = False
+    itself: bool = False
 
     @property
     def unit(self) -> str:
@@ -109,8 +111,8 @@ class Pair:
         """Why nobody can tell whether something changed, in words; empty where one can."""
         if self.refused or self.change is None or self.ratio is None:
             return ""
-        if not self.change.by_rounds and abs(self.ratio.value - 1) < self.resolution:
-            return ""  # a single round shows no change
+        if self.itself and not self.change.by_rounds:
+            return ""  # one measurement is no slower than itself
         return changes.doubt(self.change, adjusted=self.p_adjusted, limit=self.limit)
 
     @property
@@ -140,6 +142,7 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
         task=a.split.task,
         axis=axis(a),
         faces=faces(a.split.task, a.split.scheme),
+        itself=one_measurement(a, b),
     )
     if reasons := differences(a, b, allow):
         return replace(pair, refused=tuple(reasons))
@@ -167,6 +170,11 @@ def measured(a: Cell, b: Cell, allow: Sequence[str] = (), *, interval: bool = Tr
         resolution=least,
         change=found,
     )
+
+
+def one_measurement(a: Cell, b: Cell) -> bool:
+    """Whether two cells hold the same measurement: a copied run has another name and the same samples."""
+    return a.started == b.started and a.latency_ns == b.latency_ns
 
 
 def _in_units(interval: stats.Interval) -> stats.Interval:

@@ -17,10 +17,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.core.errors import LockTakenError, StoreError
+from harness.core.errors import CellTooLargeError, LockTakenError, StoreError
 from harness.core.files import write_atomic
 from harness.core.locks import take_lock
-from harness.records.cell import Cell, RunInfo
+from harness.records.cell import MAX_ROUNDS, MAX_SAMPLES, Cell, RunInfo
 from harness.records.manifest import Manifest
 from harness.results import jsonfile
 
@@ -90,10 +90,34 @@ def write_run(run_dir: Path, info: RunInfo) -> Path:
 
 
 def write_cell(run_dir: Path, cell: Cell) -> Path:
-    """Write one cell atomically; it replaces an earlier result of the same cell. Returns its path."""
+    """Write one cell atomically; it replaces an earlier result of the same cell. Returns its path.
+
+    Raises:
+        CellTooLargeError: it is larger than :func:`read_cell` takes; an earlier result stays.
+    """
     path = run_dir / "cells" / f"{cell.cell}.json"
-    write_atomic(path, jsonfile.dump(cell))
+    _check_sizes(path, cell)
+    text = jsonfile.dump(cell)
+    if len(text) > MAX_CELL_BYTES or len(text.encode()) > MAX_CELL_BYTES:
+        raise CellTooLargeError(f"{path}: larger than the {MAX_CELL_BYTES >> 20} MiB such a file can have")
+    write_atomic(path, text)
     return path
+
+
+def _check_sizes(path: Path, cell: Cell) -> None:
+    """Refuse what the schema refuses, since a copy with other values is not checked against it.
+
+    Raises:
+        CellTooLargeError: there are too many of something.
+    """
+    for what, count, most in (
+        ("rounds", len(cell.rounds), MAX_ROUNDS),
+        ("samples", len(cell.latency_ns), MAX_SAMPLES),
+        ("warm-up runs", len(cell.warmup_ns), MAX_SAMPLES),
+        ("predictions", len(cell.predictions), MAX_SAMPLES),
+    ):
+        if count > most:
+            raise CellTooLargeError(f"{path}: {count} {what}, and a cell holds {most} at most")
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from harness.run.cell import now
 from harness.run.conversion import measured
 from harness.run.nodes import with_nodes
 from harness.run.options import plain_options
-from harness.run.outcome import Bad, Outcome
+from harness.run.outcome import Bad, Outcome, Wide
 from harness.run.plan import CellJob
 from harness.run.schedule import Schedule
 
@@ -39,7 +39,7 @@ class Ledger:
         self.schedule = schedule
         self._storage = storage
         self._lock = threading.Lock()
-        self._valid: set[str] = set()
+        self._finished: set[str] = set()
         self._measured: set[str] = set()
         #: jobs that were measured, or failed, in this process, by device
         self._ended: dict[str, list[CellJob]] = {}
@@ -67,8 +67,8 @@ class Ledger:
                 )
             if cell.status != "FAILED":
                 self._measured.add(cell.cell)
-            if cell.status == "VALID":
-                self._valid.add(cell.cell)
+            if cell.finished:
+                self._finished.add(cell.cell)
 
     def _check_files(self, earlier: resume.EarlierRun) -> None:
         """Make sure that a model file from anywhere is still the one that the run began with."""
@@ -124,7 +124,7 @@ class Ledger:
 
     def due(self, device: str) -> list[CellJob]:
         """The jobs of a device that are not finished."""
-        return [job for job in self.schedule.plan.jobs[device] if job.cell not in self._valid]
+        return [job for job in self.schedule.plan.jobs[device] if job.cell not in self._finished]
 
     def to_do(self, device: str) -> list[CellJob]:
         """The jobs of a device that are not finished, without those that have ended in this process."""
@@ -197,7 +197,7 @@ class Ledger:
             planned = [
                 names.get(cell, cell)
                 for cell in self.info.planned
-                if cell not in mine or cell in names or cell in self._valid or cell in ended
+                if cell not in mine or cell in names or cell in self._finished or cell in ended
             ]
             known = {reason.text for reason in self.info.skipped}
             skipped = [*self.info.skipped, *(reason for reason in dropped if reason.text not in known)]
@@ -209,8 +209,8 @@ class Ledger:
                 self._storage.removed(self.folder / "cells" / f"{old}.json")
 
     def finished(self, job: CellJob) -> bool:
-        """Whether the job's cell was VALID before this process began."""
-        return job.cell in self._valid
+        """Whether the job's cell was VALID, and as precise as the run asks, before this process began."""
+        return job.cell in self._finished
 
     def outcome(self) -> Outcome:
         """How the run ended, when its files have been brought to their place."""
@@ -221,10 +221,13 @@ class Ledger:
             skipped=self.info.skipped,
             waiting=self._storage.settled(),
         )
+        outcome.precision = precision = self.schedule.options.precision
         for cell in self.cells():
             outcome.cells[cell.cell] = cell.status
             if cell.status != "VALID":
                 outcome.bad.append(Bad.of(cell))
+            elif precision is not None and (wide := Wide.of(cell, precision)):
+                outcome.wide.append(wide)
         return outcome
 
 

@@ -12,6 +12,8 @@ from harness.records.cell import DeviceInfo, RunInfo, Status
 from harness.remote.probe import Probe
 from harness.results import store
 from harness.results.storage import Storage
+from harness.run.options import stored_options
+from harness.run.outcome import Wide
 from harness.run.plan import CellJob, Plan, for_runtime
 from harness.runtimes.registry import stand_ins
 
@@ -22,12 +24,24 @@ REACHING = ("host", "port", "user", "identity_file", "known_hosts", "proxy_jump"
 
 @dataclass(frozen=True)
 class EarlierCell:
-    """What resuming needs of a stored cell. ``run``: the run named in it; ``sha256``: of the artifact that ran."""
+    """What resuming needs of a stored cell.
+
+    Attributes:
+        run: the run named in it.
+        sha256: of the artifact that ran.
+        wide: whether it is not as precise as the run asks.
+    """
 
     cell: str
     status: Status
     run: str
     sha256: str
+    wide: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more of it is to be measured."""
+        return self.status == "VALID" and not self.wide
 
 
 @dataclass(frozen=True)
@@ -44,15 +58,15 @@ class EarlierRun:
     boards: Mapping[str, DeviceInfo]
 
     @property
-    def valid(self) -> frozenset[str]:
+    def finished(self) -> frozenset[str]:
         """Names of the cells that are finished."""
-        return frozenset(cell.cell for cell in self.cells if cell.status == "VALID")
+        return frozenset(cell.cell for cell in self.cells if cell.finished)
 
     @property
     def unfinished_devices(self) -> list[str]:
         """Devices that still have cells to be measured."""
-        valid = self.valid
-        open_cells = [cell for cell in self.info.planned if cell not in valid]
+        finished = self.finished
+        open_cells = [cell for cell in self.info.planned if cell not in finished]
         return [name for name in self.info.devices if any(cell.startswith(f"{name}+") for cell in open_cells)]
 
 
@@ -61,16 +75,18 @@ def reopen(storage: Storage, name: str) -> EarlierRun:
     folder's name.
 
     Raises:
-        StoreError: there is no such run.
+        StoreError: there is no such run, or its ``run.json`` was changed by hand.
     """
     folder = storage.find_run(name).resolve()
     info = store.read_run(folder)
     if info.run != folder.name and store.can_name(folder.name):
         info = info.model_copy(update={"run": folder.name})
+    precision = stored_options(info).precision
     cells: list[EarlierCell] = []
     boards: dict[str, DeviceInfo] = {}
     for cell in store.readable_cells(folder):
-        cells.append(EarlierCell(cell=cell.cell, status=cell.status, run=cell.run, sha256=cell.model.sha256))
+        wide = cell.status == "VALID" and precision is not None and Wide.of(cell, precision) is not None
+        cells.append(EarlierCell(cell.cell, cell.status, cell.run, cell.model.sha256, wide=wide))
         if cell.latency_ns and cell.device.machine:
             boards[cell.device.name] = cell.device
     return EarlierRun(folder, info, tuple(cells), boards)

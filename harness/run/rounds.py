@@ -18,6 +18,11 @@ _OF_ROUND = (
 )  # fmt: skip
 
 
+#: Two passes or rounds over the same images predicted differently. A cell keeps one round's predictions, so which round
+#: differed is not known afterwards.
+UNSTABLE = "unstable-predictions"
+
+
 def one_round(cell: Cell, before: Canary | None, after: Canary | None) -> Cell:
     """A cell that one process measured, with its round listed; without samples it stays as it is."""
     if not cell.latency_ns:
@@ -171,9 +176,9 @@ def _not_finite(rounds: Sequence[Round]) -> int | None:
 def _of_the_whole(parts: Sequence[Cell], rounds: Sequence[Round], planned: int) -> list[Reason]:
     """The reasons that only appear when all rounds are seen together."""
     found = []
-    if any(part.predictions != parts[0].predictions for part in parts):
+    if any(part.predictions != parts[0].predictions for part in parts) or any(map(_differed, parts)):
         text = "two rounds over the same images predicted differently"
-        found.append(Reason(code="unstable-predictions", text=text))
+        found.append(Reason(code=UNSTABLE, text=text))
     if len(rounds) < planned:
         found.append(Reason(code="rounds-missing", text=f"{len(rounds)} of {planned} rounds were measured"))
     apart, limit = machine_apart(rounds), _limits(parts[0]).machine
@@ -181,6 +186,12 @@ def _of_the_whole(parts: Sequence[Cell], rounds: Sequence[Round], planned: int) 
         text = f"the machine's own speed differed by {apart:.0%} between rounds, by the canary (limit {limit:.0%})"
         found.append(Reason(code="machine-changed", text=text))
     return found
+
+
+def _differed(part: Cell) -> bool:
+    """Whether the rounds of a part, which keeps the predictions of one of them, predicted differently."""
+    of_rounds = {reason.code for each in part.rounds for reason in each.reasons}
+    return UNSTABLE in {reason.code for reason in part.reasons} - of_rounds
 
 
 def _limits(cell: Cell) -> Thresholds:

@@ -73,7 +73,7 @@ def resumed_schedule(earlier: resume.EarlierRun, fleet: Fleet, models: Path) -> 
     shipped, damaged = _artifacts(models, options, task)
     plan = make(present, shipped, options, everything=True)
     resume.planned_alone(plan, info)
-    if missing := resume.missing(plan, info.planned, earlier.valid):
+    if missing := resume.missing(plan, info.planned, earlier.finished):
         raise UsageError(
             f"run {info.run}: {len(missing)} of its cells can't be measured from {models}/ any more, "
             f"{missing[0]} among them",

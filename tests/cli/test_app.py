@@ -50,6 +50,18 @@ def test_every_command_has_help(command: str) -> None:
         ("devices: [{name: a, board: generic, local: true}]\n", ("--only", "b"), "no device 'b'"),
         ("devices: [{name: a, board: generic, local: true}]\n", ("--threads", "x"), "--threads"),
         ("devices: [{name: a, board: generic, local: true}]\n", ("--variant", "int3"), "no artifact"),
+        ("devices: [{name: a, board: generic, local: true}]\n", ("--precision", "1_0%"), "--precision '1_0%' is not"),
+        ("devices: [{name: a, board: generic, local: true}]\n", ("--budget", "5"), "--precision 2%"),
+        (
+            "devices: [{name: a, board: generic, local: true}]\n",
+            ("--precision", "2%", "--budget", "inf"),
+            "--budget inf: from",
+        ),
+        (
+            "devices: [{name: a, board: generic, local: true}]\n",
+            ("--precision", "2%", "--budget", "nan"),
+            "--budget nan: from",
+        ),
         (
             "devices: [{name: a, board: generic, local: true}]\n",
             ("--models", "resvgg19,mnasnet"),

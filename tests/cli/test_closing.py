@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.made.cells import device, in_rounds, make_cell
 from benchmarks.made.checkout import environment
 from benchmarks.made.farm import Farm
 from benchmarks.made.runs import NET
 from harness.cli.closing import again_argv, bad_lines, closing, summary
 from harness.records.cell import Reason
-from harness.run.outcome import Bad, Outcome
+from harness.run.outcome import Bad, Outcome, Wide
 from tests.conftest import MODELS
 from tests.support.faults_fixtures import farm
 
@@ -52,6 +54,30 @@ def test_each_cell_that_does_not_count_has_a_line() -> None:
     assert shlex.split(said[-2]) == AGAIN
     assert any(line.startswith("INVALID: measured, but") for line in said)
     assert not any(line.startswith("FAILED:") for line in said)
+
+
+def test_cells_that_are_not_precise_enough_are_named() -> None:
+    cell = in_rounds(make_cell(dev=device("here", "generic", emulated=False)), 12, apart=0.05)
+    wide, alone = (Wide.of(each, 0.00005) for each in (cell, in_rounds(cell, 1)))
+    assert wide
+    assert alone
+    found = Outcome("r1", Path("results/r1"), {cell.cell: "VALID"}, precision=0.00005, wide=[wide, alone])
+    said = closing(found, AGAIN).splitlines()
+    assert said[1] == "2 VALID, but not within ±0.0050%:"
+    assert re.fullmatch(r"  here \S+ litert t1: ±\d\.\d% after 12 rounds, a thousand rounds would not do", said[2])
+    assert said[3].endswith("one round can't tell")
+    assert said[4:6] == ["to go on with these:", f"  {shlex.join(AGAIN)}"]
+    told = summary(found, AGAIN)
+    assert (told["precision"], told["again"]) == (0.00005, shlex.join(AGAIN))
+    first = told["not_precise"][0]  # type: ignore[index]
+    assert (first["cell"], first["rounds"], first["more_rounds"]) == (cell.cell, 12, None)
+
+
+def test_a_precise_cell_is_not_named() -> None:
+    cell = in_rounds(make_cell(dev=device("here", "generic", emulated=False)), 10, apart=0.001)
+    assert Wide.of(cell, 0.02) is None
+    counted = in_rounds(make_cell(), 1)
+    assert Wide.of(counted, 0.02) is None  # rounds do not differ there
 
 
 def test_many_that_share_a_reason_share_a_line() -> None:

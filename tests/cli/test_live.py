@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.made.cells import device, make_cell
+from benchmarks.made.cells import device, in_rounds, make_cell
 from harness.cli.live import LiveWatcher, PlainWatcher, Progress, eta_s, figure
 from harness.config.devices import parse
+from harness.core import stats
 from harness.records.cell import Reason
+from harness.results.change import middle
 from harness.run.inventory import Shipped
 from harness.run.plan import CellJob, Plan
 from tests.support.manifests import ARTIFACT, MANIFEST
@@ -49,6 +51,12 @@ def test_progress_counts_rounds() -> None:
     assert progress.done == 6
     progress.ended(job(1))  # measured again at the end
     assert progress.done == 6
+
+
+def test_the_median_is_the_one_that_tables_show() -> None:
+    cell = in_rounds(make_cell("net", "int8", device("pi", emulated=False)), apart=0.2)
+    assert middle(cell) != pytest.approx(stats.median(cell.latency_ns), rel=1e-3)
+    assert f"median {middle(cell) / 1e6:.3f} ms" in figure(cell)
 
 
 def test_units_follow_the_clock() -> None:

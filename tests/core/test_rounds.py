@@ -137,6 +137,29 @@ def test_precision_asks_for_more_rounds_until_it_is_there() -> None:
     assert rounds.more_rounds([1.0, 100.0], 0.001) is None
 
 
+def test_a_series_that_ends_where_it_is_narrow_still_covers() -> None:
+    """With the rule from five rounds on it would be less often, since a spread that is small by luck ends it."""
+    chance = np.random.default_rng(15)
+    covered, counts = 0, []
+    for _ in range(400):
+        medians = list(np.exp(chance.standard_normal(rounds.STOP_FROM) * 0.02))
+        while not rounds.narrow(medians, 0.015):
+            medians.append(math.exp(chance.standard_normal() * 0.02))
+        found = rounds.estimate(medians)
+        covered += found.low <= 1 <= found.high
+        counts.append(len(medians))
+        assert rounds.half_width(found) <= 0.015 * 1.0001
+    assert 0.92 <= covered / 400 <= 0.98
+    assert min(counts) == rounds.STOP_FROM < max(counts)
+
+
+def test_few_rounds_never_end_a_series() -> None:
+    assert not rounds.narrow([5.0] * 9, 0.5)
+    assert rounds.narrow([5.0] * 10, 0.5)
+    assert rounds.more_rounds([5.0] * 7, 0.5, fewest=10) == 3
+    assert rounds.more_rounds([5.0], 0.5, fewest=10) == 9
+
+
 def test_a_change_that_the_canary_shows_too_is_the_machines() -> None:
     chance = np.random.default_rng(20)
 

@@ -66,12 +66,12 @@ def test_a_slowdown_lost_in_noise_does_not(tmp_path: Path) -> None:
     assert not found.tripped
 
 
-def test_one_round_on_the_wall_clock_shows_no_change_and_tells_none(tmp_path: Path) -> None:
+def test_one_round_on_the_wall_clock_tells_neither_a_change_nor_none(tmp_path: Path) -> None:
     cell = make_cell(dev=HERE)
     near, far = (
         pair(tmp_path / name, [cell], [slower(cell, factor)], gate=0.05) for name, factor in (("x", 1.01), ("y", 2.0))
     )
-    assert near.pairs[0].verdict == "same"
+    assert near.pairs[0].verdict == "can't tell"
     assert far.pairs[0].verdict == "can't tell"
     assert not far.tripped
     assert to_json(far)["pairs"][0]["doubt"] == "one round can't tell; measure with --rounds 5"
@@ -85,6 +85,12 @@ def test_a_slower_machine_is_not_taken_for_a_slower_build(tmp_path: Path) -> Non
     assert found.pairs[0].verdict == "can't tell"
     assert found.pairs[0].doubt == "the machine itself was 40% slower, by its canary"
     assert not found.tripped
+
+
+def test_a_gate_of_nothing_is_not_the_default_limit(tmp_path: Path) -> None:
+    cell = in_rounds(make_cell(dev=HERE), apart=0.002)
+    limits = [pair(tmp_path / str(gate), [cell], [cell], gate=gate).pairs[0].limit for gate in (None, 0.0)]
+    assert limits == [0.05, 0.02]  # 2 % is the least that counts on that clock
 
 
 def test_boots_that_differ_by_a_hair_are_the_same(tmp_path: Path) -> None:

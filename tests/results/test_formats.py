@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.made.cells import device, make_cell, make_run
+from benchmarks.made.cells import device, in_rounds, make_cell, make_run
 from harness import results
 from harness.core.errors import UsageError
+from harness.results.change import middle
 from harness.results.formats import export
 
 HERE = device("here", "generic", emulated=False)
@@ -81,6 +82,12 @@ def test_its_statistics_are_pytest_benchmarks_own(run: Path) -> None:
         theirs.update(value)
     for name in ("min", "max", "mean", "stddev", "median", "rounds", "total", "ops"):
         assert benchmark["stats"][name] == pytest.approx(getattr(theirs, name)), name
+
+
+def test_its_median_is_the_one_that_tables_show(tmp_path: Path) -> None:
+    cell = in_rounds(make_cell(dev=device("here", "generic", emulated=False)), apart=0.2)
+    benchmark = json.loads(export(make_run(tmp_path, [cell]), "pytest-benchmark"))["benchmarks"][0]
+    assert benchmark["stats"]["median"] == pytest.approx(middle(cell) / 1e9)
 
 
 def test_other_formats_are_refused(run: Path) -> None:

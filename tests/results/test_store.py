@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.made.cells import device, make_cell, make_manifest, make_run
-from harness.core.errors import StoreError
+from benchmarks.made.cells import device, in_rounds, make_cell, make_manifest, make_run
+from harness.core.errors import CellTooLargeError, StoreError
 from harness.records.cell import RunInfo
 from harness.results import store
 from tests.support import otherfs
@@ -102,6 +102,25 @@ def test_unknown_keys_and_infinities_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(raw | {"energy_j": float("inf")}))
     with pytest.raises(StoreError, match="JSON"):
         store.read_cell(path)
+
+
+@pytest.mark.parametrize(("fields", "said"), [
+    ({"latency_ns": (1000,) * 1_000_001}, "1000001 samples, and a cell holds 1000000 at most"),
+    ({"warmup_ns": (1000,) * 1_000_001}, "1000001 warm-up runs"),
+    ({"evidence": {"during": ["x" * (1 << 20)] * 64}}, "larger than the 64 MiB"),
+])  # fmt: skip
+def test_what_could_not_be_read_back_is_not_written(tmp_path: Path, fields: dict[str, Any], said: str) -> None:
+    run = store.create_run(tmp_path, info("r"))
+    path = store.write_cell(run, make_cell())
+    with pytest.raises(CellTooLargeError, match=said):
+        store.write_cell(run, make_cell().model_copy(update=fields))
+    assert store.read_cell(path) == make_cell()
+
+
+def test_a_cell_of_too_many_rounds_is_not_written(tmp_path: Path) -> None:
+    run = store.create_run(tmp_path, info("r"))
+    with pytest.raises(CellTooLargeError, match="1001 rounds, and a cell holds 1000"):
+        store.write_cell(run, in_rounds(make_cell(), 1001))
 
 
 def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made.cells import device, in_rounds, make_cell, make_run
 from benchmarks.made.farm import Farm, fleet
 from benchmarks.made.runs import NET, DeviceRecorder, execute, work
 from harness.config.devices import Fleet
 from harness.core.errors import StoreError, UsageError
 from harness.results import store
 from harness.run.plan import Options
+from harness.run.resume import reopen
 from harness.run.scheduler import Run
 from tests.conftest import MODELS
 from tests.support.faults_fixtures import farm, short_pauses
@@ -48,6 +50,23 @@ def test_a_copy_is_a_run_of_its_own(begun: Path, farm: Farm, tmp_path: Path) -> 
     assert store.read_run(copy).run == "baseline"
     assert {cell.run for cell in store.read_cells(copy)} == {"baseline"}
     assert {path.name: path.read_bytes() for path in begun.rglob("*.json")} == before
+
+
+def test_a_cell_that_is_not_precise_enough_is_still_due(tmp_path: Path) -> None:
+    """An interrupted run with --precision goes on, though its cells count already."""
+    dev = device("here", "generic", emulated=False)
+    cells = [
+        in_rounds(make_cell(name, dev=dev), count, apart=apart)
+        for name, count, apart in (("ghostnet", 12, 0.001), ("mnasnet", 12, 0.1), ("squeezenet", 5, 0.001))
+    ]
+    folder = make_run(tmp_path, cells)
+    plain = reopen(tmp_path, folder.name)
+    assert plain.finished == {cell.cell for cell in cells}
+    info = plain.info.model_copy(update={"options": {**plain.info.options, "precision": 0.02}})
+    store.write_run(folder, info)
+    again = reopen(tmp_path, folder.name)
+    assert again.finished == {cells[0].cell}
+    assert again.unfinished_devices == ["here"]
 
 
 def test_a_link_is_the_run_it_leads_to(begun: Path, farm: Farm) -> None:

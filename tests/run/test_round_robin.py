@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from benchmarks.made.cells import device, make_cell
+from harness.core.errors import CellTooLargeError
 from harness.records.cell import Cell, Reason
+from harness.run.attempt import passing
 from harness.run.round_robin import RoundRobin
 from harness.run.rounds import joined, one_round
 
@@ -40,6 +43,8 @@ class Board:
         self.forks_ended: list[int] = []
         self.messages: list[str] = []
         self.halted: Callable[[], bool] = lambda: False
+        self.room = 1000
+        self.began = time.monotonic()
         self._measure = measure
         self._numbers = itertools.count()
         self.attempts: Any = SimpleNamespace(
@@ -64,9 +69,14 @@ class Board:
         self.underway: Any = SimpleNamespace(
             halt=Halt(),
             watcher=SimpleNamespace(cell_started=lambda job: None),
-            ledger=SimpleNamespace(stored=lambda job: self.before.get(job.cell), keep_partly=self.partly.append),
+            ledger=SimpleNamespace(stored=lambda job: self.before.get(job.cell), keep_partly=self._partly),
             keep=lambda job, cell: self.ended.update({job.cell: cell}),
         )
+
+    def _partly(self, cell: Cell) -> None:
+        if len(cell.rounds) > self.room:
+            raise CellTooLargeError("made up")
+        self.partly.append(cell)
 
     def _round(self, job: Any, tries: int, *, first: bool, forked: bool) -> Cell:
         self.taken.append(job.cell)
@@ -219,8 +229,108 @@ def test_precision_ends_with_its_time_and_says_which_cells_did_not_get_there() -
     assert wild.messages[-1].startswith("time is over, and not within ±2.0%: one litert ±")
 
 
-@pytest.mark.parametrize("precision", [None, 0.5])
-def test_nothing_is_added_where_the_interval_is_narrow_enough(precision: float | None) -> None:
-    board = Board(2, precision=precision)
+@pytest.mark.parametrize(("rounds", "precision"), [(2, None), (10, 0.5)])
+def test_nothing_is_added_where_the_interval_is_narrow_enough(rounds: int, precision: float | None) -> None:
+    board = Board(rounds, precision=precision)
     board.run()
-    assert len(board.taken) == 6
+    assert len(board.taken) == 3 * rounds
+
+
+def test_precision_does_not_end_where_few_rounds_agree_by_luck() -> None:
+    board = Board(2, precision=0.5)
+    board.run("one")
+    assert len(board.ended["one"].rounds) == 10
+
+
+def test_a_disturbed_round_beyond_the_planned_ones_is_left_out() -> None:
+    board = Board(3, lambda name, number: measured(name, number, busy=number in (4, 5)), precision=0.5)
+    board.run("one")
+    cell = board.ended["one"]
+    assert (cell.status, len(cell.rounds), len(board.taken)) == ("VALID", 10, 12)
+    assert [attempt["started"] for attempt in cell.evidence["earlier"]] == ["4", "5"]
+    assert len(cell.rounds[4].evidence["earlier"]) == 2
+
+
+def test_a_fault_beyond_the_planned_rounds_counts() -> None:
+    def measure(name: str, number: int) -> Cell:
+        cell = measured(name, number)
+        return cell.model_copy(update={"predictions": (6,) * 99}) if number == 4 else cell
+
+    board = Board(3, measure, precision=0.5)
+    board.run("one")
+    assert [reason.code for reason in board.ended["one"].reasons] == ["unstable-predictions"]
+    assert len(board.taken) == 5  # more rounds would not make it count
+
+
+def test_precision_asks_for_nothing_more_of_a_cell_that_does_not_count() -> None:
+    board = Board(3, lambda name, number: measured(name, number, busy=True), precision=0.001)
+    board.run("one")
+    assert len(board.taken) == 3
+
+
+def test_the_late_turn_ends_in_time_also_for_precision() -> None:
+    stored = joined([measured("one", 0), measured("one", 1), measured("one", 2, busy=True)], 3)
+    board = Board(3, lambda name, number: measured(name, number, median_ms=10 + number), precision=0.0001)
+    board.before = {"one": stored}
+    board.run("one", late_until=time.monotonic() + 0.3)
+    assert time.monotonic() - board.began < 3
+    assert board.messages[-1].startswith("time is over, and not within ±0.010%: one litert ±")
+
+
+def test_rounds_end_where_the_cells_file_is_full() -> None:
+    board = Board(3, lambda name, number: measured(name, number, median_ms=10 + number), precision=0.0001)
+    board.room = 6
+    board.run("one")
+    cell = board.ended["one"]
+    assert (cell.status, len(cell.rounds), len(board.taken)) == ("VALID", 6, 7)
+    assert board.messages[-1] == "no more rounds of one litert: made up"
+
+
+def test_a_cell_whose_rounds_predicted_differently_is_not_healed_by_more_of_them() -> None:
+    rounds = [measured("one", number) for number in range(2)]
+    other = rounds[1].model_copy(update={"predictions": (6,) * 99})
+    board = Board(5)
+    board.before = {"one": joined([rounds[0], other], 5)}
+    board.run("one")
+    assert len(board.taken) == 5  # all anew
+
+
+def test_a_cell_that_failed_with_samples_is_measured_from_the_start() -> None:
+    fallback = Reason(code="delegate-fallback", text="made up")
+    made = measured("one").model_copy(update={"status": "FAILED", "reasons": (fallback,)})
+    board = Board(2)
+    board.before = {"one": joined([one_round(made.model_copy(update={"rounds": ()}), None, None)] * 2, 2)}
+    assert board.before["one"].status == "FAILED"
+    board.run("one")
+    assert (len(board.taken), board.ended["one"].status) == (2, "VALID")
+
+
+def test_a_finished_cell_goes_on_where_it_is_not_precise_enough() -> None:
+    board = Board(3, lambda name, number: measured(name, number, median_ms=10 + (number % 2) * 0.5), precision=0.02)
+    board.before = {"one": joined([measured("one", n, median_ms=10 + (n % 2) * 0.5) for n in range(4)], 3)}
+    board.run("one")
+    assert len(board.ended["one"].rounds) == len(board.taken) + 4
+
+
+def test_a_slowed_round_is_repeated_where_it_was_disturbed_as_well() -> None:
+    slow = Reason(code="slowdown-injected", text="made up")
+
+    def measure(name: str, number: int) -> Cell:
+        made = make_cell(name, dev=HERE, cell=name, started=f"{number}", ended="", status="INVALID", reasons=(slow,))
+        return one_round(made, None, None)
+
+    first = [measure("one", number) for number in range(3)]
+    spoilt = one_round(first[1].model_copy(update={"rounds": (), "reasons": (slow, BUSY)}), None, None)
+    board = Board(3, measure)
+    board.before = {"one": joined([first[0], spoilt, first[2]], 3)}
+    board.run("one", late_until=float("inf"))
+    assert board.taken == ["one"]
+    assert [reason.code for reason in board.ended["one"].reasons] == ["slowdown-injected"]
+    assert passing((slow, BUSY))
+    assert not passing((slow,))
+
+
+def test_stopping_before_the_first_round_ends_is_no_mistake() -> None:
+    board = Board(1, lambda name, number: make_cell(name, dev=HERE, cell=name, status="FAILED"), precision=0.02)
+    board.halted = lambda: bool(board.taken)
+    assert board.run("one") == ["one"]

@@ -112,6 +112,12 @@ def test_rounds_must_predict_the_same() -> None:
     assert [each.code for each in joined([part(0), other], 2).reasons] == ["unstable-predictions"]
 
 
+def test_rounds_that_differed_are_not_forgotten_when_more_are_joined() -> None:
+    gone = make_cell(dev=HERE, status="FAILED", reasons=(Reason(code="unreachable", text="made up"),))
+    apart = joined([part(0), part(1, predictions=(6,) * 99)], 3)
+    assert "unstable-predictions" in [each.code for each in joined([apart, gone], 3).reasons]
+
+
 def test_a_round_that_failed_spoils_the_cell_and_costs_nothing_measured() -> None:
     gone = make_cell(dev=HERE, status="FAILED", reasons=(Reason(code="out-of-memory", text="made up"),))
     assert joined([gone], 5) == gone
