@@ -109,7 +109,7 @@ class DeviceTurn:
         self.underway.ledger.sent(self.device.name, sent)
         session.say(f"ready, {sent} artifact bytes sent")
         attempts = Attempts(self.underway, session, self.context)
-        seed = f"{self.underway.ledger.info.run}:{self.device.name}"  # each run has other orders
+        seed = f"{self.context.run}:{self.device.name}"  # each run has other orders
         RoundRobin(self.underway, attempts, seed, late_until=self.late_until).measure(self.left)
 
     def _same_board(self, session: Session) -> None:
