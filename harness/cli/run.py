@@ -8,12 +8,12 @@ import os
 import shlex
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.missing import build_missing
 from harness.cli.options import (
     Crop,
     Devices,
@@ -227,43 +227,8 @@ def _planned(request: Request, fleet: Fleet, options: Options) -> Run:
     try:
         return Run(fleet, options, models=request.models, results=request.results, resume=request.resume)
     except MissingModelError as error:
-        _build(request.models, options, error)
+        build_missing(request.models, options, error)
         return Run(fleet, options, models=request.models, results=request.results, resume=request.resume)
-
-
-def _build(models: Path, options: Options, missing: MissingModelError) -> None:
-    """Build the missing networks.
-
-    Raises:
-        UsageError: a network was named where a folder is expected.
-        MissingModelError: ``missing`` itself, where they can't be built.
-    """
-    from harness.cli.build import build_networks
-    from harness.tasks.task import chosen, models_folder
-    from harness.training.networks.registry import names
-    from harness.training.options import BuildOptions
-
-    known = set(names())
-    # otherwise they would be built, for hours, into a folder of that name
-    if not models.exists() and known.issuperset(str(models).split(",")):
-        raise UsageError(
-            f"--models {models}: no such folder, but networks are called so",
-            fix=f"harness run --model {models} (--models is where artifacts are)",
-        ) from missing
-    if find_spec("tensorflow") is None or not known.issuperset(missing.names):
-        raise missing
-    say(f"{missing.message}; building")
-    task = chosen(options.task, str(options.data))
-    build_networks(
-        BuildOptions(
-            names=tuple(missing.names),
-            data=options.data,
-            folds=1,
-            models=models_folder(models, task),
-            task=task,
-        ),
-        on=None,
-    )
 
 
 def _execute(work: Run, signals: Signals, on: str | None) -> Outcome | None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -34,7 +33,7 @@ from harness.report.registry import focus_on
 from harness.report.summary import Summary
 from harness.report.table import Table, brief, human
 from harness.report.tables import synthetic
-from harness.results.change import SAME
+from harness.report.trust import disagreeing, trust
 from harness.results.compare import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -152,8 +151,8 @@ def index(
         "pages": pages,
         "left_out": left_out,
         "summary": summary,
-        "disagreeing": _disagreeing(data),
-        "trust": _trust(data),
+        "disagreeing": disagreeing(data),
+        "trust": trust(data),
         "overlap": _overlap(data),
         "judges": sorted(set(map(str, data.judges.values()))),
         "unjudged": judged.by_own_images(data.of_faces.valid),
@@ -234,58 +233,9 @@ def _marked(device: str, emulated: bool, words: str) -> Markup:
     return Markup("{}{}, {}").format(clean(device, 80), tag, clean(words, 2_000))
 
 
-def _disagreeing(data: ReportData) -> list[str]:
-    """Cells whose rounds disagree: the interval of the median is wider than the limit for calling medians the same."""
-    valid = data.valid
-    several = valid[(valid.rounds.map(len) > 1).astype(bool)]
-    reach = several.high / several.value - 1
-    wide = several.assign(reach=reach)[reach > SAME].sort_values("reach", ascending=False, kind="stable")
-    return [
-        f"{board}, {label}: ± {share * 100:.0f} %"
-        for board, label, share in zip(wide.board_label, wide.label, wide.reach, strict=True)
-    ]
-
-
-def _trust(data: ReportData) -> list[str]:
-    """Sentences on samples, delegates and the state of the boards."""
-    valid = data.valid
-    if valid.empty:
-        return []
-    fewest, most = int(valid.samples.min()), int(valid.samples.max())
-    passes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    answers = "predictions" if valid.predictions.map(len).gt(0).any() else "outputs"
-    lines = [
-        f"Each number comes from {passes} timed inferences: their median, or the mean of their rounds' medians; "
-        f"{answers} come from the same ones."
-    ]
-    lines += _on_rounds(valid)
-    if valid.delegate_verified.all():
-        lines.append(
-            "Every board proved which delegate ran (delegates: " + ", ".join(sorted(set(valid.delegate))) + ")."
-        )
-    wall = valid[valid.clock == "wall"]
-    if len(wall):
-        half = ((wall.high - wall.low) / 2 / wall.value).max()
-        lines.append(f"On the wall clock the 95 % interval of a median is at widest ± {half:.1%}.".replace("%.", " %."))
-    return [*lines, *filter(None, [outputs.largest(data)])]
-
-
 def _unlabelled(data: ReportData) -> int:
     """The number of VALID cells whose answers nothing judges."""
     return int(data.valid.metric.isna().sum())
-
-
-def _on_rounds(valid: pd.DataFrame) -> list[str]:
-    """How many processes measured a cell on the wall clock, and what its interval covers."""
-    counts = sorted({len(sizes) for sizes in valid[valid.clock == "wall"].rounds})
-    if not counts or counts == [1]:
-        return []
-    several = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    processes = "process" if several == "1" else "processes"
-    return [
-        f"On the wall clock each cell was measured by {several} {processes}; the value is the geometric mean of their "
-        "medians and its interval that of these medians, where there are several."
-    ]
 
 
 def _stderrs(data: ReportData) -> list[tuple[str, list[str]]]:
