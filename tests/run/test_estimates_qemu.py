@@ -31,7 +31,7 @@ def _programs() -> None:
         pytest.skip(str(error))
 
 
-def boot(results: Path, *, estimate: bool = False, profile_ops: bool = False) -> tuple[Cell, Path]:
+def boot(results: Path, *, estimate: bool | None = None, profile_ops: bool = False) -> tuple[Cell, Path]:
     """Our network on a freshly booted Pi 4."""
     outcome, told = execute(
         parse(BOARD), results, models=("resvgg19-pruned",), estimate=estimate, profile_ops=profile_ops
