@@ -29,8 +29,9 @@ class _Numbers:
 
 
 def number_anew(model: Any) -> None:
-    """Number the operators and tensors of an ``onnx.ModelProto`` by their order, and sort its constants by name. Its text
-    goes: the converter puts a number of TensorFlow's there, which counts what the process has traced.
+    """Number the operators and tensors of an ``onnx.ModelProto`` by their order, and sort its constants by name.
+
+    Its text goes: the converter puts a number of TensorFlow's there, which counts what the process has traced.
     """
     numbers, graph = _Numbers(), model.graph
     graph.ClearField("doc_string")
