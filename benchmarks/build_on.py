@@ -70,7 +70,9 @@ def built(way: str, folder: Path, words: Sequence[str], hear: Hear = lambda line
     argv = [sys.executable, "-m", "harness", "build", *words, "--models", str(models)]
     variables = environment() | {"HARNESS_CACHE": str(folder / "cache")}
     started = time.monotonic()
-    with subprocess.Popen(argv, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        argv, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         assert process.stderr is not None
         for line in process.stderr:
             lines.append(line.rstrip("\n"))
