@@ -27,7 +27,7 @@ _ENOUGH = 50
 #: Permutations whose distances are in memory at a time.
 _CHUNK = 256
 #: Up to this many values all distances are formed at once; of longer series their sums are merged from sorted halves.
-_LONG = 100
+_LONG = 32
 #: Two statistics closer than this share are equal: they are sums in another order.
 _ROUNDING = 1e-9
 
