@@ -230,7 +230,7 @@ def curve(counts: list[int], on: str, seconds: float) -> None:
     found = []
     for point in points(counts, (HERE, on), seconds, script=__file__):
         found.append(point)
-        print(f"{point.boards} boards, {point.on}: {point.wall_s:.1f} s", file=sys.stderr, flush=True)
+        print(curve_table([point], seconds).splitlines()[-1], file=sys.stderr, flush=True)
     print(f"each board works {seconds:g} s; {machine()}\n")
     print(curve_table(found, seconds))
     if any(point.measured != point.boards for point in found):

@@ -7,7 +7,7 @@ import queue
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ class Dealing:
                     break
                 self._look()
         finally:
-            self._end()
+            self._end({order.halting for order in orders})
 
     def _know(self) -> None:
         """Get to know the workers that are there now."""
@@ -179,13 +179,13 @@ class Dealing:
         for device in order.devices:
             self.turns.of(device, self.desk.left(device.name)).fail(reason)
 
-    def _end(self) -> None:
+    def _end(self, halting: Collection[str]) -> None:
         """Let the workers that are still at work let their boards go; never raises because the scheduler is gone."""
         from distributed import Event
 
         with contextlib.suppress(*GONE):
-            for event in {given.order.halting for given in self._given.values()}:
-                Event(event, client=self.client).set()
+            for name in halting:  # also where all is done: it ends the threads that wait for it
+                Event(name, client=self.client).set()
             until = time.monotonic() + RELEASE_S
             while self._given and time.monotonic() < until:
                 with contextlib.suppress(queue.Empty):

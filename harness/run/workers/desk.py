@@ -91,9 +91,12 @@ class Desk:
         try:
             with reaching():
                 queue = Queue(self.inbox, client=self.client)
-            while (message := self._next(queue)) != _END:
-                if message is not None:
-                    self._serve(message)
+            ended = False
+            while not ended:
+                for message in self._next(queue):
+                    ended = ended or message == _END
+                    if message != _END:
+                        self._serve(message)
         except ClusterError as error:
             self.error = self.error or error
         if self.error is not None:
@@ -102,11 +105,12 @@ class Desk:
             for each in (queue, *self._queues.values()):
                 each.close()
 
-    def _next(self, queue: distributed.Queue) -> Message | None:
-        """The next message; None where there is none for some seconds."""
+    def _next(self, queue: distributed.Queue) -> list[Message]:
+        """The messages that are there; if there are none, the next one, or nothing after some seconds."""
         with reaching(), contextlib.suppress(TimeoutError):
-            return dict(queue.get(timeout=_WAIT_S))
-        return None
+            waiting = queue.get(batch=True)
+            return [dict(message) for message in waiting or [queue.get(timeout=_WAIT_S)]]
+        return []
 
     def end(self) -> None:
         """Let :meth:`serve` return once it has served all messages before this one."""
