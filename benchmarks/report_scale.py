@@ -61,7 +61,8 @@ def boards(options: argparse.Namespace, folder: Path) -> bool:
     in_process(make_run, results, options)
     asked = ("--results", results, "--out", out)
     names = "from harness.report.figures import PLOTS; print(*PLOTS, sep=',')"
-    every = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, encoding="utf-8", check=True).stdout.strip()
+    child = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, encoding="utf-8", check=True)
+    every = child.stdout.strip()
     time.sleep(2.5)  # a table is only kept of cells that have settled
     costs = {
         "the page, first": timed(*asked),
