@@ -13,7 +13,7 @@ from benchmarks.made.farm import Farm, fleet
 from benchmarks.made.runs import NET, DeviceRecorder, execute, work
 from harness.config.devices import Fleet
 from harness.core.errors import StoreError, UsageError
-from harness.results import store
+from harness.results import storage, store
 from harness.run.plan import Options
 from harness.run.resume import reopen
 from harness.run.scheduler import Run
@@ -60,11 +60,11 @@ def test_a_cell_that_is_not_precise_enough_is_still_due(tmp_path: Path) -> None:
         for name, count, apart in (("ghostnet", 12, 0.001), ("mnasnet", 12, 0.1), ("squeezenet", 5, 0.001))
     ]
     folder = make_run(tmp_path, cells)
-    plain = reopen(tmp_path, folder.name)
+    plain = reopen(storage.at(tmp_path), folder.name)
     assert plain.finished == {cell.cell for cell in cells}
     info = plain.info.model_copy(update={"options": {**plain.info.options, "precision": 0.02}})
     store.write_run(folder, info)
-    again = reopen(tmp_path, folder.name)
+    again = reopen(storage.at(tmp_path), folder.name)
     assert again.finished == {cells[0].cell}
     assert again.unfinished_devices == ["here"]
 
