@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.made.checkout import MODELS
 from benchmarks.made.farm import fleet
 from benchmarks.made.runs import NET, DeviceRecorder
+from harness.results import storage
 from harness.run.attempt import Underway
 from harness.run.conversion import Conversions
 from harness.run.golden.all import Goldens
@@ -21,7 +22,7 @@ def turns_of(results: Path, *names: str, threads: tuple[int, ...] = (1,)) -> tup
     """A run of one small network on boards that nobody reaches."""
     entries = ({"name": name, "board": "generic", "host": name, "runtimes": ["litert"]} for name in names)
     options = Options(models=(NET,), variants=("int8",), threads=threads, quick=True)
-    ledger = Ledger(new_schedule(fleet(*entries), options, MODELS), results)
+    ledger = Ledger(new_schedule(fleet(*entries), options, MODELS), storage.at(results))
     conversions = Conversions(lambda: False)
     underway = Underway(ledger, Halt(), DeviceRecorder(), goldens=Goldens(), conversions=conversions)
     return Turns(underway, ledger.info.run), ledger
