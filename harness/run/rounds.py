@@ -178,7 +178,7 @@ def _of_the_whole(parts: Sequence[Cell], rounds: Sequence[Round], planned: int) 
     found = []
     if any(part.predictions != parts[0].predictions for part in parts) or any(map(_differed, parts)):
         text = "two rounds over the same images predicted differently"
-        found.append(Reason(code=UNSTABLE, text=text))
+        found.append(Reason(code="unstable-predictions", text=text))
     if len(rounds) < planned:
         found.append(Reason(code="rounds-missing", text=f"{len(rounds)} of {planned} rounds were measured"))
     apart, limit = machine_apart(rounds), _limits(parts[0]).machine
